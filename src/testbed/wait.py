@@ -1,0 +1,54 @@
+"""The one way to wait: poll a condition until a deadline, and fail with the last state seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from testbed.errors import TestbedError
+
+T = TypeVar("T")
+
+
+class WaitTimeout(TestbedError):
+    """The condition did not come true in time."""
+
+
+def wait_until(
+    condition: Callable[[], T],
+    deadline: float,
+    what: str,
+    *,
+    hint: str = "",
+    interval: float = 0.2,
+    describe: Callable[[], object] | None = None,
+) -> T:
+    """Poll ``condition`` until it returns something true, and return that.
+
+    Args:
+        condition: asked again and again; an exception it raises counts as "not yet" and as the last state seen.
+        deadline: seconds from now after which to give up.
+        what: what is waited for, as the end of "waited 30 s for ...".
+        hint: what to look at when it never comes.
+        interval: seconds between two asks.
+        describe: tells the last state seen, for the message; by default the condition's last result.
+
+    Raises:
+        WaitTimeout: with the last state seen and the hint.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        last: object
+        try:
+            result = condition()
+            if result:
+                return result
+            last = describe() if describe else result
+        except TestbedError as error:
+            last = error
+        except OSError as error:
+            last = error
+        if time.monotonic() >= end:
+            raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {last}", mend=hint)
+        time.sleep(interval)
