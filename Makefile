@@ -1,0 +1,111 @@
+# Everything a newcomer or a build machine types. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export DEBIAN_FRONTEND := noninteractive
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+TESTBED := $(VENV)/bin/testbed
+PYTEST := $(VENV)/bin/pytest
+REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
+SOURCES := $(wildcard src loadtests tests)
+
+# For `make load USERS=50 DURATION=300`: headless; without them, the web UI asks.
+LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--seconds $(DURATION))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv
+venv: $(STAMP) ## Make the virtual environment in .venv
+	@:
+
+$(STAMP): $(REQUIREMENTS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "testbed needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		[ "$$(id -u)" = 0 ] || { echo "Python's venv is missing; run as root: apt-get install python3-venv" >&2; exit 2; }; \
+		echo "Installing Debian's python3-venv, for the virtual environment"; \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv >/dev/null; }
+	@echo "Making the virtual environment in $(VENV)"
+	@rm -f $@
+	@[ -x $(VENV)/bin/pip ] || $(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes $(REQUIREMENTS:%=-r %)
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: doctor
+doctor: venv ## Check the machine, and say how to mend what is missing
+	@$(TESTBED) doctor
+
+.PHONY: build
+build: venv ## Build the images (only what changed)
+	@$(TESTBED) build
+
+.PHONY: testbed-up
+testbed-up: venv ## Bring the whole cluster up, building what is missing
+	@$(TESTBED) up
+
+.PHONY: testbed-down
+testbed-down: venv ## Take the cluster down; nothing stays behind but the images
+	@$(TESTBED) down
+
+.PHONY: status
+status: venv ## Show who holds the addresses, DRBD, PostgreSQL, the pool
+	@$(TESTBED) status
+
+.PHONY: logs
+logs: venv ## Show the logs of all nodes on one timeline
+	@$(TESTBED) logs
+
+.PHONY: load
+load: venv ## Run the load with Locust's web UI (USERS=50 DURATION=300: headless)
+	@$(TESTBED) load $(LOAD_ARGS)
+
+.PHONY: check
+check: venv ## Lint, type check and unit tests: no cluster needed, under a minute
+	@$(VENV)/bin/ruff check $(SOURCES)
+	@$(VENV)/bin/ruff format --check $(SOURCES)
+	@$(VENV)/bin/mypy
+	@$(PYTEST) -q tests/unit
+
+.PHONY: test
+test: check test-failover ## Everything: check, then the failover tests on a real cluster
+
+.PHONY: test-failover
+test-failover: testbed-up ## The tests that need the cluster, bringing it up first
+	@$(PYTEST) tests --ignore tests/unit
+
+.PHONY: bench-failover
+bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max
+	@$(TESTBED) bench failover
+
+.PHONY: schema
+schema: venv ## Write the JSON schema of the x-testbed keys
+	@$(TESTBED) schema > compose/x-testbed.schema.json.new
+	@mv compose/x-testbed.schema.json.new compose/x-testbed.schema.json
+
+.PHONY: format
+format: venv ## Format the sources and mend what the linter can
+	@$(VENV)/bin/ruff check --fix $(SOURCES)
+	@$(VENV)/bin/ruff format $(SOURCES)
+
+# Options of the lock: hashes of every file, and no name of the host they came from.
+LOCK := build/lock/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--annotation-style line --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.PHONY: lock
+lock: ## Lock requirements/*.in anew
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/pip install -qq --disable-pip-version-check pip-tools
+	@for name in testbed dev; do $(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in; done
+
+.PHONY: clean
+clean: ## Delete the virtual environment and caches (first: make testbed-down)
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache
+	@find src tests loadtests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

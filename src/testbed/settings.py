@@ -1,0 +1,125 @@
+"""Where testbed's files lie and what the environment sets: read once, never changed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.errors import UsageError
+
+TOPOLOGY = Path("compose/cluster.yaml")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One checkout's settings.
+
+    Args:
+        root: the checkout: the folder that holds ``compose/cluster.yaml``.
+        project: Compose project name; containers and networks begin with it.
+        state_dir: secrets, logs, manifests, records; may be deleted when no cluster runs.
+        run_dir: sockets of the VMs, one folder a project (a socket's path must be short).
+        accel: ``kvm`` or ``tcg`` when the user insists, else None: probed.
+        site_port: loopback port of the site.
+        locust_port: loopback port of Locust's web UI.
+        debian_archive: mirror of the releases that the host's mirror no longer has.
+    """
+
+    __test__ = False
+
+    root: Path
+    project: str
+    state_dir: Path
+    run_dir: Path
+    accel: str | None = None
+    site_port: int = 8443
+    locust_port: int = 8089
+    debian_archive: str = "http://archive.debian.org/debian"
+
+    @property
+    def topology(self) -> Path:
+        """The cluster's Compose file."""
+        return self.root / TOPOLOGY
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where the logs of builds and of our own engine go."""
+        return self.state_dir / "logs"
+
+    def compose_environment(self, accel: str) -> dict[str, str]:
+        """Return the variables ``compose/cluster.yaml`` is interpolated with.
+
+        Args:
+            accel: ``kvm`` or ``tcg``, what the VMs are to use.
+        """
+        return {
+            "COMPOSE_PROJECT_NAME": self.project,
+            "TESTBED_STATE": str(self.state_dir),
+            "TESTBED_RUN": str(self.run_dir),
+            "TESTBED_ACCEL": accel,
+            "TESTBED_SITE_PORT": str(self.site_port),
+            "TESTBED_LOCUST_PORT": str(self.locust_port),
+        }
+
+
+def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Args:
+        environment: by default this process's.
+        cwd: where to begin looking for the checkout, by default the current folder.
+
+    Raises:
+        UsageError: a value that cannot be, or no checkout in sight.
+    """
+    env = os.environ if environment is None else environment
+    cwd = Path.cwd() if cwd is None else cwd
+    root = find_root(cwd)
+    accel = env.get("TESTBED_ACCEL") or None
+    if accel not in (None, "kvm", "tcg"):
+        raise UsageError(f"{accel!r} is no acceleration", where="TESTBED_ACCEL", mend="use kvm or tcg, or unset it")
+    project = env.get("COMPOSE_PROJECT_NAME") or "testbed"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", project):
+        raise UsageError(
+            f"{project!r} is no project name",
+            where="COMPOSE_PROJECT_NAME",
+            mend="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
+        )
+    return Settings(
+        root=root,
+        project=project,
+        state_dir=_absolute(env.get("TESTBED_STATE") or ".testbed", root),
+        run_dir=_absolute(env.get("TESTBED_RUN") or "/run/testbed", root),
+        accel=accel,
+        site_port=_port(env, "TESTBED_SITE_PORT", 8443),
+        locust_port=_port(env, "TESTBED_LOCUST_PORT", 8089),
+        debian_archive=(env.get("TESTBED_DEBIAN_ARCHIVE") or Settings.debian_archive).rstrip("/"),
+    )
+
+
+def find_root(cwd: Path) -> Path:
+    """Return the checkout: the folder around ``cwd``, else the one around this package, that holds the topology.
+
+    Raises:
+        UsageError: neither does.
+    """
+    cwd = cwd.resolve()
+    package = Path(__file__).resolve()
+    for folder in (cwd, *cwd.parents, *package.parents):
+        if (folder / TOPOLOGY).is_file():
+            return folder
+    raise UsageError(f"no {TOPOLOGY} here or above", where=str(cwd), mend="run testbed inside its checkout")
+
+
+def _absolute(value: str, root: Path) -> Path:
+    return (root / Path(value).expanduser()).resolve()
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    value = env.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+        raise UsageError(f"{value!r} is no port", where=name, mend="use a number from 1 to 65535")
+    return int(value)
