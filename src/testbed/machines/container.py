@@ -1,0 +1,157 @@
+"""A machine that is a container."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from testbed.errors import TestbedError
+from testbed.machines import veth
+from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
+from testbed.topology import Node
+
+
+class ContainerMachine:
+    """A container of the Compose project.
+
+    Args:
+        name: the machine's name.
+        node: the service it belongs to.
+        container: Docker's view of it.
+    """
+
+    def __init__(self, name: str, node: Node, container: Container) -> None:
+        self.name = name
+        self.node = node
+        self._container = container
+
+    def power(self) -> Power:
+        """Whether the container runs."""
+        state = self._inspect()["State"]
+        if state["Paused"]:
+            return Power.FROZEN
+        return Power.ON if state["Running"] else Power.OFF
+
+    def ready(self) -> bool:
+        """Whether the container runs: it has no boot of its own to wait for."""
+        return self.power() is Power.ON
+
+    def start(self) -> None:
+        """Start the container: for a VM, the power comes back."""
+        self._container.start()
+
+    def stop(self) -> None:
+        """Stop the container in order, with the grace period its service asks for."""
+        self._container.stop(timeout=20)
+
+    def kill(self) -> None:
+        """Kill the container: all its processes are gone at once."""
+        if self.power() is not Power.OFF:
+            self._container.kill()
+
+    def pause(self) -> None:
+        """Freeze all its processes."""
+        self._container.pause()
+
+    def unpause(self) -> None:
+        """Thaw them."""
+        self._container.unpause()
+
+    def unplug(self, network: str) -> None:
+        """Take the host's end of its cable down: the container sees NO-CARRIER, as with a pulled cable."""
+        veth.set_link(self._host_index(network), up=False)
+
+    def plug(self, network: str) -> None:
+        """Bring the host's end up again."""
+        veth.set_link(self._host_index(network), up=True)
+
+    def interface(self, network: str) -> str:
+        """Name of the interface that has the container's address on ``network``."""
+        return str(self._link(network)["ifname"])
+
+    def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
+        """Run a command in the container."""
+        return self.exec_in_container(command, timeout)
+
+    def exec_in_container(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
+        """Run a command in the container itself, which for a VM is not the machine."""
+        try:
+            status, (out, err) = self._container.exec_run(["timeout", f"{timeout:g}", *command], demux=True)
+        except APIError as error:
+            raise Unreachable(f"no command can be run: {error.explanation}", where=self.name) from None
+        return ExecResult(status, (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace"))
+
+    def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
+        """The container's output with Docker's timestamps, which are the host's clock."""
+        options: dict[str, Any] = {"timestamps": True, "tail": "all" if tail is None else tail}
+        if since is not None:
+            options["since"] = since
+        if follow:
+            stream = self._container.logs(stream=True, follow=True, **options)
+        else:
+            stream = self._container.logs(**options).splitlines()
+        for line in _lines(stream):
+            stamp, _, text = line.partition(" ")
+            yield LogLine(_unix_seconds(stamp), text)
+
+    def console(self) -> Path | None:
+        """A container has no serial console."""
+        return None
+
+    def pid(self) -> int:
+        """The host's process id of its first process, 0 when it is off."""
+        return int(self._inspect()["State"]["Pid"])
+
+    def started_at(self) -> float:
+        """When its power last came, Unix seconds."""
+        return _unix_seconds(self._inspect()["State"]["StartedAt"])
+
+    def address(self, network: str) -> str:
+        """Its own address on ``network``, empty when it is off."""
+        settings = self._inspect()["NetworkSettings"]["Networks"]
+        for name, endpoint in settings.items():
+            if name.endswith(f"_{network}"):
+                return str(endpoint["IPAddress"])
+        raise TestbedError(f"not on the network {network}", where=self.name)
+
+    def _inspect(self) -> dict[str, Any]:
+        try:
+            self._container.reload()
+        except NotFound:
+            raise Unreachable("its container is gone", where=self.name, mend="`testbed up` makes it again") from None
+        attributes: dict[str, Any] = self._container.attrs
+        return attributes
+
+    def _link(self, network: str) -> dict[str, Any]:
+        address = self.address(network)
+        links: list[dict[str, Any]] = json.loads(self.exec_in_container(["ip", "-j", "addr"]).stdout)
+        for link in links:
+            if any(entry.get("local") == address for entry in link["addr_info"]):
+                return link
+        raise TestbedError(f"no interface has the address {address}", where=self.name)
+
+    def _host_index(self, network: str) -> int:
+        return int(self._link(network)["link_index"])
+
+
+def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk + (b"" if isinstance(chunks, Iterator) else b"\n")).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _unix_seconds(stamp: str) -> float:
+    """Docker's RFC 3339 time with nanoseconds, as Unix seconds."""
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    seconds = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    return seconds + float(f"0.{fraction or 0}")

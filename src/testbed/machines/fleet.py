@@ -1,0 +1,63 @@
+"""All machines of the running cluster, found by Compose's labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+
+from testbed.errors import UsageError
+from testbed.machines.container import ContainerMachine
+from testbed.machines.machine import Machine
+from testbed.machines.virtual import VirtualMachine
+from testbed.topology import Role, Topology
+
+
+class Fleet:
+    """The machines of one Compose project.
+
+    Args:
+        topology: what the machines are for.
+        run_dir: the folder that holds each VM's sockets, by node name.
+    """
+
+    def __init__(self, topology: Topology, run_dir: Path) -> None:
+        self.topology = topology
+        self._run_dir = run_dir
+        try:
+            self._docker = docker.from_env(timeout=60)
+        except DockerException:
+            raise UsageError("no Docker engine answers", mend="`make testbed-up` starts one, `testbed doctor` tells more") from None
+
+    def machines(self, role: Role | None = None) -> list[Machine]:
+        """All machines, or those of a role, by name."""
+        label = f"com.docker.compose.project={self.topology.project}"
+        containers = self._docker.containers.list(all=True, filters={"label": [label, "com.docker.compose.oneoff=False"]})
+        found = [self._machine(container) for container in containers]
+        wanted = [machine for machine in found if machine and role in (None, machine.node.role)]
+        return sorted(wanted, key=lambda machine: machine.name)
+
+    def __getitem__(self, name: str) -> Machine:
+        """The machine called ``name``.
+
+        Raises:
+            UsageError: there is none.
+        """
+        machines = {machine.name: machine for machine in self.machines()}
+        if name not in machines:
+            known = ", ".join(machines) or "none: the cluster is not up"
+            raise UsageError(f"no node {name!r}", mend=f"the nodes are {known}")
+        return machines[name]
+
+    def _machine(self, container: Any) -> Machine | None:
+        service = container.labels["com.docker.compose.service"]
+        node = self.topology.nodes.get(service)
+        if node is None:
+            return None
+        number = container.labels["com.docker.compose.container-number"]
+        name = f"{service}-{number}" if node.scalable else service
+        if node.keys.machine == "virtual":
+            return VirtualMachine(name, node, container, self._run_dir / name)
+        return ContainerMachine(name, node, container)

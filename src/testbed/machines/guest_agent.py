@@ -1,0 +1,108 @@
+"""Commands in a guest through the QEMU guest agent's socket.
+
+Protocol: JSON lines over a virtio-serial port (QEMU, docs/interop/qemu-ga). ``guest-sync-delimited`` comes first on each
+connection, because the port may still hold the answer to a client that went away.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from testbed.machines.machine import ExecResult, Unreachable
+
+POLL_SECONDS = 0.01
+
+
+class GuestAgent:
+    """One connection to a guest's agent; the port serves one client at a time, so keep it short.
+
+    Args:
+        path: the agent's socket.
+        where: the machine's name, for messages.
+        timeout: seconds to wait for any answer.
+    """
+
+    def __init__(self, path: Path, where: str, timeout: float = 5) -> None:
+        self._path = path
+        self._where = where
+        self._timeout = timeout
+
+    def __enter__(self) -> GuestAgent:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(self._timeout)
+        try:
+            self._socket.connect(str(self._path))
+            self._reader = self._socket.makefile("rb")
+            self._sync()
+        except OSError as error:
+            self._socket.close()
+            raise Unreachable(f"the guest agent does not answer ({error})", where=self._where) from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._reader.close()
+        self._socket.close()
+
+    def exec(self, command: Sequence[str], timeout: float) -> ExecResult:
+        """Run a command as root in the guest.
+
+        Args:
+            command: program and arguments.
+            timeout: seconds to wait for its end.
+
+        Raises:
+            Unreachable: the agent stopped answering, or the command did not end in time.
+        """
+        arguments = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
+        pid = self._call("guest-exec", arguments)["pid"]
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            status = self._call("guest-exec-status", {"pid": pid})
+            if status["exited"]:
+                return ExecResult(
+                    status.get("exitcode", -int(status.get("signal", 0))),
+                    _text(status.get("out-data")),
+                    _text(status.get("err-data")),
+                )
+            time.sleep(POLL_SECONDS)
+        raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
+
+    def _sync(self) -> None:
+        token = random.randrange(1 << 31)
+        self._send("guest-sync-delimited", {"id": token})
+        # The answer comes behind a 0xFF byte; whatever stands before it was meant for somebody else.
+        while True:
+            line = self._line()
+            if json.loads(line.rpartition(b"\xff")[2]).get("return") == token:
+                return
+
+    def _call(self, command: str, arguments: dict[str, Any]) -> Any:
+        try:
+            self._send(command, arguments)
+            answer = json.loads(self._line())
+        except OSError as error:
+            raise Unreachable(f"the guest agent stopped answering ({error})", where=self._where) from None
+        if "error" in answer:
+            raise Unreachable(f"{command}: {answer['error']['desc']}", where=self._where)
+        return answer["return"]
+
+    def _send(self, command: str, arguments: dict[str, Any]) -> None:
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+
+    def _line(self) -> bytes:
+        line: bytes = self._reader.readline()
+        if not line:
+            raise ConnectionResetError("connection closed")
+        return line
+
+
+def _text(data: str | None) -> str:
+    return base64.b64decode(data).decode(errors="replace") if data else ""

@@ -1,0 +1,8 @@
+"""What a machine of each role can be asked, as typed answers; parsing is pure and tested on recorded samples."""
+
+from testbed.roles.app import AppState
+from testbed.roles.balancer import BalancerState, Member
+from testbed.roles.database import DatabaseState
+from testbed.roles.mail import MailState
+
+__all__ = ["AppState", "BalancerState", "DatabaseState", "MailState", "Member"]

@@ -1,0 +1,137 @@
+"""Reads the Compose files through ``docker compose config``, so that what testbed sees is what Compose runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from testbed.errors import UsageError
+from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
+from testbed.topology.locate import locate
+from testbed.topology.model import Node, Problem, Topology, problems
+
+Block = TypeVar("Block", bound=Keys)
+
+
+def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Topology:
+    """Read, merge and validate Compose files.
+
+    Args:
+        files: the Compose file and its overlays, in order.
+        environment: variables for Compose's interpolation, over the process's own.
+
+    Raises:
+        UsageError: a file is missing or refused by Compose, or an x-testbed key or an address is wrong.
+    """
+    for file in files:
+        if not file.is_file():
+            known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
+            raise UsageError("no such Compose file", where=str(file), mend=f"there are: {known}")
+    return resolve(_merge(files, environment or {}), files)
+
+
+def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
+    # YAML, not JSON: Compose 2.26 drops service-level x- keys from its JSON form.
+    command = ["docker", "compose", *(word for file in files for word in ("-f", str(file))), "config"]
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=60
+        )
+    except FileNotFoundError:
+        raise UsageError("docker is not installed", mend="`make testbed-up` installs it, `testbed doctor` tells more") from None
+    if result.returncode:
+        if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
+            raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
+        line = result.stderr.strip().splitlines()[-1:] or ["docker compose config failed"]
+        raise UsageError(line[0], where=files[-1].name, mend="mend the Compose file")
+    merged: dict[str, Any] = yaml.safe_load(result.stdout)
+    return merged
+
+
+def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
+    """Validate a merged Compose configuration.
+
+    Args:
+        merged: what ``docker compose config`` prints, parsed.
+        files: the sources, to tell where a mistake stands.
+
+    Raises:
+        UsageError: with file, line, what is wrong and the mend.
+    """
+    project = _validated(ProjectKeys, merged.get("x-testbed"), ("x-testbed",), files)
+    topology = Topology(
+        project=str(merged["name"]),
+        site=project.site,
+        database=project.database,
+        mail=project.mail,
+        releases=project.releases,
+        networks={
+            name: IPv4Network(network["ipam"]["config"][0]["subnet"])
+            for name, network in merged.get("networks", {}).items()
+        },
+        nodes={
+            name: _node(name, service, files)
+            for name, service in merged["services"].items()
+            if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
+        },
+    )
+    for problem in problems(topology):
+        raise _refusal(problem, files)
+    return topology
+
+
+def _node(name: str, service: Mapping[str, Any], files: Sequence[Path]) -> Node:
+    path = ("services", name)
+    addresses = {
+        network: IPv4Address(options["ipv4_address"]) if options and "ipv4_address" in options else None
+        for network, options in service.get("networks", {}).items()
+    }
+    return Node(
+        name=name,
+        keys=_validated(ServiceKeys, service.get("x-testbed"), (*path, "x-testbed"), files),
+        image=str(service.get("image", "")),
+        scale=int(service.get("scale", 1)),
+        addresses=addresses,
+        environment={key: str(value) for key, value in (service.get("environment") or {}).items()},
+    )
+
+
+def _validated(model: type[Block], data: object, path: tuple[str | int, ...], files: Sequence[Path]) -> Block:
+    try:
+        return model.model_validate(data if data is not None else {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _refusal(_problem(model, first["type"], first["msg"], (*path, *first["loc"])), files) from None
+
+
+def _problem(model: type[Keys], kind: str, message: str, path: tuple[str | int, ...]) -> Problem:
+    """A pydantic error in the words of someone who edits the file."""
+    if kind == "extra_forbidden":
+        known = ", ".join(_known_keys(model, path))
+        return Problem(path, f"unknown key {path[-1]!r}", f"known keys here: {known}")
+    if kind == "missing":
+        return Problem(path, f"key {path[-1]!r} is missing", "add it")
+    return Problem(path, message[0].lower() + message[1:], "see compose/x-testbed.schema.json")
+
+
+def _known_keys(model: type[Keys], path: tuple[str | int, ...]) -> list[str]:
+    """The keys allowed in the block that ``path`` ends in."""
+    inside = path[path.index("x-testbed") + 1 : -1]
+    for key in inside:
+        field = model.model_fields.get(str(key))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Keys)):
+            break
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def _refusal(problem: Problem, files: Sequence[Path]) -> UsageError:
+    dotted = ".".join(str(key) for key in problem.path)
+    return UsageError(f"{dotted}: {problem.what}", where=locate(files, problem.path), mend=problem.mend)

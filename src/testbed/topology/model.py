@@ -1,0 +1,131 @@
+"""The validated cluster: nodes, networks and virtual addresses, and the rules a cluster must obey."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
+
+from testbed.topology.keys import Database, Mail, Releases, Role, ServiceKeys, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A service of the cluster; a scaled service stands for all its machines.
+
+    Attributes:
+        name: the service's name.
+        keys: its x-testbed block.
+        image: the image it runs.
+        scale: how many machines Compose starts for it.
+        addresses: its fixed address on each network, None where Compose draws one.
+        environment: what Compose hands it.
+    """
+
+    name: str
+    keys: ServiceKeys
+    image: str
+    scale: int
+    addresses: Mapping[str, IPv4Address | None]
+    environment: Mapping[str, str]
+
+    @property
+    def role(self) -> Role:
+        """What the machine is for."""
+        return self.keys.role
+
+    @property
+    def scalable(self) -> bool:
+        """Whether Compose may start several: a fixed address allows one."""
+        return not any(self.addresses.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The whole cluster."""
+
+    project: str
+    site: Site
+    database: Database
+    mail: Mail
+    releases: Releases
+    networks: Mapping[str, IPv4Network]
+    nodes: Mapping[str, Node]
+
+    def of_role(self, role: Role) -> list[Node]:
+        """The nodes of a role, in the file's order of names."""
+        return [node for node in self.nodes.values() if node.role is role]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A rule the topology breaks.
+
+    Attributes:
+        path: keys from the top of the Compose file to the place.
+        what: what is wrong there.
+        mend: how to put it right.
+    """
+
+    path: tuple[str | int, ...]
+    what: str
+    mend: str
+
+
+def problems(topology: Topology) -> Iterator[Problem]:
+    """All the rules of a cluster that ``topology`` breaks."""
+    return chain(_addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology))
+
+
+def _addresses(topology: Topology) -> Iterator[Problem]:
+    owners: dict[IPv4Address, str] = {}
+    for node in topology.nodes.values():
+        for network, address in node.addresses.items():
+            path = ("services", node.name, "networks", network, "ipv4_address")
+            if address is None:
+                continue
+            if address in owners:
+                yield Problem(path, f"{address} is already the address of {owners[address]}", "give it another one")
+            owners[address] = node.name
+            if address not in topology.networks[network]:
+                yield Problem(path, f"{address} is not in {network} ({topology.networks[network]})", "choose one inside")
+
+
+def _virtual_addresses(topology: Topology) -> Iterator[Problem]:
+    taken = {address: node.name for node in topology.nodes.values() for address in node.addresses.values() if address}
+    for key, virtual in (("site", topology.site), ("database", topology.database)):
+        if virtual.network not in topology.networks:
+            known = ", ".join(topology.networks)
+            yield Problem(("x-testbed", key, "network"), f"no network {virtual.network!r}", f"the networks are {known}")
+        elif virtual.address not in topology.networks[virtual.network]:
+            subnet = topology.networks[virtual.network]
+            what = f"{virtual.address} is not in {virtual.network} ({subnet})"
+            yield Problem(("x-testbed", key, "address"), what, "choose one inside")
+        if virtual.address in taken:
+            what = f"{virtual.address} is the fixed address of {taken[virtual.address]}"
+            yield Problem(("x-testbed", key, "address"), what, "a virtual address must be nobody's own")
+
+
+def _carp(topology: Topology) -> Iterator[Problem]:
+    for role in (Role.BALANCER, Role.DATABASE):
+        skews: dict[str, list[str]] = defaultdict(list)
+        for node in topology.of_role(role):
+            skews[node.environment.get("CARP_ADVSKEW", "")].append(node.name)
+        for skew, names in skews.items():
+            if len(names) > 1:
+                yield Problem(
+                    ("services", names[1], "environment", "CARP_ADVSKEW"),
+                    f"{' and '.join(names)} have the same CARP_ADVSKEW {skew or '(none)'}",
+                    "give each its own, or both become master",
+                )
+
+
+def _roles(topology: Topology) -> Iterator[Problem]:
+    for role in Role:
+        count = len(topology.of_role(role))
+        wanted = 2 if role in (Role.BALANCER, Role.DATABASE) else 1
+        if count != wanted:
+            what = f"{count} services have the role {role.value}"
+            yield Problem(("services",), what, f"a cluster has {wanted}")
