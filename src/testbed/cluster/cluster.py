@@ -1,0 +1,51 @@
+"""One handle for the running cluster."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from testbed import topology
+from testbed.cluster.shape import Shape, remembered
+from testbed.cluster.state import ClusterState, observe
+from testbed.faults import Ledger
+from testbed.machines import Fleet, Machine
+from testbed.settings import Settings
+from testbed.settings import load as load_settings
+from testbed.topology import Topology
+
+
+class Cluster:
+    """The cluster of one checkout.
+
+    Args:
+        settings: where its files lie.
+        shape: how it is or will be brought up; by default as last time.
+    """
+
+    def __init__(self, settings: Settings | None = None, shape: Shape | None = None) -> None:
+        self.settings = settings or load_settings()
+        self.shape = shape or remembered(self.settings)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """What its Compose files say."""
+        environment = self.settings.compose_environment(self.shape.accel)
+        return topology.load(self.shape.files(self.settings), environment)
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """Its machines."""
+        return Fleet(self.topology, self.settings.run_dir / self.settings.project)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The faults in force."""
+        return Ledger(self.settings.state_dir / "faults")
+
+    def machine(self, name: str) -> Machine:
+        """The machine called ``name``."""
+        return self.fleet[name]
+
+    def state(self) -> ClusterState:
+        """Who does what at this moment, asked of all machines at once."""
+        return observe(self.fleet)

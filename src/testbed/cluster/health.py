@@ -1,0 +1,79 @@
+"""What is wrong with a cluster at a moment: the audit before and after every failover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.cluster.state import ClusterState
+from testbed.machines import Power
+from testbed.topology import Topology
+
+
+def complaints(state: ClusterState, topology: Topology) -> list[str]:
+    """All that keeps the cluster from being whole; an empty list is health.
+
+    Args:
+        state: what the machines say.
+        topology: what there should be.
+    """
+    return [*_power(state, topology), *_balancers(state), *_apps(state), *_databases(state), *_mail(state)]
+
+
+def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
+    for node in topology.nodes.values():
+        machines = [name for name in state.power if name == node.name or name.rpartition("-")[0] == node.name]
+        if not machines:
+            yield f"{node.name} does not exist"
+    for name, power in state.power.items():
+        if power is not Power.ON:
+            yield f"{name} is {power.value}"
+
+
+def _balancers(state: ClusterState) -> Iterator[str]:
+    owners = [each.node for each in state.balancers if each.holds_address]
+    if len(owners) != 1:
+        yield f"the site's address is held by {' and '.join(owners) or 'nobody'}"
+    apps = {each.node for each in state.apps}
+    for each in state.balancers:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+            continue
+        if not each.apache:
+            yield f"{each.node}: Apache does not run"
+        if not each.ucarp:
+            yield f"{each.node}: UCARP does not run"
+        usable = {member.name for member in each.members if member.usable}
+        if missing := sorted(apps - usable):
+            yield f"{each.node}: {', '.join(missing)} not usable in the pool"
+
+
+def _apps(state: ClusterState) -> Iterator[str]:
+    for each in state.apps:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+        elif not each.apache:
+            yield f"{each.node}: Apache does not run"
+
+
+def _databases(state: ClusterState) -> Iterator[str]:
+    owners = [each.node for each in state.databases if each.holds_address]
+    if len(owners) != 1:
+        yield f"the database's address is held by {' and '.join(owners) or 'nobody'}"
+    elif state.primary_database is None:
+        yield f"{owners[0]} holds the database's address but does not serve"
+    for each in state.databases:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+        elif not each.replicated:
+            yield f"{each.node}: DRBD is {each.drbd_connection} {each.drbd_disks}"
+
+
+def _mail(state: ClusterState) -> Iterator[str]:
+    for each in state.mail:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+            continue
+        if not each.imap:
+            yield f"{each.node}: Dovecot does not run"
+        if not each.smtp:
+            yield f"{each.node}: Postfix does not run"

@@ -1,0 +1,129 @@
+"""Bringing the cluster up and taking it down."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from testbed.cluster import project, secrets
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.health import complaints
+from testbed.cluster.logs import save_logs
+from testbed.cluster.shape import remember
+from testbed.errors import TestbedError
+from testbed.faults import heal_all
+from testbed.machines import Power
+from testbed.progress import Progress
+from testbed.settings import Settings
+from testbed.wait import wait_until
+
+BOOT_SECONDS = 180.0
+
+
+def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
+    """Bring the cluster up; a cluster that is up already is left alone, a damaged one is mended.
+
+    Args:
+        cluster: with its images built.
+        progress: told each step.
+        keep: leave a cluster that does not become healthy up, for inspection.
+
+    Raises:
+        TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
+    """
+    fresh = not project.exists(cluster.settings)
+    if secrets.ensure(cluster.settings.state_dir, cluster.topology) and not fresh:
+        progress.say("  the cluster's secrets are gone: replacing its machines")
+        project.remove(cluster.settings)
+        fresh = True
+    remember(cluster.settings, cluster.shape)
+    _make_folders(cluster)
+    try:
+        if not fresh:
+            heal(cluster, progress)
+        with progress.step("starting the machines"):
+            project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
+        with progress.step("waiting until every part serves"):
+            wait_healthy(cluster, BOOT_SECONDS)
+    except TestbedError as error:
+        folder = save_logs(cluster)
+        if fresh and not keep:
+            project.remove(cluster.settings)
+        raise type(error)(error.what, where=error.where, mend=f"{error.mend or 'see the logs'} (logs: {folder})") from None
+
+
+def heal(cluster: Cluster, progress: Progress) -> int:
+    """Heal every fault the ledger holds.
+
+    Returns:
+        How many there were.
+    """
+    healed = heal_all(cluster.fleet, cluster.ledger)
+    for entry in healed:
+        progress.say(f"  healed {entry.fault} on {entry.node}")
+    return len(healed)
+
+
+def wait_healthy(cluster: Cluster, deadline: float) -> None:
+    """Wait until nothing is wrong with the cluster.
+
+    Args:
+        cluster: the cluster.
+        deadline: seconds.
+
+    Raises:
+        TestbedError: a machine went off, or the time is over; the message names what is wrong.
+    """
+    wrong: list[str] = ["not asked yet"]
+
+    def healthy() -> bool:
+        state = cluster.state()
+        wrong[:] = complaints(state, cluster.topology)
+        off = [name for name, power in state.power.items() if power is Power.OFF]
+        if off:
+            last = list(cluster.machine(off[0]).logs(tail=1))
+            text = last[0].text if last else "it said nothing"
+            raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
+        return not wrong
+
+    _wait(healthy, deadline, wrong)
+
+
+class MachineOff(Exception):
+    """A machine is off that should be on: no use to wait on."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what)
+        self.mend = mend
+
+
+def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> None:
+    try:
+        wait_until(
+            healthy,
+            deadline,
+            "a healthy cluster",
+            interval=0.5,
+            hint="`testbed status` shows the cluster, `testbed logs NODE` what a node says",
+            describe=lambda: "; ".join(wrong),
+        )
+    except MachineOff as off:
+        raise TestbedError(str(off), mend=off.mend) from None
+
+
+def down(settings: Settings) -> None:
+    """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay."""
+    project.remove(settings)
+    shutil.rmtree(settings.run_dir / settings.project, ignore_errors=True)
+    for name in ("nodes", "pki", "faults"):
+        shutil.rmtree(settings.state_dir / name, ignore_errors=True)
+    (settings.state_dir / "cluster.json").unlink(missing_ok=True)
+
+
+def _make_folders(cluster: Cluster) -> None:
+    """The folders that are mounted into nodes; Docker would make them too, but open to all."""
+    settings = cluster.settings
+    (settings.state_dir / "runs").mkdir(parents=True, exist_ok=True)
+    for node in cluster.topology.nodes.values():
+        if node.keys.machine == "virtual":
+            (settings.run_dir / settings.project / node.name).mkdir(parents=True, exist_ok=True, mode=0o700)

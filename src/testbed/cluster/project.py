@@ -1,0 +1,76 @@
+"""The Compose project: what starts the containers, and what removes every trace of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, NotFound
+
+from testbed.cluster.shape import Shape
+from testbed.errors import TestbedError
+from testbed.settings import Settings
+
+LABEL = "com.docker.compose.project"
+
+
+def start(settings: Settings, shape: Shape, log: Path) -> None:
+    """Create and start what is missing, by ``docker compose up``.
+
+    Args:
+        settings: the project.
+        shape: overlays and scale.
+        log: where Compose's output goes.
+
+    Raises:
+        TestbedError: with Compose's last line.
+    """
+    command = ["docker", "compose", "--progress", "plain"]
+    for file in shape.files(settings):
+        command += ["-f", str(file)]
+    command += ["up", "--detach", "--no-build", "--remove-orphans"]
+    for service, count in shape.scale:
+        command += ["--scale", f"{service}={count}"]
+    environment = {**os.environ, **settings.compose_environment(shape.accel)}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        status = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
+        ).returncode
+    if status:
+        lines = log.read_text().strip().splitlines()
+        raise TestbedError(lines[-1] if lines else "no output", where="docker compose up", mend=f"see {log}")
+
+
+def exists(settings: Settings) -> bool:
+    """Whether the project has any container, running or not."""
+    client = docker.from_env()
+    return bool(client.containers.list(all=True, filters={"label": f"{LABEL}={settings.project}"}))
+
+
+def remove(settings: Settings) -> None:
+    """Remove the project's containers, networks and volumes, found by label.
+
+    By label and not by ``docker compose down``: it must work when the Compose files have changed or are broken since.
+    """
+    client = docker.from_env(timeout=60)
+    mine = {"label": f"{LABEL}={settings.project}"}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(_remove_container, client.containers.list(all=True, filters=mine)))
+    for network in client.networks.list(filters=mine):
+        network.remove()
+    for volume in client.volumes.list(filters=mine):
+        volume.remove(force=True)
+
+
+def _remove_container(container: docker.models.containers.Container) -> None:
+    try:
+        container.remove(v=True, force=True)
+    except NotFound:
+        pass
+    except APIError as error:
+        if "already in progress" not in str(error):
+            raise

@@ -1,0 +1,54 @@
+"""The shape a cluster was brought up in, remembered so that later commands mean the same cluster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from testbed.errors import UsageError
+from testbed.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the user chose when bringing the cluster up.
+
+    Attributes:
+        overlays: Compose overlays by name (``compose/<name>.yaml``), in order.
+        scale: machines of a scaled service, where it differs from the Compose file.
+        accel: ``kvm`` or ``tcg``: what the VMs run on.
+    """
+
+    overlays: tuple[str, ...] = ()
+    scale: tuple[tuple[str, int], ...] = ()
+    accel: str = "tcg"
+
+    def files(self, settings: Settings) -> list[Path]:
+        """The Compose files of this shape, in the order they are merged."""
+        folder = settings.topology.parent
+        kvm = [folder / "kvm.yaml"] if self.accel == "kvm" else []
+        return [settings.topology, *kvm, *(folder / f"{name}.yaml" for name in self.overlays)]
+
+
+def remember(settings: Settings, shape: Shape) -> None:
+    """Write the shape down."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    _path(settings).write_text(json.dumps(asdict(shape)))
+
+
+def remembered(settings: Settings) -> Shape:
+    """The shape last written down, or the plain one."""
+    path = _path(settings)
+    if not path.exists():
+        return Shape()
+    try:
+        data = json.loads(path.read_text())
+        scale = tuple((str(service), int(count)) for service, count in data["scale"])
+        return Shape(tuple(data["overlays"]), scale, data["accel"])
+    except (ValueError, KeyError, TypeError):
+        raise UsageError("not a cluster's record", where=str(path), mend="delete it and run `testbed up`") from None
+
+
+def _path(settings: Settings) -> Path:
+    return settings.state_dir / "cluster.json"

@@ -1,0 +1,75 @@
+"""The state of all machines at one moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from testbed.machines import Fleet, Machine, Power
+from testbed.roles import AppState, BalancerState, DatabaseState, MailState, app, balancer, database, mail
+from testbed.topology import Role
+
+RoleState = BalancerState | AppState | DatabaseState | MailState
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """What every machine said of itself.
+
+    Attributes:
+        power: whether each machine is on.
+        balancers: the balancers, by name.
+        apps: the app nodes, by name.
+        databases: the database machines, by name.
+        mail: the mail server.
+    """
+
+    power: dict[str, Power]
+    balancers: tuple[BalancerState, ...]
+    apps: tuple[AppState, ...]
+    databases: tuple[DatabaseState, ...]
+    mail: tuple[MailState, ...]
+
+    @property
+    def active_balancer(self) -> str | None:
+        """The balancer that alone holds the site's address."""
+        return _only([each.node for each in self.balancers if each.holds_address])
+
+    @property
+    def primary_database(self) -> str | None:
+        """The database machine that alone serves."""
+        return _only([each.node for each in self.databases if each.serving])
+
+
+def observe(fleet: Fleet) -> ClusterState:
+    """Ask all machines at once."""
+    machines = fleet.machines()
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        powers = pool.map(lambda machine: machine.power(), machines)
+        states = list(pool.map(lambda machine: _ask(fleet, machine), machines))
+        power = {machine.name: each for machine, each in zip(machines, powers, strict=True)}
+    return ClusterState(
+        power=power,
+        balancers=tuple(each for each in states if isinstance(each, BalancerState)),
+        apps=tuple(each for each in states if isinstance(each, AppState)),
+        databases=tuple(each for each in states if isinstance(each, DatabaseState)),
+        mail=tuple(each for each in states if isinstance(each, MailState)),
+    )
+
+
+def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
+    match machine.node.role:
+        case Role.BALANCER:
+            return balancer.state(machine, str(fleet.topology.site.address))
+        case Role.DATABASE:
+            return database.state(machine, str(fleet.topology.database.address))
+        case Role.APP:
+            return app.state(machine)
+        case Role.MAIL:
+            return mail.state(machine)
+        case _:
+            return None
+
+
+def _only(names: list[str]) -> str | None:
+    return names[0] if len(names) == 1 else None

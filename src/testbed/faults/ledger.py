@@ -1,0 +1,89 @@
+"""The ledger of injected faults: a promise to heal that survives the death of whoever made it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from testbed.errors import TestbedError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fault that is, or may be, in force.
+
+    Attributes:
+        key: name of its file.
+        fault: the fault's name.
+        node: the machine it was injected into.
+        networks: the networks it was injected on.
+        wall: when it was written down, Unix seconds.
+        pid: the process that injected it.
+    """
+
+    key: str
+    fault: str
+    node: str
+    networks: tuple[str, ...]
+    wall: float
+    pid: int
+
+
+class Ledger:
+    """A folder with one file a fault.
+
+    Args:
+        folder: where the files lie; made when the first fault is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, fault: str, node: str, networks: tuple[str, ...]) -> Entry:
+        """Write a fault down, before it is injected; when this returns, it is on the disk."""
+        wall = time.time()
+        key = f"{wall:.6f}-{uuid.uuid4().hex[:6]}"
+        entry = Entry(key, fault, node, networks, wall, os.getpid())
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._folder / f"{key}.draft"
+        with draft.open("w") as file:
+            json.dump(asdict(entry), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(self._folder / f"{key}.json")
+        _sync(self._folder)
+        return entry
+
+    def strike(self, entry: Entry) -> None:
+        """Strike a fault out, after it was healed."""
+        (self._folder / f"{entry.key}.json").unlink(missing_ok=True)
+
+    def entries(self) -> list[Entry]:
+        """All faults in force, oldest first.
+
+        Raises:
+            TestbedError: a file is damaged.
+        """
+        return [_read(path) for path in sorted(self._folder.glob("*.json"))]
+
+
+def _read(path: Path) -> Entry:
+    try:
+        data = json.loads(path.read_text())
+        return Entry(**{**data, "networks": tuple(data["networks"])})
+    except (ValueError, KeyError, TypeError):
+        raise TestbedError(
+            "not a fault's record", where=str(path), mend="`testbed down` and `testbed up` make a fresh cluster"
+        ) from None
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,32 @@
+"""The network taken down from inside, as by a mistyped command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from testbed.machines import Machine, Power
+
+
+class NetworkDown:
+    """``ip link set down`` on the chosen interfaces, by the machine's own system."""
+
+    name = "network-down"
+    summary = "take the interfaces down inside the machine (--network: only those); heal: bring them up"
+
+    def refusal(self, machine: Machine) -> str | None:
+        """Only a running system can take its network down."""
+        return None if machine.power() is Power.ON else "its system does not run"
+
+    def inject(self, machine: Machine, networks: Sequence[str]) -> None:
+        """Take them down with one command, so that they fall together."""
+        _set(machine, networks, "down")
+
+    def heal(self, machine: Machine, networks: Sequence[str]) -> None:
+        """Bring them up; a reboot has done so already."""
+        if machine.power() is Power.ON and machine.ready():
+            _set(machine, list(reversed(networks)), "up")
+
+
+def _set(machine: Machine, networks: Sequence[str], state: str) -> None:
+    script = "; ".join(f"ip link set dev {machine.interface(network)} {state}" for network in networks)
+    machine.exec(["sh", "-c", script])
