@@ -1,0 +1,19 @@
+"""``testbed heal``: undo every fault."""
+
+from __future__ import annotations
+
+from testbed.cli.main import app
+from testbed.cli.output import err, progress
+from testbed.cluster import Cluster, lifecycle
+
+DEADLINE_SECONDS = 120.0
+
+
+@app.command()
+def heal() -> None:
+    """Undo all faults on record, also those of a process that died, and wait until the cluster is whole."""
+    cluster = Cluster()
+    if not lifecycle.heal(cluster, progress):
+        err.print("no fault is on record")
+    with progress.step("waiting until every part serves"):
+        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)

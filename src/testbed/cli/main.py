@@ -1,0 +1,49 @@
+"""The program ``testbed``: its commands, and how it ends when something goes wrong."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pkgutil import iter_modules
+
+import typer
+import typer.exceptions
+
+import testbed.cli as commands
+from testbed.cli.output import err
+from testbed.errors import TestbedError
+
+app = typer.Typer(
+    help="A high-availability webmail cluster on one machine, and what its users see when a part of it dies.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+INTERRUPTED = 130
+NOT_COMMANDS = {"main", "output"}
+
+
+def main() -> None:
+    """Run the program; every failure is one clear line and an exit status.
+
+    Exit status: 0 done, 1 a wrong answer (such as an unhealthy cluster), 2 usage, 4 testbed could not do it, 130 Ctrl-C.
+    """
+    for module in sorted(module.name for module in iter_modules(commands.__path__)):
+        if module not in NOT_COMMANDS:
+            importlib.import_module(f"testbed.cli.{module}")
+    try:
+        sys.exit(app(standalone_mode=False))
+    except TestbedError as error:
+        err.print(f"[bold red]testbed:[/] {_escape(str(error))}", highlight=False)
+        sys.exit(error.exit_status)
+    except typer.exceptions.TyperException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("\ntestbed: interrupted; `testbed up` goes on from here, `testbed down` removes everything")
+        sys.exit(INTERRUPTED)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,14 @@
+"""Where commands write: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from testbed.progress import Progress
+
+# A pipe or a log file has no width of its own; 80 columns would wrap lines that others search.
+out = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+err = Console(stderr=True, soft_wrap=True)
+progress = Progress(err)

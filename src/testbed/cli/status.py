@@ -1,0 +1,79 @@
+"""``testbed status``: who does what."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from testbed.cli.main import app
+from testbed.cli.output import err, out
+from testbed.cluster import Cluster, ClusterState, complaints
+from testbed.roles import AppState, BalancerState, DatabaseState, MailState
+
+UNHEALTHY = 1
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """Show who holds each address, DRBD, PostgreSQL, the pool and its sessions; exit status 1 when all is not well."""
+    cluster = Cluster()
+    state = cluster.state()
+    wrong = complaints(state, cluster.topology)
+    faults = cluster.ledger.entries()
+    if as_json:
+        document = {
+            "healthy": not wrong,
+            "complaints": wrong,
+            "active_balancer": state.active_balancer,
+            "primary_database": state.primary_database,
+            "faults": [asdict(entry) for entry in faults],
+            **asdict(state),
+        }
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        out.print(_table(state, cluster))
+        for entry in faults:
+            err.print(f"[yellow]fault in force:[/] {entry.fault} on {entry.node} ({', '.join(entry.networks)})")
+        for complaint in wrong:
+            err.print(f"[red]✗[/] {complaint}", highlight=False)
+        if not wrong:
+            err.print("[green]✓[/] healthy")
+    if wrong:
+        raise typer.Exit(UNHEALTHY)
+
+
+def _table(state: ClusterState, cluster: Cluster) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("node", "power", "address", "state"):
+        table.add_column(heading)
+    described = {each.node: each for each in (*state.balancers, *state.apps, *state.databases, *state.mail)}
+    for name, power in state.power.items():
+        each = described.get(name)
+        holds = isinstance(each, BalancerState | DatabaseState) and each.holds_address
+        virtual = cluster.topology.site if isinstance(each, BalancerState) else cluster.topology.database
+        table.add_row(name, power.value, str(virtual.address) if holds else "", _describe(each))
+    return table
+
+
+def _describe(state: BalancerState | AppState | DatabaseState | MailState | None) -> str:
+    match state:
+        case None:
+            return ""
+        case BalancerState(reachable=True):
+            pool = ", ".join(f"{each.name} ({each.status.strip()}, {each.elected})" for each in state.members)
+            return f"{'active' if state.holds_address else 'standby'}; pool: {pool or 'empty'}"
+        case AppState(reachable=True):
+            return f"{'Apache runs' if state.apache else 'Apache is dead'}; {state.sessions} sessions"
+        case DatabaseState(reachable=True):
+            serving = "serving" if state.serving else "standby"
+            parts = (state.drbd_role, state.drbd_connection, state.drbd_disks)
+            postgres = "PostgreSQL accepts" if state.postgres else "no PostgreSQL"
+            return f"{serving}; DRBD {' '.join(parts)}; {'mounted; ' if state.mounted else ''}{postgres}"
+        case MailState(reachable=True):
+            return f"IMAP {'runs' if state.imap else 'is dead'}; SMTP {'runs' if state.smtp else 'is dead'}"
+        case _:
+            return "does not answer"

@@ -1,0 +1,86 @@
+"""A balancer: who holds the site's address, and the pool as its Apache sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree  # noqa: S405 - the document comes from our own balancer
+
+from testbed.machines.machine import Machine
+from testbed.roles.sections import addresses, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of the pool, in the words of Apache's balancer-manager.
+
+    Attributes:
+        name: its route, which is the app node's name.
+        url: where requests are sent.
+        status: Apache's words for its state, such as ``Init Ok`` or ``Init Err``.
+        elected: how many requests it was chosen for.
+    """
+
+    name: str
+    url: str
+    status: str
+    elected: int
+
+    @property
+    def usable(self) -> bool:
+        """Whether new sessions may go there: not in error, stopped, disabled or draining."""
+        return "Ok" in self.status.split() and not {"Err", "Dis", "Stop", "Drn"} & set(self.status.split())
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerState:
+    """State of one balancer.
+
+    Attributes:
+        node: its name.
+        reachable: whether its system answered at all; if not, nothing else is known.
+        holds_address: whether it has the site's virtual address.
+        apache: whether its Apache runs.
+        ucarp: whether its UCARP runs.
+        members: the pool.
+    """
+
+    node: str
+    reachable: bool
+    holds_address: bool = False
+    apache: bool = False
+    ucarp: bool = False
+    members: tuple[Member, ...] = ()
+
+
+def state(machine: Machine, virtual_address: str) -> BalancerState:
+    """Ask a balancer for its state."""
+    sections = ask(machine)
+    if sections is None:
+        return BalancerState(machine.name, reachable=False)
+    return parse(machine.name, virtual_address, sections)
+
+
+def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> BalancerState:
+    """A balancer's state from the sections of ``node-state``."""
+    services = sections.get("sv status", "")
+    return BalancerState(
+        node,
+        reachable=True,
+        holds_address=virtual_address in addresses(sections.get("ip -o -4 addr", "")),
+        apache=bool(re.search(r"run: \S*apache", services)),
+        ucarp=bool(re.search(r"run: \S*ucarp", services)),
+        members=tuple(_members(sections.get("balancer-manager", ""))),
+    )
+
+
+def _members(xml: str) -> Iterator[Member]:
+    try:
+        root = ElementTree.fromstring(xml.strip())  # noqa: S314
+    except ElementTree.ParseError:
+        return  # Apache does not run, or is just starting: it has no pool to show
+    for worker in root.iter("{*}worker"):
+        text = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker}
+        elected = text.get("elected", "0")
+        yield Member(text.get("route", ""), text.get("name", ""), text.get("status", ""), int(elected or 0))
