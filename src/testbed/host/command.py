@@ -1,0 +1,77 @@
+"""Run a program of the host and take its output, or say in one line why it failed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from testbed.errors import TestbedError
+
+Say = Callable[[str], None]
+"""Told one line about what is being done, before it is done."""
+
+# Debian's plain users have no sbin on their path; dockerd, ip and mmdebstrap's helpers lie there.
+_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def host_environment() -> dict[str, str]:
+    """Return this process's environment, made fit for programs that must not ask and be read by a program."""
+    return {**os.environ, "PATH": _PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+
+
+def run(
+    argv: Sequence[str | Path],
+    what: str,
+    *,
+    mend: str = "",
+    log: Path | None = None,
+    seconds: float | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Run a program and return what it wrote.
+
+    Args:
+        argv: the program and its arguments.
+        what: what it is for, as the beginning of "... failed".
+        mend: what the user can do when it fails.
+        log: a file that keeps the whole output.
+        seconds: time limit.
+        cwd: the folder to run it in.
+
+    Raises:
+        TestbedError: it could not be started, failed, or took too long; with the last line it wrote.
+    """
+    where = " ".join(str(word) for word in argv[:2])
+    try:
+        done = subprocess.run(
+            [str(word) for word in argv],
+            env=host_environment(),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise TestbedError(f"{what} failed: {error.strerror}", where=where, mend=mend) from error
+    except subprocess.TimeoutExpired as error:
+        raise TestbedError(f"{what} took more than {seconds:g} s", where=where, mend=mend) from error
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(done.stdout)
+    if done.returncode != 0:
+        told = f" (log: {log})" if log else ""
+        raise TestbedError(f"{what} failed: {last_line(done.stdout)}{told}", where=where, mend=mend)
+    return done.stdout
+
+
+def last_line(output: str) -> str:
+    """Return the last line that says something, for a one-line message."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("e:", "error"))]
+    return (errors or lines or ["it wrote nothing"])[-1]

@@ -1,0 +1,169 @@
+"""The Docker engine and the Compose plugin: found, or installed from Debian and started."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import DockerException
+
+from testbed.errors import TestbedError, UsageError
+from testbed.host import apt, daemon
+from testbed.host.command import Say, host_environment, last_line, run
+from testbed.settings import Settings
+from testbed.wait import wait_until
+
+# Debian 12's own docker-compose is version 1; Debian 13's is a single program that needs glibc 2.34 alone.
+_COMPOSE_RELEASE = "trixie"
+_START_SECONDS = 60.0
+
+
+def client(seconds: float = 60.0) -> docker.DockerClient:
+    """Return a client of the running engine.
+
+    Args:
+        seconds: time limit of each request.
+
+    Raises:
+        UsageError: the engine is of another machine, or this user may not use it.
+        TestbedError: none runs.
+    """
+    host = host_environment().get("DOCKER_HOST", "")
+    if host and not host.startswith("unix:"):
+        raise UsageError(f"{host} is another machine's engine", where="DOCKER_HOST", mend="unset DOCKER_HOST")
+    try:
+        made = docker.from_env(version="auto", timeout=int(seconds))
+        made.ping()
+    except (DockerException, requests.RequestException) as error:
+        if "PermissionError" in repr(error) or "Permission denied" in str(error):
+            raise UsageError("no right to use the Docker engine", mend="run as root or join group docker") from error
+        raise TestbedError(
+            "no Docker engine runs", mend="run `testbed up` as root: it installs and starts one"
+        ) from error
+    return made
+
+
+def ensure(settings: Settings, say: Say) -> docker.DockerClient:
+    """Return a client of the engine, installing and starting what is missing.
+
+    Args:
+        settings: where to keep logs and records.
+        say: told before anything is installed or started.
+
+    Raises:
+        UsageError: something is missing and this process is not root.
+        TestbedError: installing or starting failed.
+    """
+    try:
+        engine = client()
+    except UsageError:
+        raise
+    except TestbedError:
+        engine = _install_and_start(settings, say)
+    if compose_version() is None:
+        _install_compose(settings, say)
+    return engine
+
+
+def compose_version() -> str | None:
+    """Return the version of the Compose plugin, None when the client has none of version 2 or newer."""
+    if shutil.which("docker", path=host_environment()["PATH"]) is None:
+        return None
+    try:
+        version = run(["docker", "compose", "version", "--short"], "asking Compose", seconds=20).strip().lstrip("v")
+    except TestbedError:
+        return None
+    major = version.partition(".")[0]
+    return version if major.isdigit() and int(major) >= 2 else None
+
+
+def stop_if_ours(settings: Settings, say: Say) -> bool:
+    """Stop the engine when testbed started it and nobody else's containers run in it.
+
+    Returns:
+        True when it was stopped, False when there was nothing of ours to stop.
+
+    Raises:
+        TestbedError: it does not stop.
+    """
+    if daemon.recorded(settings) is None:
+        return False
+    try:
+        engine = client()
+        running = engine.containers.list()
+    except TestbedError:
+        running = []
+    foreign = [str(one.name) for one in running if one.labels.get("com.docker.compose.project") != settings.project]
+    if foreign:
+        say(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
+        return False
+    say("Stopping the Docker engine that testbed started")
+    return daemon.stop(settings)
+
+
+def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
+    say("No Docker engine runs on this machine")
+    daemon.note_host(settings)
+    if shutil.which("dockerd", path=host_environment()["PATH"]) is None:
+        packages = ["docker.io"]
+        if shutil.which("docker") is None and apt.candidate("docker-cli"):
+            packages.append("docker-cli")
+        apt.install(packages, "the Docker engine", say, settings.logs_dir / "apt-engine.log")
+    if not _answers():
+        daemon.start(settings, say)
+    log = settings.logs_dir / "dockerd.log"
+    wait_until(
+        lambda: _answers() or daemon.died(settings),
+        _START_SECONDS,
+        "the Docker engine",
+        hint=f"see {log} or `journalctl -u docker`",
+    )
+    if not _answers():
+        raise TestbedError(f"dockerd ended: {last_line(log.read_text())}", where=str(log), mend="see that log")
+    daemon.adopt(settings)
+    return client()
+
+
+def _answers() -> bool:
+    try:
+        client(seconds=5).close()
+    except UsageError:
+        raise
+    except TestbedError:
+        return False
+    return True
+
+
+def _install_compose(settings: Settings, say: Say) -> None:
+    log = settings.logs_dir / "apt-compose.log"
+    for package in ("docker-compose-v2", "docker-compose"):
+        version = apt.candidate(package)
+        if version and _is_version_2(version):
+            apt.install([package], "Docker Compose", say, log)
+            break
+    else:
+        apt.need_root("installing Docker Compose")
+        mirror = apt.host_mirrors().main
+        if mirror is None:
+            raise UsageError("Docker Compose 2 is missing", mend="install the Compose plugin by your system's means")
+        scratch = settings.state_dir / "apt"
+        package_file = apt.fetch_from_release("docker-compose", _COMPOSE_RELEASE, mirror, scratch, say, log)
+        apt.install([str(package_file)], "Docker Compose 2; your apt sources stay as they are", say, log)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if compose_version() is None:
+        raise TestbedError(
+            "the docker client finds no Compose plugin",
+            where=str(_client_path()),
+            mend="use Debian's client, or put the plugin where this client looks",
+        )
+
+
+def _is_version_2(version: str) -> bool:
+    major = version.partition(":")[2] or version
+    return major.partition(".")[0] not in ("0", "1")
+
+
+def _client_path() -> Path:
+    return Path(shutil.which("docker") or "docker")
