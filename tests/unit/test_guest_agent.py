@@ -1,0 +1,117 @@
+"""The guest agent's client, against a scripted agent on a real socket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.machines.guest_agent import GuestAgent
+from testbed.machines.machine import Unreachable
+
+Handler = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Callable[[Handler, bytes], Path]]:
+    """Starts an agent that answers by a handler, after some bytes left over from an earlier client."""
+    threads: list[threading.Thread] = []
+    servers: list[socket.socket] = []
+
+    def start(handler: Handler, leftovers: bytes = b"") -> Path:
+        path = tmp_path / "agent.sock"
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(path))
+        server.listen()
+        servers.append(server)
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as lines:
+                connection.sendall(leftovers)
+                for line in lines:
+                    request = json.loads(line)
+                    if request["execute"] == "guest-sync-delimited":
+                        answer: Any = {"return": request["arguments"]["id"]}
+                        connection.sendall(b"\xff" + json.dumps(answer).encode() + b"\n")
+                        continue
+                    answer = handler(request)
+                    if answer is None:
+                        return
+                    connection.sendall(json.dumps(answer).encode() + b"\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        threads.append(thread)
+        return path
+
+    yield start
+    for server in servers:
+        server.close()
+    for thread in threads:
+        thread.join(5)
+
+
+def runs(status: dict[str, Any], polls: int = 0) -> Handler:
+    waiting = [{"exited": False}] * polls
+
+    def handler(request: dict[str, Any]) -> dict[str, Any]:
+        if request["execute"] == "guest-exec":
+            return {"return": {"pid": 7}}
+        return {"return": waiting.pop() if waiting else status}
+
+    return handler
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_status_and_output_of_a_command(agent: Callable[..., Path]):
+    status = {"exited": True, "exitcode": 3, "out-data": encoded("tätig\n"), "err-data": encoded("oops")}
+    with GuestAgent(agent(runs(status, polls=3)), "db1") as guest:
+        result = guest.exec(["false"], timeout=5)
+    assert (result.status, result.stdout, result.stderr) == (3, "tätig\n", "oops")
+
+
+def test_answers_meant_for_an_earlier_client_are_skipped(agent: Callable[..., Path]):
+    leftovers = b'{"return": {"pid": 99}}\n{"return": '
+    with GuestAgent(agent(runs({"exited": True, "exitcode": 0}), leftovers), "db1") as guest:
+        assert guest.exec(["true"], timeout=5).status == 0
+
+
+def test_a_killed_command_has_a_negative_status(agent: Callable[..., Path]):
+    with GuestAgent(agent(runs({"exited": True, "signal": 9})), "db1") as guest:
+        assert guest.exec(["sleep"], timeout=5).status == -9
+
+
+def test_a_command_that_does_not_end(agent: Callable[..., Path]):
+    with (
+        GuestAgent(agent(runs({"exited": True}, polls=10_000)), "db1") as guest,
+        pytest.raises(Unreachable, match=r"db1: sleep 9 did not end within 0\.1 s"),
+    ):
+        guest.exec(["sleep", "9"], timeout=0.1)
+
+
+def test_an_unknown_program_is_told(agent: Callable[..., Path]):
+    def handler(request: dict[str, Any]) -> dict[str, Any]:
+        return {"error": {"class": "GenericError", "desc": f"no {request['arguments']['path']}"}}
+
+    with GuestAgent(agent(handler), "db1") as guest, pytest.raises(Unreachable, match="no nope"):
+        guest.exec(["nope"], timeout=1)
+
+
+def test_power_lost_in_the_middle(agent: Callable[..., Path]):
+    with GuestAgent(agent(lambda _: None), "db1") as guest, pytest.raises(Unreachable, match="stopped answering"):
+        guest.exec(["true"], timeout=1)
+
+
+def test_nobody_there(tmp_path: Path):
+    with pytest.raises(Unreachable, match="db1: the guest agent does not answer"), GuestAgent(tmp_path / "x", "db1"):
+        pass

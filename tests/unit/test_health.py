@@ -1,0 +1,93 @@
+"""The audit: a whole cluster has no complaint, and each damage is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_topology import CLUSTER, merged
+
+from testbed.cluster import ClusterState, complaints
+from testbed.machines import Power
+from testbed.roles import AppState, BalancerState, DatabaseState, MailState, Member
+from testbed.topology import resolve
+
+TOPOLOGY = resolve(merged(), [CLUSTER])
+NODES = ["app-1", "app-2", "client", "db1", "db2", "gateway", "lb1", "lb2", "mail", "observer"]
+
+
+def whole() -> ClusterState:
+    pool = tuple(Member(name, f"http://{name}:8081", "Init Ok", 0) for name in ("app-1", "app-2"))
+    copies = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate"}
+    return ClusterState(
+        power=dict.fromkeys(NODES, Power.ON),
+        balancers=(
+            BalancerState("lb1", reachable=True, holds_address=True, apache=True, ucarp=True, members=pool),
+            BalancerState("lb2", reachable=True, apache=True, ucarp=True, members=pool),
+        ),
+        apps=(
+            AppState("app-1", reachable=True, apache=True, sessions=3),
+            AppState("app-2", reachable=True, apache=True),
+        ),
+        databases=(
+            DatabaseState(
+                "db1", reachable=True, holds_address=True, drbd_role="Primary", mounted=True, postgres=True, **copies
+            ),
+            DatabaseState("db2", reachable=True, drbd_role="Secondary", **copies),
+        ),
+        mail=(MailState("mail", reachable=True, imap=True, smtp=True),),
+    )
+
+
+def test_a_whole_cluster_has_no_complaint():
+    state = whole()
+    assert complaints(state, TOPOLOGY) == []
+    assert state.active_balancer == "lb1"
+    assert state.primary_database == "db1"
+
+
+def with_balancer(**changes: object) -> ClusterState:
+    state = whole()
+    return replace(state, balancers=(state.balancers[0], replace(state.balancers[1], **changes)))
+
+
+def with_databases(first: dict[str, object], second: dict[str, object]) -> ClusterState:
+    state = whole()
+    one, two = state.databases
+    return replace(state, databases=(replace(one, **first), replace(two, **second)))
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        (with_balancer(holds_address=True), "the site's address is held by lb1 and lb2"),
+        (with_balancer(apache=False), "lb2: Apache does not run"),
+        (with_balancer(ucarp=False), "lb2: UCARP does not run"),
+        (with_balancer(members=()), "lb2: app-1, app-2 not usable in the pool"),
+        (
+            with_balancer(members=(Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))),
+            "lb2: app-1 not usable in the pool",
+        ),
+        (with_databases({"holds_address": False}, {}), "the database's address is held by nobody"),
+        (with_databases({}, {"holds_address": True}), "the database's address is held by db1 and db2"),
+        (with_databases({"postgres": False}, {}), "db1 holds the database's address but does not serve"),
+        (with_databases({}, {"drbd_connection": "StandAlone"}), "db2: DRBD is StandAlone UpToDate/UpToDate"),
+        (with_databases({}, {"drbd_disks": "Inconsistent/UpToDate"}), "db2: DRBD is Connected Inconsistent/UpToDate"),
+        (with_databases({}, {"reachable": False}), "db2 does not answer"),
+        (replace(whole(), apps=(AppState("app-1", reachable=False),)), "app-1 does not answer"),
+        (replace(whole(), mail=(MailState("mail", reachable=True, imap=True),)), "mail: Postfix does not run"),
+        (replace(whole(), power={**whole().power, "db2": Power.FROZEN}), "db2 is frozen"),
+    ],
+)
+def test_each_damage_is_named(state: ClusterState, complaint: str):
+    assert complaint in complaints(state, TOPOLOGY)
+
+
+def test_a_missing_machine_is_named():
+    state = whole()
+    power = {name: each for name, each in state.power.items() if name != "gateway"}
+    assert complaints(replace(state, power=power), TOPOLOGY) == ["gateway does not exist"]
+
+
+def test_two_owners_are_no_owner():
+    assert with_balancer(holds_address=True).active_balancer is None

@@ -1,0 +1,43 @@
+"""Waiting: ends as soon as the condition holds, and fails with the last state and a hint."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from testbed.errors import TestbedError
+from testbed.wait import WaitTimeout, wait_until
+
+
+def test_returns_what_the_condition_returned():
+    answers = iter([None, "", "up"])
+    assert wait_until(lambda: next(answers), 5, "it", interval=0) == "up"
+
+
+def test_fails_with_last_state_and_hint():
+    with pytest.raises(WaitTimeout, match="waited 0 s for the mount; last seen: not mounted; look at db1"):
+        wait_until(lambda: False, 0, "the mount", describe=lambda: "not mounted", hint="look at db1")
+
+
+def test_errors_of_the_asked_are_not_yet():
+    def refused() -> bool:
+        raise TestbedError("connection refused")
+
+    with pytest.raises(WaitTimeout, match="last seen: connection refused"):
+        wait_until(refused, 0.02, "a connection", interval=0.01)
+
+
+def test_other_errors_are_mistakes_and_pass():
+    def broken() -> bool:
+        raise KeyError("typo")
+
+    with pytest.raises(KeyError):
+        wait_until(broken, 5, "it")
+
+
+def test_gives_up_in_time():
+    started = time.monotonic()
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: False, 0.1, "never", interval=0.02)
+    assert time.monotonic() - started < 2
