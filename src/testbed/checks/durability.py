@@ -1,0 +1,87 @@
+"""Is each acknowledged write there, once, and none that was refused?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from testbed.journal import Outcome, ProbeSample, Settled
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """What became of the writes; all lists hold tokens.
+
+    Args:
+        acknowledged: number of writes that were acknowledged.
+        missing: acknowledged, and not there.
+        duplicated: there more than once, whatever their outcome.
+        refused: surely not committed, as their client was told, and there nevertheless.
+        strangers: there, and never tried.
+        unsettled: tried, and never looked for.
+        kept: of unknown outcome, and there.
+        dropped: of unknown outcome, and not there.
+    """
+
+    acknowledged: int
+    missing: tuple[str, ...]
+    duplicated: tuple[str, ...]
+    refused: tuple[str, ...]
+    strangers: tuple[str, ...]
+    unsettled: tuple[str, ...]
+    kept: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Something was acknowledged and all of it is there once, and nothing else is there."""
+        wrong = (self.missing, self.duplicated, self.refused, self.strangers, self.unsettled)
+        return self.acknowledged > 0 and not any(wrong)
+
+    def explain(self) -> str:
+        """The verdict and its evidence, one paragraph."""
+        text = f"{self.acknowledged} writes acknowledged, {len(self.missing)} of them missing"
+        text += _examples(self.missing)
+        for name, tokens in (
+            ("there more than once", self.duplicated),
+            ("refused and yet there", self.refused),
+            ("there though nobody wrote them", self.strangers),
+            ("never looked for", self.unsettled),
+        ):
+            if tokens:
+                text += f"; {len(tokens)} {name}{_examples(tokens)}"
+        unknown = len(self.kept) + len(self.dropped)
+        return text + f"; {unknown} of unknown outcome, of which {len(self.kept)} are there."
+
+
+def check_durability(samples: Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:
+    """Compare what writers were told with what the table holds.
+
+    Args:
+        samples: of SQL probes, each with its token.
+        settled: the table, read back afterwards; the last word on a token counts.
+    """
+    outcomes = {sample.attrs["token"]: sample.outcome for sample in samples if "token" in sample.attrs}
+    copies = {found.token: found.copies for found in settled}
+    acknowledged = [token for token, outcome in outcomes.items() if outcome == Outcome.OK]
+    unknown = [token for token, outcome in outcomes.items() if outcome == Outcome.UNKNOWN and token in copies]
+    failed = [token for token, outcome in outcomes.items() if outcome == Outcome.FAILED]
+    return Durability(
+        acknowledged=len(acknowledged),
+        missing=tuple(token for token in acknowledged if copies.get(token) == 0),
+        duplicated=tuple(token for token, count in copies.items() if count > 1),
+        refused=tuple(token for token in failed if copies.get(token)),
+        strangers=tuple(token for token, count in copies.items() if count and token not in outcomes),
+        unsettled=tuple(token for token in outcomes if token not in copies),
+        kept=tuple(token for token in unknown if copies[token]),
+        dropped=tuple(token for token in unknown if not copies[token]),
+    )
+
+
+def _examples(tokens: tuple[str, ...]) -> str:
+    if not tokens:
+        return ""
+    more = ", ..." if len(tokens) > EXAMPLES else ""
+    return f" ({', '.join(tokens[:EXAMPLES])}{more})"

@@ -1,0 +1,67 @@
+"""How the probes reach the database: with the shortest patience TCP can be given."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+SECRETS = "/etc/testbed/secrets.env"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where the database is and where its password stands."""
+    parser.add_argument("--host", default="db", help="the database's virtual address or its name (db)")
+    parser.add_argument("--port", type=int, default=5432)
+    parser.add_argument("--dbname", default="probe")
+    parser.add_argument("--user", default="probe")
+    parser.add_argument("--secrets", default=SECRETS, help=f"file with PROBE_DB_PASSWORD ({SECRETS})")
+
+
+def secret(path: str, name: str) -> str:
+    """The value of ``name`` in a file of NAME=value lines.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the name is not in it.
+    """
+    for line in Path(path).read_text(encoding="ascii").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() == name:
+            return value.strip()
+    raise ValueError(f"{path}: no {name}")
+
+
+def conninfo(options: argparse.Namespace, application: str, dead_after: float) -> str:
+    """A libpq connection string for one of the probes.
+
+    The host's name is resolved here, once. TLS and GSSAPI are not asked for: the server has neither, and each
+    question would cost a round trip.
+
+    Args:
+        options: parsed arguments of ``add_arguments``.
+        application: name the server shows for the connection.
+        dead_after: seconds that sent data may stay unacknowledged before the kernel gives the connection up.
+
+    Raises:
+        OSError: the host has no address, or the secrets cannot be read.
+        ValueError: the password is not among the secrets.
+    """
+    address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
+    return make_conninfo(
+        host=options.host,
+        hostaddr=str(address),
+        port=options.port,
+        dbname=options.dbname,
+        user=options.user,
+        password=secret(options.secrets, "PROBE_DB_PASSWORD"),
+        application_name=application,
+        sslmode="disable",
+        gssencmode="disable",
+        tcp_user_timeout=int(dead_after * 1000),
+        keepalives_idle=1,
+        keepalives_interval=1,
+        keepalives_count=2,
+    )

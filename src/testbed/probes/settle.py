@@ -1,0 +1,95 @@
+"""Reading back what the SQL probe wrote.
+
+    python -m testbed.probes.settle --journal /runs/sql.jsonl
+
+For each token of the journal, and for each row that carries a token of its runs and was never tried, the
+number of copies in the table is appended to the journal, then a mark ``settled``. Without that mark nothing
+was settled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from testbed.errors import TestbedError
+from testbed.journal import Mark, ProbeSample, Settled, Writer, read
+from testbed.probes import database
+from testbed.probes.sql import APPLICATION
+from testbed.wait import wait_until
+
+COUNT = "select token, count(*) from writes where split_part(token, '-', 1) = any(%s) group by token"
+# A write that was given up by its client may still be under way in the server.
+WRITERS = "select count(*) from pg_stat_activity where application_name = any(%s) and pid <> pg_backend_pid()"
+PATIENCE: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "options": "-c statement_timeout=10s"}
+
+
+class NotYetError(TestbedError):
+    """The table cannot be read yet, or is not at rest."""
+
+
+def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
+    """How often each token of the runs is in the table, once their writers are gone.
+
+    Raises:
+        NotYetError: no connection, or a writer is still there.
+    """
+    names = sorted(runs)
+    try:
+        with psycopg.connect(conninfo, **PATIENCE) as connection:
+            row = connection.execute(WRITERS, ([f"{APPLICATION}-{run}" for run in names],)).fetchone()
+            if row and row[0]:
+                raise NotYetError(f"{row[0]} writers are still connected to the server")
+            return {str(token): int(copies) for token, copies in connection.execute(COUNT, (names,)).fetchall()}
+    except psycopg.Error as error:
+        raise NotYetError(str(error).strip().replace("\n", " ")) from error
+
+
+def settle(options: argparse.Namespace) -> str:
+    """Settle a journal as the command line says; returns a summary.
+
+    Raises:
+        WaitTimeout: the table could not be read in time.
+        JournalError: the file is no journal.
+        OSError, ValueError: file, host or password are not there.
+    """
+    journal = read(options.journal)
+    runs = {opening.attrs["run"] for opening in journal.openings if opening.attrs.get("probe") == "sql"}
+    tried = [sample.attrs["token"] for sample in journal.of(ProbeSample) if "token" in sample.attrs]
+    conninfo = database.conninfo(options, "testbed-settle", 5.0)
+    begun = time.monotonic()
+    # A dictionary may be empty and yet an answer, a list that holds it is true.
+    [copies] = wait_until(lambda: [read_back(conninfo, runs)], options.timeout, "the table of writes", interval=0.5)
+    strangers = sorted(copies.keys() - set(tried))
+    with Writer(options.journal, "settle", runs=" ".join(sorted(runs))) as out:
+        for token in [*tried, *strangers]:
+            out.write(Settled(token, copies.get(token, 0)))
+        out.write(Mark("settled", attrs={"tokens": str(len(tried)), "rows": str(sum(copies.values()))}))
+    seconds = time.monotonic() - begun
+    return f"settled tokens={len(tried)} rows={sum(copies.values())} strangers={len(strangers)} seconds={seconds:.1f}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m testbed.probes.settle", description="read back what was written")
+    parser.add_argument("--journal", required=True, help="the SQL probe's journal, appended to")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a table at rest (60)")
+    database.add_arguments(parser)
+    try:
+        print(settle(parser.parse_args(arguments)), flush=True)
+    except TestbedError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    except (OSError, ValueError) as error:
+        print(f"settle: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
