@@ -1,0 +1,74 @@
+"""What a trial recorded, and the checks over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from testbed.checks import (
+    Death,
+    Durability,
+    NodeEvent,
+    OutageReport,
+    Phases,
+    Stickiness,
+    check_durability,
+    check_outage,
+    check_stickiness,
+    failover_phases,
+)
+from testbed.journal import Journal, ProbeSample, RequestSample, Settled, read
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The journals of one trial.
+
+    Attributes:
+        folder: where they lie.
+        fault_at: when the fault was injected, monotonic seconds.
+        events: what the nodes said, on the same clock.
+    """
+
+    folder: Path
+    fault_at: float
+    events: Sequence[NodeEvent]
+
+    @cached_property
+    def http(self) -> list[ProbeSample]:
+        """Pages fetched through the site's virtual address."""
+        return self._journal("http").of(ProbeSample)
+
+    @cached_property
+    def sql(self) -> list[ProbeSample]:
+        """Rows committed over the database's virtual address."""
+        return self._journal("sql").of(ProbeSample)
+
+    @cached_property
+    def requests(self) -> list[RequestSample]:
+        """What the webmail's users did."""
+        return self._journal("load").of(RequestSample)
+
+    def outage(self, probe: str, ceiling: float | None = None) -> OutageReport:
+        """Outages of a probe from the fault on, none of which may exceed ``ceiling`` seconds."""
+        samples = self.http if probe == "http" else self.sql
+        # One good sample from before the fault gives the outage its beginning.
+        return check_outage([each for each in samples if each.finished >= self.fault_at - 1], ceiling=ceiling)
+
+    def durability(self) -> Durability:
+        """Whether each acknowledged row is there, once."""
+        return check_durability(self.sql, self._journal("sql").of(Settled))
+
+    def stickiness(self, *died: str) -> Stickiness:
+        """Whether every session stayed on its node; ``died`` are the app nodes the fault killed."""
+        return check_stickiness(self.requests, [Death(node, self.fault_at) for node in died])
+
+    def phases(self, *nodes: str) -> Phases:
+        """The phases of the failover between ``nodes``."""
+        events = [event for event in self.events if event.node in nodes]
+        return failover_phases(self.fault_at, events, http=self.http, sql=self.sql)
+
+    def _journal(self, name: str) -> Journal:
+        return read(self.folder / f"{name}.jsonl")

@@ -1,0 +1,66 @@
+"""A long-running program inside a node: a probe or the load."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from testbed.errors import TestbedError
+from testbed.machines import Machine
+from testbed.wait import wait_until
+
+END_SECONDS = 30.0
+
+
+class Task:
+    """A program started on a machine, to be stopped later.
+
+    Args:
+        machine: where it runs.
+        pid: its process there.
+        log: file on the machine that holds its output.
+    """
+
+    def __init__(self, machine: Machine, pid: int, log: str) -> None:
+        self._machine = machine
+        self._pid = pid
+        self._log = log
+
+    @classmethod
+    def start(
+        cls, machine: Machine, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None
+    ) -> Task:
+        """Start ``command`` in the background.
+
+        Args:
+            machine: where to.
+            command: program and arguments; it must end by itself in bounded time, should we die.
+            log: file on the machine for its output.
+            environment: variables it gets besides the machine's own.
+        """
+        assignments = [f"{key}={value}" for key, value in (environment or {}).items()]
+        line = shlex.join(["env", *assignments, *command])
+        result = machine.exec(["sh", "-c", f"setsid {line} >{shlex.quote(log)} 2>&1 </dev/null & echo $!"])
+        if result.status:
+            raise TestbedError(f"cannot start {command[0]}: {result.stderr.strip()}", where=machine.name)
+        return cls(machine, int(result.stdout), log)
+
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._machine.exec(["kill", "-0", str(self._pid)]).status == 0
+
+    def output(self) -> str:
+        """What it printed so far."""
+        return self._machine.exec(["cat", self._log]).stdout
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has.
+
+        Raises:
+            WaitTimeout: it does not end.
+        """
+        self._machine.exec(["kill", "-TERM", str(self._pid)])
+        wait_until(
+            lambda: not self.running(), END_SECONDS, f"process {self._pid} on {self._machine.name} to end",
+            hint=f"its output is in {self._log}",
+        )  # fmt: skip
