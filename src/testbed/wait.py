@@ -52,3 +52,8 @@ def wait_until(
         if time.monotonic() >= end:
             raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {last}", mend=hint)
         time.sleep(interval)
+
+
+def elapse(seconds: float) -> None:
+    """Let time pass because time itself is what is measured over; to wait for something, use ``wait_until``."""
+    time.sleep(seconds)

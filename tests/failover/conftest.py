@@ -35,7 +35,7 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> "Tell":
+def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Tell:
     """Prints measurements where a passing test's output would be hidden."""
     return Tell(request.node.name, capsys)
 

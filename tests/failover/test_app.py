@@ -16,8 +16,8 @@ def test_only_its_own_sessions_move(cluster: Cluster, tell: Tell):
 
     with Trial(cluster, "app-power-loss", users=8) as trial:
         trial.inject("power-loss", victim)
-        trial.wait_served(lambda now: True)
-        trial.wait_moved(victim)
+        trial.wait_served(lambda now: now.active_balancer is not None)
+        trial.wait_everyone_served()
         trial.heal()
     recording = trial.recording
 

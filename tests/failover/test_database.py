@@ -1,4 +1,4 @@
-"""A database machine fails, in four ways, under load: service resumes on the other and no acknowledged write is lost."""
+"""A database machine fails, in four ways, under load: the other serves, and no acknowledged write is lost."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def db1(ledger: Ledger) -> Recorder:
 
 
 def fleet(*machines: Recorder) -> Fleet:
-    return cast(Fleet, Machines({machine.name: machine for machine in machines}))
+    return cast("Fleet", Machines({machine.name: machine for machine in machines}))
 
 
 @pytest.mark.parametrize("fault", ["power-loss", "cable-pull", "network-down", "resign"])

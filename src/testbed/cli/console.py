@@ -31,7 +31,9 @@ def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> 
         try:
             line.connect(str(path))
         except OSError as error:
-            raise UsageError(f"{node} has no console now ({error.strerror})", mend="is it on? see `testbed status`") from None
+            raise UsageError(
+                f"{node} has no console now ({error.strerror})", mend="is it on? see `testbed status`"
+            ) from None
         err.print(f"console of {node}; Ctrl-] leaves; what it said so far: {_log(path)}", highlight=False)
         _attach(line)
 

@@ -38,11 +38,17 @@ def main() -> None:
         err.print(f"[bold red]testbed:[/] {_escape(str(error))}", highlight=False)
         sys.exit(error.exit_status)
     except typer.exceptions.TyperException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        sys.exit(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
         err.print("\ntestbed: interrupted; `testbed up` goes on from here, `testbed down` removes everything")
         sys.exit(INTERRUPTED)
+
+
+def _usage(error: typer.exceptions.TyperException) -> int:
+    """Tell a mistyped command line in one line."""
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    err.print(f"[bold red]testbed:[/] {_escape(message)} (`testbed --help` lists what there is)", highlight=False)
+    return 2
 
 
 def _escape(text: str) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
+from testbed.cluster.state import RoleState
 from testbed.roles import AppState, BalancerState, DatabaseState, MailState
 
 UNHEALTHY = 1
@@ -50,7 +51,7 @@ def _table(state: ClusterState, cluster: Cluster) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("node", "power", "address", "state"):
         table.add_column(heading)
-    described = {each.node: each for each in (*state.balancers, *state.apps, *state.databases, *state.mail)}
+    described: dict[str, RoleState] = {each.node: each for each in state.roles}
     for name, power in state.power.items():
         each = described.get(name)
         holds = isinstance(each, BalancerState | DatabaseState) and each.holds_address
@@ -59,7 +60,7 @@ def _table(state: ClusterState, cluster: Cluster) -> Table:
     return table
 
 
-def _describe(state: BalancerState | AppState | DatabaseState | MailState | None) -> str:
+def _describe(state: RoleState | None) -> str:
     match state:
         case None:
             return ""

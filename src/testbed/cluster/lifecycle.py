@@ -49,7 +49,9 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         folder = save_logs(cluster)
         if fresh and not keep:
             project.remove(cluster.settings)
-        raise type(error)(error.what, where=error.where, mend=f"{error.mend or 'see the logs'} (logs: {folder})") from None
+        raise type(error)(
+            error.what, where=error.where, mend=f"{error.mend or 'see the logs'} (logs: {folder})"
+        ) from None
 
 
 def heal(cluster: Cluster, progress: Progress) -> int:
@@ -114,6 +116,11 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
 def down(settings: Settings) -> None:
     """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay."""
     project.remove(settings)
+    forget(settings)
+
+
+def forget(settings: Settings) -> None:
+    """Delete the files of a cluster that no longer exists."""
     shutil.rmtree(settings.run_dir / settings.project, ignore_errors=True)
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import docker
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container
 
 from testbed.cluster.shape import Shape
 from testbed.errors import TestbedError
@@ -57,16 +58,16 @@ def remove(settings: Settings) -> None:
     By label and not by ``docker compose down``: it must work when the Compose files have changed or are broken since.
     """
     client = docker.from_env(timeout=60)
-    mine = {"label": f"{LABEL}={settings.project}"}
+    mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={settings.project}"}
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(_remove_container, client.containers.list(all=True, filters=mine)))
-    for network in client.networks.list(filters=mine):
+    for network in client.networks.list(filters={"label": f"{LABEL}={settings.project}"}):
         network.remove()
-    for volume in client.volumes.list(filters=mine):
+    for volume in client.volumes.list(filters={"label": f"{LABEL}={settings.project}"}):
         volume.remove(force=True)
 
 
-def _remove_container(container: docker.models.containers.Container) -> None:
+def _remove_container(container: Container) -> None:
     try:
         container.remove(v=True, force=True)
     except NotFound:

@@ -31,6 +31,11 @@ class ClusterState:
     mail: tuple[MailState, ...]
 
     @property
+    def roles(self) -> tuple[RoleState, ...]:
+        """All answers."""
+        return (*self.balancers, *self.apps, *self.databases, *self.mail)
+
+    @property
     def active_balancer(self) -> str | None:
         """The balancer that alone holds the site's address."""
         return _only([each.node for each in self.balancers if each.holds_address])

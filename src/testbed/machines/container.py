@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
@@ -82,10 +82,11 @@ class ContainerMachine:
     def exec_in_container(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
         """Run a command in the container itself, which for a VM is not the machine."""
         try:
-            status, (out, err) = self._container.exec_run(["timeout", f"{timeout:g}", *command], demux=True)
+            status, output = self._container.exec_run(["timeout", f"{timeout:g}", *command], demux=True)
         except APIError as error:
             raise Unreachable(f"no command can be run: {error.explanation}", where=self.name) from None
-        return ExecResult(status, (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace"))
+        out, err = cast("tuple[bytes | None, bytes | None]", output)
+        return ExecResult(status or 0, _text(out), _text(err))
 
     def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
         """The container's output with Docker's timestamps, which are the host's clock."""
@@ -148,6 +149,10 @@ def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace")
 
 
 def _unix_seconds(stamp: str) -> float:

@@ -29,12 +29,16 @@ class Fleet:
         try:
             self._docker = docker.from_env(timeout=60)
         except DockerException:
-            raise UsageError("no Docker engine answers", mend="`make testbed-up` starts one, `testbed doctor` tells more") from None
+            raise UsageError(
+                "no Docker engine answers", mend="`make testbed-up` starts one, `testbed doctor` tells more"
+            ) from None
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         """All machines, or those of a role, by name."""
         label = f"com.docker.compose.project={self.topology.project}"
-        containers = self._docker.containers.list(all=True, filters={"label": [label, "com.docker.compose.oneoff=False"]})
+        containers = self._docker.containers.list(
+            all=True, filters={"label": [label, "com.docker.compose.oneoff=False"]}
+        )
         found = [self._machine(container) for container in containers]
         wanted = [machine for machine in found if machine and role in (None, machine.node.role)]
         return sorted(wanted, key=lambda machine: machine.name)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from testbed.machines.machine import ExecResult, Unreachable
 
@@ -35,7 +35,7 @@ class GuestAgent:
         self._where = where
         self._timeout = timeout
 
-    def __enter__(self) -> GuestAgent:
+    def __enter__(self) -> Self:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(self._timeout)
         try:
@@ -47,7 +47,9 @@ class GuestAgent:
             raise Unreachable(f"the guest agent does not answer ({error})", where=self._where) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._reader.close()
         self._socket.close()
 

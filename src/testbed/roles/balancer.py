@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree  # noqa: S405 - the document comes from our own balancer
+from xml.etree import ElementTree as ET
 
 from testbed.machines.machine import Machine
 from testbed.roles.sections import addresses, ask
@@ -77,8 +77,8 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
 
 def _members(xml: str) -> Iterator[Member]:
     try:
-        root = ElementTree.fromstring(xml.strip())  # noqa: S314
-    except ElementTree.ParseError:
+        root = ET.fromstring(xml.strip())  # noqa: S314
+    except ET.ParseError:
         return  # Apache does not run, or is just starting: it has no pool to show
     for worker in root.iter("{*}worker"):
         text = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker}

@@ -48,8 +48,10 @@ class DatabaseState:
 def state(machine: Machine, virtual_address: str) -> DatabaseState:
     """Ask a database machine for its state."""
     sections = ask(machine)
-    return DatabaseState(machine.name, reachable=False) if sections is None else parse(
-        machine.name, virtual_address, sections
+    return (
+        DatabaseState(machine.name, reachable=False)
+        if sections is None
+        else parse(machine.name, virtual_address, sections)
     )
 
 

@@ -1,10 +1,10 @@
 """One fault under load, measured from outside.
 
-    with Trial(cluster, "db-power-loss") as trial:
-        trial.inject("power-loss", "db1")
-        trial.wait_served(lambda state: state.primary_database == "db2")
-        trial.heal()
-    recording = trial.recording
+with Trial(cluster, "db-power-loss") as trial:
+    trial.inject("power-loss", "db1")
+    trial.wait_served(lambda state: state.primary_database == "db2")
+    trial.heal()
+recording = trial.recording
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
+from typing import Self
 
 from testbed import faults
 from testbed.checks import NodeEvent
@@ -52,7 +53,7 @@ class Trial:
         self._fault_at = 0.0
         self._recording: Recording | None = None
 
-    def __enter__(self) -> Trial:
+    def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         self._host = Writer(self.folder / "host.jsonl", "host", trial=self.folder.name)
         self._started = time.time()
@@ -64,7 +65,9 @@ class Trial:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._stop()
         finally:
@@ -101,6 +104,16 @@ class Trial:
             describe=lambda: f"{self._seen()}; {self._cluster.state()}",
         )
 
+    def wait_everyone_served(self, deadline: float = 90) -> None:
+        """Wait until every user has had a good answer to a request sent after the fault."""
+
+        def served() -> bool:
+            requests = read(self.folder / "load.jsonl").of(RequestSample)
+            good = {each.user for each in requests if each.started > self._fault_at and each.outcome is Outcome.OK}
+            return len(good) >= self._users
+
+        wait_until(served, deadline, "every user to be served again", hint=f"see {self.folder}", describe=self._seen)
+
     def heal(self) -> None:
         """Heal the fault, under load, and wait until the cluster is whole again."""
         self._host.write(Mark("heal"))
@@ -114,7 +127,15 @@ class Trial:
         probe = ["python3", "-m"]
         limit = ["--seconds", str(LIMIT_SECONDS)]
         site = f"https://{self._cluster.topology.site.name}"
-        http = [*probe, "testbed.probes.http", "--url", f"{site}/alive", "--journal", f"{self._inside}/http.jsonl", *limit]
+        http = [
+            *probe,
+            "testbed.probes.http",
+            "--url",
+            f"{site}/alive",
+            "--journal",
+            f"{self._inside}/http.jsonl",
+            *limit,
+        ]
         sql = [*probe, "testbed.probes.sql", "--journal", f"{self._inside}/sql.jsonl", *limit]
         load = ["locust", "-f", "/opt/testbed/loadtests", "--headless", "--only-summary"]
         load += ["--users", str(self._users), "--spawn-rate", "2", "--run-time", f"{LIMIT_SECONDS}s"]

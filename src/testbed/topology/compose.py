@@ -45,7 +45,9 @@ def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, A
             command, capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=60
         )
     except FileNotFoundError:
-        raise UsageError("docker is not installed", mend="`make testbed-up` installs it, `testbed doctor` tells more") from None
+        raise UsageError(
+            "docker is not installed", mend="`make testbed-up` installs it, `testbed doctor` tells more"
+        ) from None
     if result.returncode:
         if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
             raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")

@@ -90,7 +90,9 @@ def _addresses(topology: Topology) -> Iterator[Problem]:
                 yield Problem(path, f"{address} is already the address of {owners[address]}", "give it another one")
             owners[address] = node.name
             if address not in topology.networks[network]:
-                yield Problem(path, f"{address} is not in {network} ({topology.networks[network]})", "choose one inside")
+                yield Problem(
+                    path, f"{address} is not in {network} ({topology.networks[network]})", "choose one inside"
+                )
 
 
 def _virtual_addresses(topology: Topology) -> Iterator[Problem]:

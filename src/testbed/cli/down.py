@@ -1,0 +1,25 @@
+"""``testbed down``: nothing stays behind."""
+
+from __future__ import annotations
+
+from testbed import settings as configuration
+from testbed.cli.main import app
+from testbed.cli.output import progress
+from testbed.cluster import lifecycle
+from testbed.errors import TestbedError
+from testbed.host import engine
+
+
+@app.command()
+def down() -> None:
+    """Remove the cluster: containers, networks, volumes, sockets and secrets; images and logs stay."""
+    settings = configuration.load()
+    try:
+        engine.client()
+    except TestbedError:
+        progress.say("no Docker engine runs, so no cluster does")
+        lifecycle.forget(settings)
+        return
+    with progress.step("removing containers, networks and volumes"):
+        lifecycle.down(settings)
+    engine.stop_if_ours(settings, progress.say)

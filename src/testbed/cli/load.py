@@ -1,0 +1,61 @@
+"""``testbed load``: webmail users at work, with Locust's web UI or headless."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from typing import Annotated
+
+import typer
+
+from testbed.cli.main import app
+from testbed.cli.output import err
+from testbed.cluster import Cluster
+from testbed.errors import UsageError
+from testbed.machines import Power
+from testbed.topology import Role
+
+LOCUSTFILE = "/opt/testbed/loadtests"
+
+
+@app.command()
+def load(
+    users: Annotated[int | None, typer.Option(help="Headless: how many users.", min=1, max=500)] = None,
+    seconds: Annotated[int, typer.Option(help="Headless: for how long.", min=1, max=86400)] = 60,
+    rate: Annotated[float, typer.Option(help="Headless: users started a second.", min=0.1, max=50)] = 2.0,
+    think: Annotated[float, typer.Option(help="Factor on the users' thinking times.", min=0.0, max=10)] = 1.0,
+) -> None:
+    """Run the load: with Locust's web UI on loopback, or headless with --users; the run's journal is kept."""
+    cluster = Cluster()
+    machines = cluster.fleet.machines(Role.CLIENT)
+    if not machines or machines[0].power() is not Power.ON:
+        raise UsageError("no client is up", mend="run `testbed up`")
+    run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"
+    (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
+    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}"]
+    if users is None:
+        err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")
+    else:
+        locust += ["--headless", "--users", str(users), "--spawn-rate", f"{rate:g}", "--run-time", f"{seconds}s"]
+        locust += ["--only-summary"]
+    err.print(f"journal: {cluster.settings.state_dir / 'runs' / run / 'load.jsonl'}", highlight=False)
+    raise typer.Exit(_run(cluster.topology.project, machines[0].name, locust, f"/runs/{run}/load.jsonl"))
+
+
+def _run(project: str, client: str, locust: list[str], journal: str) -> int:
+    """Run Locust in the client, in the foreground; whatever ends us ends it too."""
+    mark = journal.replace(".jsonl", ".pid")
+    script = f"echo $$ > {mark}; exec {shlex.join(locust)}"
+    container = f"{project}-{client}-1"
+    command = ["docker", "exec", "-e", f"TESTBED_JOURNAL={journal}", container, "sh", "-c", script]
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        # `docker exec` leaves the program running when its client goes away.
+        stop = f"kill -TERM $(cat {mark}) 2>/dev/null || true"
+        subprocess.run(["docker", "exec", container, "sh", "-c", stop], check=False, capture_output=True)
+        process.wait(timeout=30)
