@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from telling import Tell
 
-from testbed.checks import Phases
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.faults import heal_all
-from testbed.scenarios import Recording
 
 HEALTHY_SECONDS = 150.0
 
@@ -38,24 +37,3 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
 def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Tell:
     """Prints measurements where a passing test's output would be hidden."""
     return Tell(request.node.name, capsys)
-
-
-class Tell:
-    """Tells what was measured, and keeps it for JUnit."""
-
-    def __init__(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self._name = name
-        self._capsys = capsys
-
-    def __call__(self, text: str) -> None:
-        with self._capsys.disabled():
-            print(f"\n    {self._name}: {text}", end="", flush=True)
-
-    def outage(self, recording: Recording, probe: str) -> None:
-        """The outage a probe saw."""
-        worst = recording.outage(probe).longest
-        self(f"{probe} outage {worst.seconds:.2f} s" if worst else f"{probe}: no outage")
-
-    def phases(self, phases: Phases) -> None:
-        """The phases of the failover, as far as known."""
-        self(", ".join(f"{name} {at:+.2f} s" for name, at in phases.rows() if at is not None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Tell
+from telling import Tell
 
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
@@ -11,7 +11,7 @@ from testbed.topology import Role
 CEILING_SECONDS = 15.0
 
 
-def test_only_its_own_sessions_move(cluster: Cluster, tell: Tell):
+def test_only_its_own_sessions_move(cluster: Cluster, tell: Tell) -> None:
     victim = cluster.fleet.machines(Role.APP)[0].name
 
     with Trial(cluster, "app-power-loss", users=8) as trial:

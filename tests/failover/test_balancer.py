@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Tell
+from telling import Tell
 
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
@@ -12,7 +12,7 @@ CEILING_SECONDS = 15.0
 
 
 @pytest.mark.parametrize(("fault", "networks"), [("power-loss", []), ("cable-pull", ["public"]), ("resign", [])])
-def test_sessions_keep_their_node(cluster: Cluster, tell: Tell, fault: str, networks: list[str]):
+def test_sessions_keep_their_node(cluster: Cluster, tell: Tell, fault: str, networks: list[str]) -> None:
     state = cluster.state()
     active = state.active_balancer
     [standby] = [each.node for each in state.balancers if each.node != active]

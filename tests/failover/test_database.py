@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Tell
+from telling import Tell
 
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
@@ -13,7 +13,7 @@ CEILING_SECONDS = 30.0
 
 
 @pytest.mark.parametrize("fault", ["power-loss", "cable-pull", "network-down", "resign"])
-def test_service_resumes_on_the_survivor(cluster: Cluster, tell: Tell, fault: str):
+def test_service_resumes_on_the_survivor(cluster: Cluster, tell: Tell, fault: str) -> None:
     state = cluster.state()
     primary = state.primary_database
     [survivor] = [each.node for each in state.databases if each.node != primary]

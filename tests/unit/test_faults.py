@@ -56,7 +56,7 @@ class Recorder:
     def interface(self, network: str) -> str:
         return {"backend": "eth0", "replication": "eth1"}[network]
 
-    def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
+    def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:  # noqa: ARG002
         self._do(" ".join(command))
         return ExecResult(0, "", "")
 
@@ -83,21 +83,23 @@ def fleet(*machines: Recorder) -> Fleet:
 
 
 @pytest.mark.parametrize("fault", ["power-loss", "cable-pull", "network-down", "resign"])
-def test_written_down_before_it_is_injected(fault: str, ledger: Ledger, db1: Recorder):
+def test_written_down_before_it_is_injected(fault: str, ledger: Ledger, db1: Recorder) -> None:
     inject(fleet(db1), ledger, fault, "db1")
     assert db1.done
     assert all(db1.recorded_before)
     assert [(entry.fault, entry.node) for entry in ledger.entries()] == [(fault, "db1")]
 
 
-def test_healed_by_another_process_from_the_disk(ledger: Ledger, db1: Recorder, tmp_path: Path):
+def test_healed_by_another_process_from_the_disk(ledger: Ledger, db1: Recorder, tmp_path: Path) -> None:
     inject(fleet(db1), ledger, "cable-pull", "db1", ["replication"])
     heal_all(fleet(db1), Ledger(tmp_path / "faults"))
     assert db1.done == ["unplug replication", "plug replication"]
     assert ledger.entries() == []
 
 
-def test_a_promise_is_kept_until_healing_succeeded(ledger: Ledger, db1: Recorder, monkeypatch: pytest.MonkeyPatch):
+def test_a_promise_is_kept_until_healing_succeeded(
+    ledger: Ledger, db1: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
 
     def no_power() -> None:
@@ -109,7 +111,7 @@ def test_a_promise_is_kept_until_healing_succeeded(ledger: Ledger, db1: Recorder
     assert len(ledger.entries()) == 1
 
 
-def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: Recorder):
+def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: Recorder) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
     db1.on = True  # somebody started it by hand
     heal_all(fleet(db1), ledger)
@@ -117,13 +119,13 @@ def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: R
     assert db1.done == ["kill"]
 
 
-def test_a_node_that_is_gone_took_its_fault_along(ledger: Ledger, db1: Recorder):
+def test_a_node_that_is_gone_took_its_fault_along(ledger: Ledger, db1: Recorder) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
     heal_all(fleet(), ledger)
     assert ledger.entries() == []
 
 
-def test_network_falls_with_one_command_and_replication_returns_first(ledger: Ledger, db1: Recorder):
+def test_network_falls_with_one_command_and_replication_returns_first(ledger: Ledger, db1: Recorder) -> None:
     inject(fleet(db1), ledger, "network-down", "db1")
     heal_all(fleet(db1), ledger)
     assert db1.done == [
@@ -141,21 +143,21 @@ def test_network_falls_with_one_command_and_replication_returns_first(ledger: Le
 )
 def test_nonsense_is_refused_and_nothing_is_changed(
     fault: str, networks: tuple[str, ...], message: str, ledger: Ledger, db1: Recorder
-):
+) -> None:
     with pytest.raises(UsageError, match=message):
         inject(fleet(db1), ledger, fault, "db1", networks)
     assert db1.done == []
     assert ledger.entries() == []
 
 
-def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: Recorder):
+def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: Recorder) -> None:
     db1.on = False
     with pytest.raises(UsageError, match="already off"):
         inject(fleet(db1), ledger, "power-loss", "db1")
     assert ledger.entries() == []
 
 
-def test_damaged_record_is_told(ledger: Ledger, tmp_path: Path):
+def test_damaged_record_is_told(ledger: Ledger, tmp_path: Path) -> None:
     ledger.write("power-loss", "db1", ())
     next((tmp_path / "faults").glob("*.json")).write_text("{")
     with pytest.raises(TestbedError, match="not a fault's record"):

@@ -73,25 +73,25 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def test_status_and_output_of_a_command(agent: Callable[..., Path]):
+def test_status_and_output_of_a_command(agent: Callable[..., Path]) -> None:
     status = {"exited": True, "exitcode": 3, "out-data": encoded("tätig\n"), "err-data": encoded("oops")}
     with GuestAgent(agent(runs(status, polls=3)), "db1") as guest:
         result = guest.exec(["false"], timeout=5)
     assert (result.status, result.stdout, result.stderr) == (3, "tätig\n", "oops")
 
 
-def test_answers_meant_for_an_earlier_client_are_skipped(agent: Callable[..., Path]):
+def test_answers_meant_for_an_earlier_client_are_skipped(agent: Callable[..., Path]) -> None:
     leftovers = b'{"return": {"pid": 99}}\n{"return": '
     with GuestAgent(agent(runs({"exited": True, "exitcode": 0}), leftovers), "db1") as guest:
         assert guest.exec(["true"], timeout=5).status == 0
 
 
-def test_a_killed_command_has_a_negative_status(agent: Callable[..., Path]):
+def test_a_killed_command_has_a_negative_status(agent: Callable[..., Path]) -> None:
     with GuestAgent(agent(runs({"exited": True, "signal": 9})), "db1") as guest:
         assert guest.exec(["sleep"], timeout=5).status == -9
 
 
-def test_a_command_that_does_not_end(agent: Callable[..., Path]):
+def test_a_command_that_does_not_end(agent: Callable[..., Path]) -> None:
     with (
         GuestAgent(agent(runs({"exited": True}, polls=10_000)), "db1") as guest,
         pytest.raises(Unreachable, match=r"db1: sleep 9 did not end within 0\.1 s"),
@@ -99,7 +99,7 @@ def test_a_command_that_does_not_end(agent: Callable[..., Path]):
         guest.exec(["sleep", "9"], timeout=0.1)
 
 
-def test_an_unknown_program_is_told(agent: Callable[..., Path]):
+def test_an_unknown_program_is_told(agent: Callable[..., Path]) -> None:
     def handler(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"class": "GenericError", "desc": f"no {request['arguments']['path']}"}}
 
@@ -107,11 +107,11 @@ def test_an_unknown_program_is_told(agent: Callable[..., Path]):
         guest.exec(["nope"], timeout=1)
 
 
-def test_power_lost_in_the_middle(agent: Callable[..., Path]):
+def test_power_lost_in_the_middle(agent: Callable[..., Path]) -> None:
     with GuestAgent(agent(lambda _: None), "db1") as guest, pytest.raises(Unreachable, match="stopped answering"):
         guest.exec(["true"], timeout=1)
 
 
-def test_nobody_there(tmp_path: Path):
+def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="db1: the guest agent does not answer"), GuestAgent(tmp_path / "x", "db1"):
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from test_topology import CLUSTER, merged
@@ -18,7 +19,7 @@ NODES = ["app-1", "app-2", "client", "db1", "db2", "gateway", "lb1", "lb2", "mai
 
 def whole() -> ClusterState:
     pool = tuple(Member(name, f"http://{name}:8081", "Init Ok", 0) for name in ("app-1", "app-2"))
-    copies = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate"}
+    copies: dict[str, Any] = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate"}
     return ClusterState(
         power=dict.fromkeys(NODES, Power.ON),
         balancers=(
@@ -39,19 +40,19 @@ def whole() -> ClusterState:
     )
 
 
-def test_a_whole_cluster_has_no_complaint():
+def test_a_whole_cluster_has_no_complaint() -> None:
     state = whole()
     assert complaints(state, TOPOLOGY) == []
     assert state.active_balancer == "lb1"
     assert state.primary_database == "db1"
 
 
-def with_balancer(**changes: object) -> ClusterState:
+def with_balancer(**changes: Any) -> ClusterState:
     state = whole()
     return replace(state, balancers=(state.balancers[0], replace(state.balancers[1], **changes)))
 
 
-def with_databases(first: dict[str, object], second: dict[str, object]) -> ClusterState:
+def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterState:
     state = whole()
     one, two = state.databases
     return replace(state, databases=(replace(one, **first), replace(two, **second)))
@@ -79,15 +80,15 @@ def with_databases(first: dict[str, object], second: dict[str, object]) -> Clust
         (replace(whole(), power={**whole().power, "db2": Power.FROZEN}), "db2 is frozen"),
     ],
 )
-def test_each_damage_is_named(state: ClusterState, complaint: str):
+def test_each_damage_is_named(state: ClusterState, complaint: str) -> None:
     assert complaint in complaints(state, TOPOLOGY)
 
 
-def test_a_missing_machine_is_named():
+def test_a_missing_machine_is_named() -> None:
     state = whole()
     power = {name: each for name, each in state.power.items() if name != "gateway"}
     assert complaints(replace(state, power=power), TOPOLOGY) == ["gateway does not exist"]
 
 
-def test_two_owners_are_no_owner():
+def test_two_owners_are_no_owner() -> None:
     assert with_balancer(holds_address=True).active_balancer is None

@@ -42,33 +42,33 @@ def handshake(folder: Path, name: str, ca: Path, server_name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["webmail.testbed.test", "198.18.0.10", "localhost", "127.0.0.1"])
-def test_clients_can_verify_the_site_by_each_of_its_names(state: Path, name: str):
+def test_clients_can_verify_the_site_by_each_of_its_names(state: Path, name: str) -> None:
     handshake(state / "nodes" / "lb", "site", state / "nodes" / "client" / "ca.crt", name)
 
 
-def test_app_nodes_can_verify_the_mail_server(state: Path):
+def test_app_nodes_can_verify_the_mail_server(state: Path) -> None:
     handshake(state / "nodes" / "mail", "mail", state / "nodes" / "app" / "ca.crt", "mail")
 
 
-def test_another_name_is_not_accepted(state: Path):
+def test_another_name_is_not_accepted(state: Path) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(state / "nodes" / "lb", "site", state / "pki" / "ca.crt", "evil.example")
 
 
-def test_made_once(state: Path):
+def test_made_once(state: Path) -> None:
     before = secrets.mail_password(state)
     assert not secrets.ensure(state, resolve(merged(), [CLUSTER]))
     assert secrets.mail_password(state) == before
 
 
-def test_each_cluster_has_its_own(state: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_each_cluster_has_its_own(state: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     secrets.ensure(other, resolve(merged(), [CLUSTER]))
     assert secrets.mail_password(other) != secrets.mail_password(state)
     assert (other / "pki" / "ca.crt").read_bytes() != (state / "pki" / "ca.crt").read_bytes()
 
 
-def test_no_node_sees_the_authoritys_key_and_only_root_reads(state: Path):
+def test_no_node_sees_the_authoritys_key_and_only_root_reads(state: Path) -> None:
     files = [path for path in state.rglob("*") if path.is_file()]
     assert all(path.stat().st_mode & 0o077 == 0 for path in files)
     assert not list((state / "nodes").rglob("ca.key"))

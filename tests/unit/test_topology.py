@@ -39,7 +39,7 @@ def line_of(text: str, after: str = "") -> int:
     return source.count("\n", 0, position) + 1
 
 
-def test_shipped_cluster_is_the_2006_design():
+def test_shipped_cluster_is_the_2006_design() -> None:
     topology = resolve(merged(), [CLUSTER])
     assert [node.name for node in topology.of_role(Role.BALANCER)] == ["lb1", "lb2"]
     assert [node.name for node in topology.of_role(Role.DATABASE)] == ["db1", "db2"]
@@ -51,13 +51,13 @@ def test_shipped_cluster_is_the_2006_design():
     assert topology.nodes["db1"].keys.machine == "virtual"
 
 
-def test_only_the_balancers_stand_on_both_sides():
+def test_only_the_balancers_stand_on_both_sides() -> None:
     topology = resolve(merged(), [CLUSTER])
     both = {name for name, node in topology.nodes.items() if {"public", "backend"} <= set(node.addresses)}
     assert both == {"lb1", "lb2"}
 
 
-def test_unknown_key_is_told_with_its_line_and_the_known_ones():
+def test_unknown_key_is_told_with_its_line_and_the_known_ones() -> None:
     document = merged()
     document["services"]["lb1"]["x-testbed"] = {"rolle": "balancer"}
     message = refused(document)
@@ -72,20 +72,20 @@ def test_unknown_key_is_told_with_its_line_and_the_known_ones():
 @pytest.mark.parametrize(
     ("key", "value"), [("filesystem", "fat"), ("address", "198.18.1.300"), ("network", ["backend"])]
 )
-def test_malformed_value_is_told_with_its_line(key: str, value: object):
+def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
     document = merged()
     document["x-testbed"]["database"][key] = value
     message = refused(document)
     assert message.startswith(f"cluster.yaml:{line_of(f'    {key}:', after='  database:')}: x-testbed.database.{key}: ")
 
 
-def test_missing_block_is_told():
+def test_missing_block_is_told() -> None:
     document = merged()
     del document["x-testbed"]["site"]
     assert "x-testbed.site: key 'site' is missing" in refused(document)
 
 
-def test_two_nodes_with_one_address():
+def test_two_nodes_with_one_address() -> None:
     document = merged()
     document["services"]["mail"]["networks"]["backend"]["ipv4_address"] = "198.18.1.21"
     message = refused(document)
@@ -93,42 +93,42 @@ def test_two_nodes_with_one_address():
     assert re.match(r"cluster\.yaml:\d+: services\.", message)
 
 
-def test_address_outside_its_network():
+def test_address_outside_its_network() -> None:
     document = merged()
     document["services"]["mail"]["networks"]["backend"]["ipv4_address"] = "198.18.7.30"
     assert "198.18.7.30 is not in backend (198.18.1.0/24)" in refused(document)
 
 
-def test_virtual_address_that_is_somebodys_own():
+def test_virtual_address_that_is_somebodys_own() -> None:
     document = merged()
     document["x-testbed"]["database"]["address"] = "198.18.1.22"
     assert "198.18.1.22 is the fixed address of db2" in refused(document)
 
 
-def test_virtual_address_on_an_unknown_network():
+def test_virtual_address_on_an_unknown_network() -> None:
     document = merged()
     document["x-testbed"]["site"]["network"] = "internet"
     assert "no network 'internet'; the networks are" in refused(document)
 
 
-def test_equal_skews_would_make_both_master():
+def test_equal_skews_would_make_both_master() -> None:
     document = merged()
     document["services"]["db2"]["environment"]["CARP_ADVSKEW"] = "0"
     assert "db1 and db2 have the same CARP_ADVSKEW 0" in refused(document)
 
 
-def test_a_cluster_has_two_balancers():
+def test_a_cluster_has_two_balancers() -> None:
     document = merged()
     del document["services"]["lb2"]
     assert "1 services have the role balancer; a cluster has 2" in refused(document)
 
 
-def test_a_service_without_keys_is_no_part_of_the_cluster():
+def test_a_service_without_keys_is_no_part_of_the_cluster() -> None:
     document = merged()
     document["services"]["adminer"] = {"image": "adminer", "networks": {"backend": None}}
     assert "adminer" not in resolve(document, [CLUSTER]).nodes
 
 
-def test_published_schema_is_current():
+def test_published_schema_is_current() -> None:
     published = yaml.safe_load((CLUSTER.parent / "x-testbed.schema.json").read_text())
     assert published == schema(), "run `make schema`"

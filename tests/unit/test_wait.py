@@ -10,17 +10,17 @@ from testbed.errors import TestbedError
 from testbed.wait import WaitTimeout, wait_until
 
 
-def test_returns_what_the_condition_returned():
+def test_returns_what_the_condition_returned() -> None:
     answers = iter([None, "", "up"])
     assert wait_until(lambda: next(answers), 5, "it", interval=0) == "up"
 
 
-def test_fails_with_last_state_and_hint():
+def test_fails_with_last_state_and_hint() -> None:
     with pytest.raises(WaitTimeout, match="waited 0 s for the mount; last seen: not mounted; look at db1"):
         wait_until(lambda: False, 0, "the mount", describe=lambda: "not mounted", hint="look at db1")
 
 
-def test_errors_of_the_asked_are_not_yet():
+def test_errors_of_the_asked_are_not_yet() -> None:
     def refused() -> bool:
         raise TestbedError("connection refused")
 
@@ -28,7 +28,7 @@ def test_errors_of_the_asked_are_not_yet():
         wait_until(refused, 0.02, "a connection", interval=0.01)
 
 
-def test_other_errors_are_mistakes_and_pass():
+def test_other_errors_are_mistakes_and_pass() -> None:
     def broken() -> bool:
         raise KeyError("typo")
 
@@ -36,7 +36,7 @@ def test_other_errors_are_mistakes_and_pass():
         wait_until(broken, 5, "it")
 
 
-def test_gives_up_in_time():
+def test_gives_up_in_time() -> None:
     started = time.monotonic()
     with pytest.raises(WaitTimeout):
         wait_until(lambda: False, 0.1, "never", interval=0.02)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
+from docker.models.containers import Container
 
 from testbed.cluster import Cluster
 from testbed.cluster.project import LABEL
@@ -47,7 +48,7 @@ def idle(cluster: Cluster, seconds: float) -> list[Idle]:
     ]
 
 
-def _stats(container: Any) -> dict[str, Any]:
+def _stats(container: Container) -> dict[str, Any]:
     stats: dict[str, Any] = container.stats(stream=False)
     return stats
 

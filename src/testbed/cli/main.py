@@ -27,7 +27,8 @@ NOT_COMMANDS = {"main", "output"}
 def main() -> None:
     """Run the program; every failure is one clear line and an exit status.
 
-    Exit status: 0 done, 1 a wrong answer (such as an unhealthy cluster), 2 usage, 4 testbed could not do it, 130 Ctrl-C.
+    Exit status: 0 done, 1 a wrong answer (such as an unhealthy cluster), 2 usage, 4 testbed could not do it,
+    130 Ctrl-C.
     """
     for module in sorted(module.name for module in iter_modules(commands.__path__)):
         if module not in NOT_COMMANDS:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import docker
 from docker.errors import DockerException
+from docker.models.containers import Container
 
 from testbed.errors import UsageError
 from testbed.machines.container import ContainerMachine
@@ -55,7 +55,7 @@ class Fleet:
             raise UsageError(f"no node {name!r}", mend=f"the nodes are {known}")
         return machines[name]
 
-    def _machine(self, container: Any) -> Machine | None:
+    def _machine(self, container: Container) -> Machine | None:
         service = container.labels["com.docker.compose.service"]
         node = self.topology.nodes.get(service)
         if node is None:

@@ -1,14 +1,14 @@
 """Commands in a guest through the QEMU guest agent's socket.
 
-Protocol: JSON lines over a virtio-serial port (QEMU, docs/interop/qemu-ga). ``guest-sync-delimited`` comes first on each
-connection, because the port may still hold the answer to a client that went away.
+Protocol: JSON lines over a virtio-serial port (QEMU, docs/interop/qemu-ga). ``guest-sync-delimited`` comes first on
+each connection, because the port may still hold the answer to a client that went away.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import random
+import secrets
 import socket
 import time
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class GuestAgent:
         raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
 
     def _sync(self) -> None:
-        token = random.randrange(1 << 31)
+        token = secrets.randbelow(1 << 31)
         self._send("guest-sync-delimited", {"id": token})
         # The answer comes behind a 0xFF byte; whatever stands before it was meant for somebody else.
         while True:
@@ -86,7 +86,7 @@ class GuestAgent:
             if json.loads(line.rpartition(b"\xff")[2]).get("return") == token:
                 return
 
-    def _call(self, command: str, arguments: dict[str, Any]) -> Any:
+    def _call(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             self._send(command, arguments)
             answer = json.loads(self._line())
@@ -94,7 +94,8 @@ class GuestAgent:
             raise Unreachable(f"the guest agent stopped answering ({error})", where=self._where) from None
         if "error" in answer:
             raise Unreachable(f"{command}: {answer['error']['desc']}", where=self._where)
-        return answer["return"]
+        result: dict[str, Any] = answer["return"]
+        return result
 
     def _send(self, command: str, arguments: dict[str, Any]) -> None:
         self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docker.models.containers import Container
 from qemu.qmp import QMPClient, QMPError
@@ -83,17 +83,18 @@ class VirtualMachine(ContainerMachine):
         """The socket of the serial console."""
         return self._sockets / "console.sock"
 
-    def _qmp(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
+    def _qmp(self, command: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             return asyncio.run(_execute(self._sockets / "qmp.sock", command, arguments))
         except (QMPError, OSError, TimeoutError) as error:
             raise Unreachable(f"QEMU does not answer {command} ({error})", where=self.name) from None
 
 
-async def _execute(path: Path, command: str, arguments: dict[str, Any] | None) -> Any:
+async def _execute(path: Path, command: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
     client = QMPClient()
     await asyncio.wait_for(client.connect(str(path)), timeout=5)
     try:
-        return await asyncio.wait_for(client.execute(command, arguments), timeout=5)
+        answer = await asyncio.wait_for(client.execute(command, arguments), timeout=5)
+        return cast("dict[str, Any]", answer)
     finally:
         await client.disconnect()
