@@ -47,7 +47,7 @@ def test_a_whole_cluster_has_no_complaint() -> None:
     assert state.primary_database == "db1"
 
 
-def with_balancer(**changes: Any) -> ClusterState:
+def with_balancer(changes: dict[str, Any]) -> ClusterState:
     state = whole()
     return replace(state, balancers=(state.balancers[0], replace(state.balancers[1], **changes)))
 
@@ -61,12 +61,12 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
 @pytest.mark.parametrize(
     ("state", "complaint"),
     [
-        (with_balancer(holds_address=True), "the site's address is held by lb1 and lb2"),
-        (with_balancer(apache=False), "lb2: Apache does not run"),
-        (with_balancer(ucarp=False), "lb2: UCARP does not run"),
-        (with_balancer(members=()), "lb2: app-1, app-2 not usable in the pool"),
+        (with_balancer({"holds_address": True}), "the site's address is held by lb1 and lb2"),
+        (with_balancer({"apache": False}), "lb2: Apache does not run"),
+        (with_balancer({"ucarp": False}), "lb2: UCARP does not run"),
+        (with_balancer({"members": ()}), "lb2: app-1, app-2 not usable in the pool"),
         (
-            with_balancer(members=(Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))),
+            with_balancer({"members": (Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))}),
             "lb2: app-1 not usable in the pool",
         ),
         (with_databases({"holds_address": False}, {}), "the database's address is held by nobody"),
@@ -91,4 +91,4 @@ def test_a_missing_machine_is_named() -> None:
 
 
 def test_two_owners_are_no_owner() -> None:
-    assert with_balancer(holds_address=True).active_balancer is None
+    assert with_balancer({"holds_address": True}).active_balancer is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import docker
 from docker.models.containers import Container
@@ -49,8 +49,7 @@ def idle(cluster: Cluster, seconds: float) -> list[Idle]:
 
 
 def _stats(container: Container) -> dict[str, Any]:
-    stats: dict[str, Any] = container.stats(stream=False)
-    return stats
+    return cast("dict[str, Any]", container.stats(stream=False))
 
 
 def _memory_mib(stats: dict[str, Any]) -> float:
