@@ -1,0 +1,29 @@
+"""``testbed build``: the images, and only those that changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from testbed import settings as configuration
+from testbed import topology
+from testbed.cli.main import app
+from testbed.cli.output import progress
+from testbed.host import engine
+from testbed.images import build_images
+
+
+@app.command()
+def build(
+    images: Annotated[list[str] | None, typer.Argument(help="Images such as lb or db; none means all.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Build anew from Debian's newest packages, whatever is there.")
+    ] = False,
+) -> None:
+    """Build the images whose sources changed, and what they stand on."""
+    settings = configuration.load()
+    engine.ensure(settings, progress.say)
+    cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
+    built = build_images(settings, cluster, progress, names=images or (), fresh=fresh)
+    progress.say(f"built {', '.join(built)}" if built else "all images are up to date")

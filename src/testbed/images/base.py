@@ -1,0 +1,200 @@
+"""Base images: a Debian release and nothing else, from a registry where one answers, else made from packages."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import DockerException
+
+from testbed.errors import TestbedError
+from testbed.host import apt, engine
+from testbed.host.command import Say
+from testbed.images.build import build
+from testbed.images.inputs import LABEL, write_context
+from testbed.images.job import Report, Stop
+from testbed.settings import Settings
+
+_REGISTRY_SECONDS = 5.0
+_RETRIES = 'Acquire::Retries "3";'
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a release's packages come from.
+
+    Args:
+        archive: address of the archive; None leaves Debian's default.
+        lines: of its sources.list; empty leaves Debian's default.
+    """
+
+    archive: str | None
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as a file's content."""
+        return "".join(f"{line}\n" for line in self.lines)
+
+
+def choose_sources(release: str, mirrors: apt.Mirrors, archive: str, serves: Callable[[str, str], bool]) -> Sources:
+    """Choose a release's sources: the host's mirror, or the archive when the mirror no longer has the release.
+
+    Args:
+        release: Debian code name.
+        mirrors: the host's.
+        archive: Debian's archive of old releases.
+        serves: tells whether an archive has a suite.
+
+    Raises:
+        TestbedError: nobody has the release.
+    """
+    if mirrors.main is None:
+        return Sources(None, ())
+    signed = f"signed-by={apt.KEYRING}"
+    if serves(mirrors.main, release):
+        lines = [f"deb [{signed}] {mirrors.main} {release} main"]
+        if serves(mirrors.main, f"{release}-updates"):
+            lines.append(f"deb [{signed}] {mirrors.main} {release}-updates main")
+        if mirrors.security and serves(mirrors.security, f"{release}-security"):
+            lines.append(f"deb [{signed}] {mirrors.security} {release}-security main")
+        return Sources(mirrors.main, tuple(lines))
+    if serves(archive, release):
+        # What is archived is signed for the last time: its validity has run out for good.
+        return Sources(archive, (f"deb [{signed} check-valid-until=no] {archive} {release} main",))
+    raise TestbedError(
+        f"neither {mirrors.main} nor {archive} has Debian {release}",
+        mend="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
+    )
+
+
+def registry_answers(release: str) -> bool:
+    """Tell whether the engine reaches a registry that has the official image, within seconds."""
+    try:
+        engine.client(seconds=_REGISTRY_SECONDS).api.inspect_distribution(f"debian:{release}")  # type: ignore[no-untyped-call]
+    except (DockerException, requests.RequestException, TestbedError):
+        return False
+    return True
+
+
+def make(
+    settings: Settings,
+    client: docker.DockerClient,
+    release: str,
+    tag: str,
+    inputs: str,
+    *,
+    log: Path,
+    report: Report,
+    stop: Stop,
+    fresh: bool = False,
+) -> None:
+    """Make a base image.
+
+    Args:
+        settings: where the scratch files go, and the archive of old releases.
+        client: the engine.
+        release: Debian code name.
+        tag: given to the image.
+        inputs: hash of all it is made of, kept as its label.
+        log: keeps all output.
+        report: told each step.
+        stop: ends it.
+        fresh: ask the registry for its newest, even if the engine has an older one.
+
+    Raises:
+        TestbedError: the release is nowhere, or making it failed.
+    """
+    scratch = settings.state_dir / "tmp" / release
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        report("asking the Debian mirror")
+        mirrors = apt.host_mirrors()
+        sources = choose_sources(
+            release, mirrors, settings.debian_archive, lambda archive, suite: apt.serves(archive, suite, scratch)
+        )
+        if registry_answers(release):
+            _from_registry(
+                client, release, sources, tag, inputs, scratch, log=log, report=report, stop=stop, fresh=fresh
+            )
+        else:
+            _from_packages(client, release, sources, tag, inputs, scratch, log=log, report=report, stop=stop)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _from_registry(
+    client: docker.DockerClient,
+    release: str,
+    sources: Sources,
+    tag: str,
+    inputs: str,
+    scratch: Path,
+    *,
+    log: Path,
+    report: Report,
+    stop: Stop,
+    fresh: bool,
+) -> None:
+    context = scratch / "context"
+    context.mkdir()
+    (context / "retries").write_text(f"{_RETRIES}\n")
+    (context / "sources.list").write_text(sources.text)
+    steps = [f"FROM debian:{release}", "COPY retries /etc/apt/apt.conf.d/99testbed"]
+    if sources.lines:
+        steps += ["RUN rm -f /etc/apt/sources.list.d/*", "COPY sources.list /etc/apt/sources.list"]
+    (context / "Dockerfile").write_text("\n".join(steps) + "\n")
+    with tempfile.TemporaryFile() as archive:
+        write_context(context, archive)
+        build(client, tag, archive, {}, inputs, log=log, report=report, stop=stop, pull=fresh)
+
+
+def _from_packages(
+    client: docker.DockerClient,
+    release: str,
+    sources: Sources,
+    tag: str,
+    inputs: str,
+    scratch: Path,
+    *,
+    log: Path,
+    report: Report,
+    stop: Stop,
+) -> None:
+    report(f"mmdebstrap: Debian {release} from its packages")
+    tree = scratch / "root.tar"
+    command: list[str | Path] = ["mmdebstrap", "--variant=minbase", f"--aptopt={_RETRIES}", release, tree]
+    if sources.lines:
+        (scratch / "sources.list").write_text(sources.text)
+        command.append(scratch / "sources.list")
+    stop.run(command, f"making Debian {release}", log)
+    report("importing")
+    repository, _, version = tag.partition(":")
+    changes = [f"LABEL {LABEL}={inputs}", 'CMD ["bash"]']
+    client.api.import_image_from_file(str(tree), repository=repository, tag=version, changes=changes)
+
+
+def need_tools(settings: Settings, release: str, say: Say) -> None:
+    """Install mmdebstrap when base images must be made from packages.
+
+    Args:
+        settings: where the log goes.
+        release: one of the releases that are to be made.
+        say: told before anything is installed.
+
+    Raises:
+        UsageError: it is missing and this process may not install it.
+    """
+    if shutil.which("mmdebstrap") is None and not registry_answers(release):
+        apt.install(
+            ["mmdebstrap"],
+            "no registry answers: base images are made from packages",
+            say,
+            settings.logs_dir / "apt-mmdebstrap.log",
+        )

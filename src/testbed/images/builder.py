@@ -1,0 +1,134 @@
+"""Builds what changed, and only that."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+from testbed.errors import TestbedError
+from testbed.host import engine as host_engine
+from testbed.images import base, manifest
+from testbed.images.build import build
+from testbed.images.catalogue import Choices, Image, catalogue, select
+from testbed.images.inputs import LABEL, inputs_of, write_context
+from testbed.images.job import Report, Stop
+from testbed.images.schedule import run_in_order
+from testbed.images.telling import Telling
+from testbed.progress import Progress
+from testbed.settings import Settings
+from testbed.topology import Topology
+
+
+def build_images(
+    settings: Settings,
+    cluster: Topology,
+    progress: Progress,
+    *,
+    names: Sequence[str] = (),
+    fresh: bool = False,
+) -> list[str]:
+    """Build the images whose inputs changed, and those that are missing.
+
+    Args:
+        settings: where contexts, logs and manifests lie.
+        cluster: names the Debian releases, the database's filesystem and the mail's population.
+        progress: told each step.
+        names: short names of the images wanted; what they are built on comes with them. None means all.
+        fresh: build all of them anew, without any layer of earlier builds: for Debian's newest packages.
+
+    Returns:
+        Names of the images that were built.
+
+    Raises:
+        UsageError: an image is unknown, or rights are missing.
+        TestbedError: a build failed.
+    """
+    client = host_engine.client()
+    wanted = select(catalogue(settings.root, choices_of(cluster)), names)
+    inputs = hash_all(wanted)
+    stale = {image.tag: image for image in wanted if fresh or label_of(client, image.tag) != inputs[image.tag]}
+    if not stale:
+        return []
+    releases = [image.release for image in stale.values() if image.folder is None]
+    if releases:
+        base.need_tools(settings, releases[0], progress.say)
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
+    with Telling(progress) as telling:
+        job = _Builder(settings, inputs, telling, fresh=fresh)
+        try:
+            run_in_order(needs, lambda tag: job.build(stale[tag]))
+        finally:
+            job.stop.stop()
+    client.images.prune(filters={"dangling": True, "label": LABEL})  # what the new images replaced
+    return [image.name for image in stale.values()]
+
+
+def choices_of(cluster: Topology) -> Choices:
+    """Return what a topology leaves open about images."""
+    releases = cluster.releases.model_dump()
+    return Choices(releases, cluster.database.filesystem, cluster.mail.users, cluster.mail.seed)
+
+
+def hash_all(images: Sequence[Image]) -> dict[str, str]:
+    """Return the inputs' hash of each image by tag.
+
+    Args:
+        images: each after those it is built on.
+
+    Raises:
+        TestbedError: an image has no Dockerfile.
+    """
+    hashes: dict[str, str] = {}
+    for image in images:
+        if image.folder is not None and not (image.folder / "Dockerfile").is_file():
+            raise TestbedError("no Dockerfile", where=str(image.folder), mend="the checkout is not complete")
+        hashes[image.tag] = inputs_of(image, hashes)
+    return hashes
+
+
+def label_of(client: docker.DockerClient, tag: str) -> str | None:
+    """Return the inputs' hash an image was built from, None when it is missing or built by other means."""
+    try:
+        return client.images.get(tag).labels.get(LABEL)
+    except ImageNotFound:
+        return None
+
+
+class _Builder:
+    def __init__(self, settings: Settings, inputs: Mapping[str, str], telling: Telling, *, fresh: bool) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.telling = telling
+        self.fresh = fresh
+        self.stop = Stop()
+
+    def build(self, image: Image) -> None:
+        log = self.settings.logs_dir / f"build-{image.name}.log"
+        log.unlink(missing_ok=True)
+        log.touch()
+        client = host_engine.client()
+        with self.telling.build(image.name) as report:
+            if image.folder is None:
+                base.make(
+                    self.settings, client, image.release, image.tag, self.inputs[image.tag],
+                    log=log, report=report, stop=self.stop, fresh=self.fresh,
+                )  # fmt: skip
+            else:
+                self._from_folder(client, image, image.folder, log, report)
+            manifest.write(client, image, self.inputs[image.tag], self.settings.state_dir / "manifests")
+
+    def _from_folder(self, client: docker.DockerClient, image: Image, folder: Path, log: Path, report: Report) -> None:
+        for piece in image.pieces:
+            piece.ensure(report)
+            self.stop.check()
+        with tempfile.TemporaryFile() as context:
+            write_context(folder, context)
+            build(
+                client, image.tag, context, {**image.bases, **image.args}, self.inputs[image.tag],
+                log=log, report=report, stop=self.stop, fresh=self.fresh,
+            )  # fmt: skip

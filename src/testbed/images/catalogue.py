@@ -1,0 +1,114 @@
+"""Which images there are, what each is built from, and what is prepared first (docs/contract.md: what they hold)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from testbed.errors import UsageError
+from testbed.images.pieces import Piece, mailboxes, wheels
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the topology leaves open about images.
+
+    Args:
+        releases: Debian code name of ``base``, ``app`` and ``vm``.
+        filesystem: of the database's data disk.
+        mail_users: how many users have mail.
+        mail_seed: seed of their mail.
+    """
+
+    releases: Mapping[str, str]
+    filesystem: str
+    mail_users: int
+    mail_seed: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the cluster.
+
+    Args:
+        tag: its name in the engine.
+        folder: its build context; None for a base image, which is a Debian release and nothing else.
+        release: the Debian release of a base image.
+        bases: build argument to the tag of the image it is built on.
+        args: build arguments that are plain values.
+        pieces: what is put into ``build/`` of the context before.
+    """
+
+    tag: str
+    folder: Path | None = None
+    release: str = ""
+    bases: Mapping[str, str] = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Short name: ``lb``, or ``base-bookworm``."""
+        return self.tag.removeprefix("testbed/").replace(":", "-")
+
+
+def base_tag(release: str) -> str:
+    """Return the tag of a release's base image."""
+    return f"testbed/base:{release}"
+
+
+def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
+    """Return all images by tag.
+
+    Args:
+        root: the checkout.
+        choices: what the topology says.
+    """
+    base, app, vm = (base_tag(choices.releases[name]) for name in ("base", "app", "vm"))
+    folder = root / "images"
+    mail = mailboxes(folder / "mail", choices.mail_users, choices.mail_seed)
+    python = wheels(folder / "client", root / "requirements" / "client.txt", choices.releases["base"])
+    images = [
+        *(Image(base_tag(name), release=name) for name in dict.fromkeys(choices.releases.values())),
+        Image("testbed/app", folder / "app", bases={"BASE": app}),
+        Image("testbed/guest", folder / "guest", bases={"BASE": base}),
+        Image("testbed/vm", folder / "vm", bases={"BASE": vm}),
+        Image("testbed/schema", folder / "schema", bases={"BASE": "testbed/app"}),
+        Image("testbed/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
+        Image("testbed/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
+        Image("testbed/lb", folder / "lb", bases={"BASE": base}),
+        Image("testbed/gateway", folder / "gateway", bases={"BASE": base}),
+        Image(
+            "testbed/db",
+            folder / "db",
+            bases={"VM": "testbed/vm", "GUEST": "testbed/guest", "SCHEMA": "testbed/schema"},
+            args={"FILESYSTEM": choices.filesystem},
+        ),
+    ]
+    return {image.tag: image for image in images}
+
+
+def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:
+    """Return the named images and all they are built on, each after what it needs.
+
+    Args:
+        images: all images by tag.
+        names: short names; none means all.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    by_name = {image.name: image for image in images.values()}
+    for name in names:
+        if name not in by_name:
+            raise UsageError(f"no image {name!r}", mend=f"images are: {', '.join(by_name)}")
+    ordered: dict[str, Image] = {}
+
+    def add(wanted: Iterable[Image]) -> None:
+        for image in wanted:
+            add(images[tag] for tag in image.bases.values())
+            ordered[image.tag] = image
+
+    add([by_name[name] for name in names] or images.values())
+    return list(ordered.values())
