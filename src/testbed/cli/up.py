@@ -1,0 +1,80 @@
+"""``testbed up``: from a bare machine, or from whatever is left of a cluster, to a cluster that serves."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from testbed import settings as configuration
+from testbed import topology
+from testbed.cli.main import app
+from testbed.cli.output import progress
+from testbed.cluster import Cluster, lifecycle, project, secrets
+from testbed.cluster.firstpage import first_page
+from testbed.cluster.shape import Shape, remembered
+from testbed.errors import UsageError
+from testbed.host import engine
+from testbed.host.acceleration import acceleration
+from testbed.host.doctor import preflight
+from testbed.images import build_images
+from testbed.settings import Settings
+from testbed.topology import Topology
+
+
+@app.command()
+def up(
+    scale: Annotated[list[str] | None, typer.Option(help="Machines of a service, such as app=3.")] = None,
+    overlay: Annotated[list[str] | None, typer.Option(help="A Compose overlay, compose/NAME.yaml.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
+) -> None:
+    """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
+
+    Without --scale and --overlay, a cluster that exists keeps its shape.
+    """
+    started = time.monotonic()
+    settings = configuration.load()
+    docker_engine = engine.ensure(settings, progress.say)
+    shape = _shape(settings, scale or [], tuple(overlay or ()))
+    design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
+    _check_scale(design, shape)
+    preflight(settings, design, progress.say)
+    build_images(settings, design, progress)
+    found = acceleration(settings, docker_engine)
+    progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
+    cluster = Cluster(settings, Shape(shape.overlays, shape.scale, found.kind))
+    lifecycle.up(cluster, progress, keep=keep)
+    with progress.step("logging in to the webmail through the site's virtual address"):
+        first_page(cluster)
+    _welcome(settings, time.monotonic() - started)
+
+
+def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
+    if not scale and not overlays and project.exists(settings):
+        return remembered(settings)
+    counts = []
+    for text in scale:
+        service, _, count = text.partition("=")
+        if not count.isdigit() or int(count) < 1:
+            raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
+        counts.append((service, int(count)))
+    return Shape(overlays, tuple(counts))
+
+
+def _check_scale(design: Topology, shape: Shape) -> None:
+    scalable = [node.name for node in design.nodes.values() if node.scalable]
+    for service, _ in shape.scale:
+        if service not in scalable:
+            raise UsageError(
+                f"{service!r} cannot be scaled", where="--scale", mend=f"what can is {', '.join(scalable)}"
+            )
+
+
+def _welcome(settings: Settings, seconds: float) -> None:
+    password = secrets.mail_password(settings.state_dir)
+    progress.say(
+        f"[green]The cluster serves[/] (after {seconds:.0f} s): https://localhost:{settings.site_port}/horde/ - "
+        f"user01 ... password {password}\n"
+        f"  CA certificate: {settings.state_dir / 'pki' / 'ca.crt'}; what next: `testbed status`, README.md"
+    )

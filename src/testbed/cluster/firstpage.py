@@ -1,0 +1,33 @@
+"""Proof that the cluster serves: a user logs in through the site's virtual address and sees mail."""
+
+from __future__ import annotations
+
+from testbed.cluster.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.topology import Role
+from testbed.wait import wait_until
+
+DEADLINE_SECONDS = 60.0
+
+
+def first_page(cluster: Cluster, user: str = "user01") -> str:
+    """Log in from the client's network until it works.
+
+    Returns:
+        Who answered and how long it took, as ``python -m testbed.probes.login`` prints it.
+
+    Raises:
+        WaitTimeout: it does not work; the webmail's own words are in the message.
+    """
+    [client] = cluster.fleet.machines(Role.CLIENT)
+    site = f"https://{cluster.topology.site.name}"
+
+    def visit() -> str:
+        result = client.exec(["python3", "-m", "testbed.probes.login", "--base", site, "--user", user], timeout=60)
+        if result.status:
+            raise TestbedError((result.stderr.strip().splitlines() or ["no answer"])[-1])
+        return result.stdout.strip()
+
+    return wait_until(
+        visit, DEADLINE_SECONDS, f"{user} to see mail at {site}", hint="`testbed logs lb1 lb2 app-1 app-2` may tell why"
+    )
