@@ -21,6 +21,14 @@ from testbed.images.job import Report, Stop
 from testbed.settings import Settings
 
 _REGISTRY_SECONDS = 5.0
+# What Debian's own slim images leave out as well, so that both kinds are alike.
+_LEFT_OUT = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+)
 _RETRIES = 'Acquire::Retries "3";'
 
 
@@ -76,7 +84,7 @@ def choose_sources(release: str, mirrors: apt.Mirrors, archive: str, serves: Cal
 def registry_answers(release: str) -> bool:
     """Tell whether the engine reaches a registry that has the official image, within seconds."""
     try:
-        engine.client(seconds=_REGISTRY_SECONDS).api.inspect_distribution(f"debian:{release}")  # type: ignore[no-untyped-call]
+        engine.client(seconds=_REGISTRY_SECONDS).api.inspect_distribution(f"debian:{release}-slim")  # type: ignore[no-untyped-call]
     except (DockerException, requests.RequestException, TestbedError):
         return False
     return True
@@ -146,7 +154,7 @@ def _from_registry(
     context.mkdir()
     (context / "retries").write_text(f"{_RETRIES}\n")
     (context / "sources.list").write_text(sources.text)
-    steps = [f"FROM debian:{release}", "COPY retries /etc/apt/apt.conf.d/99testbed"]
+    steps = [f"FROM debian:{release}-slim", "COPY retries /etc/apt/apt.conf.d/99testbed"]
     if sources.lines:
         steps += ["RUN rm -f /etc/apt/sources.list.d/*", "COPY sources.list /etc/apt/sources.list"]
     (context / "Dockerfile").write_text("\n".join(steps) + "\n")
@@ -169,10 +177,9 @@ def _from_packages(
 ) -> None:
     report(f"mmdebstrap: Debian {release} from its packages")
     tree = scratch / "root.tar"
-    command: list[str | Path] = ["mmdebstrap", "--variant=minbase", f"--aptopt={_RETRIES}", release, tree]
-    if sources.lines:
-        (scratch / "sources.list").write_text(sources.text)
-        command.append(scratch / "sources.list")
+    options = [f"--aptopt={_RETRIES}", *(f"--dpkgopt={line}" for line in _LEFT_OUT)]
+    # Lines rather than a file of them: mmdebstrap then writes the image's sources.list.
+    command: list[str | Path] = ["mmdebstrap", "--variant=minbase", *options, release, tree, *sources.lines]
     stop.run(command, f"making Debian {release}", log)
     report("importing")
     repository, _, version = tag.partition(":")

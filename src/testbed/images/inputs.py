@@ -12,7 +12,7 @@ from typing import IO
 from testbed.images.catalogue import Image
 
 LABEL = "org.testbed.inputs"
-BASE_RECIPE = "1"  # counted up when base images are made differently
+BASE_RECIPE = "2"  # counted up when base images are made differently
 
 _MADE = "build"  # holds the pieces, which have keys of their own
 _IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache", "build.new"}

@@ -1,0 +1,43 @@
+"""``testbed doctor``: can this machine run the cluster, and if not, what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from testbed import settings as configuration
+from testbed import topology
+from testbed.cli.main import app
+from testbed.cli.output import out
+from testbed.errors import TestbedError
+from testbed.host.doctor import examine
+from testbed.host.findings import Level, fail
+
+_NOT_FIT = 4
+_SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """Check the machine, each finding with its mend; exit status 4 when the cluster cannot run here."""
+    settings = configuration.load()
+    try:
+        cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
+        findings = examine(settings, list(cluster.networks.values()))
+    except TestbedError as error:
+        findings = [*examine(settings), fail("topology", error.what, error.mend)]
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        table = Table.grid(padding=(0, 2))
+        for finding in findings:
+            mend = f"[dim]{escape(finding.mend)}[/]" if finding.mend else ""
+            table.add_row(_SIGNS[finding.status], finding.name, escape(finding.what), mend)
+        out.print(table)
+    if any(finding.status is Level.FAIL for finding in findings):
+        raise typer.Exit(_NOT_FIT)

@@ -1,0 +1,101 @@
+"""All checks of the machine, in the order in which to mend what they find."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import docker
+from docker.errors import ImageNotFound
+
+from testbed.errors import TestbedError
+from testbed.host import acceleration, engine, neighbours, resources
+from testbed.host.findings import Finding, Level, fail, ok, warn
+from testbed.settings import Settings
+
+_LAST_BUILT = "testbed/db"
+
+
+def examine(settings: Settings, subnets: Sequence[IPv4Network] = ()) -> list[Finding]:
+    """Check the machine; nothing is installed, started or changed.
+
+    Args:
+        settings: ports, project, folders.
+        subnets: the cluster's networks.
+    """
+    uid = os.geteuid()
+    findings = [resources.rights(uid)]
+    try:
+        client = engine.client()
+    except TestbedError as error:
+        return [*findings, fail("engine", error.what, error.mend), *_machine(settings, uid, None)]
+    version = client.version()["Version"]
+    findings.append(ok("engine", f"Docker {version}"))
+    compose = engine.compose_version()
+    mend = "run `testbed up` as root: it installs the plugin"
+    findings.append(ok("compose", f"Compose {compose}") if compose else fail("compose", "no Compose 2 plugin", mend))
+    return [
+        *findings,
+        _acceleration(settings, client),
+        *_machine(settings, uid, client),
+        neighbours.other_checkout(client, settings),
+        neighbours.overlaps(client, settings, subnets),
+    ]
+
+
+def preflight(settings: Settings, subnets: Sequence[IPv4Network] = ()) -> list[Finding]:
+    """Check the machine before the cluster is brought up.
+
+    Returns:
+        What the cluster can live with but the user may want to know.
+
+    Raises:
+        TestbedError: the first thing the cluster cannot run with.
+    """
+    findings = examine(settings, subnets)
+    for finding in findings:
+        if finding.status is Level.FAIL:
+            raise TestbedError(finding.what, where=finding.name, mend=finding.mend)
+    return [finding for finding in findings if finding.status is Level.WARN]
+
+
+def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
+    ours = _published(client, settings) if client else set()
+    running = bool(ours)
+    yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
+    root = Path(client.info()["DockerRootDir"] if client else "/var/lib/docker")
+    yield resources.disk(root, built=client is not None and _has(client, _LAST_BUILT))
+    yield resources.tun()
+    yield resources.kernel_networking(uid)
+    ports = {"TESTBED_SITE_PORT": settings.site_port, "TESTBED_LOCUST_PORT": settings.locust_port}
+    for variable, number in ports.items():
+        yield resources.port(number, variable, ours=number in ours)
+
+
+def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:
+    name = "acceleration"
+    if settings.accel is None and acceleration.device_trouble() is None and not _has(client, acceleration.IMAGE):
+        return ok(name, "not probed yet: that takes the image testbed/vm (`testbed build vm`)")
+    try:
+        found = acceleration.acceleration(settings, client)
+    except TestbedError as error:
+        return fail(name, error.what, error.mend)
+    if found.kind == "kvm":
+        return ok(name, f"kvm: {found.reason}")
+    return warn(name, f"tcg: {found.reason}", "VMs run in software, slower; on a VM, ask for nested virtualisation")
+
+
+def _has(client: docker.DockerClient, tag: str) -> bool:
+    try:
+        client.images.get(tag)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _published(client: docker.DockerClient, settings: Settings) -> set[int]:
+    """Ports that running containers of this cluster publish."""
+    containers = client.api.containers(filters={"label": f"com.docker.compose.project={settings.project}"})
+    return {each["PublicPort"] for one in containers for each in one.get("Ports") or [] if "PublicPort" in each}

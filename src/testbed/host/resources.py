@@ -1,0 +1,112 @@
+"""What the machine itself must have: rights, memory, disk, devices, free ports, kernel networking."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.host.command import run
+from testbed.host.findings import Finding, fail, ok, warn
+
+GIB = 1 << 30
+MEMORY_BYTES = 4 * GIB
+DISK_TO_BUILD_BYTES = 6 * GIB
+DISK_TO_RUN_BYTES = 2 * GIB
+
+
+def rights(uid: int) -> Finding:
+    """Check for root, without which nothing can be installed or started."""
+    if uid == 0:
+        return ok("rights", "root")
+    return warn("rights", "not root", "run as root: to install or start the engine, and to reach the VMs' sockets")
+
+
+def memory(meminfo: str, *, running: bool) -> Finding:
+    """Check for free memory.
+
+    Args:
+        meminfo: content of ``/proc/meminfo``.
+        running: whether the cluster runs, and so has its memory already.
+    """
+    fields = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    what = f"{available / GIB:.1f} GiB available"
+    if running:
+        return ok("memory", f"{what}, and the cluster runs already")
+    if available >= MEMORY_BYTES:
+        return ok("memory", what)
+    return fail("memory", f"{what}, the cluster needs {MEMORY_BYTES / GIB:.0f}", "end other programs or add memory")
+
+
+def disk(folder: Path, *, built: bool) -> Finding:
+    """Check for free disk space.
+
+    Args:
+        folder: where the engine keeps images and volumes.
+        built: whether the images are there.
+    """
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free
+    needed = DISK_TO_RUN_BYTES if built else DISK_TO_BUILD_BYTES
+    what = f"{free / GIB:.1f} GiB free at {folder}"
+    if free >= needed:
+        return ok("disk", what)
+    return fail("disk", f"{what}, needed are {needed / GIB:.0f}", f"free some space there, or move {folder}")
+
+
+def tun(device: Path = Path("/dev/net/tun")) -> Finding:
+    """Check for the device that connects the VMs to their containers' networks."""
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return fail("tun", f"{device} is missing", "modprobe tun")
+    except PermissionError:
+        return warn("tun", f"{device} is forbidden to this user", "the engine may still use it; if not: modprobe tun")
+    except OSError as error:
+        return fail("tun", f"{device} does not open: {error.strerror}", "modprobe tun")
+    return ok("tun", f"{device} opens")
+
+
+def port(number: int, variable: str, *, ours: bool) -> Finding:
+    """Check that a loopback port is free.
+
+    Args:
+        number: the port.
+        variable: environment variable that chooses another one.
+        ours: whether the cluster's own gateway holds it.
+    """
+    name = f"port {number}"
+    if ours:
+        return ok(name, "held by this cluster")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return fail(name, f"127.0.0.1:{number} is in use by another program", f"end it, or set {variable}")
+            return fail(name, f"127.0.0.1:{number}: {error.strerror}", f"set {variable} to another port")
+    return ok(name, "free")
+
+
+def kernel_networking(uid: int) -> Finding:
+    """Check that the kernel makes bridges and pairs of virtual interfaces: by making one of each, and deleting them."""
+    if uid != 0:
+        return ok("kernel", "bridges and interfaces not tried: that takes root")
+    if shutil.which("ip") is None:
+        return warn("kernel", "bridges and interfaces not tried: no `ip` here", "apt-get install iproute2")
+    tries = {
+        "bridge": (["type", "bridge"], "modprobe bridge"),
+        "veth": (["type", "veth", "peer", "name", "tb-probe1"], "modprobe veth"),
+    }
+    for kind, (words, mend) in tries.items():
+        try:
+            run(["ip", "link", "add", "tb-probe0", *words], f"making a {kind}", seconds=10)
+            run(["ip", "link", "delete", "tb-probe0"], f"deleting a {kind}", seconds=10)
+        except TestbedError as error:
+            return fail("kernel", error.what, mend)
+    return ok("kernel", "makes bridges and veth pairs")
