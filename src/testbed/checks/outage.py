@@ -104,12 +104,13 @@ def check_outage(samples: Iterable[ProbeSample], *, ceiling: float | None = None
     due = sorted(samples, key=lambda sample: sample.scheduled)
     steps = [after.scheduled - before.scheduled for before, after in pairwise(due)]
     counts = {outcome: sum(sample.outcome == outcome for sample in due) for outcome in Outcome}
+    resolution = median(steps) if steps else 0.0
     return OutageReport(
-        windows=_merge([*_failures(due), *_gaps(due, slow)]),
+        windows=_merge([*_failures(due), *_gaps(due, slow)], 2 * resolution),
         good=counts[Outcome.OK],
         failed=counts[Outcome.FAILED],
         unknown=counts[Outcome.UNKNOWN],
-        resolution=median(steps) if steps else 0.0,
+        resolution=resolution,
         ceiling=ceiling,
     )
 
@@ -160,11 +161,11 @@ def _gaps(due: list[ProbeSample], slow: float) -> list[Window]:
     ]
 
 
-def _merge(windows: list[Window]) -> tuple[Window, ...]:
-    """Join windows that overlap, so that no second is counted twice."""
+def _merge(windows: list[Window], apart: float) -> tuple[Window, ...]:
+    """Join windows that overlap, or are too close to be told apart, so that no second is counted twice."""
     merged: list[Window] = []
     for window in sorted(windows, key=_begin):
-        if merged and _begin(window) < _end(merged[-1]):
+        if merged and _begin(window) <= _end(merged[-1]) + apart:
             merged[-1] = _join(merged[-1], window)
         else:
             merged.append(window)

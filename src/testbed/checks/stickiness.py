@@ -170,6 +170,8 @@ def _hit(asked: list[RequestSample], death: Death) -> bool:
     left = any(_succeeded(request, LOG_OUT) for request in before)
     if not established or left or before[-1].app != death.node or not since:
         return False
+    if _succeeded(since[0], LOG_OUT):
+        return False  # its user left without noticing: a page that says goodbye needs no session
     return since[0].app != death.node or since[0].cause == LOST
 
 

@@ -73,7 +73,8 @@ class Journal:
     @property
     def wall_offset(self) -> float:
         """Seconds to add to a monotonic time to get Unix time (the median, since the wall clock may be set)."""
-        return median(stamp.wall - stamp.mono for stamp in (*self.openings, *self.entries))
+        stamps: list[Opening | Entry] = [*self.openings, *self.entries]
+        return float(median(stamp.wall - stamp.mono for stamp in stamps))
 
 
 def read(path: Path | str) -> Journal:

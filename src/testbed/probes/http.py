@@ -75,7 +75,7 @@ class HttpProbe:
         self._host = parts.hostname
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
-        self._address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0][4][0]
+        self._address = str(socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0][4][0])
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         # HTTP/1.0: the answer comes in one piece and ends with the connection.
         self._request = (

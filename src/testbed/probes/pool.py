@@ -17,6 +17,9 @@ from psycopg import AsyncClientCursor, AsyncConnection
 
 Connection = AsyncConnection[tuple[object, ...]]
 
+# Idle connections: what a healthy server needs. An outage ends with many more, each a process of the server.
+KEPT = 4
+
 
 class NoConnectionError(Exception):
     """No connection could be had: nothing has been sent."""
@@ -63,9 +66,9 @@ class Pool:
         return connection
 
     async def give_back(self, connection: Connection) -> None:
-        """Return what ``take`` gave; a broken connection is thrown away."""
+        """Return what ``take`` gave; a broken or a superfluous connection is closed."""
         self._in_use -= 1
-        if connection.closed or connection.broken:
+        if connection.closed or connection.broken or len(self._idle) >= KEPT:
             await connection.close()
         else:
             self._idle.append(connection)

@@ -24,8 +24,12 @@ from testbed.probes.sql import APPLICATION
 from testbed.wait import wait_until
 
 COUNT = "select token, count(*) from writes where split_part(token, '-', 1) = any(%s) group by token"
-# A write that was given up by its client may still be under way in the server.
-WRITERS = "select count(*) from pg_stat_activity where application_name = any(%s) and pid <> pg_backend_pid()"
+# A write that its client gave up may still be under way in the server: that is waited for. A connection whose
+# client went away behind a cut cable stays for hours: those are ended.
+WRITERS = """
+    select state, case when state = 'active' then false else pg_terminate_backend(pid) end
+    from pg_stat_activity where application_name = any(%s) and pid <> pg_backend_pid()
+"""
 PATIENCE: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "options": "-c statement_timeout=10s"}
 
 
@@ -42,9 +46,9 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
     names = sorted(runs)
     try:
         with psycopg.connect(conninfo, **PATIENCE) as connection:
-            row = connection.execute(WRITERS, ([f"{APPLICATION}-{run}" for run in names],)).fetchone()
-            if row and row[0]:
-                raise NotYetError(f"{row[0]} writers are still connected to the server")
+            writers = connection.execute(WRITERS, ([f"{APPLICATION}-{run}" for run in names],)).fetchall()
+            if writers:
+                raise NotYetError(f"{len(writers)} writers are still connected to the server")
             return {str(token): int(copies) for token, copies in connection.execute(COUNT, (names,)).fetchall()}
     except psycopg.Error as error:
         raise NotYetError(str(error).strip().replace("\n", " ")) from error

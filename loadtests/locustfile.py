@@ -1,0 +1,191 @@
+"""Webmail users under Locust.
+
+    locust -f loadtests                                # web UI on port 8089
+    locust -f loadtests --headless -u 20 -r 5 -t 60s   # 20 users, 5 more each second, for a minute
+
+Environment: SITE_NAME, MAIL_USERS, MAIL_SEED; TESTBED_JOURNAL, a file that gets each exchange.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from locust import User, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+import accounts
+import behaviour
+from testbed.journal import RequestSample, Writer
+from testbed.probes.database import secret
+from testbed.probes.horde import HordeClient, PageError, SessionLostError
+
+SITE = f"https://{os.environ.get('SITE_NAME', 'webmail.testbed.test')}"
+SEED = os.environ.get("MAIL_SEED", "2006")
+ACCOUNTS = accounts.Accounts(int(os.environ.get("MAIL_USERS", "60")))
+KIND = "webmail"
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: LocustArgumentParser) -> None:
+    """Add what can be set for a run; in the web UI these are fields of the start form."""
+    parser.set_defaults(host=SITE)
+    parser.add_argument("--think-scale", type=float, default=1.0, env_var="TESTBED_THINK_SCALE",
+                        help="factor on all thinking times: 0.1 makes users ten times as busy")  # fmt: skip
+    parser.add_argument("--patience", type=float, default=30.0, env_var="TESTBED_PATIENCE",
+                        help="seconds a user waits for an answer")  # fmt: skip
+    parser.add_argument("--ca-file", default="/etc/testbed/ca.crt", include_in_web_ui=False,
+                        help="certificates to trust")  # fmt: skip
+    parser.add_argument("--secrets", default="/etc/testbed/secrets.env", include_in_web_ui=False,
+                        help="file with MAIL_PASSWORD")  # fmt: skip
+
+
+class Recorder:
+    """Passes exchanges on to the journal, if there is to be one."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._writer: Writer | None = None
+
+    def __call__(self, sample: RequestSample) -> None:
+        """Record one exchange."""
+        if self._path and not self._writer:
+            self._writer = Writer(self._path, "locust")
+        if self._writer:
+            self._writer.write(sample)
+
+
+RECORDER = Recorder(os.environ.get("TESTBED_JOURNAL"))
+
+
+class WebmailUser(User):
+    """Someone at the webmail.
+
+    All picks come from a generator of this user's own: a run with the same seed has the same users do the
+    same things in the same order, however the answers are timed.
+    """
+
+    host = SITE
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        options: Any = environment.parsed_options
+        self._scale: float = options.think_scale
+        self._number = ACCOUNTS.take()
+        self._chance = random.Random(f"{SEED}/{self._number}")
+        self._messages: list[int] = []
+        self._contacts: list[tuple[str, str]] = []
+        self._client = HordeClient(
+            self.host or SITE,
+            accounts.name(self._number),
+            secret(options.secrets, "MAIL_PASSWORD"),
+            ca_file=options.ca_file,
+            record=RECORDER,
+            timeout=(min(5.0, options.patience), options.patience),
+        )
+        self._pause: tuple[float, float] = behaviour.SETTLING
+
+    def wait_time(self) -> float:
+        """Seconds of thinking after what was done last."""
+        return behaviour.between(self._chance, self._pause, self._scale)
+
+    def on_stop(self) -> None:
+        """Close the browser; the account is free again."""
+        self._client.forget()
+        ACCOUNTS.give_back(self._number)
+
+    @task
+    def act(self) -> None:
+        """Do one thing, logging in first where there is no session."""
+        self._pause = behaviour.SETTLING
+        if not self._client.logged_in:
+            self._do("log in", self._client.log_in)
+            return
+        action = behaviour.next_action(self._chance)
+        does = {
+            "inbox": self._list,
+            "read": self._read,
+            "write": self._write,
+            "find contact": self._find,
+            "add contact": self._add,
+            "vacation": self._vacation,
+            "log out": lambda: self._do("log out", self._client.log_out),
+        }
+        if does[action.name]():
+            self._pause = action.think
+
+    def _do(self, name: str, request: Callable[[], Any]) -> bool:
+        """Do something that Locust counts; returns whether it worked."""
+        started = time.monotonic()
+        failure: PageError | None = None
+        try:
+            request()
+        except PageError as error:
+            failure = error
+        self._count(name, time.monotonic() - started, failure)
+        if isinstance(failure, SessionLostError):
+            # What users mind most has a line of its own; they log in again next.
+            self._count("session-lost", 0.0, failure)
+            self._client.forget()
+        return failure is None
+
+    def _count(self, name: str, seconds: float, failure: PageError | None) -> None:
+        # Locust tells failures apart by their text: the cause alone, or each would be its own kind.
+        self.environment.events.request.fire(  # type: ignore[no-untyped-call]
+            request_type=KIND,
+            name=name,
+            response_time=seconds * 1000,
+            response_length=0,
+            exception=PageError(failure.cause) if failure else None,
+            context={},
+        )
+
+    def _list(self) -> bool:
+        def listing() -> None:
+            self._messages = self._client.inbox()
+
+        return self._do("inbox", listing)
+
+    def _read(self) -> bool:
+        # The numbers are good for one session's view of the inbox.
+        if not self._messages and not self._list():
+            return False
+        # People read what is new.
+        number = self._messages[min(int(self._chance.expovariate(0.2)), len(self._messages) - 1)]
+        return self._do("read", lambda: self._client.read(number))
+
+    def _write(self) -> bool:
+        forms: list[Any] = []
+        if not self._do("compose", lambda: forms.append(self._client.compose())):
+            return False
+        gevent.sleep(behaviour.between(self._chance, behaviour.TYPING, self._scale))
+        to = accounts.address(self._chance.choice(accounts.others(self._number, ACCOUNTS.count)))
+        subject, text = behaviour.letter(self._chance)
+        return self._do("send", lambda: self._client.send(forms[0], to, subject, text))
+
+    def _find(self) -> bool:
+        if self._contacts:
+            name, address = self._chance.choice(self._contacts)
+            return self._do("find contact", lambda: self._client.find_contact(name, address))
+        return self._do("find contact", lambda: self._client.find_contact(self._chance.choice(behaviour.LAST_NAMES)))
+
+    def _add(self) -> bool:
+        first = self._chance.choice(behaviour.FIRST_NAMES)
+        last = f"{self._chance.choice(behaviour.LAST_NAMES)}{self._chance.randrange(10_000):04d}"
+        address = f"{first}.{last}@testbed.test".lower()
+        added = self._do("add contact", lambda: self._client.add_contact(first, last, address))
+        if added:
+            self._contacts.append((last, address))
+        return added
+
+    def _vacation(self) -> bool:
+        own = accounts.address(self._number)
+        return self._do(
+            "vacation",
+            lambda: self._client.set_vacation("Away from my desk", "I am back on Monday.", own, days=7),
+        )
