@@ -58,6 +58,9 @@ class Machine(Protocol):
     def ready(self) -> bool:
         """Whether its operating system answers commands."""
 
+    def started_at(self) -> float:
+        """When its power last came, Unix seconds."""
+
     def start(self) -> None:
         """Give it power; returns before it has booted."""
 

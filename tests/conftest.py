@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from telling import Tell
 
+from telling import Tell
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.faults import heal_all

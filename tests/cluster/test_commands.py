@@ -1,0 +1,104 @@
+"""The commands as a user types them, on the real cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import Cluster, lifecycle
+from testbed.machines import Power
+
+TESTBED = Path(sys.executable).with_name("testbed")
+
+
+def typed(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == status, f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+    return result
+
+
+def test_up_again_builds_nothing_and_restarts_nothing(cluster: Cluster) -> None:
+    before = {machine.name: machine.started_at() for machine in cluster.fleet.machines()}
+    result = typed("up")
+    assert "building" not in result.stderr
+    assert {machine.name: machine.started_at() for machine in cluster.fleet.machines()} == before
+
+
+def test_status_tells_who_does_what(cluster: Cluster) -> None:
+    document = json.loads(typed("status", "--json").stdout)
+    assert document["healthy"]
+    assert document["primary_database"] in ("db1", "db2")
+    assert document["active_balancer"] in ("lb1", "lb2")
+    assert {each["drbd_role"] for each in document["databases"]} == {"Primary", "Secondary"}
+    assert document["faults"] == []
+    assert document["power"].keys() == {machine.name for machine in cluster.fleet.machines()}
+
+
+@pytest.mark.parametrize("node", ["db1", "app-1"])
+def test_exec_runs_on_the_machine_itself(cluster: Cluster, node: str) -> None:  # noqa: ARG001
+    # A VM has a kernel of its own, a container the host's.
+    own = typed("exec", node, "uname", "-r").stdout.strip() != os.uname().release
+    assert own is (node == "db1")
+    typed("exec", node, "sh", "-c", "exit 7", status=7)
+
+
+def test_logs_are_one_timeline(cluster: Cluster) -> None:  # noqa: ARG001
+    lines = typed("logs", "--events").stdout.splitlines()
+    stamps = [line.split()[0] for line in lines]
+    assert stamps == sorted(stamps)
+    assert any("event=postgres-accepting" in line for line in lines)
+
+
+def test_console_of_a_vm_answers(cluster: Cluster) -> None:  # noqa: ARG001
+    result = subprocess.run(
+        ["sh", "-c", f"(sleep 1; echo 'echo answer-$((6*7))'; sleep 3) | {TESTBED} console db1"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "answer-42" in result.stdout, result.stdout + result.stderr
+
+
+def test_fault_is_on_record_and_healed_after_kill_9(cluster: Cluster) -> None:
+    """The process that injects is killed at once; another one heals."""
+    victim = "app-1"
+    code = (
+        "import os, signal; from testbed import faults; from testbed.cluster import Cluster; c = Cluster(); "
+        f"faults.inject(c.fleet, c.ledger, 'power-loss', '{victim}'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert result.returncode == -signal.SIGKILL
+    assert cluster.machine(victim).power() is Power.OFF
+    assert [entry.node for entry in cluster.ledger.entries()] == [victim]
+    assert victim in typed("status", status=1).stderr
+    typed("heal")
+    assert cluster.ledger.entries() == []
+    lifecycle.wait_healthy(cluster, 60)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("fault", "earthquake", "db1"), "no fault 'earthquake'"),
+        (("fault", "power-loss", "db9"), "no node 'db9'"),
+        (("fault", "cable-pull", "db1", "--network", "public"), "db1 is not on 'public'"),
+        (("fault", "resign", "mail"), "it shares no virtual address"),
+        (("exec", "db9", "true"), "no node 'db9'"),
+        (("console", "lb1"), "lb1 is a container and has no serial console"),
+        (("up", "--scale", "db1=2"), "'db1' cannot be scaled"),
+        (("up", "--scale", "app=many"), "'app=many' is no scale"),
+        (("up", "--overlay", "nowhere"), "no such Compose file"),
+        (("bench", "failover", "coffee"), "no failover 'coffee'"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_nonsense_is_one_line_and_exit_status_2(cluster: Cluster, words: tuple[str, ...], message: str) -> None:
+    result = typed(*words, status=2)
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert cluster.ledger.entries() == []
