@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from testbed import settings as configuration
 from testbed import topology
@@ -28,16 +27,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     settings = configuration.load()
     try:
         cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
-        findings = examine(settings, list(cluster.networks.values()))
+        findings = examine(settings, cluster)
     except TestbedError as error:
         findings = [*examine(settings), fail("topology", error.what, error.mend)]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        table = Table.grid(padding=(0, 2))
         for finding in findings:
-            mend = f"[dim]{escape(finding.mend)}[/]" if finding.mend else ""
-            table.add_row(_SIGNS[finding.status], finding.name, escape(finding.what), mend)
-        out.print(table)
+            out.print(f"{_SIGNS[finding.status]} {finding.name:<13} {escape(finding.what)}", highlight=False)
+            if finding.mend:
+                out.print(f"  {'':<13} [bold]mend:[/] {escape(finding.mend)}", highlight=False)
     if any(finding.status is Level.FAIL for finding in findings):
         raise typer.Exit(_NOT_FIT)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -12,18 +11,21 @@ from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
 from testbed.host import acceleration, engine, neighbours, resources
+from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
 from testbed.settings import Settings
+from testbed.topology import Topology
 
 _LAST_BUILT = "testbed/db"
+_ACCELERATION = "acceleration"
 
 
-def examine(settings: Settings, subnets: Sequence[IPv4Network] = ()) -> list[Finding]:
+def examine(settings: Settings, cluster: Topology | None = None) -> list[Finding]:
     """Check the machine; nothing is installed, started or changed.
 
     Args:
         settings: ports, project, folders.
-        subnets: the cluster's networks.
+        cluster: what its Compose file says, when that can be read.
     """
     uid = os.geteuid()
     findings = [resources.rights(uid)]
@@ -41,24 +43,28 @@ def examine(settings: Settings, subnets: Sequence[IPv4Network] = ()) -> list[Fin
         _acceleration(settings, client),
         *_machine(settings, uid, client),
         neighbours.other_checkout(client, settings),
-        neighbours.overlaps(client, settings, subnets),
+        neighbours.overlaps(client, settings, cluster.networks.values() if cluster else ()),
     ]
 
 
-def preflight(settings: Settings, subnets: Sequence[IPv4Network] = ()) -> list[Finding]:
+def preflight(settings: Settings, cluster: Topology, say: Say) -> None:
     """Check the machine before the cluster is brought up.
 
-    Returns:
-        What the cluster can live with but the user may want to know.
+    Args:
+        settings: ports, project, folders.
+        cluster: what its Compose file says.
+        say: told what the cluster can live with but the user may want to know.
 
     Raises:
         TestbedError: the first thing the cluster cannot run with.
     """
-    findings = examine(settings, subnets)
+    findings = examine(settings, cluster)
     for finding in findings:
         if finding.status is Level.FAIL:
             raise TestbedError(finding.what, where=finding.name, mend=finding.mend)
-    return [finding for finding in findings if finding.status is Level.WARN]
+    for finding in findings:
+        if finding.status is Level.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
+            say(f"  {finding.name}: {finding.what}; {finding.mend}")
 
 
 def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
@@ -75,16 +81,17 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
 
 
 def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:
-    name = "acceleration"
     if settings.accel is None and acceleration.device_trouble() is None and not _has(client, acceleration.IMAGE):
-        return ok(name, "not probed yet: that takes the image testbed/vm (`testbed build vm`)")
+        return ok(_ACCELERATION, "not probed yet: that takes the image testbed/vm (`testbed build vm`)")
     try:
         found = acceleration.acceleration(settings, client)
     except TestbedError as error:
-        return fail(name, error.what, error.mend)
+        return fail(_ACCELERATION, error.what, error.mend)
     if found.kind == "kvm":
-        return ok(name, f"kvm: {found.reason}")
-    return warn(name, f"tcg: {found.reason}", "VMs run in software, slower; on a VM, ask for nested virtualisation")
+        return ok(_ACCELERATION, f"kvm: {found.reason}")
+    return warn(
+        _ACCELERATION, f"tcg: {found.reason}", "VMs run in software, slower; on a VM, ask for nested virtualisation"
+    )
 
 
 def _has(client: docker.DockerClient, tag: str) -> bool:

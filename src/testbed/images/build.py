@@ -19,6 +19,7 @@ from testbed.images.job import Report, Stop
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
 _BUILT = re.compile(r"^Successfully built ([0-9a-f]+)")
+_LAYER = re.compile(r"^ ---> ([0-9a-f]{12})$")
 _SILENT_SECONDS = 3600  # a step may install packages for minutes without a word
 _LAST_LINES = 8
 
@@ -35,7 +36,7 @@ def build(
     stop: Stop,
     fresh: bool = False,
     pull: bool = False,
-) -> None:
+) -> list[str]:
     """Build an image and tag it.
 
     Args:
@@ -49,6 +50,9 @@ def build(
         stop: checked before tagging.
         fresh: use no layer of an earlier build.
         pull: ask the registry for a newer image to build on.
+
+    Returns:
+        Ids of the images that its earlier stages left, in their order.
 
     Raises:
         TestbedError: a step failed; the step, the last lines and the log are named.
@@ -67,12 +71,13 @@ def build(
             timeout=_SILENT_SECONDS,
         )
         with log.open("a", errors="replace") as output:
-            image_id = _follow(events, output, tag, log, report, stop)
+            image_id, stages = _follow(events, output, tag, log, report, stop)
         stop.check()
         repository, _, version = tag.partition(":")
         engine.api.tag(image_id, repository, version or "latest")
     except (DockerException, requests.RequestException) as error:
         raise TestbedError(f"the engine gave up the build: {error}", where=tag, mend=f"full log: {log}") from error
+    return stages
 
 
 def proxies() -> dict[str, str]:
@@ -81,8 +86,11 @@ def proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def _follow(events: Iterator[dict[str, Any]], output: IO[str], tag: str, log: Path, report: Report, stop: Stop) -> str:
+def _follow(
+    events: Iterator[dict[str, Any]], output: IO[str], tag: str, log: Path, report: Report, stop: Stop
+) -> tuple[str, list[str]]:
     step, image_id = "before its first step", ""
+    stages: list[str] = []
     last: deque[str] = deque(maxlen=_LAST_LINES)
     for event in events:
         stop.check()
@@ -98,13 +106,17 @@ def _follow(events: Iterator[dict[str, Any]], output: IO[str], tag: str, log: Pa
             step = f"step {found[1]}/{found[2]} {found[3].split()[0]}"
             report(f"{found[1]}/{found[2]} {shorten(found[3])}")
             last.clear()
+            if found[3].startswith("FROM"):
+                stages.append("")
         elif found := _BUILT.match(text):
             image_id = found[1]
+        elif (found := _LAYER.match(text)) and stages:
+            stages[-1] = found[1]
         elif not text.startswith(" --->"):
             last.extend(line for line in text.splitlines() if line.strip())
     if not image_id:
         raise TestbedError("the engine ended the build without an image", where=tag, mend=f"full log: {log}")
-    return image_id
+    return image_id, stages[:-1]
 
 
 def shorten(instruction: str, width: int = 60) -> str:

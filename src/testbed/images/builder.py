@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import docker
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from testbed.errors import TestbedError
 from testbed.host import engine as host_engine
@@ -113,22 +114,36 @@ class _Builder:
         log.touch()
         client = host_engine.client()
         with self.telling.build(image.name) as report:
+            stages: list[str] = []
             if image.folder is None:
                 base.make(
                     self.settings, client, image.release, image.tag, self.inputs[image.tag],
                     log=log, report=report, stop=self.stop, fresh=self.fresh,
                 )  # fmt: skip
             else:
-                self._from_folder(client, image, image.folder, log, report)
-            manifest.write(client, image, self.inputs[image.tag], self.settings.state_dir / "manifests")
+                stages = self._from_folder(client, image, image.folder, log, report)
+            path = self.settings.state_dir / "manifests" / f"{image.name}.json"
+            old = set(manifest.stages_of(path))
+            manifest.write(client, image, self.inputs[image.tag], stages, path)
+        # Stages are the cache of the next build; only those of the build before are of no more use.
+        for stage in old.difference(stages):
+            _remove_unnamed(client, stage)
 
-    def _from_folder(self, client: docker.DockerClient, image: Image, folder: Path, log: Path, report: Report) -> None:
+    def _from_folder(
+        self, client: docker.DockerClient, image: Image, folder: Path, log: Path, report: Report
+    ) -> list[str]:
         for piece in image.pieces:
             piece.ensure(report)
             self.stop.check()
         with tempfile.TemporaryFile() as context:
             write_context(folder, context)
-            build(
+            return build(
                 client, image.tag, context, {**image.bases, **image.args}, self.inputs[image.tag],
                 log=log, report=report, stop=self.stop, fresh=self.fresh,
             )  # fmt: skip
+
+
+def _remove_unnamed(client: docker.DockerClient, image_id: str) -> None:
+    with suppress(APIError):  # gone already, or still of use to another
+        if not client.images.get(image_id).tags:
+            client.images.remove(image_id)

@@ -69,8 +69,9 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
     folder = root / "images"
     mail = mailboxes(folder / "mail", choices.mail_users, choices.mail_seed)
     python = wheels(folder / "client", root / "requirements" / "client.txt", choices.releases["base"])
-    images = [
-        *(Image(base_tag(name), release=name) for name in dict.fromkeys(choices.releases.values())),
+    releases = dict.fromkeys(choices.releases[name] for name in ("app", "base", "vm"))
+    images = [  # in the order in which to begin: the longest chain is base, app, schema, db
+        *(Image(base_tag(release), release=release) for release in releases),
         Image("testbed/app", folder / "app", bases={"BASE": app}),
         Image("testbed/guest", folder / "guest", bases={"BASE": base}),
         Image("testbed/vm", folder / "vm", bases={"BASE": vm}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,17 +17,15 @@ from testbed.images.catalogue import Image
 _STATUS = "/var/lib/dpkg/status"
 
 
-def write(engine: docker.DockerClient, image: Image, inputs: str, folder: Path) -> Path:
+def write(engine: docker.DockerClient, image: Image, inputs: str, stages: Sequence[str], path: Path) -> None:
     """Write an image's manifest.
 
     Args:
         engine: has the image.
         image: the image.
         inputs: hash of all it is made of.
-        folder: where manifests go.
-
-    Returns:
-        The manifest's path.
+        stages: ids of what its earlier stages left.
+        path: where the manifest goes.
     """
     built = engine.images.get(image.tag)
     manifest = {
@@ -37,12 +36,19 @@ def write(engine: docker.DockerClient, image: Image, inputs: str, folder: Path) 
         "arguments": dict(image.args),
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "size_bytes": built.attrs["Size"],
+        "stages": list(stages),
         "packages": packages(_read(engine, image.tag, _STATUS)),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{image.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(manifest, indent=2) + "\n")
-    return path
+
+
+def stages_of(path: Path) -> list[str]:
+    """Return the ids of what an image's earlier stages left, as its manifest tells; empty without one."""
+    try:
+        return [str(stage) for stage in json.loads(path.read_text())["stages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def packages(status: str) -> dict[str, str]:

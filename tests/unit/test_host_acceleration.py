@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import TestbedError
+from testbed.host import acceleration, guestprobe
+from testbed.host.acceleration import Outcome, verdict
+
+RAN = Outcome(guestprobe.EXIT_STATUS, "")
+
+
+def test_a_guest_that_ran_under_kvm_proves_it() -> None:
+    assert verdict(RAN).kind == "kvm"
+
+
+def test_a_guest_that_hangs_means_software_and_says_so() -> None:
+    found = verdict(Outcome(None, "warning: something\n"), RAN)
+    assert found.kind == "tcg"
+    assert "no sign of life in 5 s" in found.reason
+
+
+def test_a_forbidden_device_is_told_from_a_broken_one() -> None:
+    denied = "qemu-system-x86_64: Could not access KVM kernel module: Permission denied\n"
+    assert "forbidden" in verdict(Outcome(1, denied), RAN).reason
+    absent = "qemu-system-x86_64: Could not access KVM kernel module: No such device\n"
+    found = verdict(Outcome(1, absent), RAN)
+    assert "forbidden" not in found.reason
+    assert "No such device" in found.reason
+
+
+@pytest.mark.parametrize("tcg", [None, Outcome(None, ""), Outcome(127, "not found"), Outcome(0, "")])
+def test_a_probe_that_fails_in_software_too_proves_nothing(tcg: Outcome | None) -> None:
+    with pytest.raises(TestbedError, match="in software"):
+        verdict(Outcome(None, ""), tcg)
+
+
+def test_a_missing_device_and_one_that_does_not_open(tmp_path: Path) -> None:
+    assert "missing" in (acceleration.device_trouble(tmp_path / "kvm") or "")
+    assert acceleration.device_trouble(Path(os.devnull)) is None
+    assert "does not open" in (acceleration.device_trouble(tmp_path) or "")
+
+
+def test_the_firmware_begins_at_the_reset_vector() -> None:
+    image = guestprobe.firmware()
+    assert len(image) == guestprobe.SIZE
+    jump, offset = image[-16], int.from_bytes(image[-15:-13], "little")
+    assert jump == 0xE9
+    assert (guestprobe.SIZE - 16 + 3 + offset) % guestprobe.SIZE == 0  # to the first instruction
+    assert guestprobe.DEBUG_EXIT_PORT.to_bytes(2, "little") in image

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import UsageError
+from testbed.host import apt
+from testbed.host.command import last_line
+
+TARGETS = """\
+https://packages.example.org/apt/ cloud-bookworm main
+http://mirror.example.net/debian-security/ bookworm-security main
+http://mirror.example.net/debian/ bookworm main
+http://mirror.example.net/debian/ bookworm contrib
+http://mirror.example.net/debian/ bookworm-updates main
+https://third.example.com/linux/ bookworm main
+"""
+
+
+def test_debians_own_mirrors_are_told_from_third_parties() -> None:
+    found = apt.parse_mirrors(TARGETS, "bookworm")
+    assert found == apt.Mirrors("http://mirror.example.net/debian", "http://mirror.example.net/debian-security")
+
+
+def test_another_release_has_no_mirror_here() -> None:
+    assert apt.parse_mirrors(TARGETS, "trixie") == apt.Mirrors()
+
+
+@pytest.mark.parametrize(
+    ("content", "codename"),
+    [
+        ("ID=debian\nVERSION_CODENAME=bookworm\n", "bookworm"),
+        ('ID="debian"\nVERSION_CODENAME="trixie"\n', "trixie"),
+        ("ID=ubuntu\nVERSION_CODENAME=noble\n", None),
+        ("ID=debian\n", None),
+    ],
+)
+def test_codename(tmp_path: Path, content: str, codename: str | None) -> None:
+    file = tmp_path / "os-release"
+    file.write_text(content)
+    assert apt.host_codename(file) == codename
+
+
+def test_a_foreign_source_is_tied_to_debians_keys() -> None:
+    entry = apt.source_entry("trixie", "http://mirror.example.net/debian")
+    assert "Suites: trixie\n" in entry
+    assert "URIs: http://mirror.example.net/debian\n" in entry
+    assert f"Signed-By: {apt.KEYRING}" in entry
+
+
+def test_installing_without_root_is_refused_before_anything_happens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    said: list[str] = []
+    with pytest.raises(UsageError, match="needs root"):
+        apt.install(["hello"], "a test", said.append, tmp_path / "log")
+    assert not said
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_line_that_tells_an_error_is_preferred() -> None:
+    assert last_line("Reading...\nE: Unable to locate package x\nDone\n\n") == "E: Unable to locate package x"
+    assert last_line("one\ntwo\n") == "two"
+    assert last_line("") == "it wrote nothing"

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+import socket
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from testbed.host import daemon, neighbours, resources
+from testbed.host.findings import Level
+
+SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
+
+
+@pytest.mark.parametrize(
+    ("kib", "running", "level"),
+    [(8_000_000, False, Level.OK), (3_000_000, False, Level.FAIL), (1_000_000, True, Level.OK)],
+)
+def test_memory(kib: int, running: bool, level: Level) -> None:
+    finding = resources.memory(f"MemTotal: 9000000 kB\nMemAvailable:  {kib} kB\n", running=running)
+    assert finding.status is level
+    assert bool(finding.mend) == (level is Level.FAIL)
+
+
+def test_disk_is_measured_where_the_engine_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    class Usage:
+        free = 3 * resources.GIB
+
+    def usage(folder: Path) -> type[Usage]:
+        asked.append(folder)
+        return Usage
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    missing = tmp_path / "var" / "lib" / "docker"
+    assert resources.disk(missing, built=False).status is Level.FAIL
+    assert resources.disk(missing, built=True).status is Level.OK
+    assert asked == [tmp_path, tmp_path]
+
+
+def test_a_port_in_use_names_the_variable_that_moves_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        finding = resources.port(number, "TESTBED_SITE_PORT", ours=False)
+        assert finding.status is Level.FAIL
+        assert "TESTBED_SITE_PORT" in finding.mend
+        assert resources.port(number, "TESTBED_SITE_PORT", ours=True).status is Level.OK
+    assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is Level.OK
+
+
+def test_a_missing_tun_device(tmp_path: Path) -> None:
+    assert resources.tun(tmp_path / "tun").status is Level.FAIL
+    assert resources.tun(Path(os.devnull)).status is Level.OK
+
+
+def test_a_cluster_of_another_checkout_is_named() -> None:
+    label = "com.docker.compose.project.working_dir"
+    ours = Path("/home/a/testbed/compose")
+    assert neighbours.judge_checkout([], "testbed", ours).status is Level.OK
+    assert neighbours.judge_checkout([{label: str(ours)}, {}], "testbed", ours).status is Level.OK
+    finding = neighbours.judge_checkout([{label: "/home/b/testbed/compose"}], "testbed", ours)
+    assert finding.status is Level.FAIL
+    assert "/home/b/testbed/compose" in finding.what
+
+
+def test_networks_of_others_must_not_overlap() -> None:
+    def network(subnet: str, project: str | None = None) -> dict[str, object]:
+        labels = {"com.docker.compose.project": project} if project else None
+        return {"Name": "lan", "Labels": labels, "IPAM": {"Config": [{"Subnet": subnet}]}}
+
+    apart: list[dict[str, object]] = [
+        network("172.17.0.0/16"),
+        network("fd00::/64"),
+        {"Name": "host", "IPAM": {"Config": None}},
+    ]
+    assert neighbours.judge_overlaps(apart, "testbed", SUBNETS).status is Level.OK
+    assert neighbours.judge_overlaps([network("198.18.0.0/24", "testbed")], "testbed", SUBNETS).status is Level.OK
+    finding = neighbours.judge_overlaps([network("198.18.0.0/15")], "testbed", SUBNETS)
+    assert finding.status is Level.FAIL
+    assert "lan" in finding.what
+
+
+def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:
+    assert daemon.started_at(os.getpid()) == daemon.started_at(os.getpid())
+    assert daemon.started_at(os.getpid()) != daemon.started_at(1)
+    stat = tmp_path / "7" / "stat"
+    stat.parent.mkdir()
+    stat.write_text("7 (a) b) S " + " ".join(str(number) for number in range(4, 53)))
+    assert daemon.started_at(7, tmp_path) == 22
+    stat.write_text("7 (gone) Z " + " ".join(str(number) for number in range(4, 53)))
+    assert daemon.started_at(7, tmp_path) is None
+    assert daemon.started_at(8, tmp_path) is None

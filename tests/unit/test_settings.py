@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed import settings
+from testbed.errors import UsageError
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "compose").mkdir()
+    (tmp_path / "compose" / "cluster.yaml").write_text("name: testbed\n")
+    return tmp_path.resolve()
+
+
+def test_defaults_lie_in_the_checkout_that_holds_the_current_folder(checkout: Path) -> None:
+    (checkout / "docs" / "deep").mkdir(parents=True)
+    found = settings.load({}, checkout / "docs" / "deep")
+    assert found.root == checkout
+    assert found.state_dir == checkout / ".testbed"
+    assert found.run_dir == Path("/run/testbed")
+    assert (found.project, found.accel, found.site_port, found.locust_port) == ("testbed", None, 8443, 8089)
+
+
+def test_environment_overrides(checkout: Path) -> None:
+    found = settings.load(
+        {
+            "TESTBED_STATE": "state",
+            "TESTBED_RUN": "/tmp/run",  # noqa: S108
+            "COMPOSE_PROJECT_NAME": "second",
+            "TESTBED_ACCEL": "tcg",
+            "TESTBED_SITE_PORT": "9443",
+        },
+        checkout,
+    )
+    assert found.state_dir == checkout / "state"
+    assert found.project == "second"
+    environment = found.compose_environment("tcg")
+    assert environment["TESTBED_SITE_PORT"] == "9443"
+    assert environment["TESTBED_STATE"] == str(checkout / "state")
+    assert environment["COMPOSE_PROJECT_NAME"] == "second"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TESTBED_ACCEL", "xen"),
+        ("TESTBED_SITE_PORT", "0"),
+        ("TESTBED_SITE_PORT", "65536"),
+        ("TESTBED_LOCUST_PORT", "http"),
+        ("TESTBED_LOCUST_PORT", "٣"),
+        ("COMPOSE_PROJECT_NAME", "Test Bed"),
+    ],
+)
+def test_impossible_values_name_the_variable(checkout: Path, name: str, value: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.load({name: value}, checkout)
+    assert caught.value.where == name
+    assert caught.value.exit_status == 2
+    assert caught.value.mend
+
+
+def test_without_a_checkout_around_the_package_is_searched(tmp_path: Path) -> None:
+    assert (settings.find_root(tmp_path) / "compose" / "cluster.yaml").is_file()
