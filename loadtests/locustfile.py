@@ -107,7 +107,7 @@ class WebmailUser(User):
             self._do("log in", self._client.log_in)
             return
         action = behaviour.next_action(self._chance)
-        does = {
+        does: dict[str, Callable[[], bool]] = {
             "inbox": self._list,
             "read": self._read,
             "write": self._write,
@@ -136,7 +136,7 @@ class WebmailUser(User):
 
     def _count(self, name: str, seconds: float, failure: PageError | None) -> None:
         # Locust tells failures apart by their text: the cause alone, or each would be its own kind.
-        self.environment.events.request.fire(  # type: ignore[no-untyped-call]
+        self.environment.events.request.fire(
             request_type=KIND,
             name=name,
             response_time=seconds * 1000,

@@ -7,6 +7,7 @@ and then commits was an outage of three seconds for whoever waited.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -98,8 +99,8 @@ def check_outage(samples: Iterable[ProbeSample], *, ceiling: float | None = None
     Args:
         samples: of one probe, in any order.
         ceiling: seconds that no outage may be longer than.
-        slow: seconds between two good replies from which on the time between them is an outage even though no
-            probe failed.
+        slow: seconds that a probe must have waited for the next good reply, its own or another's, to make an
+            outage although none failed.
     """
     due = sorted(samples, key=lambda sample: sample.scheduled)
     steps = [after.scheduled - before.scheduled for before, after in pairwise(due)]
@@ -154,11 +155,15 @@ def _window(last_good: float | None, first_good: float | None, bad: list[ProbeSa
 
 
 def _gaps(due: list[ProbeSample], slow: float) -> list[Window]:
-    """A window wherever no good reply came for a long time, though one was due."""
+    """A window wherever no good reply came for a long time, though one was due all that time."""
     replies = sorted(sample.finished for sample in due if sample.outcome == Outcome.OK)
-    return [
-        Window(before, after, 0, 0, "slow replies") for before, after in pairwise(replies) if after - before >= slow
-    ]
+    times = [sample.scheduled for sample in due]
+    windows = []
+    for before, after in pairwise(replies):
+        first_due = bisect_right(times, before)
+        if first_due < len(times) and after - times[first_due] >= slow:
+            windows.append(Window(before, after, 0, 0, "slow replies"))
+    return windows
 
 
 def _merge(windows: list[Window], apart: float) -> tuple[Window, ...]:

@@ -26,11 +26,18 @@ class Death:
 
     Args:
         node: which one.
-        at: when, in monotonic seconds.
+        at: when it was asked for, in monotonic seconds.
+        took: seconds within which it was done: the engine of a busy machine needs a while to kill a node.
     """
 
     node: str
     at: float
+    took: float = 3.0
+
+    @property
+    def done(self) -> float:
+        """When it was surely done."""
+        return self.at + self.took
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ def check_stickiness(
     Args:
         requests: of webmail users, in any order.
         deaths: the app nodes' deaths, each time a node dies.
-        slack: seconds by which a death may be recorded too early or too late.
+        slack: seconds that an answer may be on its way.
     """
     sessions: dict[str, list[RequestSample]] = defaultdict(list)
     for request in sorted(requests, key=lambda request: request.finished):
@@ -137,7 +144,9 @@ def check_stickiness(
             for name, stays in matrix.items()
             for old, new in pairwise(stays)
         ),
-        doomed=frozenset(name for name, asked in sessions.items() if any(_hit(asked, death) for death in deaths)),
+        doomed=frozenset(
+            name for name, asked in sessions.items() if any(_hit(asked, death, slack) for death in deaths)
+        ),
         lost=frozenset(name for name, asked in sessions.items() if any(request.cause == LOST for request in asked)),
     )
 
@@ -153,26 +162,27 @@ def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:
 
 def _cause(stay: Stay, left_for_good: float, deaths: Sequence[Death], slack: float) -> Death | None:
     for death in deaths:
-        if death.node == stay.node and stay.last - slack <= death.at <= left_for_good + slack:
+        if death.node == stay.node and stay.last <= death.done + slack and death.at <= left_for_good:
             return death
     return None
 
 
-def _hit(asked: list[RequestSample], death: Death) -> bool:
+def _hit(asked: list[RequestSample], death: Death, slack: float) -> bool:
     """Whether the session lived on the node when it died, and was missed afterwards.
 
-    A session that nobody asked for until its node was back has lost nothing: its file is still there.
+    A session that nobody asked for until its node was back has lost nothing: its file is still there. And
+    whoever only logs out does not notice: a page that says goodbye needs no session.
     """
-    before = [request for request in asked if request.app and request.finished <= death.at]
-    since = [request for request in asked if request.app and request.started > death.at]
-    # The redirects of a login that is not through yet carry a cause.
-    established = any(_succeeded(request, LOG_IN) for request in before)
-    left = any(_succeeded(request, LOG_OUT) for request in before)
-    if not established or left or before[-1].app != death.node or not since:
+    answers = [request for request in asked if request.app]
+    there = [i for i, it in enumerate(answers) if it.app == death.node and it.finished <= death.done + slack]
+    if not there or there[-1] + 1 == len(answers):
         return False
-    if _succeeded(since[0], LOG_OUT):
-        return False  # its user left without noticing: a page that says goodbye needs no session
-    return since[0].app != death.node or since[0].cause == LOST
+    before, following = answers[: there[-1] + 1], answers[there[-1] + 1]
+    # The redirects of a login that is not through yet carry a cause, and are no success.
+    established = any(_succeeded(request, LOG_IN) for request in before)
+    left = any(_succeeded(request, LOG_OUT) for request in (*before, following))
+    missed = following.app != death.node or following.cause == LOST
+    return established and not left and missed and following.finished >= death.at
 
 
 def _succeeded(request: RequestSample, action: str) -> bool:

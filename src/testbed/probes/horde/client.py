@@ -111,8 +111,9 @@ class HordeClient:
 
         def judge(body: str) -> str:
             message = _first(pages.task(pages.ajax(body), "imp:message")).get("data", {})
-            if "msgtext" not in message:
-                raise PageError("wrong-content", str(message.get("error") or "no text in the message"))
+            # Of a message that is not there Horde shows an empty one, from nobody.
+            if "msgtext" not in message or not message.get("from"):
+                raise PageError("wrong-content", str(message.get("error") or f"no message {number}"))
             return str(message["msgtext"])
 
         viewport = {"cacheid": self._cache_id}

@@ -1,0 +1,96 @@
+"""The outage check."""
+
+from __future__ import annotations
+
+import pytest
+
+from testbed.checks import check_outage
+from testbed.journal import Outcome, ProbeSample
+
+STEP = 0.05
+
+
+def probe(due: float, outcome: Outcome = Outcome.OK, *, seconds: float = 0.01, detail: str = "") -> ProbeSample:
+    return ProbeSample("http", due, due, due + seconds, outcome, detail)
+
+
+def steady(first: float, last: float) -> list[ProbeSample]:
+    return [probe(first + number * STEP) for number in range(round((last - first) / STEP) + 1)]
+
+
+def test_a_steady_service_has_no_outage() -> None:
+    report = check_outage(steady(0, 10), ceiling=1)
+    assert report.ok
+    assert report.windows == ()
+    assert report.longest is None
+    assert report.resolution == pytest.approx(STEP)
+    assert "no outage" in report.explain()
+
+
+def test_an_outage_lasts_from_reply_to_reply() -> None:
+    down = [probe(1 + number * STEP, Outcome.FAILED, seconds=1, detail="refused") for number in range(1, 60)]
+    lost = probe(1.0 + STEP / 2, Outcome.UNKNOWN, seconds=1, detail="timeout")
+    report = check_outage([*steady(4, 6), lost, *down, *steady(0, 1)], ceiling=7)
+    assert report.ok
+    [window] = report.windows
+    assert window.last_good == pytest.approx(1.01)
+    assert window.first_good == pytest.approx(4.01)
+    assert window.seconds == pytest.approx(3.0)
+    assert (window.failed, window.unknown) == (59, 1)
+    assert report.total == pytest.approx(3.0)
+    assert "the longest 3.00 s" in report.explain()
+    assert "timeout" in report.explain()
+
+
+def test_an_outage_above_the_ceiling_fails() -> None:
+    down = [probe(1.05, Outcome.FAILED)]
+    report = check_outage([*steady(0, 1), *down, *steady(4, 5)], ceiling=2)
+    assert not report.ok
+    assert "at most 2 s were allowed" in report.explain()
+
+
+def test_a_service_that_stays_away_fails() -> None:
+    report = check_outage([*steady(0, 1), probe(1.05, Outcome.FAILED)])
+    assert not report.ok
+    assert report.windows[0].seconds == float("inf")
+    assert "no good reply came" in report.explain()
+
+
+def test_a_service_that_was_never_seen_fails() -> None:
+    assert not check_outage([]).ok
+    assert not check_outage([probe(1, Outcome.FAILED)]).ok
+    assert check_outage([probe(1, Outcome.FAILED)]).windows[0].last_good is None
+
+
+def test_slow_replies_are_an_outage_even_though_none_failed() -> None:
+    blocked = [probe(1 + number * STEP, seconds=3 - number * STEP) for number in range(1, 60)]
+    report = check_outage([*steady(0, 1), *blocked, *steady(4, 5)], ceiling=2)
+    assert not report.ok
+    [window] = report.windows
+    assert window.seconds == pytest.approx(2.99)
+    assert (window.failed, window.unknown) == (0, 0)
+
+
+def test_one_slow_reply_among_quick_ones_is_none() -> None:
+    report = check_outage([*steady(0, 1), probe(1.02, seconds=3), *steady(1.05, 5)])
+    assert report.windows == ()
+
+
+def test_outages_that_cannot_be_told_apart_are_one() -> None:
+    flapping = [probe(1.05, Outcome.FAILED), probe(1.1), probe(1.15, Outcome.FAILED), probe(1.2)]
+    [window] = check_outage([*steady(0, 1), *flapping, *steady(1.25, 2)]).windows
+    assert window.failed == 2
+    assert window.seconds == pytest.approx(0.2)
+
+
+def test_outages_far_apart_are_several() -> None:
+    samples = [
+        *steady(0, 1),
+        probe(1.05, Outcome.FAILED),
+        *steady(1.1, 3),
+        probe(3.05, Outcome.FAILED),
+        *steady(3.1, 4),
+    ]
+    report = check_outage(samples)
+    assert len(report.windows) == 2
+    assert report.total == pytest.approx(0.2)

@@ -1,0 +1,94 @@
+"""The stickiness check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from testbed.checks import Death, check_stickiness
+from testbed.journal import Outcome, RequestSample
+
+
+def asked(
+    at: float, app: str, action: str = "read", *, session: str = "s1", balancer: str = "lb1", cause: str = ""
+) -> RequestSample:
+    outcome = Outcome.OK if cause in ("", "redirect") else Outcome.FAILED
+    return RequestSample(session, "user01", action, balancer, app, at, 0.1, outcome, cause)
+
+
+ALIVE = [asked(0, "app-1", "log in", cause="redirect"), asked(0.2, "app-1", "log in"), asked(1, "app-1")]
+DEATH = Death("app-1", 4.8, took=0.4)
+LOST = [*ALIVE, asked(6, "", cause="http-503"), asked(7, "app-2", cause="session-lost")]
+
+
+def test_a_session_stays_through_a_change_of_balancer() -> None:
+    result = check_stickiness([*ALIVE, asked(3, "", balancer="", cause="timeout"), asked(4, "app-1", balancer="lb2")])
+    assert result.ok
+    [stay] = result.matrix["s1"]
+    assert (stay.node, stay.answers, stay.balancers) == ("app-1", 4, frozenset({"lb1", "lb2"}))
+    assert "1 stayed on their node through a change of balancer" in result.explain()
+
+
+def test_a_move_without_a_death_fails() -> None:
+    result = check_stickiness([*ALIVE, asked(2, "app-2")])
+    assert not result.ok
+    [move] = result.uncaused
+    assert (move.source, move.target, move.at) == ("app-1", "app-2", 2.1)
+    assert "1 without a cause" in result.explain()
+
+
+def test_a_death_moves_its_own_sessions() -> None:
+    other = [replace(request, session="s2", app="app-2") for request in ALIVE]
+    result = check_stickiness([*LOST, *other, asked(8, "app-2", session="s2")], [DEATH])
+    assert result.ok
+    assert result.doomed == result.lost == {"s1"}
+    [move] = result.moves
+    assert move.cause == DEATH
+
+
+def test_a_death_does_not_excuse_another_nodes_session() -> None:
+    result = check_stickiness(LOST, [Death("app-2", 4.8, took=0.4)])
+    assert not result.ok
+    assert result.uncaused
+    assert "lost although their node lived: s1" in result.explain()
+
+
+def test_a_death_does_not_excuse_an_earlier_or_a_later_move() -> None:
+    for at in (0.1, 9.0):
+        assert check_stickiness(LOST, [Death("app-1", at, took=0)]).uncaused
+
+
+def test_a_node_may_die_at_any_time_of_the_kill() -> None:
+    for death in (Death("app-1", 1.2), Death("app-1", 6.9), Death("app-1", 0.9, took=0.1)):
+        result = check_stickiness(LOST, [death])
+        assert result.ok, result.explain()
+        assert result.doomed == {"s1"}
+
+
+def test_a_session_that_survives_its_node_is_suspicious() -> None:
+    result = check_stickiness([*ALIVE, asked(7, "app-2")], [DEATH])
+    assert not result.ok
+    assert result.uncaused == ()
+    assert "not lost although their node died: s1" in result.explain()
+
+
+def test_a_session_lost_on_a_living_node_fails() -> None:
+    result = check_stickiness([*ALIVE, asked(2, "app-1", cause="session-lost")])
+    assert not result.ok
+    assert result.uncaused == ()
+
+
+def test_sessions_that_cannot_be_lost_are_not_expected_to_be() -> None:
+    silent = ALIVE
+    unfinished = [ALIVE[0], asked(6, "app-2", "log in")]
+    gone = [*ALIVE, asked(2, "app-1", "log out")]
+    leaving = [*ALIVE, asked(6, "app-2", "log out")]
+    patient = [*ALIVE, asked(60, "app-1")]
+    for requests in (silent, unfinished, gone, leaving, patient):
+        result = check_stickiness(requests, [DEATH])
+        assert result.ok, result.explain()
+        assert result.doomed == frozenset()
+
+
+def test_nothing_asked_proves_nothing() -> None:
+    assert not check_stickiness([]).ok
+    assert not check_stickiness([asked(1, "", cause="timeout")]).ok
