@@ -1,0 +1,1 @@
+"""Runs one virtual machine as the only thing its container does."""

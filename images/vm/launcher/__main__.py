@@ -1,0 +1,162 @@
+"""Runs the machine: from power-on, through its events, to an orderly or a hard power-off.
+
+Exit status 0 when the guest powered itself off, 1 when the machine could not run, crashed, did not
+boot, or had its power cut because it would not stop.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from launcher import disks, machine, network
+from launcher.settings import LauncherError, Settings, read
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+class Watch:
+    """One machine's life.
+
+    Args:
+        settings: the machine's settings.
+        running: the machine, just switched on.
+    """
+
+    def __init__(self, settings: Settings, running: machine.Machine) -> None:
+        self.settings = settings
+        self.machine = running
+        self.booted = settings.boot_seconds == 0
+        self.stopping = False
+        self.reset = False
+        self.deadline = time.monotonic() + settings.boot_seconds
+
+    def stop(self, *_: object) -> None:
+        """Press the guest's power button; the power is cut if it does not go by itself."""
+        if not self.stopping:
+            self.stopping = True
+            self.deadline = time.monotonic() + self.settings.stop_seconds
+            self.machine.order("system_powerdown")
+
+    def tell(self, line: str) -> None:
+        """Pass on a line of the guest, or answer it when it asks for the time.
+
+        Args:
+            line: what the guest wrote.
+        """
+        if line == "clock?":
+            # Wall clock of the host, in seconds: the guest's own reads whole seconds at boot.
+            self.machine.events.sendall(f"{time.time():.6f}\n".encode())
+            return
+        if line.startswith("event=booted"):
+            self.booted = True
+        print(line, flush=True)
+
+    def overdue(self) -> str:
+        """Return why the machine must go now, or an empty string."""
+        if time.monotonic() < self.deadline:
+            return ""
+        if self.stopping:
+            return f"the guest did not power down within {self.settings.stop_seconds:g} s; power cut"
+        if not self.booted:
+            said = self.settings.sockets / "console.log"
+            text = said.read_text(errors="replace") if said.exists() else ""
+            return f"the guest did not boot within {self.settings.boot_seconds:g} s: {_last_line(text)}"
+        return ""
+
+    def run(self) -> str:
+        """Forward events until the machine is off.
+
+        Returns:
+            What went wrong, or an empty string when the guest powered itself off.
+        """
+        lines = selectors.DefaultSelector()
+        for wire, take in ((self.machine.events, self.tell), (self.machine.monitor, self.note)):
+            lines.register(wire, selectors.EVENT_READ, Lines(wire, take))
+        while lines.get_map():
+            for key, _ in lines.select(0.5):  # a signal does not end a wait, so it must end by itself
+                if not key.data.read():
+                    lines.unregister(key.fileobj)
+            if reason := self.overdue():
+                self.machine.process.kill()
+                self.machine.process.wait()
+                return reason
+        errors = self.machine.process.stderr.read() if self.machine.process.stderr else ""
+        status = self.machine.process.wait()
+        if status:
+            return f"QEMU failed: {_last_line(errors)}"
+        if self.reset or not (self.booted or self.stopping):
+            return "the guest crashed or restarted instead of powering off; its last words are in console.log"
+        return ""
+
+    def note(self, line: str) -> None:
+        """Take note of what QEMU says of the machine.
+
+        Args:
+            line: a QMP message.
+        """
+        if '"SHUTDOWN"' in line and '"guest-reset"' in line:
+            self.reset = True
+
+
+class Lines:
+    """Cuts what comes out of a socket into lines.
+
+    Args:
+        wire: the socket.
+        take: called with each line.
+    """
+
+    def __init__(self, wire: socket.socket, take: Callable[[str], None]) -> None:
+        self.wire = wire
+        self.take = take
+        self.rest = b""
+
+    def read(self) -> bool:
+        """Read what there is.
+
+        Returns:
+            False when the other end is closed.
+        """
+        try:
+            chunk = self.wire.recv(65536)
+        except OSError:
+            chunk = b""
+        *whole, self.rest = (self.rest + chunk).split(b"\n")
+        for line in whole:
+            self.take(line.decode(errors="replace").rstrip("\r"))
+        return bool(chunk)
+
+
+def main() -> int:
+    """Run the machine the environment describes.
+
+    Returns:
+        The container's exit status.
+    """
+    try:
+        settings = read()
+        nics = network.wire(settings.nics, os.environ)
+        overlays = disks.overlays(settings)
+        configuration = disks.configuration(os.environ, nics)
+        watch = Watch(settings, machine.start(settings, overlays, configuration, nics))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, watch.stop)
+        reason = watch.run()
+    except (LauncherError, OSError) as error:
+        reason = str(error)
+    if reason:
+        print(f"vm: {reason}", flush=True)
+    return 1 if reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

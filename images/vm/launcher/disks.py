@@ -1,0 +1,91 @@
+"""The guest's disks: the node's own overlays over the image's files, and its configuration.
+
+An overlay outlives its container, as a disk outlives a power cut. It is worthless over another
+image's files than those it was made for, so the image's checksums are kept beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from launcher.network import Nic
+from launcher.settings import LauncherError, Settings
+
+CONFIGURATION = Path("/tmp/configuration.tar")  # noqa: S108 - the container is the launcher's alone
+SECRETS = Path("/etc/testbed/secrets.env")
+
+
+def _image_identity(settings: Settings) -> str:
+    identity = settings.images / "identity"
+    return identity.read_text() if identity.exists() else ""
+
+
+def overlays(settings: Settings) -> list[Path]:
+    """Make the node's overlays if this is its first boot.
+
+    Args:
+        settings: the machine's settings.
+
+    Returns:
+        The overlays, in the order of the disks.
+
+    Raises:
+        LauncherError: an overlay cannot be made, or belongs to another image.
+    """
+    identity = settings.overlays / "identity"
+    if identity.exists() and identity.read_text() != _image_identity(settings):
+        raise LauncherError(
+            f"{settings.overlays} holds the disks of another image; remove the volume (testbed down)"
+        )
+    made = []
+    for disk in settings.disks:
+        overlay, backing = settings.overlays / disk, settings.images / disk
+        made.append(overlay)
+        if overlay.exists():
+            continue
+        unfinished = overlay.with_suffix(".new")
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing, unfinished]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LauncherError(done.stderr.strip().splitlines()[-1])
+        unfinished.rename(overlay)
+    identity.write_text(_image_identity(settings))
+    return made
+
+
+def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
+    """Write the drive that tells the guest who it is: a tar archive, read as a raw disk.
+
+    It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
+    where the node has them, ``secrets.env``.
+
+    Args:
+        environment: the container's environment.
+        nics: the guest's cards.
+
+    Returns:
+        The archive.
+    """
+    values = dict(environment)
+    for nic in nics:
+        values[f"{nic.name.upper()}_MAC"] = nic.mac
+        values[f"{nic.name.upper()}_PREFIX"] = str(nic.prefix)
+    lines = "".join(f"{key}='{_quoted(value)}'\n" for key, value in sorted(values.items()))
+    contents = {"node.env": lines.encode()}
+    if SECRETS.exists():
+        contents["secrets.env"] = SECRETS.read_bytes()
+    with tarfile.open(CONFIGURATION, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return CONFIGURATION
+
+
+def _quoted(value: str) -> str:
+    """Return the value as it must stand between single quotes for a shell."""
+    return value.replace("'", "'\\''")

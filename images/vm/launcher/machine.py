@@ -1,0 +1,148 @@
+"""QEMU's command line, and the two private wires the launcher holds to it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.network import Nic
+from launcher.settings import Settings
+
+
+@dataclass
+class Machine:
+    """A running QEMU.
+
+    Args:
+        process: QEMU's process; its standard error is a pipe.
+        events: the guest's event lines come out of it, and answers to its questions go in.
+        monitor: a QMP monitor of the launcher's own: the public one serves one client at a time.
+    """
+
+    process: subprocess.Popen[str]
+    events: socket.socket
+    monitor: socket.socket
+
+    def order(self, command: str) -> None:
+        """Send QEMU an order without waiting for its answer.
+
+        Args:
+            command: the QMP command's name.
+        """
+        try:
+            self.monitor.sendall(json.dumps({"execute": command}).encode() + b"\n")
+        except OSError:
+            return  # QEMU is gone already, and whoever waits for it will see that.
+
+
+def _console(sockets: Path) -> list[str]:
+    log = sockets / "console.log"
+    if log.exists():
+        log.rename(sockets / "console.log.1")  # the boot before this one: it may say why it ended
+    return [
+        "-chardev", f"socket,id=console,path={sockets}/console.sock,server=on,wait=off,logfile={log}",
+        "-serial", "chardev:console",
+    ]  # fmt: skip
+
+
+def _public_sockets(sockets: Path) -> list[str]:
+    for name in ("qmp.sock", "agent.sock", "console.sock"):
+        (sockets / name).unlink(missing_ok=True)
+    return [
+        "-chardev", f"socket,id=qmp,path={sockets}/qmp.sock,server=on,wait=off",
+        "-mon", "chardev=qmp,mode=control",
+        "-chardev", f"socket,id=agent,path={sockets}/agent.sock,server=on,wait=off",
+        "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
+        *_console(sockets),
+    ]  # fmt: skip
+
+
+def _processor(settings: Settings) -> list[str]:
+    if settings.accel == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"]
+    # The cache of translated code is bounded: its default is a gigabyte a machine.
+    return ["-accel", "tcg,thread=single,tb-size=192", "-cpu", settings.cpu]
+
+
+def _kernel(settings: Settings) -> list[str]:
+    if not settings.kernel:
+        return []
+    arguments = ["-kernel", str(settings.images / settings.kernel), "-append", settings.append]
+    return [*arguments, "-initrd", str(settings.images / settings.initrd)] if settings.initrd else arguments
+
+
+def _drives(overlays: list[Path], configuration: Path) -> list[str]:
+    arguments: list[str] = []
+    for number, overlay in enumerate(overlays):
+        arguments += [
+            "-drive", f"if=none,id=disk{number},file={overlay},format=qcow2,cache=writeback,discard=unmap",
+            "-device", f"virtio-blk-pci,drive=disk{number}",
+        ]  # fmt: skip
+    return [
+        *arguments,
+        "-drive", f"if=none,id=configuration,file={configuration},format=raw,readonly=on",
+        "-device", "virtio-blk-pci,drive=configuration",
+    ]  # fmt: skip
+
+
+def _cards(nics: list[Nic]) -> list[str]:
+    arguments: list[str] = []
+    for nic in nics:
+        arguments += [
+            "-netdev", f"tap,id={nic.name},ifname={nic.tap},script=no,downscript=no",
+            "-device", f"virtio-net-pci,id=nic-{nic.name},netdev={nic.name},mac={nic.mac},romfile=",
+        ]  # fmt: skip
+    return arguments
+
+
+def _event_port(settings: Settings, descriptor: int) -> list[str]:
+    chardev = ["-chardev", f"socket,id=events,fd={descriptor}"]
+    if settings.events == "serial":
+        return [*chardev, "-serial", "chardev:events"]
+    return [*chardev, "-device", "virtserialport,chardev=events,name=org.testbed.events"]
+
+
+def start(settings: Settings, overlays: list[Path], configuration: Path, nics: list[Nic]) -> Machine:
+    """Switch the machine on.
+
+    Args:
+        settings: the machine's settings.
+        overlays: its disks.
+        configuration: its configuration drive.
+        nics: its network cards.
+
+    Returns:
+        The running machine.
+    """
+    events, guest_events = socket.socketpair()
+    monitor, qemu_monitor = socket.socketpair()
+    command = [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-name", settings.node, "-m", str(settings.memory_mib), "-smp", "1",
+        # Nothing that ticks: an idle guest costs the host a hundredth of a core.
+        "-machine", "q35,hpet=off,usb=off,vmport=off,smbus=off,sata=off,graphics=off",
+        "-rtc", "base=utc,clock=host",
+        *_processor(settings), *_kernel(settings),
+        *_drives(overlays, configuration),
+        "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+        *_public_sockets(settings.sockets),
+        *_event_port(settings, guest_events.fileno()),
+        "-chardev", f"socket,id=launcher,fd={qemu_monitor.fileno()}", "-mon", "chardev=launcher,mode=control",
+        *_cards(nics), *settings.extra,
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=(guest_events.fileno(), qemu_monitor.fileno()),
+        start_new_session=True,  # a signal to the launcher's group must not cut the power
+    )
+    guest_events.close()
+    qemu_monitor.close()
+    machine = Machine(process, events, monitor)
+    machine.order("qmp_capabilities")
+    return machine
