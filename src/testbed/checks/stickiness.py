@@ -178,7 +178,7 @@ def _hit(asked: list[RequestSample], death: Death, slack: float) -> bool:
     if not there or there[-1] + 1 == len(answers):
         return False
     before, following = answers[: there[-1] + 1], answers[there[-1] + 1]
-    # The redirects of a login that is not through yet carry a cause, and are no success.
+    # The steps of a login that is not through yet carry a cause.
     established = any(_succeeded(request, LOG_IN) for request in before)
     left = any(_succeeded(request, LOG_OUT) for request in (*before, following))
     missed = following.app != death.node or following.cause == LOST

@@ -60,7 +60,8 @@ class RequestSample:
         balancer, app: who answered, empty if nobody said.
         started: when the request was sent.
         latency: seconds until the answer, or until giving up.
-        cause: why it is not ok: "session-lost", "timeout", "http-503" ...
+        cause: why it is not ok: "session-lost", "timeout", "http-503" ...; or, when it is ok, why it is not yet
+            the end of its action: "redirect", "unfinished".
     """
 
     kind: ClassVar[str] = "request"

@@ -88,7 +88,7 @@ class Pool:
         except TimeoutError:
             raise NoConnectionError(f"no connection within {self._connect_timeout:g} s") from None
         except psycopg.Error as error:
-            raise NoConnectionError(str(error).strip().replace("\n", " ")) from None
+            raise NoConnectionError(" ".join(str(error).split())) from None
         finally:
             self._connecting -= 1
 

@@ -51,7 +51,7 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
                 raise NotYetError(f"{len(writers)} writers are still connected to the server")
             return {str(token): int(copies) for token, copies in connection.execute(COUNT, (names,)).fetchall()}
     except psycopg.Error as error:
-        raise NotYetError(str(error).strip().replace("\n", " ")) from error
+        raise NotYetError(" ".join(str(error).split())) from error
 
 
 def settle(options: argparse.Namespace) -> str:

@@ -66,7 +66,7 @@ class SqlProbe:
         try:
             await connection.execute(INSERT, (token,))
         except psycopg.Error as error:
-            detail = f"{type(error).__name__}: {error}".strip().replace("\n", " ")
+            detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
             return (Outcome.FAILED if surely_rolled_back(error) else Outcome.UNKNOWN), detail
         finally:
             alarm.cancel()

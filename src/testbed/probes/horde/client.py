@@ -91,7 +91,11 @@ class HordeClient:
             "horde_select_view": "dynamic",
             "new_lang": "en_US",
         }
-        self._tokens = self._ask("log in", "POST", "/horde/login.php", _judge_login, fields)
+        tokens = self._ask("log in", "POST", "/horde/login.php", _judge_login, fields, last=False)
+        # Where a login lands is a preference; people log in for their mail. A session that is lost on the way
+        # was none yet.
+        self._ask("log in", "GET", "/horde/imp/dynamic.php?page=mailbox", _judge_mail)
+        self._tokens = tokens
 
     def inbox(self) -> list[int]:
         """List the inbox; returns its messages' numbers, the last listed first."""
@@ -212,8 +216,12 @@ class HordeClient:
         fields: dict[str, str] | None = None,
         *,
         login_page: bool = False,
+        last: bool = True,
     ) -> T:
-        """One request with its redirects, each recorded; ``judge`` has the last word on the last answer."""
+        """One request with its redirects, each recorded; ``judge`` has the last word on the last answer.
+
+        What is good but not the end of its action carries a cause: who counts successes must not count it.
+        """
         url = self._base + path
         login_page = login_page or not self.logged_in
         for _ in range(MOST_REDIRECTS):
@@ -233,7 +241,7 @@ class HordeClient:
             except PageError as failure:
                 self._tell(action, started, answer, failure)
                 raise
-            self._tell(action, started, answer, None)
+            self._tell(action, started, answer, None if last else PageError("unfinished", outcome=Outcome.OK))
             return result
         raise PageError("too-many-redirects", url)
 
@@ -271,10 +279,20 @@ def _judge(answer: requests.Response, method: str, judge: Callable[[str], T], *,
 def _judge_login(page: str) -> Tokens:
     if pages.is_login_page(page):
         raise PageError("login-failed", "Login failed" if "Login failed" in page else "the login page came back")
+    if "preferences backend is currently unavailable" in page:
+        # Without its database Horde lets users in all the same, but without their settings and address books.
+        raise PageError("no-preferences", "the preferences backend is unavailable")
     tokens = Tokens(pages.ajax_token(page), pages.logout_token(page))
     if not tokens.ajax or not tokens.logout:
         raise PageError("wrong-content", f"no tokens in a page titled {pages.title(page)!r}")
     return tokens
+
+
+def _judge_mail(page: str) -> None:
+    if pages.is_login_page(page):
+        raise PageError("login-failed", "the login page came back")
+    if not pages.is_mail(page):
+        raise PageError("wrong-content", f"not the mail, but a page titled {pages.title(page)!r}")
 
 
 def _first(found: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -17,6 +17,7 @@ from testbed.journal import Outcome
 _TITLE = re.compile(r"<title>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _LOGOUT_TOKEN = re.compile(r"horde_logout_token=([\w-]+)")
 _AJAX_TOKEN = re.compile(r'"TOKEN":\s*"([^"]+)"')
+_MAIL = r'"URI_AJAX":"\/horde\/services\/ajax.php\/imp\/"'
 _SECURE_JSON = re.compile(r"^\s*/\*-secure-(.*)\*/\s*$", re.DOTALL)
 _SESSION_ENDED = {"horde.ajaxtimeout", "horde.noauth"}
 
@@ -63,6 +64,11 @@ def is_fatal(page: str) -> bool:
 def is_login_page(page: str) -> bool:
     """Whether the page asks for a user name and a password."""
     return 'name="horde_user"' in page and 'name="horde_pass"' in page
+
+
+def is_mail(page: str) -> bool:
+    """Whether the page is one of the mail's dynamic view, not of another application."""
+    return _MAIL in page
 
 
 def logout_token(page: str) -> str:
