@@ -93,7 +93,7 @@ class OutageReport:
         return text + "."
 
 
-def check_outage(samples: Iterable[ProbeSample], *, ceiling: float | None = None, slow: float = 0.5) -> OutageReport:
+def check_outage(samples: Iterable[ProbeSample], *, ceiling: float | None = None, slow: float = 1.0) -> OutageReport:
     """Find the outages in the samples of one probe.
 
     Args:
