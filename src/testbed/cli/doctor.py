@@ -14,8 +14,10 @@ from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import out
 from testbed.errors import TestbedError
+from testbed.host import engine, neighbours
 from testbed.host.doctor import examine
-from testbed.host.findings import Level, fail
+from testbed.host.findings import Finding, Level, fail
+from testbed.settings import Settings
 
 _NOT_FIT = 4
 _SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}
@@ -25,11 +27,9 @@ _SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[r
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """Check the machine, each finding with its mend; exit status 4 when the cluster cannot run here."""
     settings = configuration.load()
-    try:
-        cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
-        findings = examine(settings, cluster)
-    except TestbedError as error:
-        findings = [*examine(settings), fail("topology", error.what, error.mend)]
+    findings = examine(settings)
+    if not any(finding.name in ("engine", "compose") and finding.status is Level.FAIL for finding in findings):
+        findings.append(_topology(settings))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -39,3 +39,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
                 out.print(f"  {'':<13} [bold]mend:[/] {escape(finding.mend)}", highlight=False)
     if any(finding.status is Level.FAIL for finding in findings):
         raise typer.Exit(_NOT_FIT)
+
+
+def _topology(settings: Settings) -> Finding:
+    try:
+        cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
+        return neighbours.overlaps(engine.client(), settings, cluster.networks.values())
+    except TestbedError as error:
+        return fail("topology", str(error), "")

@@ -20,12 +20,11 @@ _LAST_BUILT = "testbed/db"
 _ACCELERATION = "acceleration"
 
 
-def examine(settings: Settings, cluster: Topology | None = None) -> list[Finding]:
+def examine(settings: Settings) -> list[Finding]:
     """Check the machine; nothing is installed, started or changed.
 
     Args:
         settings: ports, project, folders.
-        cluster: what its Compose file says, when that can be read.
     """
     uid = os.geteuid()
     findings = [resources.rights(uid)]
@@ -43,7 +42,6 @@ def examine(settings: Settings, cluster: Topology | None = None) -> list[Finding
         _acceleration(settings, client),
         *_machine(settings, uid, client),
         neighbours.other_checkout(client, settings),
-        neighbours.overlaps(client, settings, cluster.networks.values() if cluster else ()),
     ]
 
 
@@ -58,7 +56,7 @@ def preflight(settings: Settings, cluster: Topology, say: Say) -> None:
     Raises:
         TestbedError: the first thing the cluster cannot run with.
     """
-    findings = examine(settings, cluster)
+    findings = [*examine(settings), neighbours.overlaps(engine.client(), settings, cluster.networks.values())]
     for finding in findings:
         if finding.status is Level.FAIL:
             raise TestbedError(finding.what, where=finding.name, mend=finding.mend)

@@ -107,7 +107,7 @@ def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
     say("No Docker engine runs on this machine")
     daemon.note_host(settings)
     if shutil.which("dockerd", path=host_environment()["PATH"]) is None:
-        packages = ["docker.io"]
+        packages = ["docker.io", "ca-certificates"]  # without the latter it trusts no registry
         if shutil.which("docker") is None and apt.candidate("docker-cli"):
             packages.append("docker-cli")
         apt.install(packages, "the Docker engine", say, settings.logs_dir / "apt-engine.log")

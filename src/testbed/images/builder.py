@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -48,6 +49,13 @@ def build_images(
         UsageError: an image is unknown, or rights are missing.
         TestbedError: a build failed.
     """
+    with _alone(settings, progress):
+        return _build_stale(settings, cluster, progress, names, fresh=fresh)
+
+
+def _build_stale(
+    settings: Settings, cluster: Topology, progress: Progress, names: Sequence[str], *, fresh: bool
+) -> list[str]:
     client = host_engine.client()
     wanted = select(catalogue(settings.root, choices_of(cluster)), names)
     inputs = hash_all(wanted)
@@ -98,6 +106,19 @@ def label_of(client: docker.DockerClient, tag: str) -> str | None:
         return client.images.get(tag).labels.get(LABEL)
     except ImageNotFound:
         return None
+
+
+@contextmanager
+def _alone(settings: Settings, progress: Progress) -> Iterator[None]:
+    """Let one build go on at a time: two would prepare the same contexts."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.state_dir / "build.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("  another testbed is building; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class _Builder:

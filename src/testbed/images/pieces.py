@@ -11,6 +11,7 @@ from pathlib import Path
 
 from testbed.errors import UsageError
 from testbed.host.command import run
+from testbed.images import mailboxes as mail
 
 # The Python of a Debian release: wheels are fetched for it, whatever Python runs testbed.
 _PYTHON = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
@@ -39,7 +40,7 @@ class Piece:
         """Changes when the piece would."""
         digest = hashlib.sha256("\0".join(self.values).encode())
         for source in self.sources:
-            digest.update(hashlib.sha256(source.read_bytes() if source.exists() else b"").digest())
+            digest.update(hashlib.sha256(source.read_bytes()).digest())
         return digest.hexdigest()
 
     def ensure(self, report: Callable[[str], None]) -> None:
@@ -105,8 +106,6 @@ def mailboxes(folder: Path, users: int, seed: int) -> Piece:
     """
 
     def write(build: Path) -> None:
-        from testbed.images.mailboxes import write_mailboxes  # noqa: PLC0415
+        mail.write_mailboxes(build / "mailboxes.tar", users, seed)
 
-        write_mailboxes(build / "mailboxes.tar", users, seed)
-
-    return Piece("mailboxes", folder, (Path(__file__).with_name("mailboxes.py"),), (str(users), str(seed)), write)
+    return Piece("mailboxes", folder, (Path(mail.__file__),), (str(users), str(seed)), write)
