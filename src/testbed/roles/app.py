@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import ask
+from testbed.roles.sections import ask, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ def state(machine: Machine) -> AppState:
 
 def parse(node: str, sections: Mapping[str, str]) -> AppState:
     """An app node's state from the sections of ``node-state``."""
-    sessions = re.search(r"\d+", sections.get("sessions", ""))
+    sessions = re.search(r"\d+", section(sections, "find /var/lib/php/sessions"))
     return AppState(
         node,
         reachable=True,
-        apache=bool(re.search(r"run: \S*apache", sections.get("sv status", ""))),
+        apache=bool(re.search(r"run: \S*apache", section(sections, "sv status"))),
         sessions=int(sessions.group()) if sessions else 0,
     )

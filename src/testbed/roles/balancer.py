@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import addresses, ask
+from testbed.roles.sections import addresses, ask, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ def state(machine: Machine, virtual_address: str) -> BalancerState:
 
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> BalancerState:
     """A balancer's state from the sections of ``node-state``."""
-    services = sections.get("sv status", "")
+    services = section(sections, "sv status")
     return BalancerState(
         node,
         reachable=True,
-        holds_address=virtual_address in addresses(sections.get("ip -o -4 addr", "")),
+        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
         apache=bool(re.search(r"run: \S*apache", services)),
         ucarp=bool(re.search(r"run: \S*ucarp", services)),
-        members=tuple(_members(sections.get("balancer-manager", ""))),
+        members=tuple(_members(section(sections, "balancer-manager"))),
     )
 
 
@@ -80,7 +80,7 @@ def _members(xml: str) -> Iterator[Member]:
         root = ET.fromstring(xml.strip())  # noqa: S314
     except ET.ParseError:
         return  # Apache does not run, or is just starting: it has no pool to show
-    for worker in root.iter("{*}worker"):
+    for worker in root.iterfind(".//{*}worker"):
         text = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker}
         elected = text.get("elected", "0")
         yield Member(text.get("route", ""), text.get("name", ""), text.get("status", ""), int(elected or 0))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import addresses, ask
+from testbed.roles.sections import addresses, ask, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,15 @@ def state(machine: Machine, virtual_address: str) -> DatabaseState:
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DatabaseState:
     """A database machine's state from the sections of ``node-state``."""
     # /proc/drbd of DRBD 8.4: " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"
-    drbd = re.search(r"cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?", sections.get("cat /proc/drbd", ""))
+    drbd = re.search(r"cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?", section(sections, "cat /proc/drbd"))
     connection, role, disks = drbd.groups() if drbd else (None, None, None)
     return DatabaseState(
         node,
         reachable=True,
-        holds_address=virtual_address in addresses(sections.get("ip -o -4 addr", "")),
+        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
         drbd_role=role or "Unknown",
         drbd_connection=connection or "Unconfigured",
         drbd_disks=disks or "Unknown/Unknown",
-        mounted="/dev/drbd" in sections.get("grep drbd /proc/mounts", ""),
-        postgres="accepting connections" in sections.get("pg_isready", ""),
+        mounted="/dev/drbd" in section(sections, "grep drbd /proc/mounts"),
+        postgres="accepting connections" in section(sections, "pg_isready"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import ask
+from testbed.roles.sections import ask, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def state(machine: Machine) -> MailState:
 
 def parse(node: str, sections: Mapping[str, str]) -> MailState:
     """The mail server's state from the sections of ``node-state``."""
-    status = sections.get("sv status", "")
+    status = section(sections, "sv status")
     return MailState(
         node,
         reachable=True,

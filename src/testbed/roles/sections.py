@@ -29,6 +29,11 @@ def split(output: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def section(sections: Mapping[str, str], command: str) -> str:
+    """The raw text of the section whose command begins with ``command``, empty when there is none."""
+    return next((text for name, text in sections.items() if name.startswith(command)), "")
+
+
 def addresses(ip_output: str) -> set[str]:
     """The IPv4 addresses that ``ip -o -4 addr`` lists."""
     return set(re.findall(r"\binet (\d+\.\d+\.\d+\.\d+)/", ip_output))
