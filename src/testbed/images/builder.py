@@ -66,6 +66,7 @@ def _build_stale(
     if releases:
         base.need_tools(settings, releases[0], progress.say)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
     with Telling(progress) as telling:
         job = _Builder(settings, inputs, telling, fresh=fresh)
@@ -73,7 +74,9 @@ def _build_stale(
             run_in_order(needs, lambda tag: job.build(stale[tag]))
         finally:
             job.stop.stop()
-    client.images.prune(filters={"dangling": True, "label": LABEL})  # what the new images replaced
+    for tag in reversed(stale):  # an image goes after those that were built on it
+        if tag in replaced:
+            _remove_unnamed(client, replaced[tag])
     return [image.name for image in stale.values()]
 
 
