@@ -1,4 +1,4 @@
-"""The users' mail: conversations between them, written as Maildir trees into one tar, the same bytes for the same seed."""
+"""The users' mail: their conversations as Maildir trees in one tar, the same bytes for the same seed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,18 @@ FIRST_DAY = datetime(2006, 9, 1, 8, 0, tzinfo=UTC)
 DAYS = 90
 FEWEST = (30, 50)  # each user has at least so many messages, drawn between these two
 
-_GIVEN = """Ada Björn Carmen Dimitri Élodie Farid Grace Håkon Inés José Keiko Łukasz Mai Noor Olga Paul Quentin Rosa Søren
-Tomás Uma Vera Wen Ximena Yusuf Zoë""".split()
-_FAMILY = """Adams Bergström Çelik Díaz Evans Fischer García Horváth Ivanova Jones Kowalski Lefèvre Müller Nakamura Ødegård
-Patel Quinn Rossi Sánchez Turner Ueda Vogel Watson Xu Young Zając""".split()
+# fmt: off
+_GIVEN = (
+    "Ada", "Björn", "Carmen", "Dimitri", "Élodie", "Farid", "Grace", "Håkon", "Inés", "José", "Keiko", "Łukasz",
+    "Mai", "Noor", "Olga", "Paul", "Quentin", "Rosa", "Søren", "Tomás", "Uma", "Vera", "Wen", "Ximena", "Yusuf",
+    "Zoë",
+)
+_FAMILY = (
+    "Adams", "Bergström", "Çelik", "Díaz", "Evans", "Fischer", "García", "Horváth", "Ivanova", "Jones", "Kowalski",
+    "Lefèvre", "Müller", "Nakamura", "Ødegård", "Patel", "Quinn", "Rossi", "Sánchez", "Turner", "Ueda", "Vogel",
+    "Watson", "Xu", "Young", "Zając",
+)
+# fmt: on
 
 # Subject, and the folder its mail is filed in by those who file ("" is the inbox).
 _TOPICS = (
@@ -46,7 +54,7 @@ _TOPICS = (
     ("Server downtime on Saturday", ""),
     ("Übung {n}: corrections", "Projects.Thesis"),
 )
-_OPENINGS = ("Hello {you},", "Dear {you},", "{you},", "Hi {you} –", "Good morning,")
+_OPENINGS = ("Hello {you},", "Dear {you},", "{you},", "Hi {you}!", "Good morning,")
 _CLOSINGS = ("Best,\n{me}", "Thanks!\n{me}", "-- \n{me}\nextension {n}", "Until then,\n{me}", "{me}")
 _SENTENCES = (
     "I looked at it this morning and it seems fine to me.",
@@ -209,8 +217,8 @@ def _text(rng: random.Random, me: Person, you: Person) -> str:
 
 
 def _quoted(letter: Letter) -> str:
-    lines = letter.text.splitlines()[:40]
-    return "\n".join([f"Quoting {letter.sender.name} <{letter.sender.login}@{DOMAIN}>:", "", *(f"> {x}" for x in lines)])
+    quoted = [f"> {line}" for line in letter.text.splitlines()[:40]]
+    return "\n".join([f"Quoting {letter.sender.name} <{letter.sender.login}@{DOMAIN}>:", "", *quoted])
 
 
 def _filed(rng: random.Random, circle: list[Person], letters: list[Letter], folder: str) -> Iterator[Filed]:
@@ -284,8 +292,8 @@ def _pdf(rng: random.Random, pages: int) -> bytes:
         out += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
     table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     size = len(objects) + 1
-    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
-    return bytes(out) + tail.encode()
+    tail = f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
+    return bytes(out) + f"xref\n0 {size}\n0000000000 65535 f \n{table}{tail}".encode()
 
 
 def _wire(letter: Letter) -> bytes:
@@ -328,7 +336,8 @@ def _add_message(tar: tarfile.TarFile, copy: Filed) -> None:
     """Add a message under the name Dovecot would give it: with its size here (S) and on the wire (W)."""
     content = _wire(copy.letter)
     seconds = int(copy.letter.moment.timestamp())
-    name = f"{seconds}.M{copy.letter.number}P1.mail,S={len(content)},W={len(content) + content.count(10)}:2,{copy.flags}"
+    wire = len(content) + content.count(b"\n")
+    name = f"{seconds}.M{copy.letter.number}P1.mail,S={len(content)},W={wire}:2,{copy.flags}"
     root = f"{copy.owner.login}/Maildir" + (f"/.{copy.folder}" if copy.folder else "")
     _add(tar, f"{root}/cur/{name}", content, seconds)
 
