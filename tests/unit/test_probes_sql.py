@@ -42,7 +42,9 @@ def test_only_the_servers_own_word_proves_a_rollback() -> None:
 
 def write(tmp_path: Path, port: int, count: int) -> list[ProbeSample]:
     async def go() -> list[ProbeSample]:
-        pool = Pool(conninfo(options(tmp_path, port), "x", 1.0), connect_timeout=0.3, size=4, attempts=2)
+        pool = Pool(
+            conninfo(options(tmp_path, port), "x", 1.0), connect_timeout=0.3, session_timeout=0.3, size=4, attempts=2
+        )
         probe = SqlProbe(pool, "run", 1.0)
         return list(await asyncio.gather(*(probe(5.0) for _ in range(count))))
 
@@ -64,7 +66,7 @@ def test_a_mute_server_is_given_up_and_not_stormed(tmp_path: Path) -> None:
     assert {sample.outcome for sample in samples} == {Outcome.FAILED}
     assert sorted(sample.detail for sample in samples) == [
         *["2 connection attempts are unanswered"] * 3,
-        *["no connection within 0.3 s"] * 2,
+        *["no session within 0.3 s"] * 2,
     ]
     assert max(sample.finished - sample.started for sample in samples) < 1
     assert len({sample.attrs["token"] for sample in samples}) == 5

@@ -6,19 +6,21 @@ probe must try afresh, or the end of an outage is seen as late as the last attem
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
 import socket
 
 import psycopg
-from psycopg import AsyncClientCursor, AsyncConnection
 
-Connection = AsyncConnection[tuple[object, ...]]
+from testbed.probes.connecting import Connection, connect
 
 # Idle connections: what a healthy server needs. An outage ends with many more, each a process of the server.
 KEPT = 4
+# Sessions being established at once: a server that has just been promoted must not be stormed.
+SESSIONS = 2
+SESSION_SECONDS = 3.0
+BUSY = f"{SESSIONS} sessions are being established"
 
 
 class NoConnectionError(Exception):
@@ -30,20 +32,31 @@ class Pool:
 
     Args:
         conninfo: libpq connection string.
-        connect_timeout: seconds for one attempt, TCP and login together.
+        connect_timeout: seconds for the TCP handshake; the session may take longer, the server is alive then.
         size: connections that may be in use at once; a server that takes writes and does not answer is not
             given more.
-        attempts: connection attempts under way at once.
+        attempts: handshakes under way at once.
+        session_timeout: seconds for the session once the handshake is done.
     """
 
-    def __init__(self, conninfo: str, *, connect_timeout: float, size: int, attempts: int) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        connect_timeout: float,
+        size: int,
+        attempts: int,
+        session_timeout: float = SESSION_SECONDS,
+    ) -> None:
         self._conninfo = conninfo
         self._connect_timeout = connect_timeout
         self._size = size
         self._attempts = attempts
+        self._session_timeout = session_timeout
         self._idle: list[Connection] = []
         self._in_use = 0
         self._connecting = 0
+        self._establishing = 0
 
     async def take(self) -> Connection:
         """An idle connection, the last one used first, or a new one.
@@ -59,8 +72,6 @@ class Pool:
             await connection.close()
         if self._in_use >= self._size:
             raise NoConnectionError(f"all {self._size} connections are waiting for the server")
-        if self._connecting >= self._attempts:
-            raise NoConnectionError(f"{self._attempts} connection attempts are unanswered")
         connection = await self._connect()
         self._in_use += 1
         return connection
@@ -79,18 +90,38 @@ class Pool:
             await self._idle.pop().close()
 
     async def _connect(self) -> Connection:
+        if self._establishing >= SESSIONS:
+            raise NoConnectionError(BUSY)
+        if self._connecting >= self._attempts:
+            raise NoConnectionError(f"{self._attempts} connection attempts are unanswered")
+        admitted = False
+
+        async def admit() -> None:
+            nonlocal admitted
+            if self._establishing >= SESSIONS:
+                raise NoConnectionError(BUSY)
+            admitted = True
+            self._connecting -= 1
+            self._establishing += 1
+
         self._connecting += 1
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                # The client cursor sends a simple query, whose "INSERT 0 1" comes after the commit. With the
-                # extended protocol it comes before.
-                return await AsyncConnection.connect(self._conninfo, autocommit=True, cursor_factory=AsyncClientCursor)
+            return await connect(
+                self._conninfo,
+                handshake_timeout=self._connect_timeout,
+                session_timeout=self._session_timeout,
+                admit=admit,
+            )
         except TimeoutError:
-            raise NoConnectionError(f"no connection within {self._connect_timeout:g} s") from None
+            waited = self._session_timeout if admitted else self._connect_timeout
+            raise NoConnectionError(f"no {'session' if admitted else 'connection'} within {waited:g} s") from None
         except psycopg.Error as error:
             raise NoConnectionError(" ".join(str(error).split())) from None
         finally:
-            self._connecting -= 1
+            if admitted:
+                self._establishing -= 1
+            else:
+                self._connecting -= 1
 
 
 def cut(connection: Connection) -> None:

@@ -20,8 +20,9 @@ import psycopg
 
 from testbed.journal import Outcome, ProbeSample, Writer
 from testbed.probes import database
+from testbed.probes.connecting import Connection
 from testbed.probes.openloop import OpenLoop, add_arguments
-from testbed.probes.pool import Connection, NoConnectionError, Pool, cut
+from testbed.probes.pool import SESSIONS, NoConnectionError, Pool, cut
 
 NAME = "sql"
 APPLICATION = "testbed-probe"
@@ -97,7 +98,7 @@ async def probe(options: argparse.Namespace) -> str:
             NAME,
             journal,
             interval=options.interval,
-            outstanding=options.connections + attempts + 1,
+            outstanding=options.connections + attempts + SESSIONS + 1,
         )
         try:
             await loop.run(options.seconds)
@@ -110,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m testbed.probes.sql", description="commit rows at a fixed rate")
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds to wait for a commit (2)")
-    parser.add_argument("--connect-timeout", type=float, default=1.0, help="seconds for one connection attempt (1)")
+    parser.add_argument("--connect-timeout", type=float, default=1.0, help="seconds for one TCP handshake (1)")
     parser.add_argument("--connections", type=int, default=8, help="connections in use at most (8)")
     database.add_arguments(parser)
     add_arguments(parser)

@@ -1,0 +1,79 @@
+"""One connection to PostgreSQL, in two steps: the TCP handshake, then the session.
+
+The two have different costs. An unanswered handshake costs the server nothing, so a new one may start with each
+probe: that is how the end of an outage is seen at once. A session costs it a process, and a server that has just
+been promoted, on an emulated processor, drowns in twenty of them at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from psycopg import AsyncClientCursor, AsyncConnection, pq
+from psycopg.pq.abc import PGconn
+
+Connection = AsyncConnection[tuple[object, ...]]
+WAITING = (pq.PollingStatus.READING, pq.PollingStatus.WRITING)
+
+
+async def connect(
+    conninfo: str, *, handshake_timeout: float, session_timeout: float, admit: Callable[[], Awaitable[None]]
+) -> Connection:
+    """Connect to a server given by its address.
+
+    Args:
+        conninfo: libpq connection string with ``hostaddr``, so that no resolver is waited for.
+        handshake_timeout: seconds for the TCP handshake.
+        session_timeout: seconds for the session after it.
+        admit: awaited between the two; what it raises ends the attempt.
+
+    Raises:
+        TimeoutError: either took too long.
+        psycopg.OperationalError: the server refused.
+    """
+    link = pq.PGconn.connect_start(conninfo.encode())
+    try:
+        if link.status != pq.ConnStatus.BAD:
+            async with asyncio.timeout(handshake_timeout):
+                await _ready(link.socket, pq.PollingStatus.WRITING)
+            await admit()
+            async with asyncio.timeout(session_timeout):
+                await _establish(link)
+        _insist(link)
+    except BaseException:
+        link.finish()
+        raise
+    link.nonblocking = 1
+    connection: Connection = AsyncConnection(link)
+    await connection.set_autocommit(True)
+    # A simple query's "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
+    connection.cursor_factory = AsyncClientCursor
+    return connection
+
+
+def _insist(link: PGconn) -> None:
+    if link.status != pq.ConnStatus.OK:
+        raise psycopg.OperationalError(link.error_message.decode(errors="replace").strip())
+
+
+async def _establish(link: PGconn) -> None:
+    """Let libpq talk until it has a session or none."""
+    state = link.connect_poll()
+    while state in WAITING:
+        await _ready(link.socket, pq.PollingStatus(state))
+        state = link.connect_poll()
+
+
+async def _ready(descriptor: int, state: pq.PollingStatus) -> None:
+    """Wait until a socket can be read or written, whichever libpq waits for."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    reading = state == pq.PollingStatus.READING
+    add, remove = (loop.add_reader, loop.remove_reader) if reading else (loop.add_writer, loop.remove_writer)
+    add(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(descriptor)
