@@ -49,6 +49,7 @@ def _console(sockets: Path) -> list[str]:
 
 
 def _public_sockets(sockets: Path) -> list[str]:
+    sockets.mkdir(parents=True, exist_ok=True)
     for name in ("qmp.sock", "agent.sock", "console.sock"):
         (sockets / name).unlink(missing_ok=True)
     return [
