@@ -105,7 +105,7 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
             healthy,
             deadline,
             "a healthy cluster",
-            interval=0.5,
+            interval=1.0,
             hint="`testbed status` shows the cluster, `testbed logs NODE` what a node says",
             describe=lambda: "; ".join(wrong),
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from testbed.errors import TestbedError
 from testbed.machines import Machine, Power
 from testbed.topology import Role
 
 
 class Resign:
-    """SIGUSR2 to UCARP: it steps down, its peer takes over (ucarp(8))."""
+    """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
 
     name = "resign"
     summary = "hand the virtual address over to the peer in order; nothing to heal"
@@ -21,8 +22,10 @@ class Resign:
         return None if machine.power() is Power.ON else "its system does not run"
 
     def inject(self, machine: Machine, networks: Sequence[str]) -> None:  # noqa: ARG002
-        """Ask UCARP to step down."""
-        machine.exec(["pkill", "-USR2", "-x", "ucarp"])
+        """Ask it to step down."""
+        result = machine.exec(["resign"])
+        if result.status:
+            raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
 
     def heal(self, machine: Machine, networks: Sequence[str]) -> None:
         """The peer serves now; that is no damage."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,9 @@ from testbed.machines.container import ContainerMachine
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult, Power, Unreachable
 from testbed.topology import Node
+
+# A machine without power refuses connections; that is an answer, not an error to print.
+logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 
 class VirtualMachine(ContainerMachine):

@@ -47,7 +47,7 @@ class Task:
 
     def running(self) -> bool:
         """Whether it has not ended yet."""
-        return self._machine.exec(["kill", "-0", str(self._pid)]).status == 0
+        return self._signal("0") == 0
 
     def output(self) -> str:
         """What it printed so far."""
@@ -59,8 +59,15 @@ class Task:
         Raises:
             WaitTimeout: it does not end.
         """
-        self._machine.exec(["kill", "-TERM", str(self._pid)])
+        self._signal("TERM")
         wait_until(
             lambda: not self.running(), END_SECONDS, f"process {self._pid} on {self._machine.name} to end",
             hint=f"its output is in {self._log}",
         )  # fmt: skip
+
+    def _signal(self, name: str) -> int:
+        # The shell's own kill: a small image has no other, and a missing program looks like a missing process.
+        result = self._machine.exec(["sh", "-c", f"kill -{name} {self._pid}"])
+        if result.status not in (0, 1):
+            raise TestbedError(f"cannot signal process {self._pid}: {result.stderr.strip()}", where=self._machine.name)
+        return result.status
