@@ -10,6 +10,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
 from testbed.cluster.shape import remember
+from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError
 from testbed.faults import heal_all
 from testbed.machines import Power
@@ -86,9 +87,19 @@ def wait_healthy(cluster: Cluster, deadline: float) -> None:
             last = list(cluster.machine(off[0]).logs(tail=1))
             text = last[0].text if last else "it said nothing"
             raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
+        _try_members(cluster, state)
         return not wrong
 
     _wait(healthy, deadline, wrong)
+
+
+def _try_members(cluster: Cluster, state: ClusterState) -> None:
+    """Have members in error tried again whose nodes are alive: without a request Apache never would."""
+    alive = {each.node for each in state.apps if each.apache}
+    for balancer in state.balancers:
+        for member in balancer.members:
+            if not member.usable and member.name in alive:
+                cluster.machine(balancer.node).exec(["try-member", member.name])
 
 
 class MachineOff(Exception):

@@ -177,7 +177,10 @@ class Trial:
     def _sessions(self) -> set[str]:
         path = self.folder / "load.jsonl"
         requests = read(path).of(RequestSample) if path.exists() else []
-        return {each.user for each in requests if each.action == "log in" and each.outcome is Outcome.OK}
+        # A login takes several exchanges; only the last of them, without a remark, brings the session.
+        return {
+            each.user for each in requests if each.action == "log in" and each.outcome is Outcome.OK and not each.cause
+        }
 
     def _quiet(self, since: float) -> bool:
         """Whether both probes had good answers only, for a while, all of it after ``since``."""
