@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from telling import Tell
-
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
 from testbed.topology import Role

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from telling import Tell
 
+from telling import Tell
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
 
 CEILING_SECONDS = 15.0
 
 
-@pytest.mark.parametrize(("fault", "networks"), [("power-loss", []), ("cable-pull", ["public"]), ("resign", [])])
+@pytest.mark.parametrize(
+    ("fault", "networks"),
+    [("power-loss", []), ("cable-pull", ["public"]), ("resign", [])],
+    ids=["power-loss", "cable-pull", "resign"],
+)
 def test_sessions_keep_their_node(cluster: Cluster, tell: Tell, fault: str, networks: list[str]) -> None:
     state = cluster.state()
     active = state.active_balancer
@@ -25,7 +29,7 @@ def test_sessions_keep_their_node(cluster: Cluster, tell: Tell, fault: str, netw
     recording = trial.recording
 
     tell.outage(recording, "http")
-    tell.phases(recording.phases(active, standby))
+    tell.phases(recording.phases("http", active, standby))
     outage = recording.outage("http", ceiling=CEILING_SECONDS)
     assert outage.resolution <= 0.0501  # what a client saw, at 50 ms or better
     assert outage.ok, outage.explain()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from telling import Tell
 
+from telling import Tell
 from testbed.cluster import Cluster
 from testbed.scenarios import Trial
 
@@ -27,7 +27,7 @@ def test_service_resumes_on_the_survivor(cluster: Cluster, tell: Tell, fault: st
     recording = trial.recording
 
     tell.outage(recording, "sql")
-    tell.phases(recording.phases(primary, survivor))
+    tell.phases(recording.phases("sql", primary, survivor))
     outage = recording.outage("sql", ceiling=CEILING_SECONDS)
     assert outage.windows, f"the fault was not felt: {outage.explain()}"
     assert outage.resolution <= 0.0501  # what a client saw, at 50 ms or better

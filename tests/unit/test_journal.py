@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.journal import (
+    Event,
     JournalError,
     Mark,
     Outcome,
@@ -30,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_every_kind_comes_back_as_it_was_written(path: Path) -> None:
-    events = [SAMPLE, REQUEST, Settled("t-1", 2), Mark("fault", "db1", {"kind": "power"})]
+    events: list[Event] = [SAMPLE, REQUEST, Settled("t-1", 2), Mark("fault", "db1", {"kind": "power"})]
     with Writer(path, "test", run="r1") as writer:
         for event in events:
             writer.write(event)

@@ -104,7 +104,7 @@ def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[
         yield Failover(
             victim=victim,
             outage=worst.seconds if worst else 0.0,
-            phases=recording.phases(*others),
+            phases=recording.phases(what.probe, *others),
             durable=recording.durability().ok,
             sticky=recording.stickiness(*([victim] if kind == "app" else [])).ok,
             recording=recording,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from pkgutil import iter_modules
 
@@ -33,6 +34,8 @@ def main() -> None:
     for module in sorted(module.name for module in iter_modules(commands.__path__)):
         if module not in NOT_COMMANDS:
             importlib.import_module(f"testbed.cli.{module}")
+    # A polite kill is Ctrl-C from somebody else: what runs must be left as tidy.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(app(standalone_mode=False))
     except TestbedError as error:

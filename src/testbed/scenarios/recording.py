@@ -65,10 +65,12 @@ class Recording:
         """Whether every session stayed on its node; ``died`` are the app nodes the fault killed."""
         return check_stickiness(self.requests, [Death(node, self.fault_at) for node in died])
 
-    def phases(self, *nodes: str) -> Phases:
-        """The phases of the failover between ``nodes``."""
+    def phases(self, probe: str, *nodes: str) -> Phases:
+        """The phases of the failover between ``nodes``, as felt by one probe."""
         events = [event for event in self.events if event.node in nodes]
-        return failover_phases(self.fault_at, events, http=self.http, sql=self.sql)
+        if probe == "http":
+            return failover_phases(self.fault_at, events, http=self.http)
+        return failover_phases(self.fault_at, events, sql=self.sql)
 
     def _journal(self, name: str) -> Journal:
         return read(self.folder / f"{name}.jsonl")
