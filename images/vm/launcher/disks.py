@@ -38,9 +38,7 @@ def overlays(settings: Settings) -> list[Path]:
     """
     identity = settings.overlays / "identity"
     if identity.exists() and identity.read_text() != _image_identity(settings):
-        raise LauncherError(
-            f"{settings.overlays} holds the disks of another image; remove the volume (testbed down)"
-        )
+        raise LauncherError(f"{settings.overlays} holds the disks of another image; remove the volume (testbed down)")
     made = []
     for disk in settings.disks:
         overlay, backing = settings.overlays / disk, settings.images / disk
@@ -48,7 +46,7 @@ def overlays(settings: Settings) -> list[Path]:
         if overlay.exists():
             continue
         unfinished = overlay.with_suffix(".new")
-        command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing, unfinished]
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(backing), str(unfinished)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LauncherError(done.stderr.strip().splitlines()[-1])
