@@ -11,7 +11,7 @@ from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
 from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.machines import Power
 from testbed.progress import Progress
@@ -39,6 +39,11 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         fresh = True
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
+    if old := cluster.fleet.outdated():
+        raise UsageError(
+            f"{' and '.join(old)} boot disks of an image that has been built anew since",
+            mend="run `testbed down` first; a fresh cluster gets the new one",
+        )
     try:
         if not fresh:
             heal(cluster, progress)

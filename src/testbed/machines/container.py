@@ -113,6 +113,10 @@ class ContainerMachine:
         """When its power last came, Unix seconds."""
         return _unix_seconds(self._inspect()["State"]["StartedAt"])
 
+    def image_id(self) -> str:
+        """The image it was made from."""
+        return str(self._inspect()["Image"])
+
     def address(self, network: str) -> str:
         """Its own address on ``network``, empty when it is off."""
         settings = self._inspect()["NetworkSettings"]["Networks"]

@@ -55,6 +55,16 @@ class Fleet:
             raise UsageError(f"no node {name!r}", mend=f"the nodes are {known}")
         return machines[name]
 
+    def outdated(self) -> list[str]:
+        """VMs whose image has been built anew since they were made: their disks fit the old one only."""
+        found = []
+        for machine in self.machines():
+            if isinstance(machine, VirtualMachine):
+                current = self._docker.images.get(machine.node.image).id
+                if machine.image_id() != current:
+                    found.append(machine.name)
+        return found
+
     def _machine(self, container: Container) -> Machine | None:
         service = container.labels["com.docker.compose.service"]
         node = self.topology.nodes.get(service)
