@@ -29,6 +29,8 @@ from testbed.wait import wait_until
 LIMIT_SECONDS = 600
 STEADY_SECONDS = 90.0
 QUIET_SECONDS = 2.0
+# Longer than it takes a balancer to give a dead app node up: a slow page is no failed page.
+PATIENCE_SECONDS = 5.0
 HEAL_SECONDS = 150.0
 # Asking costs the machines under test processor time, which they need for what is measured.
 POLL_SECONDS = 1.0
@@ -140,15 +142,8 @@ class Trial:
         probe = ["python3", "-m"]
         limit = ["--seconds", str(LIMIT_SECONDS)]
         site = f"https://{self._cluster.topology.site.name}"
-        http = [
-            *probe,
-            "testbed.probes.http",
-            "--url",
-            f"{site}/alive",
-            "--journal",
-            f"{self._inside}/http.jsonl",
-            *limit,
-        ]
+        http = [*probe, "testbed.probes.http", "--url", f"{site}/alive", "--timeout", f"{PATIENCE_SECONDS:g}"]
+        http += ["--journal", f"{self._inside}/http.jsonl", *limit]
         sql = [*probe, "testbed.probes.sql", "--journal", f"{self._inside}/sql.jsonl", *limit]
         load = ["locust", "-f", "/opt/testbed/loadtests", "--headless", "--only-summary"]
         load += ["--users", str(self._users), "--spawn-rate", "2", "--run-time", f"{LIMIT_SECONDS}s"]
