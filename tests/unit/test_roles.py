@@ -1,0 +1,96 @@
+"""What nodes print, recorded on a real cluster, and what testbed makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testbed.roles import app, balancer, database, mail
+from testbed.roles.sections import split
+
+SAMPLES = Path(__file__).parent / "samples"
+SITE = "198.18.0.10"
+DATABASE = "198.18.1.20"
+
+
+def sample(name: str) -> dict[str, str]:
+    return split((SAMPLES / f"{name}.txt").read_text())
+
+
+def test_a_primary_that_serves() -> None:
+    state = database.parse("db2", DATABASE, sample("db-primary"))
+    assert state.serving
+    assert state.replicated
+    assert (state.drbd_role, state.drbd_connection, state.drbd_disks) == ("Primary", "Connected", "UpToDate/UpToDate")
+
+
+def test_a_standby_serves_nothing() -> None:
+    state = database.parse("db1", DATABASE, sample("db-standby"))
+    assert state.reachable
+    assert state.replicated
+    assert not state.serving
+    assert (state.holds_address, state.drbd_role, state.mounted, state.postgres) == (False, "Secondary", False, False)
+
+
+def test_a_primary_without_its_peer() -> None:
+    sections = sample("db-primary")
+    [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
+    alone = sections[proc].replace("cs:Connected", "cs:WFConnection").replace("UpToDate/UpToDate", "UpToDate/DUnknown")
+    state = database.parse("db2", DATABASE, {**sections, proc: alone})
+    assert state.serving
+    assert not state.replicated
+
+
+def test_drbd_that_is_not_configured() -> None:
+    sections = sample("db-standby")
+    [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
+    state = database.parse("db1", DATABASE, {**sections, proc: "version: 8.4.11 (api:1/proto:86-101)\n"})
+    assert (state.drbd_connection, state.replicated) == ("Unconfigured", False)
+
+
+def test_an_active_balancer_and_its_pool() -> None:
+    state = balancer.parse("lb1", SITE, sample("lb"))
+    assert (state.holds_address, state.apache, state.ucarp) == (True, True, True)
+    pool = {member.name: member for member in state.members}
+    assert pool["app-1"].usable
+    assert pool["app-2"].usable
+    assert pool["app-1"].url.endswith(":8081")
+    assert pool["app-1"].elected == 0
+
+
+def test_a_member_in_error_is_not_usable() -> None:
+    sections = sample("lb")
+    # Apache's own words, as they were seen for a node without power.
+    xml = sections["balancer-manager"].replace("Init Ok ", "Init Err ", 1)
+    usable = {
+        member.name: member.usable
+        for member in balancer.parse("lb1", SITE, {**sections, "balancer-manager": xml}).members
+    }
+    assert usable == {"app-1": False, "app-2": True}
+
+
+def test_a_balancer_whose_apache_is_dead() -> None:
+    sections = sample("lb")
+    status = sections["sv status"].replace("run: /etc/service/apache", "down: /etc/service/apache")
+    state = balancer.parse("lb1", SITE, {**sections, "sv status": status, "balancer-manager": "\n"})
+    assert not state.apache
+    assert state.members == ()
+    assert state.ucarp
+
+
+def test_an_address_is_not_mistaken_for_a_longer_one() -> None:
+    assert not balancer.parse("lb1", "198.18.0.1", sample("lb")).holds_address
+
+
+def test_an_app_node_and_its_sessions() -> None:
+    state = app.parse("app-1", sample("app"))
+    assert state.apache
+    assert state.sessions > 0
+
+
+def test_the_mail_server() -> None:
+    sections = sample("mail")
+    assert mail.parse("mail", sections).imap
+    assert mail.parse("mail", sections).smtp
+    [status] = [name for name in sections if name.startswith("sv status")]
+    dead = {**sections, status: sections[status].replace("run: /etc/service/dovecot", "down: /etc/service/dovecot")}
+    assert not mail.parse("mail", dead).imap
