@@ -73,12 +73,13 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
     images = [  # in the order in which to begin: the longest chain is base, app, schema, db
         *(Image(base_tag(release), release=release) for release in releases),
         Image("testbed/app", folder / "app", bases={"BASE": app}),
-        Image("testbed/guest", folder / "guest", bases={"BASE": base}),
+        Image("testbed/preload", folder / "preload", bases={"BASE": base}),
+        Image("testbed/guest", folder / "guest", bases={"BASE": base, "PRELOAD": "testbed/preload"}),
         Image("testbed/vm", folder / "vm", bases={"BASE": vm}),
         Image("testbed/schema", folder / "schema", bases={"BASE": "testbed/app"}),
         Image("testbed/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
         Image("testbed/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
-        Image("testbed/lb", folder / "lb", bases={"BASE": base}),
+        Image("testbed/lb", folder / "lb", bases={"BASE": base, "PRELOAD": "testbed/preload"}),
         Image("testbed/gateway", folder / "gateway", bases={"BASE": base}),
         Image(
             "testbed/db",
