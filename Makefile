@@ -52,7 +52,7 @@ testbed-up: venv ## Bring the whole cluster up, building what is missing
 	@$(TESTBED) up
 
 .PHONY: testbed-down
-testbed-down: venv ## Take the cluster down; nothing stays behind but the images
+testbed-down: venv ## Take the cluster down; images, logs and journals stay
 	@$(TESTBED) down
 
 .PHONY: status

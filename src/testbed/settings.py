@@ -80,11 +80,11 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
     root = find_root(cwd)
     accel = env.get("TESTBED_ACCEL") or None
     if accel not in (None, "kvm", "tcg"):
-        raise UsageError(f"{accel!r} is no acceleration", where="TESTBED_ACCEL", mend="use kvm or tcg, or unset it")
+        raise UsageError(f"{accel!r} is not an acceleration", where="TESTBED_ACCEL", mend="use kvm or tcg, or unset it")
     project = env.get("COMPOSE_PROJECT_NAME") or "testbed"
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", project):
         raise UsageError(
-            f"{project!r} is no project name",
+            f"{project!r} is not a project name",
             where="COMPOSE_PROJECT_NAME",
             mend="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
         )
@@ -121,5 +121,5 @@ def _absolute(value: str, root: Path) -> Path:
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     value = env.get(name) or str(default)
     if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
-        raise UsageError(f"{value!r} is no port", where=name, mend="use a number from 1 to 65535")
+        raise UsageError(f"{value!r} is not a port number", where=name, mend="use a number from 1 to 65535")
     return int(value)

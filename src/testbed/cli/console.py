@@ -26,7 +26,7 @@ def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> 
     """Attach to a VM's serial console; Ctrl-] leaves it."""
     path = Cluster().machine(node).console()
     if path is None:
-        raise UsageError(f"{node} is a container and has no serial console", mend=f"use `testbed exec {node} sh`")
+        raise UsageError(f"{node} is a container and has no serial console", mend=f"use `testbed exec {node} COMMAND`")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         try:
             line.connect(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,10 +29,11 @@ def logs(
     cluster = Cluster()
     machines = [cluster.machine(name) for name in nodes] if nodes else cluster.fleet.machines()
     lines = _followed(machines, tail) if follow else _merged(machines, tail)
-    for name, line in lines:
-        if not events or "event=" in line.text:
-            stamp = datetime.fromtimestamp(line.wall).astimezone().strftime("%H:%M:%S.%f")[:-3]
-            typer.echo(f"{stamp} {name:8} {line.text}")
+    with contextlib.suppress(KeyboardInterrupt):  # the only way to end --follow
+        for name, line in lines:
+            if not events or "event=" in line.text:
+                stamp = datetime.fromtimestamp(line.wall).astimezone().strftime("%H:%M:%S.%f")[:-3]
+                typer.echo(f"{stamp} {name:8} {line.text}")
 
 
 def _merged(machines: list[Machine], tail: int | None) -> Iterator[tuple[str, LogLine]]:

@@ -20,7 +20,7 @@ UNHEALTHY = 1
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Show who holds each address, DRBD, PostgreSQL, the pool and its sessions; exit status 1 when all is not well."""
+    """Show who holds each address, DRBD, PostgreSQL, the pool, sessions; exit status 1 when anything is wrong."""
     cluster = Cluster()
     state = cluster.state()
     wrong = complaints(state, cluster.topology)

@@ -47,7 +47,7 @@ def up(
     lifecycle.up(cluster, progress, keep=keep)
     with progress.step("logging in to the webmail through the site's virtual address"):
         first_page(cluster)
-    _welcome(settings, time.monotonic() - started)
+    _welcome(settings, design, time.monotonic() - started)
 
 
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
@@ -71,10 +71,10 @@ def _check_scale(design: Topology, shape: Shape) -> None:
             )
 
 
-def _welcome(settings: Settings, seconds: float) -> None:
+def _welcome(settings: Settings, design: Topology, seconds: float) -> None:
     password = secrets.mail_password(settings.state_dir)
     progress.say(
-        f"[green]The cluster serves[/] (after {seconds:.0f} s): https://localhost:{settings.site_port}/horde/ - "
-        f"user01 ... password {password}\n"
+        f"[green]The cluster serves[/] (after {seconds:.0f} s): https://localhost:{settings.site_port}/horde/\n"
+        f"  users: user01 to user{design.mail.users:02}, password {password}\n"
         f"  CA certificate: {settings.state_dir / 'pki' / 'ca.crt'}; what next: `testbed status`, README.md"
     )

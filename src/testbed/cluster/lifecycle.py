@@ -16,6 +16,7 @@ from testbed.faults import heal_all
 from testbed.machines import Power
 from testbed.progress import Progress
 from testbed.settings import Settings
+from testbed.topology import Role
 from testbed.wait import wait_until
 
 BOOT_SECONDS = 180.0
@@ -41,14 +42,15 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     _make_folders(cluster)
     if old := cluster.fleet.outdated():
         raise UsageError(
-            f"{' and '.join(old)} boot disks of an image that has been built anew since",
-            mend="run `testbed down` first; a fresh cluster gets the new one",
+            f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
+            mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
         )
     try:
         if not fresh:
             heal(cluster, progress)
         with progress.step("starting the machines"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
+        _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             wait_healthy(cluster, BOOT_SECONDS)
     except TestbedError as error:
@@ -105,6 +107,15 @@ def _try_members(cluster: Cluster, state: ClusterState) -> None:
         for member in balancer.members:
             if not member.usable and member.name in alive:
                 cluster.machine(balancer.node).exec(["try-member", member.name])
+
+
+def _forget_members(cluster: Cluster) -> None:
+    """Have the balancers drop app nodes that were scaled away; left alone, they would take them for dead."""
+    machines = {machine.name for machine in cluster.fleet.machines(Role.APP)}
+    for balancer in cluster.state().balancers:
+        for member in balancer.members:
+            if member.name not in machines:
+                cluster.machine(balancer.node).exec(["forget-member", member.name])
 
 
 class MachineOff(Exception):

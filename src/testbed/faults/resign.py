@@ -13,7 +13,7 @@ class Resign:
     """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
 
     name = "resign"
-    summary = "hand the virtual address over to the peer in order; nothing to heal"
+    summary = "hand the virtual address over to the peer in order; heal: nothing to undo, the peer keeps it"
 
     def refusal(self, machine: Machine) -> str | None:
         """Only machines that share a virtual address can give it up."""

@@ -39,7 +39,7 @@ def memory(meminfo: str, *, running: bool) -> Finding:
         return ok("memory", f"{what}, and the cluster runs already")
     if available >= MEMORY_BYTES:
         return ok("memory", what)
-    return fail("memory", f"{what}, the cluster needs {MEMORY_BYTES / GIB:.0f}", "end other programs or add memory")
+    return fail("memory", f"{what}, the cluster needs {MEMORY_BYTES / GIB:.0f} GiB", "end other programs or add memory")
 
 
 def disk(folder: Path, *, built: bool) -> Finding:
@@ -55,7 +55,7 @@ def disk(folder: Path, *, built: bool) -> Finding:
     what = f"{free / GIB:.1f} GiB free at {folder}"
     if free >= needed:
         return ok("disk", what)
-    return fail("disk", f"{what}, needed are {needed / GIB:.0f}", f"free some space there, or move {folder}")
+    return fail("disk", f"{what}, {needed / GIB:.0f} GiB are needed", f"free some space there, or move {folder}")
 
 
 def tun(device: Path = Path("/dev/net/tun")) -> Finding:

@@ -19,7 +19,7 @@ from testbed.checks import (
     check_stickiness,
     failover_phases,
 )
-from testbed.journal import Journal, ProbeSample, RequestSample, Settled, read
+from testbed.journal import Journal, Outcome, ProbeSample, RequestSample, Settled, read
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class Recording:
 
     def outage(self, probe: str, ceiling: float | None = None) -> OutageReport:
         """Outages of a probe from the fault on, none of which may exceed ``ceiling`` seconds."""
-        samples = self.http if probe == "http" else self.sql
-        # One good sample from before the fault gives the outage its beginning.
-        return check_outage([each for each in samples if each.finished >= self.fault_at - 1], ceiling=ceiling)
+        return check_outage(self._felt(probe), ceiling=ceiling)
 
     def durability(self) -> Durability:
         """Whether each acknowledged row is there, once."""
@@ -69,8 +67,18 @@ class Recording:
         """The phases of the failover between ``nodes``, as felt by one probe."""
         events = [event for event in self.events if event.node in nodes]
         if probe == "http":
-            return failover_phases(self.fault_at, events, http=self.http)
-        return failover_phases(self.fault_at, events, sql=self.sql)
+            return failover_phases(self.fault_at, events, http=self._felt(probe))
+        return failover_phases(self.fault_at, events, sql=self._felt(probe))
+
+    def _felt(self, probe: str) -> list[ProbeSample]:
+        """The samples that can tell of the fault: from the last good one before it on, by when they were due.
+
+        A request that was already waiting for something else when the fault came tells nothing about the fault.
+        """
+        samples = self.http if probe == "http" else self.sql
+        good = [each.scheduled for each in samples if each.outcome is Outcome.OK and each.finished <= self.fault_at]
+        begin = max(good, default=self.fault_at)
+        return [each for each in samples if each.scheduled >= begin]
 
     def _journal(self, name: str) -> Journal:
         return read(self.folder / f"{name}.jsonl")
