@@ -1,4 +1,4 @@
-"""Hosts join and leave the pool under load, and no request fails."""
+"""A host joins the pool under load without a failed request, and leaves it again."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tel
         failed = [each for each in recording.http if each.outcome is not Outcome.OK]
         tell(f"{len(recording.http)} probes while {newcomer} joined, {len(failed)} failed")
         assert not failed, failed[0]
+        bad = [each for each in recording.requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
+        assert not bad, bad[0]
+        assert newcomer in {each.attrs.get("app") for each in recording.http}, "the newcomer answered nobody"
         assert recording.stickiness().ok, recording.stickiness().explain()
         assert {each.name: each.started_at() for each in cluster.fleet.machines(Role.BALANCER)} == before
     finally:

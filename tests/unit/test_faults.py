@@ -129,8 +129,8 @@ def test_network_falls_with_one_command_and_replication_returns_first(ledger: Le
     inject(fleet(db1), ledger, "network-down", "db1")
     heal_all(fleet(db1), ledger)
     assert db1.done == [
-        "sh -c ip link set dev eth0 down; ip link set dev eth1 down",
-        "sh -c ip link set dev eth1 up; ip link set dev eth0 up",
+        "sh -c ip link set dev eth0 down && ip link set dev eth1 down",
+        "sh -c ip link set dev eth1 up && ip link set dev eth0 up",
     ]
 
 
@@ -162,3 +162,10 @@ def test_damaged_record_is_told(ledger: Ledger, tmp_path: Path) -> None:
     next((tmp_path / "faults").glob("*.json")).write_text("{")
     with pytest.raises(TestbedError, match="not a fault's record"):
         ledger.entries()
+
+
+def test_a_machine_without_cable_and_power_gets_the_power_only(ledger: Ledger, db1: Recorder) -> None:
+    inject(fleet(db1), ledger, "cable-pull", "db1", ["backend"])
+    inject(fleet(db1), ledger, "power-loss", "db1")
+    heal_all(fleet(db1), ledger)
+    assert db1.done == ["unplug backend", "kill", "start"]

@@ -7,8 +7,10 @@ import signal
 import sys
 from pkgutil import iter_modules
 
+import requests
 import typer
 import typer.exceptions
+from docker.errors import DockerException
 
 import testbed.cli as commands
 from testbed.cli.output import err
@@ -35,12 +37,18 @@ def main() -> None:
         if module not in NOT_COMMANDS:
             importlib.import_module(f"testbed.cli.{module}")
     # A polite kill is Ctrl-C from somebody else: what runs must be left as tidy.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(polite, signal.default_int_handler)
     try:
         sys.exit(app(standalone_mode=False))
     except TestbedError as error:
         err.print(f"[bold red]testbed:[/] {_escape(str(error))}", highlight=False)
         sys.exit(error.exit_status)
+    except (DockerException, requests.RequestException, OSError) as error:
+        err.print(
+            f"[bold red]testbed:[/] the engine or the system refused: {_escape(_first_line(error))}", highlight=False
+        )
+        sys.exit(TestbedError.exit_status)
     except typer.exceptions.TyperException as error:
         sys.exit(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -53,6 +61,10 @@ def _usage(error: typer.exceptions.TyperException) -> int:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     err.print(f"[bold red]testbed:[/] {_escape(message)} (`testbed --help` lists what there is)", highlight=False)
     return 2
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _escape(text: str) -> str:

@@ -12,7 +12,6 @@ from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, lifecycle, project, secrets
-from testbed.cluster.firstpage import first_page
 from testbed.cluster.shape import Shape, remembered
 from testbed.errors import UsageError
 from testbed.host import engine
@@ -45,8 +44,6 @@ def up(
     progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
     cluster = Cluster(settings, Shape(shape.overlays, shape.scale, found.kind))
     lifecycle.up(cluster, progress, keep=keep)
-    with progress.step("logging in to the webmail through the site's virtual address"):
-        first_page(cluster)
     _welcome(settings, design, time.monotonic() - started)
 
 

@@ -66,6 +66,8 @@ def _databases(state: ClusterState) -> Iterator[str]:
             yield f"{each.node} does not answer"
         elif not each.replicated:
             yield f"{each.node}: DRBD is {each.drbd_connection} {each.drbd_disks}"
+        if each.reachable and not each.ucarp:
+            yield f"{each.node}: UCARP does not run"
 
 
 def _mail(state: ClusterState) -> Iterator[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
+from docker.errors import DockerException
+
 from testbed.cluster import project, secrets
 from testbed.cluster.cluster import Cluster
+from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
 from testbed.cluster.shape import remember
@@ -33,6 +36,11 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     Raises:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
+    if old := cluster.fleet.outdated():
+        raise UsageError(
+            f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
+            mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
+        )
     fresh = not project.exists(cluster.settings)
     if secrets.ensure(cluster.settings.state_dir, cluster.topology) and not fresh:
         progress.say("  the cluster's secrets are gone: replacing its machines")
@@ -40,11 +48,6 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         fresh = True
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
-    if old := cluster.fleet.outdated():
-        raise UsageError(
-            f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
-            mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
-        )
     try:
         if not fresh:
             heal(cluster, progress)
@@ -53,13 +56,13 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             wait_healthy(cluster, BOOT_SECONDS)
-    except TestbedError as error:
+        with progress.step("logging in to the webmail through the site's virtual address"):
+            first_page(cluster)
+    except (TestbedError, DockerException) as error:
         folder = save_logs(cluster)
         if fresh and not keep:
             project.remove(cluster.settings)
-        raise type(error)(
-            error.what, where=error.where, mend=f"{error.mend or 'see the logs'} (logs: {folder})"
-        ) from None
+        raise TestbedError(f"{error} (logs: {folder})") from None
 
 
 def heal(cluster: Cluster, progress: Progress) -> int:

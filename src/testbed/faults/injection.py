@@ -49,12 +49,15 @@ def heal(fleet: Fleet, ledger: Ledger, entry: Entry) -> None:
 
 
 def heal_all(fleet: Fleet, ledger: Ledger) -> list[Entry]:
-    """Undo every fault in the ledger, the newest first.
+    """Undo every fault in the ledger, the oldest first.
+
+    A machine that lost its cable and then its power boots with the cable in: in the other order, the cable would be
+    plugged into a machine that has only just got its power back.
 
     Returns:
         The faults that were healed.
     """
-    healed = list(reversed(ledger.entries()))
+    healed = ledger.entries()
     for entry in healed:
         heal(fleet, ledger, entry)
     return healed

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from testbed.errors import TestbedError
 from testbed.machines import Machine, Power
+from testbed.wait import wait_until
+
+READY_SECONDS = 60.0
 
 
 class NetworkDown:
@@ -23,10 +27,13 @@ class NetworkDown:
 
     def heal(self, machine: Machine, networks: Sequence[str]) -> None:
         """Bring them up; a reboot has done so already."""
-        if machine.power() is Power.ON and machine.ready():
+        if machine.power() is Power.ON:
+            wait_until(machine.ready, READY_SECONDS, f"{machine.name} to answer", hint="its network is still down")
             _set(machine, list(reversed(networks)), "up")
 
 
 def _set(machine: Machine, networks: Sequence[str], state: str) -> None:
-    script = "; ".join(f"ip link set dev {machine.interface(network)} {state}" for network in networks)
-    machine.exec(["sh", "-c", script])
+    script = " && ".join(f"ip link set dev {machine.interface(network)} {state}" for network in networks)
+    result = machine.exec(["sh", "-c", script])
+    if result.status:
+        raise TestbedError(f"the network does not go {state}: {result.stderr.strip()}", where=machine.name)

@@ -18,7 +18,9 @@ from typing import Any, Self
 
 from testbed.machines.machine import ExecResult, Unreachable
 
+# Quick commands are answered quickly; a long one must not keep the guest busy with being asked.
 POLL_SECONDS = 0.01
+POLL_AT_MOST_SECONDS = 0.25
 
 
 class GuestAgent:
@@ -42,7 +44,7 @@ class GuestAgent:
             self._socket.connect(str(self._path))
             self._reader = self._socket.makefile("rb")
             self._sync()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._socket.close()
             raise Unreachable(f"the guest agent does not answer ({error})", where=self._where) from None
         return self
@@ -66,6 +68,7 @@ class GuestAgent:
         arguments = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
         pid = self._call("guest-exec", arguments)["pid"]
         end = time.monotonic() + timeout
+        pause = POLL_SECONDS
         while time.monotonic() < end:
             status = self._call("guest-exec-status", {"pid": pid})
             if status["exited"]:
@@ -74,7 +77,8 @@ class GuestAgent:
                     _text(status.get("out-data")),
                     _text(status.get("err-data")),
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
         raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
 
     def _sync(self) -> None:
@@ -90,7 +94,7 @@ class GuestAgent:
         try:
             self._send(command, arguments)
             answer = json.loads(self._line())
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise Unreachable(f"the guest agent stopped answering ({error})", where=self._where) from None
         if "error" in answer:
             raise Unreachable(f"{command}: {answer['error']['desc']}", where=self._where)

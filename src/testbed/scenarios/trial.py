@@ -117,7 +117,9 @@ class Trial:
 
         def served() -> bool:
             requests = read(self.folder / "load.jsonl").of(RequestSample)
-            good = {each.user for each in requests if each.started > self._fault_at and each.outcome is Outcome.OK}
+            # Redirects and half a login are no service yet.
+            done = [each for each in requests if each.outcome is Outcome.OK and not each.cause]
+            good = {each.user for each in done if each.started > self._fault_at}
             return len(good) >= self._users
 
         wait_until(
