@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.checks import failover_phases, parse_log
+from testbed.checks import failover_phases, node_events
 from testbed.journal import Outcome, ProbeSample
 
 OFFSET = 1_795_409_000.0
-# 2026-11-23T04:45:00Z is Unix second 1795409100.
-LOG = """\
-2026-11-23T04:44:59.000000000Z event=carp-master address=198.18.1.20
-2026-11-23T04:45:03.500000000Z event=carp-master address=198.18.1.20
-2026-11-23T04:45:03.600000000Z some other line
-2026-11-23T04:45:03.750000000Z event=drbd-primary
-2026-11-23T04:45:04Z event=mounted filesystem=ext3
-2026-11-23T04:45:04.250000000Z event=address-claimed address=198.18.1.20
-2026-11-23T04:45:05.125000000Z db2: event=postgres-accepting
-garbage
-"""
+LOG = [
+    (OFFSET + 99.0, "event=carp-master address=198.18.1.20"),
+    (OFFSET + 103.5, "event=carp-master address=198.18.1.20"),
+    (OFFSET + 103.6, "some other line"),
+    (OFFSET + 103.75, "event=drbd-primary"),
+    (OFFSET + 104.0, "event=mounted filesystem=ext3"),
+    (OFFSET + 104.25, "event=address-claimed address=198.18.1.20"),
+    (OFFSET + 105.125, "db2: event=postgres-accepting"),
+    (OFFSET + 106.0, "garbage"),
+]
 FAULT = 100.0
 
 
@@ -29,7 +28,7 @@ def probes(last_good: float, first_good: float) -> list[ProbeSample]:
 
 
 def test_events_are_found_in_a_log() -> None:
-    events = parse_log("db2", LOG, OFFSET)
+    events = node_events("db2", LOG, OFFSET)
     assert [event.name for event in events] == [
         "carp-master",
         "carp-master",
@@ -44,7 +43,9 @@ def test_events_are_found_in_a_log() -> None:
 
 
 def test_all_phases_of_a_failover() -> None:
-    phases = failover_phases(FAULT, parse_log("db2", LOG, OFFSET), sql=probes(99.9, 105.5), http=probes(99.95, 105.75))
+    phases = failover_phases(
+        FAULT, node_events("db2", LOG, OFFSET), sql=probes(99.9, 105.5), http=probes(99.95, 105.75)
+    )
     assert phases.ok
     assert dict(phases.rows()) == {
         "last good reply": pytest.approx(-0.1),
@@ -69,14 +70,14 @@ def test_missing_phases_stay_unknown() -> None:
 
 def test_a_service_that_did_not_come_back_fails() -> None:
     dead = [ProbeSample("x", 99, 99, 99, Outcome.OK), ProbeSample("x", 101, 101, 102, Outcome.FAILED)]
-    phases = failover_phases(FAULT, parse_log("db2", LOG, OFFSET), sql=dead)
+    phases = failover_phases(FAULT, node_events("db2", LOG, OFFSET), sql=dead)
     assert not phases.ok
     assert phases.last_good_reply == pytest.approx(-1.0)
     assert not failover_phases(FAULT, []).ok
 
 
 def test_a_phase_before_what_it_depends_on_fails() -> None:
-    phases = failover_phases(FAULT, parse_log("db2", LOG, OFFSET), sql=probes(99.9, 103.0))
+    phases = failover_phases(FAULT, node_events("db2", LOG, OFFSET), sql=probes(99.9, 103.0))
     assert not phases.ok
     assert "first write (+3.00 s) before postgres accepting" in phases.explain()
 

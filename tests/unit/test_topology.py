@@ -132,3 +132,22 @@ def test_a_service_without_keys_is_no_part_of_the_cluster() -> None:
 def test_published_schema_is_current() -> None:
     published = yaml.safe_load((CLUSTER.parent / "x-testbed.schema.json").read_text())
     assert published == schema(), "run `make schema`"
+
+
+@pytest.mark.parametrize("address", ["198.18.0.300", "here"])
+def test_an_address_that_is_none(address: str) -> None:
+    document = merged()
+    document["services"]["mail"]["networks"]["backend"]["ipv4_address"] = address
+    assert "services.mail.networks.backend.ipv4_address: " in refused(document)
+
+
+def test_a_subnet_that_is_none() -> None:
+    document = merged()
+    document["networks"]["backend"]["ipam"] = {"config": [{"subnet": "198.18.1.1/24"}]}
+    assert "networks.backend.ipam.config: 198.18.1.1/24 has host bits set" in refused(document)
+
+
+def test_a_fixed_address_on_a_network_without_a_subnet() -> None:
+    document = merged()
+    document["networks"]["replication"] = {"name": "testbed_replication"}
+    assert "replication has no subnet of its own" in refused(document)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from testbed.checks import Phases
 from testbed.cluster import Cluster, ClusterState, lifecycle
+from testbed.errors import TestbedError
 from testbed.scenarios import Recording, Trial
 from testbed.topology import Role
 
@@ -93,13 +94,17 @@ def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[
     what = KINDS[kind]
     for number in range(1, repeat + 1):
         lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
-        victim = what.pick(cluster, cluster.state()) or ""
+        victim = what.pick(cluster, cluster.state())
+        if victim is None:
+            raise TestbedError("nobody holds the part that is to be killed", mend="see `testbed status`")
         with Trial(cluster, f"bench-{kind}-{number}", users=users) as trial:
             trial.inject("power-loss", victim)
             trial.wait_served(lambda state, victim=victim: what.done(state, victim))  # type: ignore[misc]
             trial.heal()
         recording = trial.recording
         worst = recording.outage(what.probe).longest
+        if worst is None and what.target is not None:
+            raise TestbedError("the fault was not felt: nothing was measured", where=str(recording.folder))
         others = [machine.name for machine in cluster.fleet.machines(cluster.machine(victim).node.role)]
         yield Failover(
             victim=victim,

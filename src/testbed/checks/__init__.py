@@ -2,7 +2,7 @@
 
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.outage import OutageReport, Window, check_outage
-from testbed.checks.phases import NodeEvent, Phases, failover_phases, parse_log
+from testbed.checks.phases import NodeEvent, Phases, failover_phases, node_events
 from testbed.checks.stickiness import Death, Move, Stay, Stickiness, check_stickiness
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "check_outage",
     "check_stickiness",
     "failover_phases",
-    "parse_log",
+    "node_events",
 ]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import datetime
 
 from testbed.checks.outage import Window, check_outage
 from testbed.journal import ProbeSample
 
-# What `docker logs -t` puts before a line: 2026-11-23T04:43:47.123456789Z
-_LINE = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z (?:.*\s)?event=([a-z0-9-]+)(.*)$")
+_EVENT = re.compile(r"\bevent=([a-z0-9-]+)(.*)$")
 _WORD = re.compile(r"(\S+?)=(\S*)")
 
 
@@ -94,22 +92,18 @@ DEPENDS = (
 EVENTS = ("carp-master", "address-claimed", "drbd-primary", "mounted", "postgres-accepting")
 
 
-def parse_log(node: str, text: str, wall_offset: float) -> list[NodeEvent]:
-    """The events in what ``docker logs -t`` prints for one node.
+def node_events(node: str, lines: Iterable[tuple[float, str]], wall_offset: float) -> list[NodeEvent]:
+    """The events in a node's log; lines that are no events are passed over.
 
     Args:
         node: whose log it is.
-        text: the log; lines that are no events are passed over.
+        lines: wall clock in Unix seconds, and text.
         wall_offset: wall clock minus monotonic clock, see ``Journal.wall_offset``.
     """
-    events = []
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match:
-            second, fraction, name, rest = match.groups()
-            wall = datetime.fromisoformat(f"{second}+00:00").timestamp() + float(f"0.{fraction or 0}")
-            events.append(NodeEvent(wall - wall_offset, node, name, dict(_WORD.findall(rest))))
-    return events
+    found = ((wall, _EVENT.search(text)) for wall, text in lines)
+    return [
+        NodeEvent(wall - wall_offset, node, match[1], dict(_WORD.findall(match[2]))) for wall, match in found if match
+    ]
 
 
 def failover_phases(

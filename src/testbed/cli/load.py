@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import time
@@ -14,6 +15,7 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 from testbed.machines import Power
+from testbed.scenarios.task import end_strays
 from testbed.topology import Role
 
 LOCUSTFILE = "/opt/testbed/loadtests"
@@ -31,6 +33,7 @@ def load(
     machines = cluster.fleet.machines(Role.CLIENT)
     if not machines or machines[0].power() is not Power.ON:
         raise UsageError("no client is up", mend="run `testbed up`")
+    end_strays(machines[0])
     run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"
     (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
     locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}"]
@@ -58,4 +61,6 @@ def _run(project: str, client: str, locust: list[str], journal: str) -> int:
         # `docker exec` leaves the program running when its client goes away.
         stop = f"kill -TERM $(cat {mark}) 2>/dev/null || true"
         subprocess.run(["docker", "exec", container, "sh", "-c", stop], check=False, capture_output=True)
-        process.wait(timeout=30)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=30)
+        process.kill()

@@ -99,14 +99,15 @@ def kernel_networking(uid: int) -> Finding:
         return ok("kernel", "bridges and interfaces not tried: that takes root")
     if shutil.which("ip") is None:
         return warn("kernel", "bridges and interfaces not tried: no `ip` here", "apt-get install iproute2")
+    name = f"tb{os.getpid()}a"  # of this process alone: what a killed one left must not stop the next
     tries = {
         "bridge": (["type", "bridge"], "modprobe bridge"),
-        "veth": (["type", "veth", "peer", "name", "tb-probe1"], "modprobe veth"),
+        "veth": (["type", "veth", "peer", "name", f"tb{os.getpid()}b"], "modprobe veth"),
     }
     for kind, (words, mend) in tries.items():
         try:
-            run(["ip", "link", "add", "tb-probe0", *words], f"making a {kind}", seconds=10)
-            run(["ip", "link", "delete", "tb-probe0"], f"deleting a {kind}", seconds=10)
+            run(["ip", "link", "add", name, *words], f"making a {kind}", seconds=10)
+            run(["ip", "link", "delete", name], f"deleting a {kind}", seconds=10)
         except TestbedError as error:
             return fail("kernel", error.what, mend)
     return ok("kernel", "makes bridges and veth pairs")

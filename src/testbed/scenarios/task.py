@@ -12,6 +12,19 @@ from testbed.wait import wait_until
 END_SECONDS = 30.0
 
 
+def end_strays(machine: Machine) -> None:
+    """End probes and loads that a process which was killed has left running on a machine.
+
+    Nothing but these runs Python there, so that is how they are known.
+    """
+    script = """for status in /proc/[0-9]*/comm; do
+        case $(cat "$status" 2>/dev/null) in
+            python3|locust) pid=${status#/proc/}; kill -KILL "${pid%/comm}" ;;
+        esac
+    done"""
+    machine.exec(["sh", "-c", script])
+
+
 class Task:
     """A program started on a machine, to be stopped later.
 

@@ -9,7 +9,6 @@ recording = trial.recording
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -17,12 +16,12 @@ from types import TracebackType
 from typing import Self
 
 from testbed import faults
-from testbed.checks import NodeEvent
+from testbed.checks import NodeEvent, node_events
 from testbed.cluster import Cluster, ClusterState, lifecycle
 from testbed.errors import TestbedError
 from testbed.journal import Mark, Outcome, ProbeSample, RequestSample, Writer, read
 from testbed.scenarios.recording import Recording
-from testbed.scenarios.task import Task
+from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -78,6 +77,7 @@ class Trial:
         try:
             self._stop()
         finally:
+            self._host.close()
             faults.heal_all(self._cluster.fleet, self._cluster.ledger)
         if error is None:
             self._settle()
@@ -151,6 +151,8 @@ class Trial:
         load += ["--users", str(self._users), "--spawn-rate", "2", "--run-time", f"{LIMIT_SECONDS}s"]
         load += ["--think-scale", str(self._think)]
         journal = {"TESTBED_JOURNAL": f"{self._inside}/load.jsonl"}
+        for machine in (client, observer):
+            end_strays(machine)
         self._tasks.append(Task.start(observer, sql, f"{self._inside}/sql.log"))
         self._tasks.append(Task.start(client, http, f"{self._inside}/http.log"))
         self._tasks.append(Task.start(client, load, f"{self._inside}/load.log", journal))
@@ -204,10 +206,8 @@ class Trial:
     def _events(self) -> list[NodeEvent]:
         """What the nodes said since the trial began, on the host's monotonic clock."""
         offset = time.time() - time.monotonic()
-        events = []
+        events: list[NodeEvent] = []
         for machine in self._cluster.fleet.machines():
-            for line in machine.logs(since=self._started):
-                if match := re.search(r"\bevent=([a-z0-9-]+)(.*)$", line.text):
-                    attrs = dict(re.findall(r"(\S+?)=(\S*)", match[2]))
-                    events.append(NodeEvent(line.wall - offset, machine.name, match[1], attrs))
+            lines = ((line.wall, line.text) for line in machine.logs(since=self._started))
+            events += node_events(machine.name, lines, offset)
         return sorted(events, key=lambda event: event.at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from testbed.errors import UsageError
+from testbed.errors import TestbedError, UsageError
 from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
 from testbed.topology.locate import locate
 from testbed.topology.model import Node, Problem, Topology, problems
 
 Block = TypeVar("Block", bound=Keys)
+Parsed = TypeVar("Parsed", IPv4Address, IPv4Network)
 
 
 def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Topology:
@@ -48,6 +49,8 @@ def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, A
         raise UsageError(
             "docker is not installed", mend="`make testbed-up` installs it, `testbed doctor` tells more"
         ) from None
+    except subprocess.TimeoutExpired:
+        raise TestbedError("docker compose config does not end", where=files[-1].name, mend="try it by hand") from None
     if result.returncode:
         if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
             raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
@@ -74,10 +77,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
         database=project.database,
         mail=project.mail,
         releases=project.releases,
-        networks={
-            name: IPv4Network(network["ipam"]["config"][0]["subnet"])
-            for name, network in merged.get("networks", {}).items()
-        },
+        networks=_subnets(merged, files),
         nodes={
             name: _node(name, service, files)
             for name, service in merged["services"].items()
@@ -89,12 +89,31 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
     return topology
 
 
+def _subnets(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, IPv4Network]:
+    """Each network's subnet; a network without one of its own cannot hold fixed addresses and is left out."""
+    found = {}
+    for name, network in merged.get("networks", {}).items():
+        configuration = (network or {}).get("ipam", {}).get("config") or [{}]
+        if "subnet" in configuration[0]:
+            path = ("networks", name, "ipam", "config")
+            found[name] = _parsed(IPv4Network, configuration[0]["subnet"], path, files)
+    return found
+
+
+def _parsed(kind: Callable[[str], Parsed], text: object, path: tuple[str | int, ...], files: Sequence[Path]) -> Parsed:
+    try:
+        return kind(str(text))
+    except ValueError as error:
+        raise _refusal(Problem(path, str(error), "write it as 198.18.0.10, a subnet as 198.18.0.0/24"), files) from None
+
+
 def _node(name: str, service: Mapping[str, Any], files: Sequence[Path]) -> Node:
     path = ("services", name)
-    addresses = {
-        network: IPv4Address(options["ipv4_address"]) if options and "ipv4_address" in options else None
-        for network, options in service.get("networks", {}).items()
-    }
+    addresses: dict[str, IPv4Address | None] = {}
+    for network, options in service.get("networks", {}).items():
+        text = (options or {}).get("ipv4_address")
+        place = (*path, "networks", network, "ipv4_address")
+        addresses[network] = None if text is None else _parsed(IPv4Address, text, place, files)
     return Node(
         name=name,
         keys=_validated(ServiceKeys, service.get("x-testbed"), (*path, "x-testbed"), files),

@@ -86,6 +86,9 @@ def _addresses(topology: Topology) -> Iterator[Problem]:
             path = ("services", node.name, "networks", network, "ipv4_address")
             if address is None:
                 continue
+            if network not in topology.networks:
+                yield Problem(path, f"{network} has no subnet of its own", "give it one under ipam")
+                continue
             if address in owners:
                 yield Problem(path, f"{address} is already the address of {owners[address]}", "give it another one")
             owners[address] = node.name
