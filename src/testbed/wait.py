@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from testbed.errors import TestbedError
 
@@ -39,18 +39,18 @@ def wait_until(
     """
     end = time.monotonic() + deadline
     while True:
-        last: object
+        error: Exception | None = None
+        last: object = None
         try:
-            result = condition()
-            if result:
-                return result
-            last = describe() if describe else result
-        except TestbedError as error:
-            last = error
-        except OSError as error:
-            last = error
+            last = condition()
+            if last:
+                return cast("T", last)
+        except (TestbedError, OSError) as refusal:
+            error = refusal
         if time.monotonic() >= end:
-            raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {last}", mend=hint)
+            # Described only now: to look closer may cost what is waited for.
+            seen = error or (describe() if describe else last)
+            raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {seen}", mend=hint)
         time.sleep(interval)
 
 

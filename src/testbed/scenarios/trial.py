@@ -104,7 +104,8 @@ class Trial:
             deadline: seconds.
         """
         wait_until(
-            lambda: taken_over(self._cluster.state()) and self._quiet(since=self._fault_at),
+            # In this order: to ask the machines costs them time while they take over.
+            lambda: self._quiet(since=self._fault_at) and taken_over(self._cluster.state()),
             deadline,
             "service after the fault",
             hint=f"see {self.folder} and `testbed logs --events`",
