@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from testbed.errors import TestbedError
 
@@ -42,9 +42,10 @@ def wait_until(
         error: Exception | None = None
         last: object = None
         try:
-            last = condition()
-            if last:
-                return cast("T", last)
+            result = condition()
+            if result:
+                return result
+            last = result
         except (TestbedError, OSError) as refusal:
             error = refusal
         if time.monotonic() >= end:
