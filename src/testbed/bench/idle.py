@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
-import docker
 from docker.models.containers import Container
 
 from testbed.cluster import Cluster
 from testbed.cluster.project import LABEL
+from testbed.host import engine
 from testbed.wait import elapse
 
 
@@ -36,7 +36,7 @@ def idle(cluster: Cluster, seconds: float) -> list[Idle]:
         cluster: a cluster that is up.
         seconds: how long.
     """
-    client = docker.from_env()
+    client = engine.client()
     containers = client.containers.list(filters={"label": f"{LABEL}={cluster.settings.project}"})
     with ThreadPoolExecutor(max_workers=len(containers) or 1) as pool:
         before = list(pool.map(_stats, containers))

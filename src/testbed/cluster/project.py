@@ -7,12 +7,12 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from testbed.cluster.shape import Shape
 from testbed.errors import TestbedError
+from testbed.host import acceleration, engine
 from testbed.settings import Settings
 
 LABEL = "com.docker.compose.project"
@@ -48,7 +48,7 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
 
 def exists(settings: Settings) -> bool:
     """Whether the project has any container, running or not."""
-    client = docker.from_env()
+    client = engine.client()
     return bool(client.containers.list(all=True, filters={"label": f"{LABEL}={settings.project}"}))
 
 
@@ -57,10 +57,12 @@ def remove(settings: Settings) -> None:
 
     By label and not by ``docker compose down``: it must work when the Compose files have changed or are broken since.
     """
-    client = docker.from_env(timeout=60)
+    client = engine.client()
     mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={settings.project}"}
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(_remove_container, client.containers.list(all=True, filters=mine)))
+    for stray in client.containers.list(all=True, filters={"label": acceleration.LABEL}):
+        _remove_container(stray)  # of a probe for acceleration that was killed
     for network in client.networks.list(filters={"label": f"{LABEL}={settings.project}"}):
         network.remove()
     for volume in client.volumes.list(filters={"label": f"{LABEL}={settings.project}"}):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import docker
-from docker.errors import DockerException
 from docker.models.containers import Container
 
 from testbed.errors import UsageError
+from testbed.host import engine
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import Machine
 from testbed.machines.virtual import VirtualMachine
@@ -26,12 +25,7 @@ class Fleet:
     def __init__(self, topology: Topology, run_dir: Path) -> None:
         self.topology = topology
         self._run_dir = run_dir
-        try:
-            self._docker = docker.from_env(timeout=60)
-        except DockerException:
-            raise UsageError(
-                "no Docker engine answers", mend="`make testbed-up` starts one, `testbed doctor` tells more"
-            ) from None
+        self._docker = engine.client()
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         """All machines, or those of a role, by name."""
