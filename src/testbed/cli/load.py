@@ -38,6 +38,7 @@ def load(
     (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
     locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}"]
     if users is None:
+        locust += ["--users", "10", "--spawn-rate", f"{rate:g}"]  # what the form proposes
         err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")
     else:
         locust += ["--headless", "--users", str(users), "--spawn-rate", f"{rate:g}", "--run-time", f"{seconds}s"]
