@@ -6,6 +6,7 @@ from testbed import settings as configuration
 from testbed.cli.main import app
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
+from testbed.cluster.project import GhostEndpointsError
 from testbed.errors import TestbedError
 from testbed.host import engine
 
@@ -20,6 +21,13 @@ def down() -> None:
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
-    with progress.step("removing containers, networks and volumes"):
+    try:
+        with progress.step("removing containers, networks and volumes"):
+            lifecycle.down(settings)
+    except GhostEndpointsError as ghosts:
+        progress.say(f"  {ghosts.what}; a restart of the engine mends that")
+        if not engine.stop_if_ours(settings, progress.say):
+            raise
+        engine.ensure(settings, progress.say)
         lifecycle.down(settings)
     engine.stop_if_ours(settings, progress.say)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from docker.errors import APIError, NotFound
@@ -52,21 +51,37 @@ def exists(settings: Settings) -> bool:
     return bool(client.containers.list(all=True, filters={"label": f"{LABEL}={settings.project}"}))
 
 
+class GhostEndpointsError(TestbedError):
+    """The engine counts endpoints on a network that no container has any more, and does not let the network go."""
+
+
 def remove(settings: Settings) -> None:
     """Remove the project's containers, networks and volumes, found by label.
 
     By label and not by ``docker compose down``: it must work when the Compose files have changed or are broken since.
+    One after the other: engines before 23.0 can lose count of a network's endpoints when several go at once.
+
+    Raises:
+        GhostEndpointsError: the engine has lost count all the same; everything else has been removed.
     """
     client = engine.client()
     mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={settings.project}"}
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(_remove_container, client.containers.list(all=True, filters=mine)))
+    for container in client.containers.list(all=True, filters=mine):
+        _remove_container(container)
     for stray in client.containers.list(all=True, filters={"label": acceleration.LABEL}):
         _remove_container(stray)  # of a probe for acceleration that was killed
-    for network in client.networks.list(filters={"label": f"{LABEL}={settings.project}"}):
-        network.remove()
     for volume in client.volumes.list(filters={"label": f"{LABEL}={settings.project}"}):
         volume.remove(force=True)
+    for network in client.networks.list(filters={"label": f"{LABEL}={settings.project}"}):
+        try:
+            network.remove()
+        except APIError as error:
+            if "active endpoints" not in str(error):
+                raise
+            raise GhostEndpointsError(
+                f"the engine still counts endpoints on the empty network {network.name}",
+                mend="restart the engine (`systemctl restart docker`), then run `testbed down` again",
+            ) from None
 
 
 def _remove_container(container: Container) -> None:
