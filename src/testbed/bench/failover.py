@@ -9,7 +9,6 @@ from testbed.checks import Phases
 from testbed.cluster import Cluster, ClusterState, lifecycle
 from testbed.errors import TestbedError
 from testbed.scenarios import Recording, Trial
-from testbed.topology import Role
 
 HEALTHY_SECONDS = 150.0
 
@@ -21,15 +20,15 @@ class Kind:
     Attributes:
         title: what to call it.
         probe: whose outage is the figure, ``sql`` or ``http``.
-        target: seconds its median is to stay within, None where there is no such figure.
+        target: seconds its median is to stay within.
         pick: the machine to kill, of the state before.
         done: whether the state after the fault is the one it should end in, given the victim.
     """
 
     title: str
     probe: str
-    target: float | None
-    pick: Callable[[Cluster, ClusterState], str | None]
+    target: float
+    pick: Callable[[ClusterState], str | None]
     done: Callable[[ClusterState, str], bool]
 
 
@@ -38,22 +37,15 @@ KINDS: dict[str, Kind] = {
         "database primary loses power",
         "sql",
         7.0,
-        lambda _, state: state.primary_database,
+        lambda state: state.primary_database,
         lambda state, victim: state.primary_database not in (None, victim),
     ),
     "balancer": Kind(
         "active balancer loses power",
         "http",
         4.0,
-        lambda _, state: state.active_balancer,
+        lambda state: state.active_balancer,
         lambda state, victim: state.active_balancer not in (None, victim),
-    ),
-    "app": Kind(
-        "app node loses power",
-        "http",
-        None,
-        lambda cluster, _: cluster.fleet.machines(Role.APP)[0].name,
-        lambda *_: True,
     ),
 }
 
@@ -94,7 +86,7 @@ def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[
     what = KINDS[kind]
     for number in range(1, repeat + 1):
         lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
-        victim = what.pick(cluster, cluster.state())
+        victim = what.pick(cluster.state())
         if victim is None:
             raise TestbedError("nobody holds the part that is to be killed", mend="see `testbed status`")
         with Trial(cluster, f"bench-{kind}-{number}", users=users) as trial:
@@ -103,14 +95,14 @@ def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[
             trial.heal()
         recording = trial.recording
         worst = recording.outage(what.probe).longest
-        if worst is None and what.target is not None:
+        if worst is None:
             raise TestbedError("the fault was not felt: nothing was measured", where=str(recording.folder))
         others = [machine.name for machine in cluster.fleet.machines(cluster.machine(victim).node.role)]
         yield Failover(
             victim=victim,
-            outage=worst.seconds if worst else 0.0,
+            outage=worst.seconds,
             phases=recording.phases(what.probe, *others),
             durable=recording.durability().ok,
-            sticky=recording.stickiness(*([victim] if kind == "app" else [])).ok,
+            sticky=recording.stickiness().ok,
             recording=recording,
         )

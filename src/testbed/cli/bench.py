@@ -68,7 +68,7 @@ def idle_cost(
 
 def _table(kind: str, runs: list[Failover]) -> Table:
     target = KINDS[kind].target
-    title = KINDS[kind].title + (f" (to reach: median {target:g} s)" if target else "")
+    title = f"{KINDS[kind].title} (to reach: median {target:g} s)"
     table = Table(
         "seconds", "n", "median", "p95", "max", box=None, header_style="bold", title=title, title_justify="left"
     )
