@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from testbed.journal import Outcome, ProbeSample, Writer
-from testbed.probes.openloop import OpenLoop, add_arguments
+from testbed.probes.openloop import OpenLoop, add_arguments, run_command
 
 NAME = "http"
 
@@ -138,12 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=1.0, help="seconds for a whole probe (1)")
     parser.add_argument("--ca", default="/etc/testbed/ca.crt", help="certificates to trust")
     add_arguments(parser)
-    try:
-        print(asyncio.run(probe(parser.parse_args(arguments))), flush=True)
-    except (OSError, ValueError) as error:
-        print(f"probe {NAME}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(NAME, probe, parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,29 @@ def _positive(text: str) -> float:
     if not 0 < value < 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds between 0 and 86400")
     return value
+
+
+def run_command(name: str, probe: Callable[[argparse.Namespace], Awaitable[str]], options: argparse.Namespace) -> int:
+    """Run a probe's program and print its summary.
+
+    Args:
+        name: the probe's name, for the message when it cannot run.
+        probe: runs until its time is over; returns the summary.
+        options: the command line, parsed.
+
+    Returns:
+        The exit status: 0, or 2 when the probe cannot run as it was told to.
+    """
+
+    async def run() -> str:
+        return await probe(options)
+
+    try:
+        print(asyncio.run(run()), flush=True)
+    except (OSError, ValueError) as error:
+        print(f"probe {name}: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 class OpenLoop:

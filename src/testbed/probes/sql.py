@@ -21,7 +21,7 @@ import psycopg
 from testbed.journal import Outcome, ProbeSample, Writer
 from testbed.probes import database
 from testbed.probes.connecting import Connection
-from testbed.probes.openloop import OpenLoop, add_arguments
+from testbed.probes.openloop import OpenLoop, add_arguments, run_command
 from testbed.probes.pool import SESSIONS, NoConnectionError, Pool, cut
 
 NAME = "sql"
@@ -115,12 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=8, help="connections in use at most (8)")
     database.add_arguments(parser)
     add_arguments(parser)
-    try:
-        print(asyncio.run(probe(parser.parse_args(arguments))), flush=True)
-    except (OSError, ValueError) as error:
-        print(f"probe {NAME}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(NAME, probe, parser.parse_args(arguments))
 
 
 if __name__ == "__main__":
