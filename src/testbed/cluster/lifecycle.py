@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 
@@ -152,6 +153,8 @@ def down(settings: Settings) -> None:
 def forget(settings: Settings) -> None:
     """Delete the files of a cluster that no longer exists."""
     shutil.rmtree(settings.run_dir / settings.project, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another project may have its sockets there
+        settings.run_dir.rmdir()
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
