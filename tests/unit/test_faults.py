@@ -169,3 +169,20 @@ def test_a_machine_without_cable_and_power_gets_the_power_only(ledger: Ledger, d
     inject(fleet(db1), ledger, "power-loss", "db1")
     heal_all(fleet(db1), ledger)
     assert db1.done == ["unplug backend", "kill", "start"]
+
+
+def test_a_machine_that_cannot_be_healed_does_not_keep_the_others_broken(
+    ledger: Ledger, db1: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db2 = Recorder("db2", ledger)
+    inject(fleet(db1, db2), ledger, "power-loss", "db1")
+    inject(fleet(db1, db2), ledger, "power-loss", "db2")
+
+    def no_power() -> None:
+        raise TestbedError("no power")
+
+    monkeypatch.setattr(db1, "start", no_power)
+    with pytest.raises(TestbedError, match="no power"):
+        heal_all(fleet(db1, db2), ledger)
+    assert db2.on
+    assert [entry.node for entry in ledger.entries()] == ["db1"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from testbed.errors import UsageError
+from docker.errors import DockerException
+
+from testbed.errors import TestbedError, UsageError
 from testbed.faults.catalogue import fault_named
 from testbed.faults.ledger import Entry, Ledger
 from testbed.machines import Fleet
@@ -56,8 +58,19 @@ def heal_all(fleet: Fleet, ledger: Ledger) -> list[Entry]:
 
     Returns:
         The faults that were healed.
+
+    Raises:
+        TestbedError: a fault could not be healed; it stays on record, the others are healed.
     """
-    healed = ledger.entries()
-    for entry in healed:
-        heal(fleet, ledger, entry)
+    healed: list[Entry] = []
+    failures: list[Exception] = []
+    for entry in ledger.entries():
+        try:
+            heal(fleet, ledger, entry)
+        except (TestbedError, DockerException) as error:
+            failures.append(error)  # one machine that cannot be healed must not keep the others broken
+        else:
+            healed.append(entry)
+    if failures:
+        raise failures[0]
     return healed

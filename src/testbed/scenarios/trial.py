@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from testbed import faults
 from testbed.checks import NodeEvent, node_events
 from testbed.cluster import Cluster, ClusterState, lifecycle
 from testbed.errors import TestbedError
-from testbed.journal import Mark, Outcome, ProbeSample, RequestSample, Writer, read
+from testbed.journal import Event, Mark, Outcome, ProbeSample, RequestSample, Writer, read
 from testbed.scenarios.recording import Recording
 from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
 from testbed.wait import wait_until
+
+E = TypeVar("E", bound=Event)
 
 LIMIT_SECONDS = 600
 STEADY_SECONDS = 90.0
@@ -77,7 +79,6 @@ class Trial:
         try:
             self._stop()
         finally:
-            self._host.close()
             faults.heal_all(self._cluster.fleet, self._cluster.ledger)
         if error is None:
             self._settle()
@@ -117,7 +118,7 @@ class Trial:
         """Wait until every user has had a good answer to a request sent after the fault."""
 
         def served() -> bool:
-            requests = read(self.folder / "load.jsonl").of(RequestSample)
+            requests = self._so_far("load", RequestSample)
             # Redirects and half a login are no service yet.
             done = [each for each in requests if each.outcome is Outcome.OK and not each.cause]
             good = {each.user for each in done if each.started > self._fault_at}
@@ -160,6 +161,7 @@ class Trial:
 
     def _stop(self) -> None:
         """End load before probes, so that its last requests are still probed."""
+        self._host.close()
         while self._tasks:
             self._tasks.pop().stop()
 
@@ -175,8 +177,7 @@ class Trial:
         return len(self._sessions()) >= self._users and self._quiet(since=0)
 
     def _sessions(self) -> set[str]:
-        path = self.folder / "load.jsonl"
-        requests = read(path).of(RequestSample) if path.exists() else []
+        requests = self._so_far("load", RequestSample)
         # A login takes several exchanges; only the last of them, without a remark, brings the session.
         return {
             each.user for each in requests if each.action == "log in" and each.outcome is Outcome.OK and not each.cause
@@ -186,21 +187,22 @@ class Trial:
         """Whether both probes had good answers only, for a while, all of it after ``since``."""
         begin = max(time.monotonic() - QUIET_SECONDS, since)
         for name in ("http", "sql"):
-            path = self.folder / f"{name}.jsonl"
-            samples = read(path).of(ProbeSample) if path.exists() else []
-            recent = [each for each in samples if each.scheduled >= begin]
+            recent = [each for each in self._so_far(name, ProbeSample) if each.scheduled >= begin]
             if not recent or any(each.outcome is not Outcome.OK for each in recent):
                 return False
             if time.monotonic() - begin < QUIET_SECONDS:
                 return False
         return True
 
+    def _so_far(self, name: str, kind: type[E]) -> list[E]:
+        """What a journal of this trial holds by now; nothing when its writer has not begun yet."""
+        path = self.folder / f"{name}.jsonl"
+        return read(path).of(kind) if path.exists() else []
+
     def _seen(self) -> str:
         parts = [f"{len(self._sessions())} of {self._users} users logged in"]
         for name in ("http", "sql"):
-            path = self.folder / f"{name}.jsonl"
-            samples = read(path).of(ProbeSample) if path.exists() else []
-            last = samples[-1] if samples else None
+            last = next(reversed(self._so_far(name, ProbeSample)), None)
             parts.append(f"{name}: {f'{last.outcome} {last.detail}' if last else 'no sample yet'}")
         return "; ".join(parts)
 
