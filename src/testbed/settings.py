@@ -11,6 +11,8 @@ from pathlib import Path
 from testbed.errors import UsageError
 
 TOPOLOGY = Path("compose/cluster.yaml")
+# Compose puts it on everything it makes; its value is the project.
+PROJECT_LABEL = "com.docker.compose.project"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from docker.models.containers import Container
 from testbed.cluster.shape import Shape
 from testbed.errors import TestbedError
 from testbed.host import acceleration, engine
-from testbed.settings import Settings
-
-LABEL = "com.docker.compose.project"
+from testbed.settings import PROJECT_LABEL, Settings
 
 
 def start(settings: Settings, shape: Shape, log: Path) -> None:
@@ -48,7 +46,7 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
 def exists(settings: Settings) -> bool:
     """Whether the project has any container, running or not."""
     client = engine.client()
-    return bool(client.containers.list(all=True, filters={"label": f"{LABEL}={settings.project}"}))
+    return bool(client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={settings.project}"}))
 
 
 class GhostEndpointsError(TestbedError):
@@ -65,14 +63,14 @@ def remove(settings: Settings) -> None:
         GhostEndpointsError: the engine has lost count all the same; everything else has been removed.
     """
     client = engine.client()
-    mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={settings.project}"}
+    mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={settings.project}"}
     for container in client.containers.list(all=True, filters=mine):
         _remove_container(container)
     for stray in client.containers.list(all=True, filters={"label": acceleration.LABEL}):
         _remove_container(stray)  # of a probe for acceleration that was killed
-    for volume in client.volumes.list(filters={"label": f"{LABEL}={settings.project}"}):
+    for volume in client.volumes.list(filters={"label": f"{PROJECT_LABEL}={settings.project}"}):
         volume.remove(force=True)
-    for network in client.networks.list(filters={"label": f"{LABEL}={settings.project}"}):
+    for network in client.networks.list(filters={"label": f"{PROJECT_LABEL}={settings.project}"}):
         try:
             network.remove()
         except APIError as error:

@@ -13,7 +13,7 @@ from testbed.errors import TestbedError
 from testbed.host import acceleration, engine, neighbours, resources
 from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
-from testbed.settings import Settings
+from testbed.settings import PROJECT_LABEL, Settings
 from testbed.topology import Topology
 
 _LAST_BUILT = "testbed/db"
@@ -102,5 +102,5 @@ def _has(client: docker.DockerClient, tag: str) -> bool:
 
 def _published(client: docker.DockerClient, settings: Settings) -> set[int]:
     """Ports that running containers of this cluster publish."""
-    containers = client.api.containers(filters={"label": f"com.docker.compose.project={settings.project}"})
+    containers = client.api.containers(filters={"label": f"{PROJECT_LABEL}={settings.project}"})
     return {each["PublicPort"] for one in containers for each in one.get("Ports") or [] if "PublicPort" in each}

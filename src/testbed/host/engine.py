@@ -12,7 +12,7 @@ from docker.errors import DockerException
 from testbed.errors import TestbedError, UsageError
 from testbed.host import apt, daemon
 from testbed.host.command import Say, host_environment, last_line, run
-from testbed.settings import Settings
+from testbed.settings import PROJECT_LABEL, Settings
 from testbed.wait import wait_until
 
 # Debian 12's own docker-compose is version 1; Debian 13's is a single program that needs glibc 2.34 alone.
@@ -95,7 +95,7 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
         running = engine.containers.list()
     except TestbedError:
         running = []
-    foreign = [str(one.name) for one in running if one.labels.get("com.docker.compose.project") != settings.project]
+    foreign = [str(one.name) for one in running if one.labels.get(PROJECT_LABEL) != settings.project]
     if foreign:
         say(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
         return False

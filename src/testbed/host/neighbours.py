@@ -10,15 +10,14 @@ from typing import Any
 import docker
 
 from testbed.host.findings import Finding, fail, ok
-from testbed.settings import Settings
+from testbed.settings import PROJECT_LABEL, Settings
 
-_PROJECT = "com.docker.compose.project"
-_FOLDER = "com.docker.compose.project.working_dir"
+_FOLDER = f"{PROJECT_LABEL}.working_dir"
 
 
 def other_checkout(engine: docker.DockerClient, settings: Settings) -> Finding:
     """Check that the project's containers, if any, are this checkout's."""
-    containers = engine.api.containers(all=True, filters={"label": f"{_PROJECT}={settings.project}"})
+    containers = engine.api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={settings.project}"})
     return judge_checkout((each["Labels"] for each in containers), settings.project, settings.topology.parent)
 
 
@@ -56,7 +55,7 @@ def judge_overlaps(networks: Iterable[Mapping[str, Any]], project: str, subnets:
     """
     wanted = list(subnets)
     for network in networks:
-        if (network.get("Labels") or {}).get(_PROJECT) == project:
+        if (network.get("Labels") or {}).get(PROJECT_LABEL) == project:
             continue
         for config in (network.get("IPAM") or {}).get("Config") or []:
             theirs = ip_network(config["Subnet"], strict=False) if config.get("Subnet") else None

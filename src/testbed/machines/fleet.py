@@ -11,6 +11,7 @@ from testbed.host import engine
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import Machine
 from testbed.machines.virtual import VirtualMachine
+from testbed.settings import PROJECT_LABEL
 from testbed.topology import Role, Topology
 
 
@@ -29,7 +30,7 @@ class Fleet:
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         """All machines, or those of a role, by name."""
-        label = f"com.docker.compose.project={self.topology.project}"
+        label = f"{PROJECT_LABEL}={self.topology.project}"
         containers = self._docker.containers.list(
             all=True, filters={"label": [label, "com.docker.compose.oneoff=False"]}
         )
