@@ -13,6 +13,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
+from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
@@ -86,6 +87,7 @@ def wait_healthy(cluster: Cluster, deadline: float) -> None:
         deadline: seconds.
 
     Raises:
+        SplitBrainError: DRBD has parted for good, so that waiting is of no use.
         TestbedError: a machine went off, or the time is over; the message names what is wrong.
     """
     wrong: list[str] = ["not asked yet"]
@@ -98,6 +100,8 @@ def wait_healthy(cluster: Cluster, deadline: float) -> None:
             last = list(cluster.machine(off[0]).logs(tail=1))
             text = last[0].text if last else "it said nothing"
             raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
+        if state.split_brain:
+            raise SplitBrain
         _try_members(cluster, state)
         return not wrong
 
@@ -130,6 +134,14 @@ class MachineOff(Exception):
         self.mend = mend
 
 
+class SplitBrain(Exception):
+    """DRBD stays apart: no use to wait on."""
+
+
+class SplitBrainError(TestbedError):
+    """Both database machines were written to, and DRBD does not choose between them."""
+
+
 def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> None:
     try:
         wait_until(
@@ -142,6 +154,33 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
         )
     except MachineOff as off:
         raise TestbedError(str(off), mend=off.mend) from None
+    except SplitBrain:
+        raise SplitBrainError(
+            "split brain: both database machines were written to, and DRBD keeps them apart",
+            mend="`testbed heal` keeps the data of the one that serves and drops the other's",
+        ) from None
+
+
+def make_whole(cluster: Cluster, deadline: float) -> str:
+    """Wait for a healthy cluster; a split brain, which would stay for ever, is resolved.
+
+    Args:
+        cluster: the cluster, its faults healed.
+        deadline: seconds.
+
+    Returns:
+        The database machine whose data was dropped, empty if none had to be.
+
+    Raises:
+        TestbedError: it does not become healthy.
+    """
+    try:
+        wait_healthy(cluster, deadline)
+    except SplitBrainError:
+        discarded = repair_split_brain(cluster)
+        wait_healthy(cluster, deadline)
+        return discarded
+    return ""
 
 
 def down(settings: Settings) -> None:

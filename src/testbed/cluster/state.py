@@ -45,6 +45,11 @@ class ClusterState:
         """The database machine that alone serves."""
         return _only([each.node for each in self.databases if each.serving])
 
+    @property
+    def split_brain(self) -> bool:
+        """Whether DRBD has parted for good: one side or both have given up on the other (drbd.conf(5), StandAlone)."""
+        return any(each.drbd_connection == "StandAlone" for each in self.databases)
+
 
 def observe(fleet: Fleet) -> ClusterState:
     """Ask all machines at once."""

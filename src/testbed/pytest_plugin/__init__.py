@@ -1,0 +1,32 @@
+"""The pytest plugin: a healthy cluster, a load, probes and a journal as fixtures, and incident files as tests.
+
+    def test_the_site_survives_its_database(testbed, load, probes, journal):
+        load(users=6)
+        probes("https", "sql-write")
+        testbed.steady()
+        testbed.inject("power-loss", "db:primary")
+        testbed.wait("served", hold=2)
+        testbed.heal()
+        assert journal.outage("sql-write") < 30
+        assert journal.lost_writes() == []
+
+It is loaded with every run of pytest, so it imports the testbed itself only where it is asked for.
+"""
+
+from testbed.pytest_plugin.collect import pytest_collect_file
+from testbed.pytest_plugin.fixtures import journal, load, played, probes, testbed, testbed_cluster
+from testbed.pytest_plugin.options import pytest_addoption, pytest_configure
+from testbed.pytest_plugin.reports import pytest_runtest_makereport
+
+__all__ = [
+    "journal",
+    "load",
+    "played",
+    "probes",
+    "pytest_addoption",
+    "pytest_collect_file",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "testbed",
+    "testbed_cluster",
+]

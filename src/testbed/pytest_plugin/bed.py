@@ -1,0 +1,171 @@
+"""What the fixtures hand out: a run on the cluster, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from testbed import report
+from testbed.checks import Status, Verdict, check_durability, check_outage
+from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.project import exists
+from testbed.errors import UsageError
+from testbed.faults import Entry, heal_all
+from testbed.journal import Journal, Settled
+from testbed.scenarios import Result, Run
+from testbed.scenarios.model import Load
+
+HEALTHY_SECONDS = 180.0
+
+
+def running() -> Cluster:
+    """The cluster that is up.
+
+    Raises:
+        UsageError: there is none.
+    """
+    cluster = Cluster()
+    if not exists(cluster.settings):
+        raise UsageError("no cluster is up", mend="run `make testbed-up` first")
+    return cluster
+
+
+def whole(cluster: Cluster) -> None:
+    """Heal what is broken and wait for DRBD and everything else to be well."""
+    heal_all(cluster.fleet, cluster.ledger)
+    lifecycle.make_whole(cluster, HEALTHY_SECONDS)
+
+
+def told(result: Result) -> str:
+    """Why a run does not pass, for people; empty if it does."""
+    wrong = [f"  {each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
+    return "\n".join([f"the run's verdict is {result.status.value}; {result.folder}", *wrong]) if wrong else ""
+
+
+class Bed:
+    """The cluster under test: whole when it is handed out, and whole again afterwards.
+
+    Args:
+        cluster: the cluster that is up.
+        name: what its run is called.
+        begun: told the run's folder when it begins.
+    """
+
+    def __init__(self, cluster: Cluster, name: str, begun: Callable[[Path], None]) -> None:
+        self.cluster = cluster
+        self._name = name
+        self._begun = begun
+        self._run: Run | None = None
+        self._ended = False
+
+    @property
+    def run(self) -> Run:
+        """The run, begun with the first thing that is asked of it."""
+        if self._run is None:
+            self._run = Run(self.cluster, self._name)
+            self._run.__enter__()
+            self._begun(self._run.folder)
+        return self._run
+
+    def steady(self, *, hold: float = 2.0, within: float = 90.0) -> None:
+        """Wait until every user has a session and every probe is answered, ``hold`` seconds long."""
+        self.run.steady(hold, within)
+
+    def inject(self, fault: str, target: str, **options: Any) -> Entry:
+        """Inject a fault: ``inject("cable-pull", "lb:active", network="public")``."""
+        return self.run.inject(fault, target, options)
+
+    def heal(self) -> None:
+        """Heal all faults."""
+        self.run.heal()
+
+    def wait(self, condition: str, *, hold: float = 1.0, within: float = 60.0, probes: Sequence[str] = ()) -> None:
+        """Wait for a condition, such as ``served`` or ``taken-over``."""
+        self.run.wait(condition, hold=hold, within=within, probes=probes)
+
+    def end(self) -> Run:
+        """End load and probes, read the writes back, make the cluster whole; a second time does nothing."""
+        run = self.run
+        if not self._ended:
+            self._ended = True
+            run.__exit__(None, None, None)
+            report.write(run.folder)
+        return run
+
+    def abandon(self) -> None:
+        """End a run that the test did not end."""
+        if self._run is not None:
+            self.end()
+
+
+class Findings:
+    """What a run's journal says; to ask ends the run.
+
+    Args:
+        bed: whose run.
+    """
+
+    def __init__(self, bed: Bed) -> None:
+        self._bed = bed
+        self._read: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal itself."""
+        if self._read is None:
+            self._read = self._bed.end().journal()
+        return self._read
+
+    def outage(self, probe: str) -> float:
+        """Seconds of the longest outage that a probe saw; 0 if it saw none.
+
+        Raises:
+            UsageError: the probe did not run.
+        """
+        if probe not in self.journal.probes:
+            raise UsageError(f"no probe {probe!r} ran", mend=f"ran: {', '.join(self.journal.probes) or 'none'}")
+        longest = check_outage(self.journal.probes[probe]).longest
+        return longest.seconds if longest else 0.0
+
+    def lost_writes(self) -> list[str]:
+        """Tokens of the writes that were acknowledged and are not there."""
+        return list(check_durability(self.journal.probes["sql-write"], self.journal.of(Settled)).missing)
+
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """Every check's verdict by its name."""
+        return {each.check: each for each in self._bed.end().verdicts()}
+
+    def failing(self) -> list[str]:
+        """The checks that failed, each with its summary."""
+        return [f"{name}: {each.summary}" for name, each in self.verdicts().items() if each.status is Status.FAIL]
+
+
+class LoadStarter:
+    """Starts webmail users: ``load(users=6)``.
+
+    Args:
+        bed: on which cluster.
+    """
+
+    def __init__(self, bed: Bed) -> None:
+        self._bed = bed
+
+    def __call__(self, users: int = 6, **settings: Any) -> None:
+        """Start so many users; ``settings`` are those of an incident file's ``load``."""
+        self._bed.run.load(Load(users=users, **settings))
+
+
+class ProbeStarter:
+    """Starts probes: ``probes("https", "sql-write")``.
+
+    Args:
+        bed: on which cluster.
+    """
+
+    def __init__(self, bed: Bed) -> None:
+        self._bed = bed
+
+    def __call__(self, *names: str) -> None:
+        """Start the named probes; all when none is named."""
+        self._bed.run.probe(only=names)

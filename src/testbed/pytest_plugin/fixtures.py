@@ -1,0 +1,87 @@
+"""The fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.pytest_plugin.reports import remember
+
+if TYPE_CHECKING:
+    from testbed.cluster import Cluster
+    from testbed.pytest_plugin.bed import Bed, Findings, LoadStarter, ProbeStarter
+    from testbed.scenarios import Result
+
+
+@pytest.fixture(scope="session")
+def testbed_cluster() -> Cluster:
+    """The cluster that is up."""
+    from testbed.errors import UsageError
+    from testbed.pytest_plugin.bed import running
+
+    try:
+        return running()
+    except UsageError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bed]:
+    """The cluster, whole before the test and whole after it; what the test breaks is healed."""
+    from testbed.pytest_plugin.bed import Bed, whole
+
+    whole(testbed_cluster)
+    name = request.node.name.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "").lower()
+    bed = Bed(testbed_cluster, name, lambda folder: remember(request.node, folder))
+    try:
+        yield bed
+    finally:
+        try:
+            bed.abandon()
+        finally:
+            whole(testbed_cluster)
+
+
+@pytest.fixture
+def load(testbed: Bed) -> LoadStarter:
+    """Webmail users at work, for this test."""
+    from testbed.pytest_plugin.bed import LoadStarter
+
+    return LoadStarter(testbed)
+
+
+@pytest.fixture
+def probes(testbed: Bed) -> ProbeStarter:
+    """Probes from outside, for this test."""
+    from testbed.pytest_plugin.bed import ProbeStarter
+
+    return ProbeStarter(testbed)
+
+
+@pytest.fixture
+def journal(testbed: Bed) -> Findings:
+    """What the run recorded; to ask it ends the run."""
+    from testbed.pytest_plugin.bed import Findings
+
+    return Findings(testbed)
+
+
+@pytest.fixture
+def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
+    """The results of the incident that the test's ``scenario`` marker names."""
+    from testbed.scenarios import find, load, play_all
+
+    marker = request.node.get_closest_marker("scenario")
+    if marker is None or not marker.args:
+        pytest.fail("no incident is named: mark the test with @pytest.mark.scenario('NAME')", pytrace=False)
+    option = request.config.getoption
+    return play_all(
+        testbed_cluster,
+        load(find(marker.args[0], testbed_cluster.settings.root)),
+        seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
+        repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
+        keep=option("testbed_keep"),
+        begun=lambda folder: remember(request.node, folder),
+    )

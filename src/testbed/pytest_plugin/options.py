@@ -1,0 +1,24 @@
+"""What can be set: on pytest's command line and in its configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the testbed."""
+    group = parser.getgroup("testbed", "testbed: failover tests on a real cluster")
+    group.addoption("--testbed-seed", type=int, default=None, help="seed of the random choices, over the incident's own")
+    group.addoption("--testbed-repeat", type=int, default=None, help="repeat each incident so many times")
+    group.addoption("--testbed-keep", action="store_true", help="leave the cluster as the last step left it")
+    parser.addini(
+        "testbed_scenarios", "folders whose *.yaml files are incidents, collected as tests", type="args",
+        default=["scenarios"],
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", "scenario(name, repeat=None, seed=None): play an incident file before the test, which gets `played`"
+    )

@@ -1,0 +1,95 @@
+"""The conditions a timeline can wait for, each a question to the run's live state.
+
+They read the journal and do not ask the machines: to be asked costs a machine time while it takes over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from testbed.journal import Aspect
+from testbed.scenarios.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a condition looks at.
+
+    Attributes:
+        live: the run's state.
+        probes: the probes it is about.
+        users: how many users the load has.
+        apps: the names of the app nodes.
+        since: not before this moment: when the waiting began, or the fault before it.
+    """
+
+    live: Live
+    probes: Sequence[str]
+    users: int
+    apps: Sequence[str]
+    since: float
+
+
+def served(asked: Question, hold: float) -> bool:
+    """Every answer of every probe was good for so long."""
+    now = time.monotonic()
+    begin = max(asked.since, now - hold)
+    return now - begin >= hold and all(asked.live.probes[name].good_since(begin, now) for name in asked.probes)
+
+
+def stopped(asked: Question, hold: float) -> bool:
+    """No probe had a good answer for so long, and each was refused."""
+    now = time.monotonic()
+    begin = max(asked.since, now - hold)
+    views = [asked.live.probes[name] for name in asked.probes]
+    return now - begin >= hold and all(view.last_good < begin <= view.last_bad for view in views)
+
+
+def taken_over(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """Another than the fault's node serves in its place."""
+    live = asked.live
+    site = live.holders(Aspect.SITE_ADDRESS, "held")
+    database = live.holders(Aspect.DATABASE_ADDRESS, "held") & live.holders(Aspect.POSTGRES, "accepting")
+    return any(live.victim not in holders and holders for holders in (site, database) if _plays(live, live.victim, holders))
+
+
+def _plays(live: Live, node: str, holders: set[str]) -> bool:
+    """Whether ``node`` could hold what ``holders`` hold: nodes of one kind bear one name with a number behind it."""
+    kind = node.rstrip("0123456789")
+    return any(holder.rstrip("0123456789") == kind for holder in holders)
+
+
+def resyncing(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """DRBD copies blocks from one database machine to the other."""
+    return bool(asked.live.holders(Aspect.DRBD_CONNECTION, "SyncTarget"))
+
+
+def replicated(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """Both copies of the data are connected and whole."""
+    connected = asked.live.holders(Aspect.DRBD_CONNECTION, "Connected")
+    return len(connected & asked.live.holders(Aspect.DRBD_DISK, "UpToDate")) >= 2
+
+
+def everyone_served(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """Every user has had a good answer to a request sent after the fault."""
+    good = [user for user, at in asked.live.served.items() if at > asked.live.fault_at]
+    return len(good) >= asked.users
+
+
+def sessions_everywhere(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """Every app node holds the session of some user."""
+    return set(asked.apps) <= set(asked.live.sessions.values())
+
+
+# `healthy` is not here: it is the audit of the whole cluster, and asks the machines.
+CONDITIONS: dict[str, Callable[[Question, float], bool]] = {
+    "served": served,
+    "stopped": stopped,
+    "taken-over": taken_over,
+    "resyncing": resyncing,
+    "replicated": replicated,
+    "everyone-served": everyone_served,
+    "sessions-everywhere": sessions_everywhere,
+}

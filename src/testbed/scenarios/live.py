@@ -1,0 +1,128 @@
+"""What a run's journal says at this moment: the eyes of its conditions.
+
+Events are taken up as they are appended, and only what a condition asks for is kept: a run of an hour must not cost
+more to watch than one of a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
+
+NEVER = float("-inf")
+# A probe that has said nothing for so long, or for five of its intervals, is not being answered.
+SILENCE_SECONDS = 1.5
+
+
+@dataclass
+class ProbeView:
+    """One probe's last words.
+
+    Attributes:
+        last_good: when the last good answer was due.
+        last_bad: when the last probe was due that was not answered well.
+        last_detail: why that was.
+        interval: seconds between its last two probes.
+    """
+
+    last_good: float = NEVER
+    last_bad: float = NEVER
+    last_detail: str = ""
+    interval: float = 0.0
+    _newest: float = field(default=NEVER, repr=False)
+
+    def take(self, sample: ProbeSample) -> None:
+        """Take one sample up; they come in the order in which they were answered."""
+        if self._newest != NEVER and sample.scheduled > self._newest:
+            self.interval = sample.scheduled - self._newest
+        self._newest = max(self._newest, sample.scheduled)
+        if sample.outcome is Outcome.OK:
+            self.last_good = max(self.last_good, sample.scheduled)
+        else:
+            self.last_bad = max(self.last_bad, sample.scheduled)
+            self.last_detail = sample.detail
+
+    def good_since(self, begin: float, now: float) -> bool:
+        """Whether every answer to a probe due since ``begin`` was good, and the last of them is fresh."""
+        patience = max(SILENCE_SECONDS, 5 * self.interval)
+        return self.last_bad < begin <= self.last_good and now - self.last_good < patience
+
+
+class Live:
+    """The state of a run, read from its journal while it is written.
+
+    Args:
+        path: the journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._tail = Tail(path)
+        self.probes: dict[str, ProbeView] = defaultdict(ProbeView)
+        self.states: dict[str, dict[str, str]] = defaultdict(dict)
+        self.sessions: dict[str, str] = {}  # user -> the app node that answered last
+        self.served: dict[str, float] = {}  # user -> when the last request was sent that was answered well
+        self.fault_at = NEVER
+        self.healed_at = NEVER
+        self.victim = ""
+
+    def update(self) -> None:
+        """Take up what was appended since the last time."""
+        self.take(self._tail.new())
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Take up events, in the order of the journal."""
+        for event in events:
+            match event:
+                case ProbeSample():
+                    self.probes[event.probe].take(event)
+                case RequestSample():
+                    self._request(event)
+                case StateChange():
+                    self._state(event)
+                case FaultStep(step="injected"):
+                    self.fault_at, self.victim = time.monotonic(), event.node
+                case FaultStep(step="healed"):
+                    self.healed_at = time.monotonic()
+                case _:
+                    pass
+
+    def _request(self, request: RequestSample) -> None:
+        if request.outcome is not Outcome.OK or request.cause:  # redirects and half a login are no service yet
+            return
+        self.served[request.user] = max(request.started, self.served.get(request.user, NEVER))
+        if request.action == "log out":
+            self.sessions.pop(request.user, None)
+        elif request.action == "log in" or request.user in self.sessions:
+            self.sessions[request.user] = request.app
+
+    def _state(self, change: StateChange) -> None:
+        states = self.states[change.node]
+        if change.aspect == Aspect.POWER and change.value in ("off", "reset"):
+            states.clear()
+        states[change.aspect] = change.value
+
+    def holders(self, aspect: str, value: str) -> set[str]:
+        """The nodes whose ``aspect`` is ``value``."""
+        return {node for node, states in self.states.items() if states.get(aspect) == value}
+
+    def describe(self) -> str:
+        """The last state seen, for the message of a wait that failed."""
+        now = time.monotonic()
+        parts = [f"{len(self.sessions)} users logged in"]
+        for name, view in sorted(self.probes.items()):
+            if view.last_bad > view.last_good:
+                parts.append(f"{name}: {view.last_detail}")
+            else:
+                parts.append(f"{name}: good {now - view.last_good:.1f} s ago")
+        for aspect in (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS):
+            parts.append(f"{aspect}: {' and '.join(sorted(self.holders(aspect, 'held'))) or 'nobody'}")
+        for node, states in sorted(self.states.items()):
+            drbd = [states[aspect] for aspect in (Aspect.DRBD_ROLE, Aspect.DRBD_CONNECTION, Aspect.DRBD_DISK) if aspect in states]
+            if drbd:
+                parts.append(f"{node}: DRBD {' '.join(drbd)}")
+        return "; ".join(parts)

@@ -1,0 +1,275 @@
+"""One run: a journal, a recorder, probes, a load, faults and what is waited for, in one folder.
+
+with Run(cluster, "db-power-loss") as run:
+    run.probe()
+    run.load(Load(users=6))
+    run.steady()
+    run.inject("power-loss", "db:primary")
+    run.wait("served", hold=2)
+    run.heal()
+run.verdicts()
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from docker.errors import DockerException
+
+from testbed import faults, recorder
+from testbed.checks import Verdict, judge
+from testbed.cluster import Cluster, lifecycle
+from testbed.errors import TestbedError, UsageError
+from testbed.faults import Entry
+from testbed.journal import Journal, Mark, Plan, Writer, read
+from testbed.probes import PROBES
+from testbed.recorder import Recorder
+from testbed.scenarios.conditions import CONDITIONS, Question
+from testbed.scenarios.live import NEVER, Live
+from testbed.scenarios.model import Load
+from testbed.scenarios.task import Task, end_strays
+from testbed.topology import Role
+from testbed.wait import elapse, wait_until
+
+# Nothing that a run starts may outlive it for long, should testbed be killed.
+LIMIT_SECONDS = 1800
+HEALTHY_SECONDS = 180.0
+POLL_SECONDS = 0.25
+SETTLE_SECONDS = 90
+
+
+class Run:
+    """An experiment on the running cluster; its folder holds all that is known of it.
+
+    Args:
+        cluster: a healthy cluster.
+        name: what the run is called.
+        plan: what it is to do and what is expected of it, kept in the journal; by default nothing is expected.
+        scan: find out at the end what can be reached from `public`.
+        keep: leave the cluster as it is at the end, broken or not.
+    """
+
+    def __init__(
+        self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False
+    ) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.plan = plan or Plan(name, {}, seed=2006)
+        self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")
+        self._scan = scan
+        self._keep = keep
+        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        number = f"-{self.plan.repeat}" if self.plan.repeats > 1 else ""
+        self.folder = cluster.settings.state_dir / "runs" / f"{stamp}-{name}{number}"
+        self._inside = f"/runs/{self.folder.name}"
+        self._probers: list[Task] = []
+        self._loads: list[Task] = []
+        self._probing: list[str] = []
+        self._users = 0
+        self._named: dict[str, Entry] = {}
+        self._began_waiting = NEVER
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        path = self.folder / "journal.jsonl"
+        self.writer = Writer(path, "host", run=self.folder.name)
+        self.writer.write(self.plan)
+        self.mark("run-begins")
+        self.live = Live(path)
+        self._recorder = Recorder(self.cluster, self.writer)
+        try:
+            for role in (Role.CLIENT, Role.OBSERVER):
+                end_strays(self._machine(role))
+            self._recorder.__enter__()
+        except BaseException:
+            self.writer.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        told = str(error).splitlines()[0] if error and str(error) else (kind.__name__ if kind else "")
+        try:
+            try:
+                self._wind_up(unbroken=error is None)
+            except (TestbedError, DockerException) as trouble:
+                told = told or str(trouble)
+                if error is None:
+                    raise
+        finally:
+            with suppress(TestbedError, DockerException, OSError):
+                self._recorder.__exit__(None, None, None)
+            with suppress(TestbedError, DockerException, OSError):
+                recorder.collect(self.cluster, self.folder)
+            self.mark("run-ends", error=told)
+            self.writer.close()
+
+    # --- what a run is made of -------------------------------------------------------------------------
+
+    def mark(self, name: str, **attrs: str) -> None:
+        """Write a stage of the run down."""
+        self.writer.write(Mark(name, attrs=attrs))
+
+    def probe(self, intervals: Mapping[str, float] | None = None, only: Sequence[str] = ()) -> None:
+        """Start probes.
+
+        Args:
+            intervals: seconds between two samples of a probe, where it differs from usual.
+            only: the probes; by default all.
+
+        Raises:
+            UsageError: there is no such probe.
+        """
+        chosen = {name: spec.interval for name, spec in PROBES.items() if not only or name in only}
+        for name in [*only, *(intervals or {})]:
+            if name not in PROBES:
+                raise UsageError(f"no probe {name!r}", mend=f"the probes are {', '.join(PROBES)}")
+        chosen |= {name: interval for name, interval in (intervals or {}).items() if name in chosen}
+        for role in {PROBES[name].role for name in chosen}:
+            mine = [f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].role is role]
+            command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
+            command += ["--seconds", str(LIMIT_SECONDS), *mine]
+            self._probers.append(Task.start(self._machine(role), command, f"{self._inside}/probes-{role.value}.log"))
+        self._probing += chosen
+
+    def load(self, load: Load) -> None:
+        """Start webmail users.
+
+        Args:
+            load: how many, how fast, what they do.
+        """
+        self._users = load.users
+        if not load.users:
+            return
+        command = ["locust", "-f", "/opt/testbed/loadtests", "--headless", "--only-summary"]
+        command += ["--users", str(load.users), "--spawn-rate", f"{load.rate:g}", "--run-time", f"{LIMIT_SECONDS}s"]
+        command += ["--think-scale", f"{load.think:g}", "--seed", str(self.plan.seed)]
+        if load.actions:
+            command += ["--actions", json.dumps(load.actions)]
+        journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
+        self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
+
+    def steady(self, hold: float = 2.0, within: float = 90.0) -> None:
+        """Wait until every user has a session and every probe is answered, and mark it.
+
+        Args:
+            hold: for how many seconds without interruption.
+            within: seconds after which to give up.
+        """
+        wait_until(
+            lambda: self._ask("served", hold, self._probing) and len(self.live.sessions) >= self._users,
+            within, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self.live.describe,
+        )  # fmt: skip
+        self.mark("steady")
+
+    def inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None, name: str = "") -> Entry:
+        """Inject a fault.
+
+        Args:
+            fault: its name.
+            target: where: a node, or a role and its state such as ``db:primary``.
+            options: what the fault can be told.
+            name: what ``heal`` shall know it by, besides the node's name.
+        """
+        entry = faults.inject(
+            self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
+            rng=self.chance, state=self.cluster.state, tell=self.writer.write,
+        )  # fmt: skip
+        self._named[name or entry.key] = entry
+        self._began_waiting = time.monotonic()
+        self._recorder.sync(entry.node)
+        return entry
+
+    def heal(self, name: str = "all") -> None:
+        """Heal a fault by its name, or all."""
+        if name == "all":
+            faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+            self._named.clear()
+        elif entry := self._named.pop(name, None):
+            faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
+        else:
+            raise UsageError(f"no fault {name!r} is in force", mend=f"in force: {', '.join(self._named) or 'none'}")
+        self._began_waiting = time.monotonic()
+
+    def wait(self, condition: str, *, hold: float = 1.0, within: float = 60.0, probes: Sequence[str] = ()) -> None:
+        """Wait for a condition.
+
+        Args:
+            condition: its name (``docs/incidents.md`` lists them).
+            hold: seconds it must hold.
+            within: seconds after which to give up.
+            probes: the probes it is about; by default all that run.
+
+        Raises:
+            WaitTimeout: it did not come; the message tells the last state seen.
+        """
+        if condition == "healthy":
+            lifecycle.wait_healthy(self.cluster, within)
+            return
+        if condition not in CONDITIONS:
+            raise UsageError(f"no condition {condition!r}", mend=f"there are healthy, {', '.join(CONDITIONS)}")
+        wait_until(
+            lambda: self._ask(condition, hold, probes or self._probing), within, f"{condition!r}",
+            hint=f"see {self.folder} and `testbed status`", interval=POLL_SECONDS, describe=self.live.describe,
+        )  # fmt: skip
+
+    def elapse(self, seconds: float) -> None:
+        """Let time pass under load."""
+        elapse(seconds)
+
+    # --- what is known afterwards ----------------------------------------------------------------------
+
+    def journal(self) -> Journal:
+        """What was recorded so far."""
+        return read(self.folder / "journal.jsonl")
+
+    def verdicts(self) -> list[Verdict]:
+        """What the checks say."""
+        return judge(self.journal())
+
+    def _ask(self, condition: str, hold: float, probes: Sequence[str]) -> bool:
+        self.live.update()
+        apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if "everywhere" in condition else []
+        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self._began_waiting), hold)
+
+    def _machine(self, role: Role) -> Any:
+        [machine] = self.cluster.fleet.machines(role)
+        return machine
+
+    def _wind_up(self, *, unbroken: bool) -> None:
+        """End load before probes, so that its last requests are still probed; then make the cluster whole."""
+        self.mark("timeline-done")
+        for stage, tasks in (("load-ends", self._loads), ("probes-end", self._probers)):
+            while tasks:
+                tasks.pop().stop()
+            self.mark(stage)
+        if self._scan and unbroken:
+            recorder.scan(self.cluster, self.writer)
+        if self._keep:
+            with suppress(TestbedError):
+                self._settle(10)
+            return
+        faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+        if "sql-write" in self._probing:
+            # A run that broke is wound up all the same; what it broke by is told, not what that led to.
+            with suppress(*(() if unbroken else (TestbedError,))):
+                self._settle(SETTLE_SECONDS)
+        # What a split brain lost has been read back by now: one side may be dropped.
+        if discarded := lifecycle.make_whole(self.cluster, HEALTHY_SECONDS):
+            self.mark("split-brain-resolved", discarded=discarded)
+        recorder.leftovers(self.cluster, self.writer)
+
+    def _settle(self, patience: float) -> None:
+        command = ["python3", "-m", "testbed.probes.settle", "--journal", f"{self._inside}/journal.jsonl"]
+        command += ["--timeout", f"{patience:g}"]
+        result = self._machine(Role.OBSERVER).exec(command, timeout=patience + 30)
+        if result.status:
+            raise TestbedError(f"the writes could not be read back: {result.stderr.strip()}", where=str(self.folder))

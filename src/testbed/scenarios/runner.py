@@ -1,0 +1,194 @@
+"""An incident file, played: the timeline in order, then judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import report
+from testbed.checks import Status, Verdict, overall
+from testbed.cluster import Cluster, lifecycle, project
+from testbed.cluster.shape import Shape, remember
+from testbed.errors import UsageError
+from testbed.faults import heal_all
+from testbed.journal import Plan
+from testbed.scenarios.describe import describe_step
+from testbed.scenarios.model import Scenario, Step
+from testbed.scenarios.run import Run
+from testbed.topology import Role
+from testbed.wait import WaitTimeout, elapse
+
+HEALTHY_SECONDS = 180.0
+WITHIN_SECONDS = 60.0
+Told = Callable[[str], None]
+Begun = Callable[[Path], None]
+Pause = Callable[[int, Step], None]
+
+
+def _silent(*_: object) -> None:
+    """Whoever does not ask is told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run of an incident came out.
+
+    Attributes:
+        folder: where everything is.
+        verdicts: what each check says.
+    """
+
+    folder: Path
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def status(self) -> Status:
+        """The verdict over all."""
+        return overall(list(self.verdicts))
+
+
+def run_scenario(
+    cluster: Cluster,
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    repeat: int | None = None,
+    keep: bool = False,
+    begun: Begun = _silent,
+    tell: Told = _silent,
+    pause: Pause = _silent,
+) -> Iterator[Result]:
+    """Play an incident on the running cluster, as often as it is to be repeated.
+
+    Args:
+        cluster: the cluster; brought into the incident's shape, and healthy, before each run.
+        scenario: the incident.
+        seed: of the random choices, by default the file's.
+        repeat: how many times, by default the file's.
+        keep: leave the cluster as it is after the last step.
+        begun: told the folder of each run when it begins.
+        tell: told what happens, a line at a time.
+        pause: called before each step, with its number from 1.
+
+    Yields:
+        Each run's result, when it is judged.
+
+    Raises:
+        UsageError: the cluster has not the shape that the incident needs and cannot get it.
+        TestbedError: testbed could not do its work; the run's folder holds what there is.
+    """
+    cluster = shaped(cluster, scenario)
+    repeats = repeat or scenario.repeat
+    series = time.strftime("%Y%m%d-%H%M%S-") + scenario.name
+    for number in range(1, repeats + 1):
+        plan = Plan(
+            scenario.name, scenario.model_dump(mode="json", by_alias=True),
+            scenario.seed if seed is None else seed, number, repeats, series, platform(cluster),
+        )  # fmt: skip
+        yield _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+
+
+def play_all(
+    cluster: Cluster,
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    repeat: int | None = None,
+    keep: bool = False,
+    begun: Begun = _silent,
+    tell: Told = _silent,
+) -> list[Result]:
+    """Play an incident and return when all its repetitions are judged; see ``run_scenario``."""
+    return list(run_scenario(cluster, scenario, seed=seed, repeat=repeat, keep=keep, begun=begun, tell=tell))
+
+
+def _play(
+    cluster: Cluster, scenario: Scenario, plan: Plan, *, keep: bool, begun: Begun, tell: Told, pause: Pause
+) -> Result:
+    """Play an incident once, and write its report, whatever comes of it."""
+    heal_all(cluster.fleet, cluster.ledger)
+    if discarded := lifecycle.make_whole(cluster, HEALTHY_SECONDS):
+        tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
+    run = Run(cluster, scenario.name, plan=plan, scan=scenario.expect.isolation, keep=keep)
+    try:
+        with run:
+            tell(f"run {run.folder}")
+            begun(run.folder)
+            _timeline(run, scenario, tell, pause)
+    finally:
+        if (run.folder / "journal.jsonl").exists():
+            report.write(run.folder)
+    return Result(run.folder, tuple(run.verdicts()))
+
+
+def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
+    run.probe(scenario.probes)
+    run.load(scenario.load)
+    run.steady(scenario.steady.hold, scenario.steady.within)
+    begin = time.monotonic()
+    tell("steady: every user has a session and every probe is answered")
+    for number, step in enumerate(scenario.timeline, 1):
+        pause(number, step)
+        if not _step(run, step, number, begin, tell):
+            return
+
+
+def _step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
+    """Take one step; returns whether the timeline may go on."""
+    text = describe_step(step)
+    if step.at is not None:
+        elapse(max(0.0, begin + step.at - time.monotonic()))
+    run.mark("step", number=str(number), text=text)
+    tell(f"+{time.monotonic() - begin:6.1f} s  {text}")
+    try:
+        if step.fault and step.target:
+            entry = run.inject(step.fault, step.target, step.options, step.name or "")
+            if entry.node != step.target:
+                tell(f"           {step.target} is {entry.node}")
+        elif step.heal:
+            run.heal(step.heal)
+        elif step.when:
+            run.wait(step.when, hold=step.hold or 1.0, within=step.within or WITHIN_SECONDS, probes=step.probes)
+        else:
+            run.elapse(step.hold or 0.0)
+    except WaitTimeout as late:
+        # What did not come is a finding about the cluster, not an error of the run: it is judged.
+        run.mark("step-failed", number=str(number), text=text, reason=late.what)
+        tell(f"           {late.what}")
+        return False
+    run.mark("step-done", number=str(number), text=text)
+    return True
+
+
+def platform(cluster: Cluster) -> dict[str, str]:
+    """What balances, and how the VMs run: figures of different platforms must not be mixed up."""
+    balancers = {node.keys.platform for node in cluster.topology.of_role(Role.BALANCER)}
+    return {"balancer": " and ".join(sorted(balancers)), "accel": cluster.shape.accel,
+            "filesystem": cluster.topology.database.filesystem}  # fmt: skip
+
+
+def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
+    """The cluster in the shape the incident needs: scaled if need be.
+
+    Raises:
+        UsageError: it needs overlays that the cluster was not brought up with.
+    """
+    wanted = scenario.cluster
+    if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays]:
+        flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
+        raise UsageError(
+            f"{scenario.name} needs the overlay {', '.join(missing)}", mend=f"run `testbed down` and `testbed up {flags}`"
+        )
+    now = dict(cluster.shape.scale)
+    if all(len(_machines(cluster, service)) == count for service, count in wanted.scale.items()):
+        return cluster
+    shape = Shape(cluster.shape.overlays, tuple({**now, **wanted.scale}.items()), cluster.shape.accel)
+    project.start(cluster.settings, shape, cluster.settings.logs_dir / "compose.log")
+    remember(cluster.settings, shape)
+    return Cluster(cluster.settings, shape)
+
+
+def _machines(cluster: Cluster, service: str) -> list[str]:
+    return [machine.name for machine in cluster.fleet.machines() if machine.node.name == service]
