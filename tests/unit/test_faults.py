@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ipaddress import IPv4Address
+import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
+from fakes import FakeMachine, fleet
 
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
-from testbed.machines import ExecResult, Fleet, Power
-from testbed.topology import Role
-
-
-class Recorder:
-    """A machine that remembers what was done to it, and what the ledger held at that moment."""
-
-    def __init__(self, name: str, ledger: Ledger) -> None:
-        self.name = name
-        self.node = SimpleNamespace(
-            addresses={"backend": IPv4Address("198.18.1.21"), "replication": None}, role=Role.DATABASE
-        )
-        self.ledger = ledger
-        self.done: list[str] = []
-        self.on = True
-        self.recorded_before: list[bool] = []
-
-    def _do(self, what: str) -> None:
-        self.done.append(what)
-        self.recorded_before.append(bool(self.ledger.entries()))
-
-    def power(self) -> Power:
-        return Power.ON if self.on else Power.OFF
-
-    def ready(self) -> bool:
-        return self.on
-
-    def kill(self) -> None:
-        self._do("kill")
-        self.on = False
-
-    def start(self) -> None:
-        self._do("start")
-        self.on = True
-
-    def unplug(self, network: str) -> None:
-        self._do(f"unplug {network}")
-
-    def plug(self, network: str) -> None:
-        self._do(f"plug {network}")
-
-    def interface(self, network: str) -> str:
-        return {"backend": "eth0", "replication": "eth1"}[network]
-
-    def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:  # noqa: ARG002
-        self._do(" ".join(command))
-        return ExecResult(0, "", "")
-
-
-class Machines(dict[str, Any]):
-    """A fleet of recorders."""
-
-    def machines(self) -> list[Any]:
-        return list(self.values())
+from testbed.journal.events import FaultStep
 
 
 @pytest.fixture
@@ -74,31 +19,27 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 @pytest.fixture
-def db1(ledger: Ledger) -> Recorder:
-    return Recorder("db1", ledger)
+def db1(ledger: Ledger) -> FakeMachine:
+    return FakeMachine("db1", ledger)
 
 
-def fleet(*machines: Recorder) -> Fleet:
-    return cast("Fleet", Machines({machine.name: machine for machine in machines}))
-
-
-@pytest.mark.parametrize("fault", ["power-loss", "cable-pull", "network-down", "resign"])
-def test_written_down_before_it_is_injected(fault: str, ledger: Ledger, db1: Recorder) -> None:
+@pytest.mark.parametrize("fault", ["power-loss", "shutdown", "freeze", "cable-pull", "network-down", "resign"])
+def test_written_down_before_it_is_injected(fault: str, ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, fault, "db1")
     assert db1.done
     assert all(db1.recorded_before)
     assert [(entry.fault, entry.node) for entry in ledger.entries()] == [(fault, "db1")]
 
 
-def test_healed_by_another_process_from_the_disk(ledger: Ledger, db1: Recorder, tmp_path: Path) -> None:
-    inject(fleet(db1), ledger, "cable-pull", "db1", ["replication"])
+def test_healed_by_another_process_from_the_disk(ledger: Ledger, db1: FakeMachine, tmp_path: Path) -> None:
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "replication"})
     heal_all(fleet(db1), Ledger(tmp_path / "faults"))
     assert db1.done == ["unplug replication", "plug replication"]
     assert ledger.entries() == []
 
 
 def test_a_promise_is_kept_until_healing_succeeded(
-    ledger: Ledger, db1: Recorder, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, db1: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
 
@@ -111,7 +52,7 @@ def test_a_promise_is_kept_until_healing_succeeded(
     assert len(ledger.entries()) == 1
 
 
-def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: Recorder) -> None:
+def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
     db1.on = True  # somebody started it by hand
     heal_all(fleet(db1), ledger)
@@ -119,13 +60,13 @@ def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: R
     assert db1.done == ["kill"]
 
 
-def test_a_node_that_is_gone_took_its_fault_along(ledger: Ledger, db1: Recorder) -> None:
+def test_a_node_that_is_gone_took_its_fault_along(ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
     heal_all(fleet(), ledger)
     assert ledger.entries() == []
 
 
-def test_network_falls_with_one_command_and_replication_returns_first(ledger: Ledger, db1: Recorder) -> None:
+def test_network_falls_with_one_command_and_replication_returns_first(ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, "network-down", "db1")
     heal_all(fleet(db1), ledger)
     assert db1.done == [
@@ -135,22 +76,23 @@ def test_network_falls_with_one_command_and_replication_returns_first(ledger: Le
 
 
 @pytest.mark.parametrize(
-    ("fault", "networks", "message"),
+    ("fault", "options", "message"),
     [
-        ("earthquake", (), "no fault 'earthquake'; the faults are power-loss"),
-        ("cable-pull", ("public",), "db1 is not on 'public'; its networks are backend, replication"),
+        ("earthquake", {}, "no fault 'earthquake'; the faults are power-loss"),
+        ("cable-pull", {"network": "public"}, "db1 is not on 'public'; its networks are backend, replication"),
+        ("power-loss", {"network": "backend"}, "power-loss has no option 'network'"),
     ],
 )
 def test_nonsense_is_refused_and_nothing_is_changed(
-    fault: str, networks: tuple[str, ...], message: str, ledger: Ledger, db1: Recorder
+    fault: str, options: dict[str, str], message: str, ledger: Ledger, db1: FakeMachine
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        inject(fleet(db1), ledger, fault, "db1", networks)
+        inject(fleet(db1), ledger, fault, "db1", options)
     assert db1.done == []
     assert ledger.entries() == []
 
 
-def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: Recorder) -> None:
+def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: FakeMachine) -> None:
     db1.on = False
     with pytest.raises(UsageError, match="already off"):
         inject(fleet(db1), ledger, "power-loss", "db1")
@@ -158,23 +100,23 @@ def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: Recorder) -> 
 
 
 def test_damaged_record_is_told(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.write("power-loss", "db1", ())
+    ledger.write("power-loss", "db1", "db1", {})
     next((tmp_path / "faults").glob("*.json")).write_text("{")
     with pytest.raises(TestbedError, match="not a fault's record"):
         ledger.entries()
 
 
-def test_a_machine_without_cable_and_power_gets_the_power_only(ledger: Ledger, db1: Recorder) -> None:
-    inject(fleet(db1), ledger, "cable-pull", "db1", ["backend"])
+def test_a_machine_without_cable_and_power_gets_the_power_only(ledger: Ledger, db1: FakeMachine) -> None:
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": ["backend"]})
     inject(fleet(db1), ledger, "power-loss", "db1")
     heal_all(fleet(db1), ledger)
     assert db1.done == ["unplug backend", "kill", "start"]
 
 
 def test_a_machine_that_cannot_be_healed_does_not_keep_the_others_broken(
-    ledger: Ledger, db1: Recorder, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, db1: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db2 = Recorder("db2", ledger)
+    db2 = FakeMachine("db2", ledger)
     inject(fleet(db1, db2), ledger, "power-loss", "db1")
     inject(fleet(db1, db2), ledger, "power-loss", "db2")
 
@@ -186,3 +128,31 @@ def test_a_machine_that_cannot_be_healed_does_not_keep_the_others_broken(
         heal_all(fleet(db1, db2), ledger)
     assert db2.on
     assert [entry.node for entry in ledger.entries()] == ["db1"]
+
+
+def test_each_step_is_told_once_it_is_on_the_disk(ledger: Ledger, db1: FakeMachine) -> None:
+    told: list[tuple[FaultStep, int, int]] = []
+
+    def tell(step: FaultStep) -> None:
+        told.append((step, len(ledger.entries()), len(db1.done)))
+
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"}, tell=tell)
+    heal_all(fleet(db1), ledger, tell=tell)
+    assert [(step.step, entries, done) for step, entries, done in told] == [
+        ("inject", 1, 0), ("injected", 1, 1), ("heal", 1, 1), ("healed", 0, 2)
+    ]  # fmt: skip
+    assert {(step.fault, step.node, step.target, step.options["network"]) for step, _, _ in told} == {
+        ("cable-pull", "db1", "db1", "backend")
+    }
+    assert len({step.key for step, _, _ in told}) == 1
+
+
+def test_records_of_older_versions_are_healed(ledger: Ledger, db1: FakeMachine, tmp_path: Path) -> None:
+    old = {"key": "1-a", "fault": "cable-pull", "node": "db1", "networks": ["replication"], "wall": 1.0, "pid": 1}
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    (folder / "1-a.json").write_text(json.dumps(old))
+    (folder / "2-b.json").write_text(json.dumps({**old, "key": "2-b", "fault": "power-loss"}))
+    heal_all(fleet(db1), ledger)
+    assert db1.done == ["plug replication"]
+    assert ledger.entries() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from random import Random
 from typing import Annotated
 
 import typer
@@ -10,19 +12,45 @@ from testbed import faults
 from testbed.cli.main import app
 from testbed.cli.output import err
 from testbed.cluster import Cluster
+from testbed.errors import UsageError
 
-CATALOGUE = "\n\n".join(f"{fault.name}: {fault.summary}" for fault in faults.FAULTS.values())
+CATALOGUE = "\n\n".join(
+    f"{fault.name}: {fault.summary}"
+    + (f" [{', '.join(f'{option}=' for option in fault.Options.model_fields)}]" if fault.Options.model_fields else "")
+    for fault in faults.FAULTS.values()
+)
 
 
 @app.command(help=f"Inject a fault into a node; it stays on record until `testbed heal`.\n\n{CATALOGUE}")
 def fault(
-    name: Annotated[str, typer.Argument(help=" | ".join(faults.FAULTS))],
-    node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.")],
-    network: Annotated[
-        list[str] | None, typer.Option(help="For the cable and network faults: only this network.")
-    ] = None,
+    name: Annotated[str, typer.Argument(help="The fault's name.")],
+    target: Annotated[
+        str,
+        typer.Argument(help="A node, such as db1 or app-2, or a role and its state: db:primary, lb:active, app:any."),
+    ],
+    options: Annotated[list[str] | None, typer.Argument(help="What the fault is told, as key=value.")] = None,
+    network: Annotated[list[str] | None, typer.Option(help="Only this network; the same as network=...")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the choice of :any repeatable.")] = None,
 ) -> None:
     """Inject a fault."""
+    faults.fault_named(name)
+    chosen: dict[str, object] = dict(_pair(word) for word in options or ())
+    if network:
+        chosen["network"] = network
+    faults.parse_options(name, chosen)
     cluster = Cluster()
-    entry = faults.inject(cluster.fleet, cluster.ledger, name, node, network or ())
-    err.print(f"{entry.fault} on {entry.node}; on record until `testbed heal`", highlight=False)
+    rng = None if seed is None else Random(seed)  # noqa: S311 - a choice, no secret
+    entry = faults.inject(cluster.fleet, cluster.ledger, name, target, chosen, rng=rng)
+    err.print(f"{entry.fault} on {entry.node}{_told(entry.options)}; on record until `testbed heal`", highlight=False)
+
+
+def _pair(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not (key and equals and value):
+        raise UsageError(f"{word!r} is no option", mend="write key=value, such as network=replication")
+    return key, value
+
+
+def _told(options: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{key}={value}" for key, value in options.items())
+    return f" ({pairs})" if pairs else ""

@@ -1,8 +1,26 @@
 """Faults: one file each, each reversible, each written down before it is injected."""
 
-from testbed.faults.catalogue import FAULTS, fault_named
-from testbed.faults.fault import Fault
-from testbed.faults.injection import heal, heal_all, inject
+from testbed.faults.catalogue import FAULTS, check, fault_named, parse_options
+from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.injection import Tell, heal, heal_all, inject
 from testbed.faults.ledger import Entry, Ledger
+from testbed.faults.options import OptionError
+from testbed.faults.target import Target, parse_target
 
-__all__ = ["FAULTS", "Entry", "Fault", "Ledger", "fault_named", "heal", "heal_all", "inject"]
+__all__ = [
+    "FAULTS",
+    "Entry",
+    "Fault",
+    "FaultOptions",
+    "Ledger",
+    "OptionError",
+    "Target",
+    "Tell",
+    "check",
+    "fault_named",
+    "heal",
+    "heal_all",
+    "inject",
+    "parse_options",
+    "parse_target",
+]

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from testbed.faults.fault import MachineFault
+from testbed.faults.options import OnNetworks
 from testbed.machines import Machine, Power
 
 
-class CablePull:
+class CablePull(MachineFault[OnNetworks]):
     """The chosen cables (by default all) are pulled, in the order of the node's networks."""
 
     name = "cable-pull"
-    summary = "pull the network cables (--network: only those); heal: plug them in"
+    summary = "pull the network cables (network=...: only those); heal: plug them in"
+    Options = OnNetworks
 
-    def refusal(self, machine: Machine) -> str | None:
+    def refusal(self, machine: Machine, options: OnNetworks) -> str | None:  # noqa: ARG002
         """A machine that is off has no carrier to lose: starting it would bring it up with its cables in."""
         return "it is off" if machine.power() is Power.OFF else None
 
-    def inject(self, machine: Machine, networks: Sequence[str]) -> None:
+    def inject(self, machine: Machine, options: OnNetworks) -> None:
         """Pull the cables."""
-        for network in networks:
+        for network in options.on(machine.node):
             machine.unplug(network)
 
-    def heal(self, machine: Machine, networks: Sequence[str]) -> None:
+    def heal(self, machine: Machine, options: OnNetworks) -> None:
         """Plug the cables in; a machine that went off since comes back with them in."""
         if machine.power() is Power.OFF:
             return
         # Replication first: a database must find its peer before it may be asked to take over.
-        for network in reversed(networks):
+        for network in reversed(options.on(machine.node)):
             machine.plug(network)

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from testbed.errors import UsageError
 from testbed.faults.cable_pull import CablePull
-from testbed.faults.fault import Fault
+from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.freeze import Freeze
 from testbed.faults.network_down import NetworkDown
+from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
 from testbed.faults.resign import Resign
+from testbed.faults.shutdown import Shutdown
+from testbed.faults.target import Target, parse_target
+from testbed.topology import Node, Topology
 
-_ALL: tuple[Fault, ...] = (PowerLoss(), CablePull(), NetworkDown(), Resign())
-FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}
+_ALL: tuple[Fault[Any], ...] = (
+    PowerLoss(),
+    Shutdown(),
+    Freeze(),
+    CablePull(),
+    NetworkDown(),
+    Resign(),
+)  # fmt: skip
+FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
 
 
-def fault_named(name: str) -> Fault:
+def fault_named(name: str) -> Fault[Any]:
     """The fault called ``name``.
 
     Raises:
@@ -24,3 +37,60 @@ def fault_named(name: str) -> Fault:
     if name not in FAULTS:
         raise UsageError(f"no fault {name!r}", mend=f"the faults are {', '.join(FAULTS)}")
     return FAULTS[name]
+
+
+def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:
+    """Read a fault's options; needs no running cluster.
+
+    Args:
+        fault: the fault's name.
+        given: option to value, as text or as a scenario file's data.
+
+    Raises:
+        OptionError: an option that is unknown, missing, or not what it must be.
+        UsageError: no such fault.
+    """
+    return parse(fault, fault_named(fault).Options, given)
+
+
+def must_suit(fault: Fault[Any], node: Node, options: FaultOptions, name: str = "") -> None:
+    """Refuse what no machine of ``node`` could ever suffer.
+
+    Args:
+        fault: the fault.
+        node: the service.
+        options: the fault's options.
+        name: what to call the machine; by default the service's name.
+
+    Raises:
+        UsageError: with the reason.
+    """
+    if isinstance(options, OnNetworks) and (mistake := options.stranger(node, name)):
+        raise mistake
+    if reason := fault.unsuitable(node, options):
+        raise UsageError(
+            f"{fault.name} is impossible on {name or node.name}: {reason}",
+            mend="docs/faults.md tells which machines can suffer which fault",
+        )
+
+
+def check(
+    fault: str, target: str, given: Mapping[str, Any], topology: Topology, scale: Mapping[str, int] | None = None
+) -> Target:
+    """Check all that can be known of a fault before anything runs.
+
+    Args:
+        fault: the fault's name.
+        target: a node, or a role and its state.
+        given: the fault's options.
+        topology: what nodes there are.
+        scale: machines of each scaled service, where they differ from the topology's; None: any number goes.
+
+    Raises:
+        UsageError: it could never be injected.
+    """
+    options = parse_options(fault, given)
+    found = parse_target(target, topology, scale)
+    for node in found.nodes:
+        must_suit(fault_named(fault), node, options, found.name)
+    return found

@@ -2,28 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
 
-from testbed.machines import Machine
+from pydantic import BaseModel, ConfigDict
+
+from testbed.machines import Fleet, Machine, Power
+from testbed.topology import Node
 
 
-class Fault(Protocol):
+class FaultOptions(BaseModel):
+    """What a fault can be told; each fault has its own, and unknown ones are mistakes.
+
+    Every option can be written as text and read back from it: the ledger keeps it so.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoOptions(FaultOptions):
+    """A fault that needs to be told nothing."""
+
+
+Given = TypeVar("Given", bound=FaultOptions)
+
+
+class Fault(ABC, Generic[Given]):
     """Something that goes wrong with one machine, and can be undone.
 
     Attributes:
         name: what the user types.
         summary: one line for the list of faults.
+        Options: what it can be told.
     """
 
-    name: str
-    summary: str
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Options: type[Given]
 
-    def refusal(self, machine: Machine) -> str | None:
-        """Why this machine cannot suffer it, or None."""
+    def unsuitable(self, node: Node, options: Given) -> str | None:  # noqa: ARG002
+        """Why no machine of ``node`` can ever suffer it, or None; from the topology alone."""
+        return None
 
-    def inject(self, machine: Machine, networks: Sequence[str]) -> None:
-        """Do it. ``networks`` are those chosen, for the faults that ask for networks."""
+    def refusal(self, machine: Machine, options: Given) -> str | None:  # noqa: ARG002
+        """Why this machine cannot suffer it at this moment, or None; by default it must be on."""
+        return must_run(machine)
 
-    def heal(self, machine: Machine, networks: Sequence[str]) -> None:
+    @abstractmethod
+    def inject_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:
+        """Do it to ``machine`` of ``fleet``; when this returns, the fault is in force."""
+
+    @abstractmethod
+    def heal_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:
         """Undo it; a second time, or on a machine that was restarted meanwhile, changes nothing."""
+
+
+class MachineFault(Fault[Given]):
+    """A fault that touches no machine but the one it strikes."""
+
+    def inject_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:  # noqa: ARG002
+        """Do it."""
+        self.inject(machine, options)
+
+    def heal_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:  # noqa: ARG002
+        """Undo it."""
+        self.heal(machine, options)
+
+    @abstractmethod
+    def inject(self, machine: Machine, options: Given) -> None:
+        """Do it; when this returns, the fault is in force."""
+
+    @abstractmethod
+    def heal(self, machine: Machine, options: Given) -> None:
+        """Undo it; a second time, or on a machine that was restarted meanwhile, changes nothing."""
+
+
+def must_run(machine: Machine) -> str | None:
+    """Refusal of a machine whose system does not run, or None."""
+    return None if machine.power() is Power.ON else "its system does not run"

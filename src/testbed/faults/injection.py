@@ -2,55 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
 
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
-from testbed.faults.catalogue import fault_named
+from testbed.faults.catalogue import fault_named, must_suit, parse_options
 from testbed.faults.ledger import Entry, Ledger
+from testbed.faults.options import as_text
+from testbed.faults.target import State, parse_target
+from testbed.journal.events import FaultStep
 from testbed.machines import Fleet
 
+Tell = Callable[[FaultStep], None]
+"""Told each step of a fault's life at the moment it is taken."""
 
-def inject(fleet: Fleet, ledger: Ledger, fault: str, node: str, networks: Sequence[str] = ()) -> Entry:
+
+def inject(
+    fleet: Fleet,
+    ledger: Ledger,
+    fault: str,
+    target: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    rng: Random | None = None,
+    state: State | None = None,
+    tell: Tell | None = None,
+) -> Entry:
     """Inject a fault into a machine.
 
     Args:
         fleet: the machines.
         ledger: where the promise to heal is kept.
         fault: the fault's name.
-        node: the machine's name.
-        networks: the networks it concerns; by default all of the machine's.
+        target: a machine's name, or a role and its state (``db:primary``), resolved now.
+        options: what the fault is told.
+        rng: makes the choice of ``app:any``: the same seed, the same machine.
+        state: what the machines are doing; by default they are asked where the target depends on it.
+        tell: told ``inject`` and ``injected``.
 
     Returns:
         What was written down.
 
     Raises:
-        UsageError: an unknown fault, node or network, or a machine that cannot suffer it; nothing was changed.
+        UsageError: an unknown fault, target or option, or a machine that cannot suffer it; nothing was changed.
+        TestbedError: it could not be injected, or not wholly; it is on record to be healed.
     """
     what = fault_named(fault)
-    machine = fleet[node]
-    known = tuple(machine.node.addresses)
-    for network in networks:
-        if network not in known:
-            raise UsageError(f"{node} is not on {network!r}", mend=f"its networks are {', '.join(known)}")
-    if reason := what.refusal(machine):
-        raise UsageError(f"{fault} is impossible on {node}: {reason}", mend="`testbed status` shows the cluster")
-    chosen = tuple(networks) or known
-    entry = ledger.write(fault, node, chosen)
-    what.inject(machine, chosen)
+    chosen = parse_options(fault, options or {})
+    machine = parse_target(target, fleet.topology).resolve(fleet, state, rng)
+    must_suit(what, machine.node, chosen, machine.name)
+    if reason := what.refusal(machine, chosen):
+        raise UsageError(
+            f"{fault} is impossible on {machine.name}: {reason}", mend="`testbed status` shows the cluster"
+        )
+    entry = ledger.write(fault, machine.name, target, as_text(chosen))
+    _tell(tell, entry, "inject")
+    what.inject_among(fleet, machine, chosen)
+    _tell(tell, entry, "injected")
     return entry
 
 
-def heal(fleet: Fleet, ledger: Ledger, entry: Entry) -> None:
-    """Undo one fault and strike it out."""
+def heal(fleet: Fleet, ledger: Ledger, entry: Entry, *, tell: Tell | None = None) -> None:
+    """Undo one fault and strike it out.
+
+    Args:
+        fleet: the machines.
+        ledger: where it stands.
+        entry: the fault.
+        tell: told ``heal`` and ``healed``.
+
+    Raises:
+        TestbedError: it could not be healed; it stays on record.
+    """
+    _tell(tell, entry, "heal")
     machines = {machine.name: machine for machine in fleet.machines()}
     if machine := machines.get(entry.node):  # a node that is gone took its fault along
-        fault_named(entry.fault).heal(machine, entry.networks)
+        fault_named(entry.fault).heal_among(fleet, machine, parse_options(entry.fault, entry.options))
     ledger.strike(entry)
+    _tell(tell, entry, "healed")
 
 
-def heal_all(fleet: Fleet, ledger: Ledger) -> list[Entry]:
+def heal_all(fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None) -> list[Entry]:
     """Undo every fault in the ledger, the oldest first.
 
     A machine that lost its cable and then its power boots with the cable in: in the other order, the cable would be
@@ -66,7 +101,7 @@ def heal_all(fleet: Fleet, ledger: Ledger) -> list[Entry]:
     failures: list[Exception] = []
     for entry in ledger.entries():
         try:
-            heal(fleet, ledger, entry)
+            heal(fleet, ledger, entry, tell=tell)
         except (TestbedError, DockerException) as error:
             failures.append(error)  # one machine that cannot be healed must not keep the others broken
         else:
@@ -74,3 +109,8 @@ def heal_all(fleet: Fleet, ledger: Ledger) -> list[Entry]:
     if failures:
         raise failures[0]
     return healed
+
+
+def _tell(tell: Tell | None, entry: Entry, step: str) -> None:
+    if tell:
+        tell(FaultStep(entry.key, step, entry.fault, entry.node, entry.target, entry.options))

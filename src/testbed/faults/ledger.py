@@ -6,6 +6,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class Entry:
         key: name of its file.
         fault: the fault's name.
         node: the machine it was injected into.
-        networks: the networks it was injected on.
+        target: how the machine was asked for.
+        options: what the fault was told, as text.
         wall: when it was written down, Unix seconds.
         pid: the process that injected it.
     """
@@ -28,7 +30,8 @@ class Entry:
     key: str
     fault: str
     node: str
-    networks: tuple[str, ...]
+    target: str
+    options: Mapping[str, str]
     wall: float
     pid: int
 
@@ -43,11 +46,11 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, fault: str, node: str, networks: tuple[str, ...]) -> Entry:
+    def write(self, fault: str, node: str, target: str, options: Mapping[str, str]) -> Entry:
         """Write a fault down, before it is injected; when this returns, it is on the disk."""
         wall = time.time()
         key = f"{wall:.6f}-{uuid.uuid4().hex[:6]}"
-        entry = Entry(key, fault, node, networks, wall, os.getpid())
+        entry = Entry(key, fault, node, target, dict(options), wall, os.getpid())
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f"{key}.draft"
         with draft.open("w") as file:
@@ -74,7 +77,13 @@ class Ledger:
 def _read(path: Path) -> Entry:
     try:
         data = json.loads(path.read_text())
-        return Entry(**{**data, "networks": tuple(data["networks"])})
+        if "networks" in data:  # written before faults had options of their own
+            networks = ",".join(data.pop("networks"))
+            data |= {
+                "target": data["node"],
+                "options": {"network": networks} if data["fault"] in ("cable-pull", "network-down") else {},
+            }
+        return Entry(**data)
     except (ValueError, KeyError, TypeError):
         raise TestbedError(
             "not a fault's record", where=str(path), mend="`testbed down` and `testbed up` make a fresh cluster"

@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from testbed.errors import TestbedError
+from testbed.faults.fault import MachineFault
+from testbed.faults.options import OnNetworks
 from testbed.machines import Machine, Power
 from testbed.wait import wait_until
 
 READY_SECONDS = 60.0
 
 
-class NetworkDown:
+class NetworkDown(MachineFault[OnNetworks]):
     """``ip link set down`` on the chosen interfaces, by the machine's own system."""
 
     name = "network-down"
-    summary = "take the interfaces down inside the machine (--network: only those); heal: bring them up"
+    summary = "take the interfaces down inside the machine (network=...: only those); heal: bring them up"
+    Options = OnNetworks
 
-    def refusal(self, machine: Machine) -> str | None:
-        """Only a running system can take its network down."""
-        return None if machine.power() is Power.ON else "its system does not run"
-
-    def inject(self, machine: Machine, networks: Sequence[str]) -> None:
+    def inject(self, machine: Machine, options: OnNetworks) -> None:
         """Take them down with one command, so that they fall together."""
-        _set(machine, networks, "down")
+        _set(machine, options.on(machine.node), "down")
 
-    def heal(self, machine: Machine, networks: Sequence[str]) -> None:
+    def heal(self, machine: Machine, options: OnNetworks) -> None:
         """Bring them up; a reboot has done so already."""
         if machine.power() is Power.ON:
             wait_until(machine.ready, READY_SECONDS, f"{machine.name} to answer", hint="its network is still down")
-            _set(machine, list(reversed(networks)), "up")
+            _set(machine, options.on(machine.node)[::-1], "up")
 
 
 def _set(machine: Machine, networks: Sequence[str], state: str) -> None:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from testbed.errors import TestbedError
-from testbed.machines import Machine, Power
-from testbed.topology import Role
+from testbed.faults.fault import MachineFault, NoOptions
+from testbed.machines import Machine
+from testbed.topology import Node, Role
 
 
-class Resign:
+class Resign(MachineFault[NoOptions]):
     """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
 
     name = "resign"
     summary = "hand the virtual address over to the peer in order; heal: nothing to undo, the peer keeps it"
+    Options = NoOptions
 
-    def refusal(self, machine: Machine) -> str | None:
+    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
         """Only machines that share a virtual address can give it up."""
-        if machine.node.role not in (Role.BALANCER, Role.DATABASE):
-            return "it shares no virtual address"
-        return None if machine.power() is Power.ON else "its system does not run"
+        return None if node.role in (Role.BALANCER, Role.DATABASE) else "it shares no virtual address"
 
-    def inject(self, machine: Machine, networks: Sequence[str]) -> None:  # noqa: ARG002
+    def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Ask it to step down."""
         result = machine.exec(["resign"])
         if result.status:
             raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
 
-    def heal(self, machine: Machine, networks: Sequence[str]) -> None:
+    def heal(self, machine: Machine, options: NoOptions) -> None:
         """The peer serves now; that is no damage."""

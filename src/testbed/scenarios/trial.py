@@ -95,7 +95,9 @@ class Trial:
         """Inject the trial's fault."""
         self._host.write(Mark("fault", node, {"fault": fault, "networks": " ".join(networks)}))
         self._fault_at = time.monotonic()
-        faults.inject(self._cluster.fleet, self._cluster.ledger, fault, node, networks)
+        faults.inject(
+            self._cluster.fleet, self._cluster.ledger, fault, node, {"network": list(networks)} if networks else {}
+        )
 
     def wait_served(self, taken_over: Callable[[ClusterState], bool], deadline: float = 60) -> None:
         """Wait until the survivor has taken over and both probes have been answered for a while.

@@ -1,0 +1,23 @@
+"""The orderly shutdown: the operator presses the power button, the system says goodbye and goes."""
+
+from __future__ import annotations
+
+from testbed.faults.fault import MachineFault, NoOptions
+from testbed.machines import Machine, Power
+
+
+class Shutdown(MachineFault[NoOptions]):
+    """The machine is asked to stop, as before maintenance; healing switches it on."""
+
+    name = "shutdown"
+    summary = "shut the machine down in order; heal: switch it on"
+    Options = NoOptions
+
+    def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Shut it down, and wait until it is off; the power of one that does not go is cut."""
+        machine.stop()
+
+    def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Switch it on."""
+        if machine.power() is Power.OFF:
+            machine.start()

@@ -1,0 +1,139 @@
+"""A cluster that remembers what was done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from testbed.faults import Ledger
+from testbed.machines import ExecResult, Fleet, Machine, Power
+from testbed.topology import Role, Topology, resolve
+
+NODES: dict[str, tuple[str, dict[str, str | None]]] = {
+    "lb1": ("balancer", {"public": "198.18.0.11", "backend": "198.18.1.11"}),
+    "lb2": ("balancer", {"public": "198.18.0.12", "backend": "198.18.1.12"}),
+    "app": ("app", {"backend": None}),
+    "mail": ("mail", {"backend": "198.18.1.30"}),
+    "db1": ("database", {"backend": "198.18.1.21", "replication": "198.18.2.21"}),
+    "db2": ("database", {"backend": "198.18.1.22", "replication": "198.18.2.22"}),
+    "client": ("client", {"public": "198.18.0.50"}),
+    "observer": ("observer", {"backend": "198.18.1.40"}),
+    "gateway": ("gateway", {"public": "198.18.0.60"}),
+}
+
+
+def topology(filesystem: str = "ext3") -> Topology:
+    """The shipped cluster's topology in short."""
+    return resolve(
+        {
+            "name": "testbed",
+            "x-testbed": {
+                "site": {"name": "site.test", "address": "198.18.0.10", "network": "public"},
+                "database": {"address": "198.18.1.20", "network": "backend", "filesystem": filesystem},
+                "mail": {"users": 60, "seed": 1},
+                "releases": {"base": "bookworm", "app": "bullseye", "vm": "trixie"},
+            },
+            "networks": {
+                name: {"ipam": {"config": [{"subnet": f"198.18.{number}.0/24"}]}}
+                for number, name in enumerate(("public", "backend", "replication"))
+            },
+            "services": {name: _service(name, role, addresses) for name, (role, addresses) in NODES.items()},
+        },
+        (),
+    )
+
+
+def _service(name: str, role: str, addresses: dict[str, str | None]) -> dict[str, Any]:
+    machine = "virtual" if role == "database" else "container"
+    return {
+        "x-testbed": {"role": role, "machine": machine},
+        "scale": 2 if role == "app" else 1,
+        "networks": {network: {"ipv4_address": address} for network, address in addresses.items()},
+        "environment": {"CARP_ADVSKEW": name[-1]},
+    }
+
+
+class FakeMachine:
+    """A machine that remembers what was done to it, and what the ledger held at that moment.
+
+    Args:
+        name: the machine's name.
+        ledger: looked into whenever something is done.
+        answers: what a command prints, by a word that is in it.
+    """
+
+    def __init__(self, name: str, ledger: Ledger, answers: dict[str, str] | None = None) -> None:
+        self.name = name
+        known = topology().nodes
+        self.node = known.get(name) or known[name.rpartition("-")[0]]
+        self.ledger = ledger
+        self.answers = answers or {}
+        self.done: list[str] = []
+        self.on = True
+        self.frozen = False
+        self.recorded_before: list[bool] = []
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        self.recorded_before.append(bool(self.ledger.entries()))
+
+    def power(self) -> Power:
+        if self.frozen:
+            return Power.FROZEN
+        return Power.ON if self.on else Power.OFF
+
+    def ready(self) -> bool:
+        return self.on
+
+    def kill(self) -> None:
+        self._do("kill")
+        self.on = False
+
+    def stop(self) -> None:
+        self._do("stop")
+        self.on = False
+
+    def start(self) -> None:
+        self._do("start")
+        self.on = True
+
+    def pause(self) -> None:
+        self._do("pause")
+        self.frozen = True
+
+    def unpause(self) -> None:
+        self._do("unpause")
+        self.frozen = False
+
+    def unplug(self, network: str) -> None:
+        self._do(f"unplug {network}")
+
+    def plug(self, network: str) -> None:
+        self._do(f"plug {network}")
+
+    def interface(self, network: str) -> str:
+        return f"eth{list(self.node.addresses).index(network)}"
+
+    def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:  # noqa: ARG002
+        text = " ".join(command)
+        self._do(text)
+        return ExecResult(0, next((answer for word, answer in self.answers.items() if word in text), ""), "")
+
+
+class FakeFleet(SimpleNamespace):
+    """A fleet of such machines."""
+
+    topology: Topology
+    all: tuple[FakeMachine, ...]
+
+    def machines(self, role: Role | None = None) -> list[Machine]:
+        return [cast("Machine", each) for each in self.all if role in (None, each.node.role)]
+
+    def __getitem__(self, name: str) -> Machine:
+        return {machine.name: machine for machine in self.machines()}[name]
+
+
+def fleet(*machines: FakeMachine, filesystem: str = "ext3") -> Fleet:
+    """A fleet of these machines."""
+    return cast("Fleet", FakeFleet(topology=topology(filesystem), all=machines))

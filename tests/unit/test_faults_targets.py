@@ -1,0 +1,143 @@
+# ruff: noqa: S311 - choices, no secrets
+"""Targets and options: what can be said of them before anything runs, and how they are resolved when it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fakes import FakeMachine, fleet, topology
+
+from testbed import faults
+from testbed.errors import UsageError
+from testbed.faults import Ledger, OptionError, parse_target
+from testbed.faults.options import as_text
+from testbed.faults.target import State
+from testbed.machines import Fleet
+from testbed.roles import BalancerState, DatabaseState
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "faults")
+
+
+@pytest.fixture
+def whole(ledger: Ledger) -> Fleet:
+    names = ("app-1", "app-2", "app-3", "db1", "db2", "lb1", "lb2", "mail")
+    return fleet(*(FakeMachine(name, ledger) for name in names))
+
+
+def state(primary: str = "db1", active: str = "lb2", unreachable: str = "") -> State:
+    databases = [
+        DatabaseState(name, name != unreachable, drbd_role="Primary" if name == primary else "Secondary")
+        for name in ("db1", "db2")
+    ]
+    balancers = [BalancerState(name, name != unreachable, holds_address=name == active) for name in ("lb1", "lb2")]
+    return cast("State", SimpleNamespace(databases=databases, balancers=balancers))
+
+
+@pytest.mark.parametrize(
+    ("text", "machine"),
+    [
+        ("db2", "db2"), ("app-3", "app-3"), ("db:primary", "db1"), ("db:standby", "db2"), ("lb:active", "lb2"),
+        ("lb:standby", "lb1"), ("mail", "mail"), ("mail:any", "mail"),
+    ],
+)  # fmt: skip
+def test_resolved_to_a_machine(text: str, machine: str, whole: Fleet) -> None:
+    assert parse_target(text, topology()).resolve(whole, state()).name == machine
+
+
+def test_the_same_seed_makes_the_same_choice(whole: Fleet) -> None:
+    target = parse_target("app:any", topology())
+    chosen = [[target.resolve(whole, rng=rng).name for _ in range(20)] for rng in (Random(7), Random(7), Random(8))]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert set(chosen[0]) == {"app-1", "app-2", "app-3"}
+
+
+def test_any_falls_on_machines_that_are_on(whole: Fleet) -> None:
+    for name in ("app-1", "app-3"):
+        whole[name].kill()
+    target = parse_target("app:any", topology())
+    assert {target.resolve(whole, rng=Random(seed)).name for seed in range(20)} == {"app-2"}
+    whole["app-2"].kill()
+    with pytest.raises(UsageError, match="no machine that is on is app:any"):
+        target.resolve(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "message"),
+    [
+        ("db:primary", state(primary=""), "no machine is db:primary now"),
+        ("db:standby", state(primary=""), "both db1 and db2 are db:standby now"),
+        ("db:standby", state(unreachable="db2"), "no machine is db:standby now"),
+        ("lb:active", state(unreachable="lb2"), "no machine is lb:active now"),
+    ],
+)
+def test_refused_when_nobody_or_both_are_it(text: str, moment: State, message: str, whole: Fleet) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_target(text, topology()).resolve(whole, moment)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("db9", "no node 'db9'; the nodes are app-1, app-2, client, db1"),
+        ("app", "no node 'app'"),
+        ("app-3", "no node 'app-3'"),
+        ("app-0", "no node 'app-0'"),
+        ("db1-1", "no node 'db1-1'"),
+        ("db:master", "'db:master': db knows no state 'master'; write db:primary, db:standby, db:any"),
+        ("lb:primary", "write lb:active, lb:standby, lb:any"),
+        ("web:any", "'web:any': no role 'web'; the roles are lb, app, db, mail"),
+        ("", "no node ''"),
+    ],
+)
+def test_a_target_that_cannot_be_is_told_before_anything_runs(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_target(text, topology(), scale={})
+
+
+def test_scale_says_how_many_there_are() -> None:
+    assert parse_target("app-3", topology(), {"app": 3}).name == "app-3"
+    assert parse_target("app-30", topology()).name == "app-30"  # not known: the running cluster will tell
+
+
+@pytest.mark.parametrize(
+    ("fault", "target", "given", "message"),
+    [
+        ("cable-pull", "lb:any", {"network": "replication"}, "lb1 is not on 'replication'; its networks are public"),
+        ("resign", "app-1", {}, "resign is impossible on app-1: it shares no virtual address"),
+        ("cable-pull", "db1", {"network": 7}, "cable-pull: network: 7 is no list of networks; write backend"),
+        ("cable-pull", "db1", {"networks": "backend"}, "no option 'networks'; the options of cable-pull are network"),
+        ("earthquake", "db1", {}, "no fault 'earthquake'"),
+    ],
+)  # fmt: skip
+def test_checked_before_anything_runs(fault: str, target: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        faults.check(fault, target, given, topology())
+
+
+def test_the_option_at_fault_is_named() -> None:
+    with pytest.raises(OptionError) as caught:
+        faults.parse_options("cable-pull", {"network": "backend", "speed": 1})
+    assert caught.value.option == "speed"
+
+
+def test_networks_are_read_as_text_or_list_and_written_as_text() -> None:
+    for given in ("backend, replication", ["backend", "replication", "backend"]):
+        options = faults.parse_options("cable-pull", {"network": given})
+        assert as_text(options) == {"network": "backend,replication"}
+        assert faults.parse_options("cable-pull", as_text(options)) == options
+    assert as_text(faults.parse_options("cable-pull", {})) == {}
+
+
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_every_fault_has_a_schema_that_tells_its_options(name: str) -> None:
+    schema = faults.FAULTS[name].Options.model_json_schema()
+    assert schema["additionalProperties"] is False
+    for option in schema.get("properties", {}).values():
+        assert option["description"]
