@@ -76,11 +76,13 @@ def _kernel(settings: Settings) -> list[str]:
 
 
 def _drives(overlays: list[Path], configuration: Path) -> list[str]:
+    """Disks have names, so that a fault can be put between a disk and its image while the guest runs."""
     arguments: list[str] = []
     for number, overlay in enumerate(overlays):
         arguments += [
-            "-drive", f"if=none,id=disk{number},file={overlay},format=qcow2,cache=writeback,discard=unmap",
-            "-device", f"virtio-blk-pci,drive=disk{number}",
+            "-drive", f"if=none,id=drive{number},node-name=image{number},file={overlay},format=qcow2,"
+            "cache=writeback,discard=unmap",
+            "-device", f"virtio-blk-pci,id=disk{number},drive=drive{number}",
         ]  # fmt: skip
     return [
         *arguments,
