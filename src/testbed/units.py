@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_FACTORS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+from testbed.durations import seconds
+
+__all__ = ["Duration", "seconds", "written"]
+
 _PATTERN = r"^\d+(\.\d+)?(ms|s|m)$"
-
-
-def seconds(text: object) -> float:
-    """A duration in seconds.
-
-    Args:
-        text: a number with a unit, such as ``20ms``, ``30s``, ``2m``.
-
-    Raises:
-        ValueError: no such thing; the message tells how to write it.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", str(text).strip())
-    if not match:
-        raise ValueError(f"{text!r} is no duration: write a number with its unit, as 200ms, 30s or 2m")
-    return float(match[1]) * _FACTORS[match[2]]
 
 
 def written(value: float) -> str:
