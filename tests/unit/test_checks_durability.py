@@ -7,7 +7,7 @@ from testbed.journal import Outcome, ProbeSample, Settled
 
 
 def write(token: str, outcome: Outcome) -> ProbeSample:
-    return ProbeSample("sql", 1.0, 1.0, 1.1, outcome, attrs={"token": token})
+    return ProbeSample("sql-write", 1.0, 1.0, 1.1, outcome, token=token)
 
 
 SAMPLES = [

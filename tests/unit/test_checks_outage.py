@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from testbed.checks import check_outage
-from testbed.journal import Outcome, ProbeSample
+from testbed.journal import Outcome, ProbeSample, Series
 
 STEP = 0.05
 
@@ -94,3 +94,36 @@ def test_outages_far_apart_are_several() -> None:
     report = check_outage(samples)
     assert len(report.windows) == 2
     assert report.total == pytest.approx(0.2)
+
+
+def test_a_ceiling_of_nought_allows_what_cannot_be_resolved() -> None:
+    alone = [*steady(0, 1), probe(1.05, Outcome.FAILED), *steady(1.1, 2)]
+    assert check_outage(alone, ceiling=0).ok
+    two = [*steady(0, 1), probe(1.05, Outcome.FAILED), probe(1.1, Outcome.UNKNOWN), *steady(1.15, 2)]
+    report = check_outage(two, ceiling=0)
+    assert not report.ok
+    assert report.excessive[0].proven == pytest.approx(STEP)
+    slow = [*steady(0, 1), *[probe(1 + n * STEP, seconds=2 - n * STEP) for n in range(1, 40)], *steady(3, 4)]
+    assert not check_outage(slow, ceiling=0).ok
+
+
+def test_only_what_is_watched_counts() -> None:
+    before = [*steady(0, 1), *[probe(1 + n * STEP, Outcome.FAILED) for n in range(1, 60)]]
+    within = [*steady(4, 5), *[probe(5 + n * STEP, Outcome.FAILED) for n in range(1, 40)]]
+    after = [*steady(7, 9), *[probe(9 + n * STEP, Outcome.FAILED) for n in range(1, 40)], *steady(11, 12)]
+    report = check_outage([*before, *within, *after], begin=4.5, end=6)
+    [window] = report.windows
+    assert (window.last_good, window.first_good) == (pytest.approx(5.01), pytest.approx(7.01))
+    assert report.failed == 20
+    assert check_outage([*before, *within, *after], begin=7.5, end=8.5).windows == ()
+
+
+def test_an_outage_that_is_there_when_the_watch_begins_has_a_beginning() -> None:
+    down = [probe(1 + n * STEP, Outcome.FAILED) for n in range(1, 60)]
+    [window] = check_outage([*steady(0, 1), *down, *steady(4, 5)], begin=2.0).windows
+    assert window.last_good == pytest.approx(1.01)
+
+
+def test_columns_tell_the_same_as_samples() -> None:
+    samples = [*steady(0, 1), probe(1.05, Outcome.FAILED, detail="refused"), *steady(1.1, 2)]
+    assert check_outage(Series.of(samples)) == check_outage(samples)

@@ -63,7 +63,7 @@ def check_durability(samples: Iterable[ProbeSample], settled: Iterable[Settled])
         samples: of SQL probes, each with its token.
         settled: the table, read back afterwards; the last word on a token counts.
     """
-    outcomes = {sample.attrs["token"]: sample.outcome for sample in samples if "token" in sample.attrs}
+    outcomes = {sample.token: sample.outcome for sample in samples if sample.token}
     copies = {found.token: found.copies for found in settled}
     acknowledged = [token for token, outcome in outcomes.items() if outcome == Outcome.OK]
     unknown = [token for token, outcome in outcomes.items() if outcome == Outcome.UNKNOWN and token in copies]

@@ -1,150 +1,181 @@
-"""The phases of a failover, put together from what the nodes said and what the clients saw, on one clock."""
+"""The phases of each failover: what the nodes went through, and what the clients saw, on one clock."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from types import MappingProxyType
 
+from testbed.checks.moments import Fault, faults
 from testbed.checks.outage import Window, check_outage
-from testbed.journal import ProbeSample
+from testbed.checks.states import Span, Timelines, held, timelines
+from testbed.journal import Aspect, Journal
 
-_EVENT = re.compile(r"\bevent=([a-z0-9-]+)(.*)$")
-_WORD = re.compile(r"(\S+?)=(\S*)")
-
-
-@dataclass(frozen=True, slots=True)
-class NodeEvent:
-    """A node said that something happened.
-
-    Args:
-        at: when, in monotonic seconds.
-        node: who said it.
-        name: what happened, as docs/contract.md names it.
-        attrs: the other words of the line.
-    """
-
-    at: float
-    node: str
-    name: str
-    attrs: dict[str, str] = field(default_factory=dict)
+# Seconds by which nodes and probes may tell late without being out of order.
+SLACK = 0.5
+NAMES = (
+    "last good reply", "carp master", "address claimed", "drbd primary", "mounted", "postgres accepting", "first write",
+    "first page",
+)  # fmt: skip
+# Each phase and what it must not come before.
+DEPENDS = (
+    ("mounted", "drbd primary"),
+    ("postgres accepting", "mounted"),
+    ("first write", "address claimed"),
+    ("first write", "drbd primary"),
+    ("first write", "postgres accepting"),
+)
+ADDRESSES: Mapping[str, str] = MappingProxyType({"site": Aspect.SITE_ADDRESS, "database": Aspect.DATABASE_ADDRESS})
+# The states that a node goes into as it takes over.
+_STATES = (
+    ("carp master", Aspect.CARP, "master"),
+    ("drbd primary", Aspect.DRBD_ROLE, "Primary"),
+    ("mounted", Aspect.MOUNT, "mounted"),
+    ("postgres accepting", Aspect.POSTGRES, "accepting"),
+)
+_CUT_OFF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"site": ("tcp", "https", "webmail"), "database": ("sql-read", "sql-write", "webmail")}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """When each phase of a failover began, in seconds after the fault; None if it was not seen.
+    """A virtual address went from one node to another, and the service with it.
 
     Args:
-        last_good_reply: the last reply before the outage, of whichever probe was cut off first.
-        carp_master: a node took the master's part.
-        address_claimed: the virtual address was taken.
-        drbd_primary: a replica of the data was promoted.
-        mounted: the filesystem was there.
-        postgres_accepting: PostgreSQL took connections.
-        first_write: the first committed write.
-        first_page: the first good page.
-        slack: seconds by which nodes may report late.
+        resource: ``site`` or ``database``.
+        source, target: the node that held the address before, and the one that took it.
+        at: what the phases count from, in monotonic seconds: the fault's injection or its healing; the claim itself
+            if neither explains it.
+        fault: the fault it belongs to, None if there is none.
+        healing: whether the fault's healing brought it about.
+        seconds: each phase seen, of ``NAMES``, in seconds after ``at``.
         disorder: phases that came before one they depend on.
     """
 
-    last_good_reply: float | None
-    carp_master: float | None
-    address_claimed: float | None
-    drbd_primary: float | None
-    mounted: float | None
-    postgres_accepting: float | None
-    first_write: float | None
-    first_page: float | None
-    slack: float
+    resource: str
+    source: str
+    target: str
+    at: float
+    fault: Fault | None
+    healing: bool
+    seconds: Mapping[str, float]
     disorder: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, float | None]]:
-        """Each phase's name and time, in the order in which they are expected."""
-        return [(item.name.replace("_", " "), getattr(self, item.name)) for item in fields(self)[:8]]
+        """Each phase's name and time, None if it was not seen, in the order in which they are expected."""
+        return [(name, self.seconds.get(name)) for name in NAMES]
+
+    @property
+    def title(self) -> str:
+        """What moved, and why, in a few words."""
+        cause = "without a fault"
+        if self.fault:
+            cause = f"after {'healing ' if self.healing else ''}{self.fault.name} on {self.fault.node}"
+        return f"{self.resource} from {self.source} to {self.target} {cause}"
+
+    @property
+    def served(self) -> bool:
+        """Whether the service came back, to whoever felt that it was away."""
+        return "first write" in self.seconds or "first page" in self.seconds
 
     @property
     def ok(self) -> bool:
         """The service came back, and nothing came before what it depends on."""
-        return (self.first_write is not None or self.first_page is not None) and not self.disorder
+        return self.served and not self.disorder
 
     def explain(self) -> str:
         """The phases and the verdict, one paragraph."""
-        seen = [f"{name} {at:+.2f} s" for name, at in self.rows() if at is not None]
-        missing = [name for name, at in self.rows() if at is None]
-        text = "after the fault: " + (", ".join(seen) or "nothing was seen")
-        if missing:
-            text += f"; not seen: {', '.join(missing)}"
-        if self.first_write is None and self.first_page is None:
+        text = f"{self.title}: " + (", ".join(f"{name} {at:+.2f} s" for name, at in self.rows() if at is not None))
+        if not self.served:
             text += "; no outage that ended was seen by any probe"
         for problem in self.disorder:
             text += f"; out of order: {problem}"
         return text + "."
 
 
-# Each phase and what it must not come before.
-DEPENDS = (
-    ("mounted", "drbd_primary"),
-    ("postgres_accepting", "mounted"),
-    ("first_write", "address_claimed"),
-    ("first_write", "drbd_primary"),
-    ("first_write", "postgres_accepting"),
-)
-EVENTS = ("carp-master", "address-claimed", "drbd-primary", "mounted", "postgres-accepting")
+def failovers(journal: Journal) -> list[Phases]:
+    """Every failover that the journal tells of, in order of time."""
+    lines = timelines(journal)
+    windows = {probe: check_outage(series).windows for probe, series in journal.probes.items()}
+    known = faults(journal)
+    found = []
+    for resource, aspect in ADDRESSES.items():
+        claims = _claims(held(lines, aspect, "held"))
+        for place, (source, target, span) in enumerate(claims):
+            until = claims[place + 1][2].start if place + 1 < len(claims) else inf
+            fault, healing, at = _trigger(known, source, target, span.start)
+            seconds = _states(lines, target, at, until)
+            seconds["address claimed"] = span.start - at
+            seconds |= _felt(windows, resource, at, until)
+            disorder = _disorder(seconds, SLACK + span.error)
+            found.append(Phases(resource, source, target, at, fault, healing, seconds, disorder))
+    return sorted(found, key=lambda phases: phases.at)
 
 
-def node_events(node: str, lines: Iterable[tuple[float, str]], wall_offset: float) -> list[NodeEvent]:
-    """The events in a node's log; lines that are no events are passed over.
+def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:
+    """Who held an address, who took it, and its time there, in order."""
+    in_order = sorted(((span, node) for node, spans in holders.items() for span in spans), key=lambda it: it[0].start)
+    return [(source, target, span) for (_, source), (span, target) in pairwise(in_order) if source != target]
 
-    Args:
-        node: whose log it is.
-        lines: wall clock in Unix seconds, and text.
-        wall_offset: wall clock minus monotonic clock, see ``Journal.wall_offset``.
+
+def _trigger(known: Sequence[Fault], source: str, target: str, claimed: float) -> tuple[Fault | None, bool, float]:
+    """What brought a claim about, whether that was a healing, and when it was.
+
+    It is the last fault of the node that lost the address or the last healing of the node that took it, whichever came
+    later; or else whatever came last.
     """
-    found = ((wall, _EVENT.search(text)) for wall, text in lines)
-    return [
-        NodeEvent(wall - wall_offset, node, match[1], dict(_WORD.findall(match[2]))) for wall, match in found if match
+    steps = [(fault.begins, False, fault) for fault in known]
+    steps += [(fault.heal, True, fault) for fault in known if fault.heal is not None]
+    before = sorted((step for step in steps if -inf < step[0] <= claimed), key=lambda step: step[0], reverse=True)
+    of_source = [step for step in before if step[2].node == source and not step[1]]
+    of_target = [step for step in before if step[2].node == target and step[1]]
+    candidates = [*of_source[:1], *of_target[:1]]
+    chosen = max(candidates, key=lambda step: step[0]) if candidates else next(iter(before), None)
+    if chosen is None:
+        return None, False, claimed
+    return chosen[2], chosen[1], chosen[0]
+
+
+def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str, float]:
+    seconds = {}
+    for name, aspect, value in _STATES:
+        spans = lines.get((target, aspect), ())
+        if (start := next((s.start for s in spans if s.value == value and at <= s.start < until), None)) is not None:
+            seconds[name] = start - at
+    return seconds
+
+
+def _felt(windows: Mapping[str, Sequence[Window]], resource: str, at: float, until: float) -> dict[str, float]:
+    """What the probes saw of it."""
+    of_each = {probe: window for probe, every in windows.items() if (window := _outage(every, at, until))}
+    seconds = {}
+    replies = [window.last_good for probe in _CUT_OFF[resource] if (window := of_each.get(probe)) and window.last_good]
+    if replies:
+        seconds["last good reply"] = min(replies) - at
+    write, page = of_each.get("sql-write"), of_each.get("webmail") or of_each.get("https")
+    if write and write.first_good is not None and resource == "database":
+        seconds["first write"] = write.first_good - at
+    if page and page.first_good is not None:
+        seconds["first page"] = page.first_good - at
+    return seconds
+
+
+def _outage(windows: Sequence[Window], at: float, until: float) -> Window | None:
+    """The longest outage that ended after the fault and began before the next claim; None if the probe saw none."""
+    within = [
+        window
+        for window in windows
+        if (window.first_good is None or window.first_good > at) and (window.last_good or -inf) < until
     ]
+    return max(within, key=lambda window: window.seconds, default=None)
 
 
-def failover_phases(
-    fault_at: float,
-    events: Iterable[NodeEvent],
-    *,
-    http: Iterable[ProbeSample] = (),
-    sql: Iterable[ProbeSample] = (),
-    slack: float = 0.5,
-) -> Phases:
-    """Put the phases of one failover together.
-
-    Args:
-        fault_at: when the fault was injected, in monotonic seconds.
-        events: of all nodes concerned, and of no other pair of nodes; only those after the fault count.
-        http: samples of a page's probe.
-        sql: samples of the write probe.
-        slack: seconds by which a node may report late without being out of order.
-    """
-    after = sorted((event for event in events if event.at >= fault_at), key=lambda event: event.at)
-    first = {name: next((event.at for event in after if event.name == name), None) for name in EVENTS}
-    write, page = _outage_after(sql, fault_at), _outage_after(http, fault_at)
-    replies = [window.last_good for window in (write, page) if window and window.last_good is not None]
-    moments = {
-        "last_good_reply": min(replies, default=None),
-        **{name.replace("-", "_"): at for name, at in first.items()},
-        "first_write": write.first_good if write else None,
-        "first_page": page.first_good if page else None,
-    }
-    since = {name: None if at is None else at - fault_at for name, at in moments.items()}
-    disorder = tuple(
-        f"{later.replace('_', ' ')} ({late:+.2f} s) before {earlier.replace('_', ' ')} ({early:+.2f} s)"
+def _disorder(seconds: Mapping[str, float], slack: float) -> tuple[str, ...]:
+    return tuple(
+        f"{later} ({seconds[later]:+.2f} s) before {earlier} ({seconds[earlier]:+.2f} s)"
         for later, earlier in DEPENDS
-        if (late := since[later]) is not None and (early := since[earlier]) is not None and late < early - slack
+        if later in seconds and earlier in seconds and seconds[later] < seconds[earlier] - slack
     )
-    return Phases(**since, slack=slack, disorder=disorder)
-
-
-def _outage_after(samples: Iterable[ProbeSample], fault_at: float) -> Window | None:
-    """The longest outage that ended after the fault; None if the probe saw none."""
-    windows = [
-        window for window in check_outage(samples).windows if window.first_good is None or window.first_good > fault_at
-    ]
-    return max(windows, key=lambda window: window.seconds, default=None)

@@ -1,9 +1,10 @@
-"""Does each session stay on its app node for as long as that node lives?
+"""Does each session stay on its app node for as long as that node can be reached?
 
 The matrix is session x app node x time. A move is two answers to one session, one after the other, from
-different nodes. It is caused if the session's node died between the two. A session is established by a login
-that succeeded, and then lives in the files of the node that answered; when that node dies the session is
-lost, and its user must log in again: exactly those users must, and no others.
+different nodes. It is caused if the session's node was absent at some time between the two. A session is
+established by a login that succeeded, and then lives in the files of the node that answered; if that node is
+absent when the session is asked for, the session is lost and its user must log in again: exactly those users
+must, and no others.
 """
 
 from __future__ import annotations
@@ -12,32 +13,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from math import inf
 
 from testbed.journal import Outcome, RequestSample
 
 LOG_IN = "log in"
 LOG_OUT = "log out"
 LOST = "session-lost"
+EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
-    """An app node died.
+class Absence:
+    """An app node could not be reached, or not surely: it was dead, frozen, cut off, or given up by a balancer.
 
     Args:
         node: which one.
-        at: when it was asked for, in monotonic seconds.
-        took: seconds within which it was done: the engine of a busy machine needs a while to kill a node.
+        begins, ends: since when and until when, in monotonic seconds.
+        why: in a few words.
     """
 
     node: str
-    at: float
-    took: float = 3.0
+    begins: float
+    ends: float = inf
+    why: str = ""
 
-    @property
-    def done(self) -> float:
-        """When it was surely done."""
-        return self.at + self.took
+    def overlaps(self, begin: float, end: float) -> bool:
+        """Whether some of it lies between two moments."""
+        return self.begins <= end and begin <= self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Move:
         source, target: the nodes.
         left: when the source's last answer came.
         at: when the target's first answer came.
-        cause: the source's death between the two, None if there was none.
+        cause: the source's absence between the two, None if there was none.
     """
 
     session: str
@@ -75,7 +78,7 @@ class Move:
     target: str
     left: float
     at: float
-    cause: Death | None
+    cause: Absence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Stickiness:
     Args:
         matrix: each session's stays, in order of time.
         moves: every move, caused or not.
-        doomed: established sessions whose node died under them and that asked for something afterwards.
+        doomed: established sessions that asked for something while their node was absent, and were not served by it.
         lost: sessions that were sent to the login page in the middle.
     """
 
@@ -96,12 +99,22 @@ class Stickiness:
 
     @property
     def uncaused(self) -> tuple[Move, ...]:
-        """Moves away from a node that was alive."""
+        """Moves away from a node that could be reached."""
         return tuple(move for move in self.moves if move.cause is None)
 
     @property
+    def survivors(self) -> tuple[str, ...]:
+        """Sessions that should have been lost and were not."""
+        return tuple(sorted(self.doomed - self.lost))
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """Sessions that were lost and should not have been."""
+        return tuple(sorted(self.lost - self.doomed))
+
+    @property
     def ok(self) -> bool:
-        """Every move was caused, and exactly the sessions that lived on dead nodes were lost."""
+        """Every move was caused, and exactly the sessions that lived on absent nodes were lost."""
         return bool(self.matrix) and not self.uncaused and self.doomed == self.lost
 
     def explain(self) -> str:
@@ -115,38 +128,39 @@ class Stickiness:
         if self.uncaused:
             move = self.uncaused[0]
             text += f" (first: session {move.session} from {move.source} to {move.target} at {move.at:.3f})"
-        text += f"; {len(self.doomed)} sessions lived on a node that died, {len(self.lost)} were lost"
-        if self.doomed - self.lost:
-            text += f"; not lost although their node died: {', '.join(sorted(self.doomed - self.lost))}"
-        if self.lost - self.doomed:
-            text += f"; lost although their node lived: {', '.join(sorted(self.lost - self.doomed))}"
+        text += f"; {len(self.doomed)} sessions were missed by a node that was gone, {len(self.lost)} were lost"
+        if self.survivors:
+            text += f"; not lost although their node was gone: {', '.join(self.survivors[:EXAMPLES])}"
+        if self.strays:
+            text += f"; lost although their node was there: {', '.join(self.strays[:EXAMPLES])}"
         return text + "."
 
 
 def check_stickiness(
-    requests: Iterable[RequestSample], deaths: Sequence[Death] = (), *, slack: float = 0.5
+    requests: Iterable[RequestSample], absences: Sequence[Absence] = (), *, slack: float = 0.5
 ) -> Stickiness:
     """Follow each session from node to node.
 
     Args:
         requests: of webmail users, in any order.
-        deaths: the app nodes' deaths, each time a node dies.
+        absences: of app nodes; the first that fits is named as a move's cause.
         slack: seconds that an answer may be on its way.
     """
     sessions: dict[str, list[RequestSample]] = defaultdict(list)
     for request in sorted(requests, key=lambda request: request.finished):
         sessions[request.session].append(request)
+    of_node: dict[str, list[Absence]] = defaultdict(list)
+    for absence in absences:
+        of_node[absence.node].append(absence)
     matrix = {name: stays for name, asked in sessions.items() if (stays := _stays(asked))}
     return Stickiness(
         matrix=matrix,
         moves=tuple(
-            Move(name, old.node, new.node, old.last, new.first, _cause(old, new.first, deaths, slack))
+            Move(name, old.node, new.node, old.last, new.first, _cause(of_node[old.node], old.last, new.first, slack))
             for name, stays in matrix.items()
             for old, new in pairwise(stays)
         ),
-        doomed=frozenset(
-            name for name, asked in sessions.items() if any(_hit(asked, death, slack) for death in deaths)
-        ),
+        doomed=frozenset(name for name in matrix if _is_doomed(sessions[name], of_node, slack)),
         lost=frozenset(name for name, asked in sessions.items() if any(request.cause == LOST for request in asked)),
     )
 
@@ -160,30 +174,34 @@ def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:
     return tuple(stays)
 
 
-def _cause(stay: Stay, left_for_good: float, deaths: Sequence[Death], slack: float) -> Death | None:
-    for death in deaths:
-        if death.node == stay.node and stay.last <= death.done + slack and death.at <= left_for_good:
-            return death
-    return None
+def _cause(absences: Sequence[Absence], left: float, at: float, slack: float) -> Absence | None:
+    return next((absence for absence in absences if absence.overlaps(left - slack, at)), None)
 
 
-def _hit(asked: list[RequestSample], death: Death, slack: float) -> bool:
-    """Whether the session lived on the node when it died, and was missed afterwards.
+def _is_doomed(asked: list[RequestSample], of_node: Mapping[str, Sequence[Absence]], slack: float) -> bool:
+    """Whether the session was established on a node, and was missed while the node was absent.
 
-    A session that nobody asked for until its node was back has lost nothing: its file is still there. And
-    whoever only logs out does not notice: a page that says goodbye needs no session.
+    A session that nobody asked for until its node was back has lost nothing: its file is still there. Whoever only
+    logs out does not notice: a page that says goodbye needs no session. And whether a session was lost is not known
+    before some page, neither a redirect nor half a login, has told.
     """
     answers = [request for request in asked if request.app]
-    there = [i for i, it in enumerate(answers) if it.app == death.node and it.finished <= death.done + slack]
-    if not there or there[-1] + 1 == len(answers):
-        return False
-    before, following = answers[: there[-1] + 1], answers[there[-1] + 1]
-    # The steps of a login that is not through yet carry a cause.
-    established = any(_succeeded(request, LOG_IN) for request in before)
-    left = any(_succeeded(request, LOG_OUT) for request in (*before, following))
-    missed = following.app != death.node or following.cause == LOST
-    return established and not left and missed and following.finished >= death.at
+    for place, (before, after) in enumerate(pairwise(answers)):
+        if after.app == before.app and after.cause != LOST:
+            continue
+        if not _cause(of_node.get(before.app, ()), before.finished, after.finished, slack):
+            continue
+        so_far, following = answers[: place + 1], answers[place + 1 :]
+        established = any(_succeeded(request, LOG_IN) for request in so_far)
+        left = any(_succeeded(request, LOG_OUT) for request in (*so_far, after))
+        told = any(
+            request.cause == LOST or (request.outcome is Outcome.OK and not request.cause) for request in following
+        )
+        if established and told and not left:
+            return True
+    return False
 
 
 def _succeeded(request: RequestSample, action: str) -> bool:
+    # The steps of a login that is not through yet carry a cause.
     return request.action == action and request.outcome == Outcome.OK and not request.cause

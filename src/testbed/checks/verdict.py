@@ -54,7 +54,7 @@ class Verdict:
 
 
 def overall(verdicts: list[Verdict]) -> Status:
-    """The verdict over all: one that fails and is not documented fails them all, one that knows nothing leaves doubt."""
+    """The verdict over all: one that fails and is not documented fails them all, one unknown leaves doubt."""
     if any(each.status is Status.FAIL and not each.documented for each in verdicts):
         return Status.FAIL
     if not verdicts or any(each.status is Status.UNKNOWN for each in verdicts):

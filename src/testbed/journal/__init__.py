@@ -1,21 +1,49 @@
 """The event journal: what was measured, one JSON line an event, on one clock."""
 
-from testbed.journal.events import Event, Mark, Outcome, ProbeSample, RequestSample, Settled
-from testbed.journal.reader import Entry, Journal, JournalError, Opening, parse, read
+from testbed.journal.events import (
+    Alarm,
+    Aspect,
+    ClockSample,
+    Event,
+    FaultStep,
+    Leftover,
+    Mark,
+    Outcome,
+    Plan,
+    ProbeSample,
+    RequestSample,
+    Scan,
+    Settled,
+    StateChange,
+)
+from testbed.journal.journal import Journal, Opening, gather
+from testbed.journal.reader import JournalError, parse, read
+from testbed.journal.series import Series
+from testbed.journal.tail import Tail
 from testbed.journal.writer import Writer
 
 __all__ = [
-    "Entry",
+    "Alarm",
+    "Aspect",
+    "ClockSample",
     "Event",
+    "FaultStep",
     "Journal",
     "JournalError",
+    "Leftover",
     "Mark",
     "Opening",
     "Outcome",
+    "Plan",
     "ProbeSample",
     "RequestSample",
+    "Scan",
+    "Series",
     "Settled",
+    "StateChange",
+    "Tail",
     "Writer",
+    "gather",
     "parse",
     "read",
 ]

@@ -1,17 +1,19 @@
-"""What a journal can hold.
+"""What a journal can hold: the schema of its lines.
 
-All times are seconds of CLOCK_MONOTONIC. Containers share the kernel's clock, so samples of different
-containers, and of the host, compare without conversion; the reader knows how to turn them into wall time.
+All times are seconds of the host's CLOCK_MONOTONIC. Containers share the kernel's clock, so samples of different
+containers, and of the host, compare without conversion; a guest's times are mapped before they are written, with
+the bound of the error beside them. The reader knows how to turn monotonic into wall time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
-VERSION = 1
+VERSION = 2
 HEADER = "journal"
 
 
@@ -31,12 +33,13 @@ class ProbeSample:
     """One probe of an open loop.
 
     Args:
-        probe: which probe, such as "http" or "sql".
+        probe: which probe, such as "https" or "sql-write".
         scheduled: when it was due; waiting in the prober counts as waiting.
         started: when it really began.
         finished: when its outcome was known.
         detail: why it is not ok, one line.
-        attrs: who answered (balancer, app), what was written (token).
+        token: what a write tried to store, unique in the world; empty for all that write nothing.
+        attrs: who answered: ``balancer``, ``app``, ``database``.
     """
 
     kind: ClassVar[str] = "probe"
@@ -46,6 +49,7 @@ class ProbeSample:
     finished: float
     outcome: Outcome
     detail: str = ""
+    token: str = ""
     attrs: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +86,70 @@ class RequestSample:
 
 
 @dataclass(frozen=True, slots=True)
+class StateChange:
+    """A part of a node went into another state, or was found in one.
+
+    Args:
+        node: which node.
+        aspect: which part of it, a name of ``Aspect`` or ``member:<app node>`` on a balancer.
+        value: the new state in the part's own words.
+        at: when, on the host's clock.
+        error: seconds by which ``at`` may be wrong, either way.
+        source: who told: ``node`` (its own event), ``docker``, ``qemu``, ``snapshot`` (asked, at the run's start).
+    """
+
+    kind: ClassVar[str] = "state"
+    node: str
+    aspect: str
+    value: str
+    at: float
+    error: float = 0.0
+    source: str = "node"
+
+
+class Aspect(StrEnum):
+    """The parts of a node whose states are followed, with the values they take.
+
+    A node that is off or was reset has no other state than its power: readers void all others at that moment.
+    """
+
+    POWER = "power"  # on, off, frozen, reset (an instant: it is on afterwards)
+    SITE_ADDRESS = "site-address"  # held, none
+    DATABASE_ADDRESS = "database-address"  # held, none
+    CARP = "carp"  # master, backup
+    DRBD_ROLE = "drbd-role"  # Primary, Secondary
+    DRBD_CONNECTION = "drbd-connection"  # Connected, WFConnection, StandAlone, SyncSource ...
+    DRBD_DISK = "drbd-disk"  # UpToDate, Inconsistent, Diskless, Failed ...
+    MOUNT = "mount"  # mounted, none
+    POSTGRES = "postgres"  # accepting, stopped
+    MEMBER = "member"  # with ":app-1" behind it: ok, error, or Apache's words (disabled, draining)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStep:
+    """A step of a fault's life; each fault has four, unless testbed died.
+
+    Args:
+        key: the fault's identity in the ledger.
+        step: ``inject`` (asked for), ``injected`` (in force), ``heal`` (asked for), ``healed`` (undone).
+        fault: its name.
+        node: the machine it struck.
+        target: how the machine was asked for, such as ``db:primary``.
+        options: what else was asked for, such as ``network``.
+        at: when it was recorded; the reader takes it from the line's stamp.
+    """
+
+    kind: ClassVar[str] = "fault"
+    key: str
+    step: str
+    fault: str
+    node: str
+    target: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    at: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """How often a token was found when the table was read back.
 
@@ -97,38 +165,226 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something worth finding again: a fault, a heal, a stage of the run.
+    """Something worth finding again: a stage of the run.
 
     Args:
         name: what happened.
         node: where, if at a node.
         attrs: what else is to be known.
+        at: when it was recorded; the reader takes it from the line's stamp.
     """
 
     kind: ClassVar[str] = "mark"
     name: str
     node: str = ""
     attrs: Mapping[str, str] = field(default_factory=dict)
+    at: float = field(default=0.0, compare=False)
 
 
-Event = ProbeSample | RequestSample | Settled | Mark
-KINDS: dict[str, type[Event]] = {event.kind: event for event in (ProbeSample, RequestSample, Settled, Mark)}
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the run was to do and what was expected of it: the incident file, and how it was called.
+
+    Args:
+        name: the incident's name.
+        scenario: the whole incident as data.
+        seed: of the random choices.
+        repeat: which repetition this is, from 1, and of how many.
+        series: what runs of one call have in common.
+        platform: what balances, and how VMs run, such as ``{"balancer": "debian", "accel": "tcg"}``.
+    """
+
+    kind: ClassVar[str] = "plan"
+    name: str
+    scenario: Mapping[str, Any]
+    seed: int = 0
+    repeat: int = 1
+    repeats: int = 1
+    series: str = ""
+    platform: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A node's log held a line that no healthy run has: a crash, a traceback, a corruption.
+
+    Args:
+        node: whose log.
+        pattern: name of the pattern that matched.
+        text: the line.
+        at: when it was written.
+    """
+
+    kind: ClassVar[str] = "alarm"
+    node: str
+    pattern: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Which ports of a node answered when they were tried from a network.
+
+    Args:
+        source: the network it was tried from.
+        node: whose address, or the name of a virtual address: ``site``, ``database``.
+        address: what was tried.
+        ports: how many ports were tried.
+        open: those that accepted a connection.
+        allowed: those that may.
+    """
+
+    kind: ClassVar[str] = "scan"
+    source: str
+    node: str
+    address: str
+    ports: int
+    open: tuple[int, ...]
+    allowed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that a run should have taken away and did not.
+
+    Args:
+        what: ``fault``, ``container``, ``process``, ``disk`` (full), ``core``.
+        where: the node or the host.
+        detail: which.
+    """
+
+    kind: ClassVar[str] = "leftover"
+    what: str
+    where: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSample:
+    """A guest's clock, read between two readings of the host's.
+
+    Args:
+        node: the guest.
+        guest: its seconds since boot.
+        before, after: the host's clock around the reading: the guest's moment lies between them.
+    """
+
+    kind: ClassVar[str] = "clock"
+    node: str
+    guest: float
+    before: float
+    after: float
+
+
+Event = (
+    ProbeSample
+    | RequestSample
+    | StateChange
+    | FaultStep
+    | Settled
+    | Mark
+    | Plan
+    | Alarm
+    | Scan
+    | Leftover
+    | ClockSample
+)
+KINDS: dict[str, type[Event]] = {
+    event.kind: event
+    for event in (
+        ProbeSample, RequestSample, StateChange, FaultStep, Settled, Mark, Plan, Alarm, Scan, Leftover, ClockSample
+    )
+}  # fmt: skip
+
+
+# Their time is the stamp of their line.
+_STAMPED = (Mark, FaultStep)
 
 
 def to_fields(event: Event) -> dict[str, Any]:
     """The event as the fields of a journal line."""
-    return {"kind": event.kind, **asdict(event)}
+    line = {"kind": event.kind, **asdict(event)}
+    if isinstance(event, _STAMPED):
+        del line["at"]
+    return line
 
 
-def from_fields(fields: Mapping[str, Any]) -> Event:
-    """The event that a journal line's fields describe.
+def from_fields(line: Mapping[str, Any]) -> Event:
+    """The event that a journal line describes.
 
     Raises:
         KeyError: the kind is unknown.
-        TypeError: a field is missing, or one is there that the kind does not have.
+        TypeError: a field is missing, or one is there that the kind does not have, or one holds what it may not.
         ValueError: the outcome is none of the three.
     """
-    values = {name: value for name, value in fields.items() if name not in ("kind", "wall", "mono")}
-    if "outcome" in values:
-        values["outcome"] = Outcome(values["outcome"])
-    return KINDS[fields["kind"]](**values)
+    kind = KINDS[line["kind"]]
+    checks = _CHECKS[kind]
+    values = {}
+    for name, value in line.items():
+        if name in _ENVELOPE:
+            continue
+        if name not in checks:
+            raise TypeError(f"{kind.kind} has no field {name!r}")
+        values[name] = checks[name](value)
+    if kind in _STAMPED:
+        values["at"] = _number(line["mono"])
+    return kind(**values)
+
+
+def _number(value: object) -> float:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return float(value)
+    raise TypeError(f"{value!r} is no number")
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is no text")
+    # Names of nodes, users and probes come again and again.
+    return sys.intern(value) if len(value) < 64 else value
+
+
+def _outcome(value: object) -> Outcome:
+    return Outcome(_text(value))
+
+
+def _texts(value: object) -> Mapping[str, str]:
+    if type(value) is not dict:
+        raise TypeError(f"{value!r} is no mapping")
+    return {_text(key): _text(each) for key, each in value.items()}
+
+
+def _data(value: object) -> Mapping[str, Any]:
+    if type(value) is not dict:
+        raise TypeError(f"{value!r} is no mapping")
+    return value
+
+
+def _ports(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r} is no list of ports")
+    return tuple(_whole(each) for each in value)
+
+
+_ENVELOPE = frozenset(("kind", "wall", "mono"))
+_BY_TYPE: Mapping[str, Callable[[object], Any]] = {
+    "str": _text,
+    "float": _number,
+    "int": _whole,
+    "Outcome": _outcome,
+    "Mapping[str, str]": _texts,
+    "Mapping[str, Any]": _data,
+    "tuple[int, ...]": _ports,
+}
+_CHECKS: Mapping[type[Event], Mapping[str, Callable[[object], Any]]] = {
+    kind: {field.name: _BY_TYPE[str(field.type)] for field in fields(kind)} for kind in KINDS.values()
+}

@@ -1,141 +1,134 @@
-"""Reading a journal back."""
+"""Reading a journal back, line by line, up to its end or to where it is damaged."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
-from testbed.errors import TestbedError
-from testbed.journal.events import HEADER, VERSION, Event, from_fields
+from testbed.errors import UsageError
+from testbed.journal import lines
+from testbed.journal.events import ProbeSample, RequestSample, Settled, from_fields
+from testbed.journal.journal import Gathering, Journal
 
-E = TypeVar("E", bound=Event)
+# What is longer is no line of a journal, and must not fill the memory.
+LONGEST = 1 << 22
+# Too many to learn from each how far the two clocks are apart.
+_MANY = (ProbeSample, RequestSample, Settled)
 
 
-class JournalError(TestbedError):
+class JournalError(UsageError):
     """The file is not a journal, or one that this version cannot read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event and when it was recorded.
-
-    Args:
-        wall: Unix seconds.
-        mono: CLOCK_MONOTONIC seconds.
-        event: what was recorded.
-    """
-
-    wall: float
-    mono: float
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The header line that each writer begins with.
-
-    Args:
-        source: who wrote.
-        pid: its process, in its own container.
-        attrs: what it said of itself.
-        wall, mono: when it began.
-    """
-
-    source: str
-    pid: int
-    attrs: dict[str, str]
-    wall: float
-    mono: float
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """A journal as read.
-
-    Args:
-        openings: the headers, in the file's order.
-        entries: the events, in the file's order.
-        truncated: lines cut off because a writer died in the middle of them; they are left out.
-    """
-
-    openings: tuple[Opening, ...]
-    entries: tuple[Entry, ...]
-    truncated: int
-
-    def of(self, kind: type[E]) -> list[E]:
-        """All events of one kind, in the file's order."""
-        return [entry.event for entry in self.entries if isinstance(entry.event, kind)]
-
-    @property
-    def wall_offset(self) -> float:
-        """Seconds to add to a monotonic time to get Unix time (the median, since the wall clock may be set)."""
-        stamps: list[Opening | Entry] = [*self.openings, *self.entries]
-        return float(median(stamp.wall - stamp.mono for stamp in stamps))
+class DamageError(Exception):
+    """What follows cannot be read."""
 
 
 def read(path: Path | str) -> Journal:
     """Read a journal file, even while it is being written.
 
+    A file that is damaged is read up to the damage, which ``Journal.damage`` tells. A line that was cut off, because
+    its writer died in it, is left out and told there too; the lines after it are read.
+
     Raises:
-        JournalError: not a journal, an unknown version or kind, or damage that a dying writer does not explain.
+        JournalError: not a journal, or one of another version.
         OSError: the file cannot be read.
     """
-    return parse(Path(path).read_text(encoding="utf-8", errors="replace").splitlines(), str(path))
+    with Path(path).open("rb") as file:
+        return parse(iter(partial(file.readline, LONGEST), b""), str(path))
 
 
-def parse(lines: Iterable[str], where: str = "journal") -> Journal:
+def parse(raw_lines: Iterable[bytes], where: str = "journal") -> Journal:
     """Read a journal's lines; see ``read``."""
-    openings: list[Opening] = []
-    entries: list[Entry] = []
-    truncated = 0
-    broken = 0
-    for number, line in enumerate(lines, 1):
-        fields = _decode(line)
+    reader = _Reader(where)
+    damage = ""
+    for number, raw in enumerate(raw_lines, 1):
+        try:
+            reader.take(number, raw)
+        except DamageError as error:
+            damage = f"read up to line {number - 1}: {error}"
+            break
+    return reader.journal(damage)
+
+
+class _Reader:
+    """Takes up line after line."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._gathering = Gathering()
+        self._cut_off: list[int] = []
+        self._pending = 0  # the last line, if it was cut off
+
+    def take(self, number: int, raw: bytes) -> None:
+        """Take one line up.
+
+        Raises:
+            DamageError: it is no line of a journal.
+            JournalError: the file is no journal.
+        """
+        text = raw.rstrip(b"\r\n")
+        if not text and self._gathering.openings:
+            return
+        fields = lines.decode(text)
         if fields is None:
-            if broken:
-                raise JournalError("not JSON", where=f"{where}:{broken}", mend="is this file a journal?")
-            broken = number
-            continue
-        is_header = fields.get("kind") == HEADER
-        if broken:
-            # Only a writer that died leaves half a line, and the next writer begins with a header.
-            if not is_header:
-                raise JournalError("not JSON", where=f"{where}:{broken}", mend="is this file a journal?")
-            truncated, broken = truncated + 1, 0
-        if is_header:
-            openings.append(_opening(fields, f"{where}:{number}"))
-        elif not openings:
-            raise JournalError("no header before the first event", where=f"{where}:{number}")
+            self._broken(number, text)
+            fields = lines.whole_part(text)
+            if fields is None:
+                return
+        self._pending = 0
+        self._whole(number, fields)
+
+    def journal(self, damage: str) -> Journal:
+        """What was taken up."""
+        if not self._gathering.openings and not self._cut_off:
+            raise JournalError("the file is empty", where=self._where, mend="is this a journal?")
+        if self._cut_off:
+            told = f"cut off in line {', '.join(map(str, self._cut_off[:5]))}"
+            damage = f"{damage}; {told}" if damage else f"{told}: its writer died, or the disk was full"
+        return self._gathering.journal(len(self._cut_off), damage)
+
+    def _broken(self, number: int, text: bytes) -> None:
+        """A line that is no JSON: half a line explains it, two in a row are more than a dying writer leaves."""
+        if not self._gathering.openings and not (
+            text.startswith(lines.HEADER_BEGIN) or lines.HEADER_BEGIN.startswith(text)
+        ):
+            raise JournalError("not JSON", where=f"{self._where}:{number}", mend="is this a journal?")
+        if self._pending or not lines.is_cut_off(text):
+            raise DamageError(f"line {number} is no line of a journal")
+        self._pending = number
+        self._cut_off.append(number)
+
+    def _whole(self, number: int, fields: dict[str, Any]) -> None:
+        if lines.is_header(fields):
+            self._header(number, fields)
+        elif not self._gathering.openings:
+            raise JournalError("no header before the first event", where=f"{self._where}:{number}",
+                               mend="is this a journal?")  # fmt: skip
         else:
-            entries.append(_entry(fields, f"{where}:{number}"))
-    if not openings:
-        raise JournalError("no header", where=where, mend="is this file a journal?")
-    return Journal(tuple(openings), tuple(entries), truncated + bool(broken))
+            self._event(number, fields)
 
+    def _header(self, number: int, fields: dict[str, Any]) -> None:
+        wrong = lines.wrong_version(fields)
+        if not wrong:
+            try:
+                self._gathering.open(lines.opening(fields))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                wrong = f"not a header: {error!r}"
+        if wrong and self._gathering.openings:
+            raise DamageError(f"line {number}: {wrong}")
+        if wrong:
+            raise JournalError(wrong, where=f"{self._where}:{number}", mend="record the run anew, or read it with the "
+                               "testbed that wrote it")  # fmt: skip
 
-def _decode(line: str) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _opening(fields: dict[str, Any], where: str) -> Opening:
-    if fields.get("version") != VERSION:
-        raise JournalError(f"journal version {fields.get('version')}, this testbed reads {VERSION}", where=where)
-    try:
-        return Opening(fields["source"], fields["pid"], dict(fields["attrs"]), fields["wall"], fields["mono"])
-    except KeyError as error:
-        raise JournalError(f"header without {error}", where=where) from error
-
-
-def _entry(fields: dict[str, Any], where: str) -> Entry:
-    try:
-        return Entry(float(fields["wall"]), float(fields["mono"]), from_fields(fields))
-    except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"not an event: {error}", where=where) from error
+    def _event(self, number: int, fields: dict[str, Any]) -> None:
+        try:
+            wall, mono = float(fields["wall"]), float(fields["mono"])
+            event = from_fields(fields)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DamageError(f"line {number} is no event: {error!r}") from error
+        if not isinstance(event, _MANY):
+            self._gathering.stamp(wall, mono)
+        self._gathering.add(event)
