@@ -1,7 +1,8 @@
 """Figures: measured several times, told as a distribution."""
 
 from testbed.bench.distribution import Distribution
-from testbed.bench.failover import KINDS, failovers
+from testbed.bench.failover import KINDS, Failover, repeated
 from testbed.bench.idle import Idle, idle
+from testbed.bench.overhead import Round, overhead
 
-__all__ = ["KINDS", "Distribution", "Idle", "failovers", "idle"]
+__all__ = ["KINDS", "Distribution", "Failover", "Idle", "Round", "idle", "overhead", "repeated"]

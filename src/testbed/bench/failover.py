@@ -1,16 +1,17 @@
-"""Failovers, repeated."""
+"""Failovers, repeated: the shipped incidents, as a distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from testbed.checks import Phases
-from testbed.cluster import Cluster, ClusterState, lifecycle
+from testbed.checks import Phases, Status, check_outage, failovers
+from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.scenarios import Recording, Trial
-
-HEALTHY_SECONDS = 150.0
+from testbed.journal import FaultStep, Journal, read
+from testbed.scenarios import find, load
+from testbed.scenarios.runner import Result, run_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,34 +20,20 @@ class Kind:
 
     Attributes:
         title: what to call it.
-        probe: whose outage is the figure, ``sql`` or ``http``.
+        incident: the incident file that is repeated.
+        probe: whose outage is the figure.
         target: seconds its median is to stay within.
-        pick: the machine to kill, of the state before.
-        done: whether the state after the fault is the one it should end in, given the victim.
     """
 
     title: str
+    incident: str
     probe: str
     target: float
-    pick: Callable[[ClusterState], str | None]
-    done: Callable[[ClusterState, str], bool]
 
 
 KINDS: dict[str, Kind] = {
-    "database": Kind(
-        "database primary loses power",
-        "sql",
-        7.0,
-        lambda state: state.primary_database,
-        lambda state, victim: state.primary_database not in (None, victim),
-    ),
-    "balancer": Kind(
-        "active balancer loses power",
-        "http",
-        4.0,
-        lambda state: state.active_balancer,
-        lambda state, victim: state.active_balancer not in (None, victim),
-    ),
+    "database": Kind("database primary loses power", "database-power-loss", "sql-write", 7.0),
+    "balancer": Kind("active balancer loses power", "balancer-power-loss", "https", 4.0),
 }
 
 
@@ -57,21 +44,19 @@ class Failover:
     Attributes:
         victim: the machine that was killed.
         outage: seconds for which the probe had no good answer.
-        phases: when what happened.
-        durable: whether every acknowledged write was there, once.
-        sticky: whether every session stayed where it had to.
-        recording: where to look closer.
+        phases: when what happened; None if no address moved.
+        status: the run's verdict.
+        folder: where to look closer.
     """
 
     victim: str
     outage: float
-    phases: Phases
-    durable: bool
-    sticky: bool
-    recording: Recording
+    phases: Phases | None
+    status: Status
+    folder: Path
 
 
-def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[Failover]:
+def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[Failover]:
     """Kill and heal, again and again, under load.
 
     Args:
@@ -82,27 +67,26 @@ def failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[
 
     Yields:
         Each failover when it is measured.
+
+    Raises:
+        TestbedError: the fault was not felt: nothing was measured.
     """
     what = KINDS[kind]
-    for number in range(1, repeat + 1):
-        lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
-        victim = what.pick(cluster.state())
-        if victim is None:
-            raise TestbedError("nobody holds the part that is to be killed", mend="see `testbed status`")
-        with Trial(cluster, f"bench-{kind}-{number}", users=users) as trial:
-            trial.inject("power-loss", victim)
-            trial.wait_served(lambda state, victim=victim: what.done(state, victim))  # type: ignore[misc]
-            trial.heal()
-        recording = trial.recording
-        worst = recording.outage(what.probe).longest
-        if worst is None:
-            raise TestbedError("the fault was not felt: nothing was measured", where=str(recording.folder))
-        others = [machine.name for machine in cluster.fleet.machines(cluster.machine(victim).node.role)]
-        yield Failover(
-            victim=victim,
-            outage=worst.seconds,
-            phases=recording.phases(what.probe, *others),
-            durable=recording.durability().ok,
-            sticky=recording.stickiness().ok,
-            recording=recording,
-        )
+    scenario = load(find(what.incident, cluster.settings.root))
+    scenario = scenario.model_copy(update={"load": scenario.load.model_copy(update={"users": users})})
+    for result in run_scenario(cluster, scenario, repeat=repeat):
+        yield _measured(what, result)
+
+
+def _measured(what: Kind, result: Result) -> Failover:
+    journal = read(result.folder / "journal.jsonl")
+    worst = check_outage(journal.probes[what.probe]).longest
+    if worst is None:
+        raise TestbedError("the fault was not felt: nothing was measured", where=str(result.folder))
+    victim = _victim(journal)
+    moved = [phases for phases in failovers(journal) if phases.source == victim]
+    return Failover(victim, worst.seconds, moved[0] if moved else None, result.status, result.folder)
+
+
+def _victim(journal: Journal) -> str:
+    return next(step.node for step in journal.of(FaultStep) if step.step == "inject")

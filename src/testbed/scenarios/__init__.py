@@ -1,6 +1,9 @@
-"""Failovers as experiments: load, probes, a fault, and what was seen."""
+"""Incidents: files that say what happens and what is expected of it, and runs that play them.
 
-from testbed.scenarios.recording import Recording
-from testbed.scenarios.trial import Trial
+What plays them (``run``, ``runner``) needs the engine; who only reads them does not, and finds it here.
+"""
 
-__all__ = ["Recording", "Trial"]
+from testbed.scenarios.load import find, load
+from testbed.scenarios.model import Scenario
+
+__all__ = ["Scenario", "find", "load"]

@@ -114,15 +114,22 @@ class Live:
         """The last state seen, for the message of a wait that failed."""
         now = time.monotonic()
         parts = [f"{len(self.sessions)} users logged in"]
-        for name, view in sorted(self.probes.items()):
-            if view.last_bad > view.last_good:
-                parts.append(f"{name}: {view.last_detail}")
-            else:
-                parts.append(f"{name}: good {now - view.last_good:.1f} s ago")
-        for aspect in (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS):
-            parts.append(f"{aspect}: {' and '.join(sorted(self.holders(aspect, 'held'))) or 'nobody'}")
+        parts += [
+            f"{name}: {view.last_detail}"
+            if view.last_bad > view.last_good
+            else f"{name}: good {now - view.last_good:.1f} s ago"
+            for name, view in sorted(self.probes.items())
+        ]
+        parts += [
+            f"{aspect}: {' and '.join(sorted(self.holders(aspect, 'held'))) or 'nobody'}"
+            for aspect in (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS)
+        ]
         for node, states in sorted(self.states.items()):
-            drbd = [states[aspect] for aspect in (Aspect.DRBD_ROLE, Aspect.DRBD_CONNECTION, Aspect.DRBD_DISK) if aspect in states]
+            drbd = [
+                states[aspect]
+                for aspect in (Aspect.DRBD_ROLE, Aspect.DRBD_CONNECTION, Aspect.DRBD_DISK)
+                if aspect in states
+            ]
             if drbd:
                 parts.append(f"{node}: DRBD {' '.join(drbd)}")
         return "; ".join(parts)

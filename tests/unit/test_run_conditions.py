@@ -1,0 +1,106 @@
+"""The conditions of a timeline, on the events they look at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Writer
+from testbed.scenarios.conditions import CONDITIONS, Question
+from testbed.scenarios.live import Live
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Live:
+    path = tmp_path / "journal.jsonl"
+    Writer(path, "test").close()
+    return Live(path)
+
+
+def probed(ago: float, outcome: Outcome = Outcome.OK, probe: str = "https") -> ProbeSample:
+    due = time.monotonic() - ago
+    return ProbeSample(probe, due, due, due + 0.01, outcome, "" if outcome is Outcome.OK else "refused")
+
+
+def asked(user: str, app: str, action: str = "read", ago: float = 0.5, cause: str = "") -> RequestSample:
+    return RequestSample(f"s-{user}", user, action, "lb1", app, time.monotonic() - ago, 0.1, Outcome.OK, cause)
+
+
+def state(node: str, aspect: str, value: str) -> StateChange:
+    return StateChange(node, aspect, value, time.monotonic())
+
+
+def holds(live: Live, name: str, *events: Event, hold: float = 1.0, users: int = 2) -> bool:
+    live.take(events)
+    question = Question(live, ["https"], users, ["app-1", "app-2"], since=time.monotonic() - 30)
+    return CONDITIONS[name](question, hold)
+
+
+STEADY = [probed(ago / 10) for ago in range(30, 0, -1)]
+
+
+def test_served_needs_good_answers_only_and_fresh_ones(live: Live) -> None:
+    assert holds(live, "served", *STEADY)
+    assert not holds(live, "served", probed(0.05, Outcome.UNKNOWN))
+
+
+def test_served_is_not_what_nobody_asked_for(live: Live) -> None:
+    assert not holds(live, "served")
+
+
+def test_served_is_not_a_probe_that_fell_silent(live: Live) -> None:
+    assert not holds(live, "served", *[probed(ago / 10) for ago in range(60, 30, -1)], hold=5.0)
+
+
+def test_an_old_failure_does_not_matter(live: Live) -> None:
+    assert holds(live, "served", probed(5, Outcome.FAILED), *STEADY)
+
+
+def test_stopped_is_refusal_and_not_silence(live: Live) -> None:
+    assert not holds(live, "stopped")
+    assert not holds(live, "stopped", *STEADY)
+    assert not holds(live, "stopped", probed(0.5, Outcome.FAILED)), "a good answer came within the time it must hold"
+    later = [probed(0.2, Outcome.FAILED), probed(0.05, Outcome.FAILED)]
+    assert holds(live, "stopped", *later, hold=0.08)
+
+
+def test_taken_over_is_by_another_node_of_the_same_kind(live: Live) -> None:
+    events: list[Event] = [
+        state("lb1", Aspect.SITE_ADDRESS, "held"),
+        state("db1", Aspect.DATABASE_ADDRESS, "held"),
+        state("db1", Aspect.POSTGRES, "accepting"),
+        FaultStep("k", "injected", "power-loss", "db1"),
+    ]
+    assert not holds(live, "taken-over", *events)
+    assert not holds(live, "taken-over", state("db1", Aspect.POWER, "off"))
+    assert not holds(live, "taken-over", state("db2", Aspect.DATABASE_ADDRESS, "held"))
+    assert holds(live, "taken-over", state("db2", Aspect.POSTGRES, "accepting"))
+
+
+def test_replication_is_of_both(live: Live) -> None:
+    for node in ("db1", "db2"):
+        assert not holds(live, "replicated", state(node, Aspect.DRBD_CONNECTION, "Connected"))
+    assert not holds(live, "replicated", state("db1", Aspect.DRBD_DISK, "UpToDate"))
+    assert holds(live, "replicated", state("db2", Aspect.DRBD_DISK, "UpToDate"))
+    assert not holds(live, "resyncing")
+    assert holds(live, "resyncing", state("db2", Aspect.DRBD_CONNECTION, "SyncTarget"))
+
+
+def test_everyone_is_served_after_the_fault_only(live: Live) -> None:
+    assert not holds(live, "everyone-served", asked("user01", "app-1"), asked("user02", "app-2", cause="redirect"))
+    assert holds(live, "everyone-served", asked("user02", "app-2"))
+    assert not holds(live, "everyone-served", FaultStep("k", "injected", "power-loss", "app-1"))
+
+
+def test_sessions_everywhere_are_sessions_that_live(live: Live) -> None:
+    assert not holds(live, "sessions-everywhere", asked("user01", "app-1", "log in"), asked("user02", "app-2"))
+    assert holds(live, "sessions-everywhere", asked("user02", "app-2", "log in"))
+    assert not holds(live, "sessions-everywhere", asked("user02", "app-2", "log out"))
+
+
+def test_the_last_state_seen_is_told(live: Live) -> None:
+    live.take([probed(0.1, Outcome.FAILED), state("db2", Aspect.DRBD_ROLE, "Primary")])
+    assert "https: refused" in live.describe()
+    assert "db2: DRBD Primary" in live.describe()
