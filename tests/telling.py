@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from testbed.checks import Phases
-from testbed.scenarios import Recording
+from testbed.scenarios.runner import Result
 
 
 class Tell:
@@ -19,11 +20,10 @@ class Tell:
         with self._capsys.disabled():
             print(f"\n    {self._name}: {text}", end="", flush=True)
 
-    def outage(self, recording: Recording, probe: str) -> None:
-        """The outage a probe saw."""
-        worst = recording.outage(probe).longest
-        self(f"{probe} outage {worst.seconds:.2f} s" if worst else f"{probe}: no outage")
-
-    def phases(self, phases: Phases) -> None:
-        """The phases of the failover, as far as known."""
-        self(", ".join(f"{name} {at:+.2f} s" for name, at in phases.rows() if at is not None))
+    def verdicts(self, result: Result) -> None:
+        """What a run came to: its outages and the phases of its failovers."""
+        summary = json.loads((result.folder / "summary.json").read_text())
+        for probe, outage in summary["outages"].items():
+            self(f"{probe}: longest outage {outage['longest']} s")
+        for failover in summary["phases"]:
+            self(str(failover))

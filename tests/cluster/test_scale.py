@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 from telling import Tell
+from testbed.checks import check_stickiness
 from testbed.cluster import Cluster
-from testbed.journal import Outcome
-from testbed.scenarios import Trial
+from testbed.journal import Outcome, RequestSample
+from testbed.scenarios.model import Load
+from testbed.scenarios.run import Run
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -37,7 +39,10 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tel
     newcomer = f"app-{count + 1}"
     before = {each.name: each.started_at() for each in cluster.fleet.machines(Role.BALANCER)}
     try:
-        with Trial(cluster, "scale-up", users=4) as trial:
+        with Run(cluster, "scale-up") as run:
+            run.probe(only=["https"])
+            run.load(Load.model_validate({"users": 4}))
+            run.steady()
             scale(cluster, count + 1)
             wait_until(
                 lambda: all(newcomer in names for names in usable(cluster)),
@@ -45,14 +50,17 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tel
                 f"both balancers to know {newcomer}",
                 describe=lambda: usable(cluster),
             )
-        recording = trial.recording
-        failed = [each for each in recording.http if each.outcome is not Outcome.OK]
-        tell(f"{len(recording.http)} probes while {newcomer} joined, {len(failed)} failed")
+        journal = run.journal()
+        pages = list(journal.probes["https"])
+        failed = [each for each in pages if each.outcome is not Outcome.OK]
+        tell(f"{len(pages)} probes while {newcomer} joined, {len(failed)} failed")
         assert not failed, failed[0]
-        bad = [each for each in recording.requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
+        requests = journal.of(RequestSample)
+        bad = [each for each in requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
         assert not bad, bad[0]
-        assert newcomer in {each.attrs.get("app") for each in recording.http}, "the newcomer answered nobody"
-        assert recording.stickiness().ok, recording.stickiness().explain()
+        assert newcomer in {each.attrs.get("app") for each in pages}, "the newcomer answered nobody"
+        sticky = check_stickiness(requests)
+        assert sticky.ok, sticky.explain()
         assert {each.name: each.started_at() for each in cluster.fleet.machines(Role.BALANCER)} == before
     finally:
         scale(cluster, count)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from testbed.bench import KINDS, Distribution, failovers, idle
-from testbed.bench.failover import Failover
+from testbed.bench import KINDS, Distribution, Failover, Round, idle, overhead, repeated
+from testbed.checks import Status
 from testbed.cli.main import app
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import UsageError
+from testbed.scenarios.model import Load
 
 bench = typer.Typer(help="Measure the project's figures on this machine.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
@@ -38,15 +38,41 @@ def failover(
     wrong = 0
     for kind in chosen:
         runs = []
-        for run in failovers(cluster, kind, repeat, users):
-            verdict = "" if run.durable and run.sticky else " [red]CHECKS FAILED[/]"
+        for run in repeated(cluster, kind, repeat, users):
+            good = run.status is Status.PASS
+            verdict = "" if good else f" [red]verdict: {run.status.value}[/], see {run.folder / 'report.html'}"
             progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s{verdict}")
-            wrong += not (run.durable and run.sticky)
+            wrong += not good
             runs.append(run)
         out.print(_table(kind, runs))
         _keep(cluster, kind, runs)
     if wrong:
         raise typer.Exit(1)
+
+
+@bench.command("overhead")
+def measuring_cost(
+    rounds: Annotated[int, typer.Option(help="Rounds with, and as many without.", min=1, max=50)] = 3,
+    seconds: Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)] = 40,
+    users: Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)] = 6,
+    think: Annotated[float, typer.Option(help="Factor on their thinking times; 0: as busy as can be.", min=0)] = 0.3,
+) -> None:
+    """Measure what measuring costs: the load's throughput with and without probes and recorder, in turns."""
+    done: list[Round] = []
+    for each in overhead(Cluster(), rounds, seconds, Load.model_validate({"users": users, "think": think})):
+        progress.say(f"  {'with' if each.measured else 'without'}: {each.throughput:.2f} good exchanges a second, "
+                     f"median {each.latency * 1000:.0f} ms")  # fmt: skip
+        done.append(each)
+    table = Table("good exchanges a second", "n", "median", "least", "most", box=None, header_style="bold")
+    medians = {}
+    for measured in (False, True):
+        values = sorted(each.throughput for each in done if each.measured is measured)
+        medians[measured] = Distribution.of(values).median
+        figures = (f"{value:.2f}" for value in (medians[measured], values[0], values[-1]))
+        table.add_row("with everything that measures" if measured else "without", str(len(values)), *figures)
+    out.print(table)
+    lost = 1 - medians[True] / medians[False] if medians[False] else 0.0
+    out.print(f"measuring took {lost:.1%} of the throughput (to reach: less than 3 %)", highlight=False)
 
 
 @bench.command("idle")
@@ -73,8 +99,9 @@ def _table(kind: str, runs: list[Failover]) -> Table:
         "seconds", "n", "median", "p95", "max", box=None, header_style="bold", title=title, title_justify="left"
     )
     _row(table, f"outage ({KINDS[kind].probe})", [run.outage for run in runs], "bold")
-    for name, _ in runs[0].phases.rows():
-        values = [at for run in runs for phase, at in run.phases.rows() if phase == name and at is not None]
+    moved = [run.phases for run in runs if run.phases]
+    for name in dict.fromkeys(name for phases in moved for name, _ in phases.rows()):
+        values = [at for phases in moved if (at := phases.seconds.get(name)) is not None]
         if values:
             _row(table, f"fault to {name}", values)
     return table
@@ -94,10 +121,9 @@ def _keep(cluster: Cluster, kind: str, runs: list[Failover]) -> None:
         {
             "victim": run.victim,
             "outage": run.outage,
-            "phases": asdict(run.phases),
-            "durable": run.durable,
-            "sticky": run.sticky,
-            "run": run.recording.folder.name,
+            "phases": dict(run.phases.seconds) if run.phases else {},
+            "verdict": run.status.value,
+            "run": run.folder.name,
         }
         for run in runs
     ]

@@ -24,8 +24,8 @@ def repair_split_brain(cluster: Cluster) -> str:
     Raises:
         TestbedError: nobody serves, or DRBD refuses.
     """
-    survivor = wait_until(
-        lambda: cluster.state().primary_database, SERVING_SECONDS, "one database machine to serve",
+    survivor: str = wait_until(
+        lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database machine to serve",
         hint="`testbed status` shows both; `testbed down` and `testbed up` make a fresh cluster",
         describe=lambda: cluster.state().databases,
     )  # fmt: skip

@@ -13,8 +13,9 @@ from testbed.cluster.project import exists
 from testbed.errors import UsageError
 from testbed.faults import Entry, heal_all
 from testbed.journal import Journal, Settled
-from testbed.scenarios import Result, Run
 from testbed.scenarios.model import Load
+from testbed.scenarios.run import Run
+from testbed.scenarios.runner import Result
 
 HEALTHY_SECONDS = 180.0
 

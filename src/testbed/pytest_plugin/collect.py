@@ -37,7 +37,8 @@ class Incident(pytest.Item):
     def runtest(self) -> None:
         """Play it; the test passes when every check holds."""
         from testbed.pytest_plugin.bed import running, told
-        from testbed.scenarios import load, play_all
+        from testbed.scenarios import load
+        from testbed.scenarios.runner import play_all
 
         config = self.config
         scenario = load(self.path)

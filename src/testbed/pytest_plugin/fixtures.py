@@ -12,7 +12,7 @@ from testbed.pytest_plugin.reports import remember
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
     from testbed.pytest_plugin.bed import Bed, Findings, LoadStarter, ProbeStarter
-    from testbed.scenarios import Result
+    from testbed.scenarios.runner import Result
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,8 @@ def journal(testbed: Bed) -> Findings:
 @pytest.fixture
 def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
     """The results of the incident that the test's ``scenario`` marker names."""
-    from testbed.scenarios import find, load, play_all
+    from testbed.scenarios import find, load
+    from testbed.scenarios.runner import play_all
 
     marker = request.node.get_closest_marker("scenario")
     if marker is None or not marker.args:

@@ -8,7 +8,9 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the testbed."""
     group = parser.getgroup("testbed", "testbed: failover tests on a real cluster")
-    group.addoption("--testbed-seed", type=int, default=None, help="seed of the random choices, over the incident's own")
+    group.addoption(
+        "--testbed-seed", type=int, default=None, help="seed of the random choices, over the incident's own"
+    )
     group.addoption("--testbed-repeat", type=int, default=None, help="repeat each incident so many times")
     group.addoption("--testbed-keep", action="store_true", help="leave the cluster as the last step left it")
     parser.addini(

@@ -52,10 +52,10 @@ def taken_over(asked: Question, hold: float) -> bool:  # noqa: ARG001
     live = asked.live
     site = live.holders(Aspect.SITE_ADDRESS, "held")
     database = live.holders(Aspect.DATABASE_ADDRESS, "held") & live.holders(Aspect.POSTGRES, "accepting")
-    return any(live.victim not in holders and holders for holders in (site, database) if _plays(live, live.victim, holders))
+    return any(live.victim not in holders and holders for holders in (site, database) if _plays(live.victim, holders))
 
 
-def _plays(live: Live, node: str, holders: set[str]) -> bool:
+def _plays(node: str, holders: set[str]) -> bool:
     """Whether ``node`` could hold what ``holders`` hold: nodes of one kind bear one name with a number behind it."""
     kind = node.rstrip("0123456789")
     return any(holder.rstrip("0123456789") == kind for holder in holders)

@@ -12,7 +12,6 @@ run.verdicts()
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -29,8 +28,10 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
 from testbed.journal import Journal, Mark, Plan, Writer, read
+from testbed.machines import Machine
 from testbed.probes import PROBES
 from testbed.recorder import Recorder
+from testbed.scenarios import locust
 from testbed.scenarios.conditions import CONDITIONS, Question
 from testbed.scenarios.live import NEVER, Live
 from testbed.scenarios.model import Load
@@ -62,7 +63,7 @@ class Run:
         self.cluster = cluster
         self.name = name
         self.plan = plan or Plan(name, {}, seed=2006)
-        self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")
+        self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
         self._keep = keep
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
@@ -99,7 +100,7 @@ class Run:
         told = str(error).splitlines()[0] if error and str(error) else (kind.__name__ if kind else "")
         try:
             try:
-                self._wind_up(unbroken=error is None)
+                self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))
             except (TestbedError, DockerException) as trouble:
                 told = told or str(trouble)
                 if error is None:
@@ -149,11 +150,7 @@ class Run:
         self._users = load.users
         if not load.users:
             return
-        command = ["locust", "-f", "/opt/testbed/loadtests", "--headless", "--only-summary"]
-        command += ["--users", str(load.users), "--spawn-rate", f"{load.rate:g}", "--run-time", f"{LIMIT_SECONDS}s"]
-        command += ["--think-scale", f"{load.think:g}", "--seed", str(self.plan.seed)]
-        if load.actions:
-            command += ["--actions", json.dumps(load.actions)]
+        command = locust.command(load, self.plan.seed, LIMIT_SECONDS)
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
         self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
 
@@ -166,7 +163,7 @@ class Run:
         """
         wait_until(
             lambda: self._ask("served", hold, self._probing) and len(self.live.sessions) >= self._users,
-            within, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self.live.describe,
+            within, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self._seen,
         )  # fmt: skip
         self.mark("steady")
 
@@ -181,7 +178,7 @@ class Run:
         """
         entry = faults.inject(
             self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
-            rng=self.chance, state=self.cluster.state, tell=self.writer.write,
+            rng=self.chance, tell=self.writer.write,
         )  # fmt: skip
         self._named[name or entry.key] = entry
         self._began_waiting = time.monotonic()
@@ -240,11 +237,19 @@ class Run:
         apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if "everywhere" in condition else []
         return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self._began_waiting), hold)
 
-    def _machine(self, role: Role) -> Any:
+    def _machine(self, role: Role) -> Machine:
         [machine] = self.cluster.fleet.machines(role)
         return machine
 
-    def _wind_up(self, *, unbroken: bool) -> None:
+    def _seen(self) -> str:
+        """What is known of a run that does not become steady: the state, and the last words of what has ended."""
+        ended = [task for task in (*self._loads, *self._probers) if not task.running()]
+        words = [
+            f"a program has ended: {(task.output().strip().splitlines() or ['it said nothing'])[-1]}" for task in ended
+        ]
+        return "; ".join([*words, self.live.describe()])
+
+    def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
         """End load before probes, so that its last requests are still probed; then make the cluster whole."""
         self.mark("timeline-done")
         for stage, tasks in (("load-ends", self._loads), ("probes-end", self._probers)):
@@ -258,6 +263,8 @@ class Run:
                 self._settle(10)
             return
         faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+        if hurry:  # Ctrl-C: healed, but not waited for
+            return
         if "sql-write" in self._probing:
             # A run that broke is wound up all the same; what it broke by is told, not what that led to.
             with suppress(*(() if unbroken else (TestbedError,))):

@@ -124,7 +124,7 @@ def _play(
 
 
 def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
-    run.probe(scenario.probes)
+    run.probe({str(name): seconds for name, seconds in scenario.probes.items()})
     run.load(scenario.load)
     run.steady(scenario.steady.hold, scenario.steady.within)
     begin = time.monotonic()
@@ -179,7 +179,8 @@ def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
     if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays]:
         flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
         raise UsageError(
-            f"{scenario.name} needs the overlay {', '.join(missing)}", mend=f"run `testbed down` and `testbed up {flags}`"
+            f"{scenario.name} needs the overlay {', '.join(missing)}",
+            mend=f"run `testbed down` and `testbed up {flags}`",
         )
     now = dict(cluster.shape.scale)
     if all(len(_machines(cluster, service)) == count for service, count in wanted.scale.items()):
