@@ -1,16 +1,33 @@
-"""``testbed schema``: the JSON schema of the x-testbed keys."""
+"""``testbed schema``: the JSON schemas of what people and programs write."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
+from testbed import faults, journal
 from testbed.cli.main import app
-from testbed.topology.schema import schema as build_schema
+from testbed.errors import UsageError
+from testbed.scenarios.schema import schema as scenario_schema
+from testbed.topology.schema import schema as cluster_schema
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cluster": cluster_schema,
+    "scenario": lambda: scenario_schema({name: fault.summary for name, fault in faults.FAULTS.items()}),
+    "journal": lambda: journal.schema(),  # noqa: PLW0108
+}
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON schema of the x-testbed keys (published as compose/x-testbed.schema.json)."""
-    typer.echo(json.dumps(build_schema(), indent=2))
+def schema(
+    of: Annotated[
+        str, typer.Argument(help="cluster: the x-testbed keys; scenario: incident files; journal: a run's journal.")
+    ] = "cluster",
+) -> None:
+    """Print a JSON schema (published: compose/x-testbed.schema.json, scenarios/scenario.schema.json)."""
+    if of not in SCHEMAS:
+        raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
+    typer.echo(json.dumps(SCHEMAS[of](), indent=2))

@@ -1,0 +1,89 @@
+"""Whether something measures what an incident expects: an expectation that nothing can fail proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.scenarios.model import Scenario
+from testbed.scenarios.source import Problem
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 60.0
+
+
+def problems(scenario: Scenario) -> Iterator[Problem]:
+    """All the expectations of an incident that nothing measures, and those that exclude each other.
+
+    Args:
+        scenario: the incident.
+    """
+    yield from _intervals(scenario)
+    yield from _without_fault(scenario)
+    yield from _without_users(scenario)
+    yield from _contradictions(scenario)
+    yield from _documented(scenario)
+
+
+def _intervals(scenario: Scenario) -> Iterator[Problem]:
+    for probe, interval in scenario.probes.items():
+        if not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
+            yield Problem(("probes", probe), "no probe can be sent that often", "use 5ms to 60s")
+
+
+def _without_fault(scenario: Scenario) -> Iterator[Problem]:
+    expect = scenario.expect
+    faults = [step for step in scenario.timeline if step.fault is not None]
+    heals = [step for step in scenario.timeline if step.heal is not None]
+    needy = {"felt": bool(expect.felt), "stopped": bool(expect.stopped), "doomed": expect.doomed}
+    for key, given in needy.items():
+        if given and not faults:
+            yield Problem(
+                ("expect", key), f"nothing measures {key}: the timeline has no fault", "inject one", at_key=True
+            )
+    for address, owner in expect.owner.items():
+        if owner == "peer" and not faults:
+            what = "no fault moves the address to its peer"
+            yield Problem(("expect", "owner", address), what, "inject one, or write same")
+    if expect.rejoin is not None and not heals:
+        what = "nothing measures rejoin: the timeline heals nothing"
+        yield Problem(("expect", "rejoin"), what, "add a step `heal: all`", at_key=True)
+
+
+def _without_users(scenario: Scenario) -> Iterator[Problem]:
+    if scenario.load.users:
+        return
+    expect = scenario.expect
+    for key, given in (("doomed", expect.doomed), ("logins-failed", expect.logins_failed is not None)):
+        if given:
+            what = f"nothing measures {key}: the load has no users"
+            yield Problem(("expect", key), what, "give load.users some, or remove it", at_key=True)
+
+
+def _contradictions(scenario: Scenario) -> Iterator[Problem]:
+    expect = scenario.expect
+    for key in ("felt", "stopped"):
+        for number, probe in enumerate(getattr(expect, key)):
+            if expect.outage.get(probe) == 0:
+                what = f"{probe} cannot be {key} and have no outage"
+                yield Problem(("expect", key, number), what, f"remove it here, or give outage.{probe} a length")
+
+
+def _documented(scenario: Scenario) -> Iterator[Problem]:
+    """Only what is checked can fail as documented."""
+    expect = scenario.expect
+    asked = {
+        "outage": bool(expect.outage or expect.felt),
+        "stopped": bool(expect.stopped),
+        "owner": bool(expect.owner),
+        "isolation": expect.isolation,
+        "logins": expect.logins_failed is not None,
+        "rejoin": expect.rejoin is not None,
+        "stickiness": scenario.load.users > 0,
+    }
+    for check, reason in expect.documented.items():
+        path = ("expect", "documented", check)
+        if not asked.get(check, True):
+            yield Problem(
+                path, f"{check} cannot fail: nothing here expects anything of it", "expect it too", at_key=True
+            )
+        if not reason.strip():
+            yield Problem(path, f"{check} is documented without a reason", "write why it is known to fail")

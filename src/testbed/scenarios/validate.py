@@ -1,0 +1,139 @@
+"""Whether an incident fits the cluster it is to be played on: its nodes, faults, networks, overlays and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from testbed import faults, probes
+from testbed.errors import UsageError
+from testbed.faults import OptionError, Target
+from testbed.faults.options import OnNetworks
+from testbed.scenarios import measured, order
+from testbed.scenarios.model import Scenario, Step
+from testbed.scenarios.source import Problem, nearest
+from testbed.topology import Role, Topology
+from testbed.units import written
+
+# While these are in force, the machine's system does not run: nothing else can be done to it.
+DARK = ("power-loss", "shutdown", "freeze")
+HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
+
+
+def problems(
+    scenario: Scenario,
+    topology: Topology | None = None,
+    patterns: Collection[str] | None = None,
+    overlays: Collection[str] | None = None,
+) -> Iterator[Problem]:
+    """All that is wrong with an incident whose file is well-formed.
+
+    Args:
+        scenario: the incident.
+        topology: the cluster; without one, only the incident's own order is looked at.
+        patterns: the names of the log patterns that raise alarms; None: any name goes.
+        overlays: the names of the Compose overlays there are; None: any name goes.
+    """
+    yield from order.problems(scenario)
+    yield from measured.problems(scenario)
+    yield from _resolution(scenario)
+    for number, name in enumerate(scenario.expect.alarms):
+        if patterns is not None and name not in patterns:
+            mend = nearest(name, patterns, "the patterns are")
+            yield Problem(("expect", "alarms", number), f"nothing looks for {name!r} in the logs", mend)
+    for number, name in enumerate(scenario.cluster.overlays):
+        if overlays is not None and name not in overlays:
+            mend = nearest(name, overlays, "there are")
+            yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", mend)
+    if topology is not None:
+        yield from _scale(scenario, topology)
+        yield from _timeline(scenario, topology)
+
+
+def _resolution(scenario: Scenario) -> Iterator[Problem]:
+    """A probe cannot tell an outage that is shorter than the time between two of its samples."""
+    usual = {name: spec.interval for name, spec in probes.PROBES.items()}
+    for probe, limit in scenario.expect.outage.items():
+        interval = scenario.probes.get(probe, usual[probe])
+        if 0 < limit < interval:
+            what = f"{probe} is sent each {written(interval)}: it cannot measure {written(limit)}"
+            yield Problem(("expect", "outage", probe), what, f"write at least {written(interval)}, or 0s for none")
+
+
+def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
+    scalable = [node.name for node in topology.nodes.values() if node.scalable]
+    for service in scenario.cluster.scale:
+        if service not in scalable:
+            mend = nearest(service, scalable, "what can is")
+            yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", mend, at_key=True)
+
+
+def _timeline(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
+    """Each fault exists, is told what it needs, and falls on a node that can suffer it then."""
+    targets: dict[int, Target] = {}
+    for number, step in enumerate(scenario.timeline):
+        if step.fault is None:
+            continue
+        path = ("timeline", number)
+        if step.fault not in faults.FAULTS:
+            mend = nearest(step.fault, faults.FAULTS, "the faults are")
+            yield Problem((*path, "fault"), f"no fault {step.fault!r}", mend)
+            continue
+        try:
+            targets[number] = faults.parse_target(step.target or "", topology, scenario.cluster.scale)
+        except UsageError as error:
+            yield Problem((*path, "target"), error.what, error.mend)
+            continue
+        yield from _fault(step, targets[number], path)
+    yield from _dark(scenario, targets)
+    yield from _takeovers(scenario, targets)
+
+
+def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Problem]:
+    """What one fault is told, and whether every node that it may fall on can suffer it."""
+    fault = faults.FAULTS[step.fault or ""]
+    try:
+        options = faults.parse_options(fault.name, step.options)
+    except OptionError as error:
+        given = error.option in step.options
+        unknown = given and error.option not in fault.Options.model_fields
+        yield Problem((*path, "options", error.option) if given else (*path, "fault"), error.what, error.mend, unknown)
+        return
+    for node in target.nodes:
+        name = target.name or node.name
+        if isinstance(options, OnNetworks) and (mistake := options.stranger(node, name)):
+            yield Problem((*path, "options", "network"), mistake.what, mistake.mend)
+            return
+        if reason := fault.unsuitable(node, options):
+            what = f"{fault.name} is impossible on {name}: {reason}"
+            yield Problem((*path, "target"), what, "docs/faults.md tells which machines can suffer it")
+            return
+
+
+def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
+    """No fault falls on a node that is off by then, as far as nodes are named."""
+    dark: dict[str, tuple[int, str]] = {}
+    for number, step in enumerate(scenario.timeline):
+        if step.heal == order.ALL:
+            dark.clear()
+        elif step.heal is not None:
+            dark = {node: since for node, since in dark.items() if since[1] != step.heal}
+        elif step.when == "healthy" and dark:
+            node, (since, _) = next(iter(dark.items()))
+            what = f"healthy cannot come: {node} is off or frozen since step {since + 1}"
+            yield Problem(("timeline", number, "when"), what, "heal it first")
+        elif (target := targets.get(number)) and target.name:
+            if target.name in dark:
+                what = f"{target.name} is off or frozen since step {dark[target.name][0] + 1}"
+                yield Problem(("timeline", number, "target"), what, "heal it first, or choose another node")
+            elif step.fault in DARK:
+                dark[target.name] = (number, step.name or "")
+
+
+def _takeovers(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
+    """Only balancers and databases have a peer that takes over."""
+    last: Target | None = None
+    for number, step in enumerate(scenario.timeline):
+        last = targets.get(number, last)
+        if step.when == "taken-over" and last and all(node.role not in HAVE_PEERS for node in last.nodes):
+            what = f"taken-over cannot come: {last.text} has no peer that could take over"
+            yield Problem(("timeline", number, "when"), what, "wait for served or everyone-served")
