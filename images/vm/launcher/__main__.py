@@ -6,6 +6,7 @@ boot, or had its power cut because it would not stop.
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import signal
@@ -16,6 +17,15 @@ from collections.abc import Callable
 
 from launcher import disks, machine, network
 from launcher.settings import LauncherError, Settings, read
+
+# What happens to the machine as a whole and is told, by QMP's names (QEMU, docs/interop/qemu-qmp-ref).
+TOLD = {
+    "STOP": "event=vm-stopped",
+    "RESUME": "event=vm-resumed",
+    "RESET": "event=vm-reset",
+    "SHUTDOWN": "event=vm-shutdown",
+    "BLOCK_IO_ERROR": "event=vm-disk-error",
+}
 
 
 def _last_line(text: str) -> str:
@@ -34,10 +44,14 @@ class Watch:
     def __init__(self, settings: Settings, running: machine.Machine) -> None:
         self.settings = settings
         self.machine = running
-        self.booted = settings.boot_seconds == 0
         self.stopping = False
         self.reset = False
-        self.deadline = time.monotonic() + settings.boot_seconds
+        self._await_boot()
+
+    def _await_boot(self) -> None:
+        self.booted = self.settings.boot_seconds == 0
+        if not self.stopping:
+            self.deadline = time.monotonic() + self.settings.boot_seconds
 
     def stop(self, *_: object) -> None:
         """Press the guest's power button; the power is cut if it does not go by itself."""
@@ -103,8 +117,17 @@ class Watch:
         Args:
             line: a QMP message.
         """
-        if '"SHUTDOWN"' in line and '"guest-reset"' in line:
-            self.reset = True
+        message = json.loads(line)
+        name, data = message.get("event"), message.get("data", {})
+        if name not in TOLD:
+            return
+        stamp = message["timestamp"]  # QEMU's own, of the host's clock: nothing that happened on the way counts
+        reason = f" reason={data['reason']}" if "reason" in data else ""
+        print(f"{TOLD[name]} at={stamp['seconds']}.{stamp['microseconds']:06d}{reason}", flush=True)
+        if name == "SHUTDOWN":
+            self.reset = data.get("reason") == "guest-reset"
+        if name == "RESET":  # it boots again, in the same container
+            self._await_boot()
 
 
 class Lines:
