@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from testbed.journal import Outcome, ProbeSample, Settled
+from testbed.journal import Outcome, ProbeSample, Series, Settled
+from testbed.journal.series import OUTCOMES
 
 EXAMPLES = 5
 
@@ -56,14 +57,15 @@ class Durability:
         return text + f"; {unknown} of unknown outcome, of which {len(self.kept)} are there."
 
 
-def check_durability(samples: Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:
+def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:
     """Compare what writers were told with what the table holds.
 
     Args:
-        samples: of SQL probes, each with its token.
+        samples: of the SQL write probe, each with its token.
         settled: the table, read back afterwards; the last word on a token counts.
     """
-    outcomes = {sample.token: sample.outcome for sample in samples if sample.token}
+    due = Series.of(samples)
+    outcomes = {token: OUTCOMES[due.outcomes[place]] for place in range(len(due)) if (token := due.token(place))}
     copies = {found.token: found.copies for found in settled}
     acknowledged = [token for token, outcome in outcomes.items() if outcome == Outcome.OK]
     unknown = [token for token, outcome in outcomes.items() if outcome == Outcome.UNKNOWN and token in copies]

@@ -53,6 +53,7 @@ class Phases:
         healing: whether the fault's healing brought it about.
         seconds: each phase seen, of ``NAMES``, in seconds after ``at``.
         disorder: phases that came before one they depend on.
+        away: probes that had no good answer any more.
     """
 
     resource: str
@@ -63,6 +64,7 @@ class Phases:
     healing: bool
     seconds: Mapping[str, float]
     disorder: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, float | None]]:
         """Each phase's name and time, None if it was not seen, in the order in which they are expected."""
@@ -84,13 +86,15 @@ class Phases:
     @property
     def ok(self) -> bool:
         """The service came back, and nothing came before what it depends on."""
-        return self.served and not self.disorder
+        return self.served and not self.disorder and not self.away
 
     def explain(self) -> str:
         """The phases and the verdict, one paragraph."""
         text = f"{self.title}: " + (", ".join(f"{name} {at:+.2f} s" for name, at in self.rows() if at is not None))
         if not self.served:
             text += "; no outage that ended was seen by any probe"
+        if self.away:
+            text += f"; service did not come back for {', '.join(self.away)}"
         for problem in self.disorder:
             text += f"; out of order: {problem}"
         return text + "."
@@ -109,9 +113,11 @@ def failovers(journal: Journal) -> list[Phases]:
             fault, healing, at = _trigger(known, source, target, span.start)
             seconds = _states(lines, target, at, until)
             seconds["address claimed"] = span.start - at
-            seconds |= _felt(windows, resource, at, until)
+            of_each = {probe: window for probe, every in windows.items() if (window := _outage(every, at, until))}
+            seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
-            found.append(Phases(resource, source, target, at, fault, healing, seconds, disorder))
+            away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
+            found.append(Phases(resource, source, target, at, fault, healing, seconds, disorder, away))
     return sorted(found, key=lambda phases: phases.at)
 
 
@@ -148,9 +154,8 @@ def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str,
     return seconds
 
 
-def _felt(windows: Mapping[str, Sequence[Window]], resource: str, at: float, until: float) -> dict[str, float]:
+def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, float]:
     """What the probes saw of it."""
-    of_each = {probe: window for probe, every in windows.items() if (window := _outage(every, at, until))}
     seconds = {}
     replies = [window.last_good for probe in _CUT_OFF[resource] if (window := of_each.get(probe)) and window.last_good]
     if replies:

@@ -1,0 +1,47 @@
+"""Who held what, while it was of use to anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from types import MappingProxyType
+
+from testbed.checks.case import Case
+from testbed.checks.states import Span, held, without
+from testbed.journal import Aspect
+
+# The network on which each is of use, and the value that means it is held.
+NETWORKS: Mapping[str, str] = MappingProxyType(
+    {Aspect.SITE_ADDRESS: "public", Aspect.DATABASE_ADDRESS: "backend", Aspect.DRBD_ROLE: "backend"}
+)
+VALUES: Mapping[str, str] = MappingProxyType(
+    {Aspect.SITE_ADDRESS: "held", Aspect.DATABASE_ADDRESS: "held", Aspect.DRBD_ROLE: "Primary"}
+)
+# Faults that cut a node off from a network wholly, so that nobody reaches what it holds there.
+CUTS = ("cable-pull", "network-down")
+
+
+def usable(case: Case, aspect: str) -> dict[str, list[Span]]:
+    """When each node held something that clients could use.
+
+    What a frozen node holds, or one that is cut off from the network in question, is of no use until it thaws or is
+    connected again; if it still holds it then, it counts.
+
+    Args:
+        case: the run.
+        aspect: the site's or the database's address, or DRBD's role.
+    """
+    return {
+        node: without(spans, _gaps(case, node, NETWORKS[aspect]))
+        for node, spans in held(case.lines, aspect, VALUES[aspect]).items()
+    }
+
+
+def _gaps(case: Case, node: str, network: str) -> list[Span]:
+    frozen = [span for span in case.lines.get((node, Aspect.POWER), ()) if span.value == "frozen"]
+    cut = []
+    for fault in case.faults:
+        networks = dict(fault.options).get("network", "").replace(",", " ").split()
+        if fault.node == node and fault.name in CUTS and (not networks or network in networks or "all" in networks):
+            cut.append(Span(fault.begins, inf if fault.healed is None else fault.healed, fault.name))
+    return [*frozen, *cut]

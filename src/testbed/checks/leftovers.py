@@ -1,0 +1,17 @@
+"""Did the run leave nothing behind?"""
+
+from __future__ import annotations
+
+from testbed.checks.case import Case, Findings
+from testbed.checks.verdict import Verdict
+from testbed.journal import Leftover
+
+
+def judge_leftovers(case: Case) -> Verdict:
+    """Nothing is left behind; unknown if the run did not come to the end, where it looks."""
+    findings = Findings()
+    for left in case.journal.of(Leftover):
+        findings.fail(f"{left.what} on {left.where}: {left.detail}", node=left.where)
+    if not case.complete:
+        findings.doubt("the run did not come to its end, where it looks for what it left behind")
+    return findings.verdict("leftovers", "" if findings.wrong or findings.doubtful else "nothing was left behind")

@@ -1,0 +1,33 @@
+"""Could people log in?"""
+
+from __future__ import annotations
+
+from testbed.checks.case import Case, Findings
+from testbed.checks.stickiness import LOG_IN
+from testbed.checks.verdict import Verdict
+from testbed.journal import Outcome, RequestSample
+
+
+def judge_logins(case: Case) -> Verdict | None:
+    """Count the logins that failed between the steady state and the timeline's end.
+
+    A login is several exchanges. One that is not good ends it; one that is good and yet not the end of it (a redirect,
+    half a login) carries a cause.
+    """
+    most = case.expect.logins_failed
+    if most is None:
+        return None
+    findings = Findings()
+    requests = [request for request in case.journal.of(RequestSample) if request.action == LOG_IN]
+    watched = [request for request in requests if case.begin <= request.started <= case.end]
+    failed = [request for request in watched if request.outcome is not Outcome.OK]
+    good = sum(request.outcome is Outcome.OK and not request.cause for request in watched)
+    for request in failed:
+        text = f"{request.user} could not log in ({request.outcome}: {request.cause}), session {request.session}"
+        (findings.fail if len(failed) > most else findings.note)(text, request.finished, request.app)
+    if not requests:
+        findings.doubt("nobody logged in")
+    if not case.complete:
+        findings.doubt("the run did not come to its end: more logins may have failed")
+    summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"
+    return findings.verdict("logins", summary)

@@ -1,0 +1,114 @@
+"""Did at most one node hold each address, DRBD's primary role and the writes, at each instant?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations, pairwise, product
+from math import inf
+
+from testbed.checks.case import Case, Findings
+from testbed.checks.holding import NETWORKS, VALUES, usable
+from testbed.checks.states import Span, held
+from testbed.checks.verdict import Verdict
+from testbed.journal import Aspect, Series
+
+# Nodes tell through Docker's log, which stamps a line when it gets it: on a busy machine that takes so many seconds.
+# Two nodes hold something together if they do so for longer than that and than their clocks may be wrong.
+TOLERANCE = 0.25
+
+
+def judge_ownership(case: Case) -> Verdict:
+    """Two owners at a time fail the run, for however short a time beyond the error of measuring."""
+    findings = Findings()
+    for aspect in NETWORKS:
+        _judge_state(case, findings, aspect)
+    _judge_writes(case, findings)
+    _judge_replicas(case, findings)
+    if not findings.wrong and not findings.doubtful:
+        return findings.verdict("ownership", "at no time had an address, DRBD's primary role or the writes two owners")
+    return findings.verdict("ownership")
+
+
+def _judge_state(case: Case, findings: Findings, aspect: str) -> None:
+    everyone, of_use = held(case.lines, aspect, VALUES[aspect]), usable(case, aspect)
+    if not everyone:
+        findings.doubt(f"nobody is known to have held: {aspect}")
+    for node, begin, end, text in _together(of_use, f"{aspect} {VALUES[aspect]}"):
+        # An end that is missing may be what the journal lost.
+        certain = end < inf or case.complete
+        (findings.fail if certain else findings.doubt)(text, begin, node)
+    if not findings.wrong:
+        for node, begin, _, text in _together(everyone, f"{aspect} {VALUES[aspect]}"):
+            findings.note(f"{text}, one of them frozen or cut off", begin, node)
+
+
+def _together(holders: Mapping[str, list[Span]], what: str) -> Iterator[tuple[str, float, float, str]]:
+    """Whenever two nodes held the same: the one that came second, since when, until when, and that in words."""
+    for one, other in combinations(sorted(holders), 2):
+        for mine, theirs in product(holders[one], holders[other]):
+            begin, end = max(mine.start, theirs.start), min(mine.end, theirs.end)
+            if end - begin <= TOLERANCE + mine.error + theirs.error:
+                continue
+            second = other if begin == theirs.start else one
+            length = f"for {end - begin:.2f} s" if end < inf else "to the end"
+            yield second, begin, end, f"{what} on {one} and {other} at once, {length}"
+
+
+def _judge_writes(case: Case, findings: Findings) -> None:
+    """Acknowledged writes pass from one node to another only when the other has become primary between the two."""
+    series = case.journal.probes.get("sql-write")
+    if series is None:
+        return
+    primaries = held(case.lines, Aspect.DRBD_ROLE, "Primary")
+    for before, after in pairwise(_acknowledged(series)):
+        if before[0] == after[0]:
+            continue
+        _, sent, _, _ = before
+        node, _, answered, token = after
+        became = [span for span in primaries.get(node, ()) if _between(span, sent, answered)]
+        if not primaries:
+            findings.doubt("writes were acknowledged by several nodes, and which was primary is not known")
+            return
+        if not became:
+            text = f"write {token} was acknowledged by {node}, which had not taken over from {before[0]}"
+            findings.fail(text, answered, node)
+
+
+def _between(span: Span, sent: float, answered: float) -> bool:
+    slack = TOLERANCE + span.error
+    return sent - slack <= span.start <= answered + slack
+
+
+def _acknowledged(series: Series) -> Iterable[tuple[str, float, float, str]]:
+    """Each acknowledged write's node, start, end and token, in the order in which they were acknowledged.
+
+    Only the last before and the first after a change of node are told.
+    """
+    nodes = list(series.values("database"))
+    places = [place for place in range(len(series)) if not series.outcomes[place] and nodes[place]]
+    places.sort(key=series.finished.__getitem__)
+    for place, (previous, following) in enumerate(zip([None, *places], [*places[1:], None], strict=False)):
+        here = places[place] if place < len(places) else None
+        if here is None:
+            return
+        if any(near is not None and nodes[near] != nodes[here] for near in (previous, following)):
+            yield nodes[here], series.started[here], series.finished[here], series.token(here)
+
+
+def _judge_replicas(case: Case, findings: Findings) -> None:
+    """DRBD gives up connecting where both replicas were written apart from each other: a split brain."""
+    primaries = held(case.lines, Aspect.DRBD_ROLE, "Primary")
+    connected = [span for spans in held(case.lines, Aspect.DRBD_CONNECTION, "Connected").values() for span in spans]
+    for node, spans in held(case.lines, Aspect.DRBD_CONNECTION, "StandAlone").items():
+        for span in spans:
+            parted = max((it.end for it in connected if it.end <= span.start), default=-inf)
+            wrote = sorted(
+                name
+                for name, ours in primaries.items()
+                if any(it.start <= span.start and parted <= it.end for it in ours)
+            )
+            if len(wrote) > 1:
+                text = f"split brain: {' and '.join(wrote)} were both primary since they parted, {node} stands alone"
+                findings.fail(text, span.start, node)
+            else:
+                findings.note(f"{node} stands alone", span.start, node)

@@ -1,0 +1,57 @@
+"""How soon after the last heal was the cluster whole again?"""
+
+from __future__ import annotations
+
+from math import inf
+
+from testbed.checks.case import Case, Findings
+from testbed.checks.verdict import Verdict
+from testbed.journal import Aspect
+from testbed.units import written
+
+# What each part must be in, of every node that has it.
+WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
+
+
+def judge_rejoin(case: Case) -> Verdict | None:
+    """From the last heal until DRBD is connected and up to date on both sides and every member is ok, for good."""
+    ceiling = case.expect.rejoin
+    if ceiling is None:
+        return None
+    findings = Findings()
+    heals = [fault.heal for fault in case.faults if fault.heal is not None]
+    if not heals:
+        findings.doubt("nothing was healed")
+        return findings.verdict("rejoin")
+    healed = max(heals)
+    whole, broken = _state(case)
+    for text in broken:
+        (findings.fail if case.complete else findings.doubt)(f"not whole at the end: {text}")
+    if not whole:
+        findings.doubt("no state of DRBD or of a balancer's members is known")
+    for at, text in sorted(whole, reverse=True)[:3]:
+        late = at - healed > ceiling
+        tell = findings.fail if late else findings.note
+        tell(f"{text} {max(at - healed, 0):.1f} s after the last heal", at)
+    if not case.complete:
+        findings.doubt("the run did not come to its end: it may have broken again")
+    if findings.wrong or findings.doubtful:
+        return findings.verdict("rejoin")
+    seconds = max(max(at for at, _ in whole) - healed, 0)
+    return findings.verdict("rejoin", f"whole {seconds:.1f} s after the last heal; at most {written(ceiling)} allowed")
+
+
+def _state(case: Case) -> tuple[list[tuple[float, str]], list[str]]:
+    """Since when each part is as it must be, and those that are not."""
+    whole: list[tuple[float, str]] = []
+    broken: list[str] = []
+    for (node, aspect), spans in case.lines.items():
+        wanted = WHOLE.get(Aspect(aspect.partition(":")[0])) if aspect.partition(":")[0] in WHOLE else None
+        if wanted is None or not spans:
+            continue
+        last = spans[-1]
+        if last.end == inf and last.value == wanted:
+            whole.append((last.start, f"{node}: {aspect} {wanted}"))
+        else:
+            broken.append(f"{node}: {aspect} {last.value if last.end == inf else 'gone'}")
+    return whole, broken
