@@ -86,9 +86,11 @@ bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max
 	@$(TESTBED) bench failover
 
 .PHONY: schema
-schema: venv ## Write the JSON schema of the x-testbed keys
-	@$(TESTBED) schema > compose/x-testbed.schema.json.new
+schema: venv ## Write the JSON schemas of the x-testbed keys and of incident files
+	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new
 	@mv compose/x-testbed.schema.json.new compose/x-testbed.schema.json
+	@$(TESTBED) schema scenario > scenarios/scenario.schema.json.new
+	@mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
 
 .PHONY: format
 format: venv ## Format the sources and mend what the linter can

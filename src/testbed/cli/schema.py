@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from testbed import faults, journal
+from testbed import journal
 from testbed.cli.main import app
 from testbed.errors import UsageError
 from testbed.scenarios.schema import schema as scenario_schema
@@ -16,7 +16,7 @@ from testbed.topology.schema import schema as cluster_schema
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cluster": cluster_schema,
-    "scenario": lambda: scenario_schema({name: fault.summary for name, fault in faults.FAULTS.items()}),
+    "scenario": scenario_schema,
     "journal": lambda: journal.schema(),  # noqa: PLW0108
 }
 

@@ -4,28 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
+from testbed.faults import FAULTS
 from testbed.scenarios.model import CONDITIONS, Scenario
+from testbed.units import written
+
+TARGETS = ["db:primary", "db:standby", "db:any", "lb:active", "lb:standby", "lb:any", "app:any", "mail:any", "app-1"]
 
 
-def schema(faults: dict[str, str]) -> dict[str, Any]:
-    """The schema of an incident file.
-
-    Args:
-        faults: each fault and its one line of description.
-    """
+def schema() -> dict[str, Any]:
+    """The schema of an incident file: the model's, with each fault's own options and what each word means."""
     document = Scenario.model_json_schema()
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "title": "testbed incident"}
-    step = document["$defs"]["Step"]["properties"]
-    step["fault"] = {
-        "description": step["fault"]["description"],
-        "anyOf": [{"const": name, "description": summary} for name, summary in faults.items()],
+    step = document["$defs"]["Step"]
+    keys = step["properties"]
+    keys["fault"] = {
+        "description": keys["fault"]["description"],
+        "anyOf": [{"const": name, "description": fault.summary} for name, fault in FAULTS.items()],
     }
-    step["when"] = {
-        "description": step["when"]["description"],
+    keys["when"] = {
+        "description": keys["when"]["description"],
         "anyOf": [{"const": name, "description": meaning} for name, meaning in CONDITIONS.items()],
     }
+    keys["target"]["examples"] = TARGETS
+    step["allOf"] = [_options(name) for name in FAULTS]
+    step["oneOf"] = [
+        {"required": ["fault", "target"]},
+        {"required": ["heal"]},
+        {"required": ["when"]},
+        {"required": ["for"], "not": {"required": ["when"]}},
+    ]
     _plain(document)
     return document
+
+
+def _options(fault: str) -> dict[str, Any]:
+    """What a step with this fault may hold under ``options``."""
+    options = FAULTS[fault].Options.model_json_schema()
+    options.pop("title", None)
+    options.pop("description", None)
+    return {
+        "if": {"properties": {"fault": {"const": fault}}, "required": ["fault"]},
+        "then": {"properties": {"options": options}},
+    }
 
 
 def _plain(value: object) -> None:
@@ -45,8 +65,10 @@ def _plain(value: object) -> None:
             value["anyOf"] = rest
     if value.get("default", "") is None:
         del value["default"]
+    if value.get("type") == "string" and isinstance(value.get("default"), float):
+        value["default"] = written(value["default"])  # a duration, as one writes it
     for name, each in list(value.items()):
-        if name == "title" and isinstance(each, str) and "properties" not in value:
+        if name == "title" and isinstance(each, str) and "$defs" not in value:
             del value["title"]  # pydantic repeats each key's name there
         else:
             _plain(each)

@@ -71,7 +71,7 @@ def _timeline(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
     """Each fault exists, is told what it needs, and falls on a node that can suffer it then."""
     targets: dict[int, Target] = {}
     for number, step in enumerate(scenario.timeline):
-        if step.fault is None:
+        if step.fault is None or step.target is None:
             continue
         path = ("timeline", number)
         if step.fault not in faults.FAULTS:
@@ -79,7 +79,7 @@ def _timeline(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
             yield Problem((*path, "fault"), f"no fault {step.fault!r}", mend)
             continue
         try:
-            targets[number] = faults.parse_target(step.target or "", topology, scenario.cluster.scale)
+            targets[number] = faults.parse_target(step.target, topology, scenario.cluster.scale)
         except UsageError as error:
             yield Problem((*path, "target"), error.what, error.mend)
             continue
