@@ -83,6 +83,11 @@ def sessions_everywhere(asked: Question, hold: float) -> bool:  # noqa: ARG001
     return set(asked.apps) <= set(asked.live.sessions.values())
 
 
+def drained(asked: Question, hold: float) -> bool:  # noqa: ARG001
+    """No user has a session on the app node that was struck last."""
+    return asked.live.victim not in asked.live.sessions.values()
+
+
 # `healthy` is not here: it is the audit of the whole cluster, and asks the machines.
 CONDITIONS: dict[str, Callable[[Question, float], bool]] = {
     "served": served,
@@ -92,4 +97,5 @@ CONDITIONS: dict[str, Callable[[Question, float], bool]] = {
     "replicated": replicated,
     "everyone-served": everyone_served,
     "sessions-everywhere": sessions_everywhere,
+    "drained": drained,
 }
