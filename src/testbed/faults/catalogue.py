@@ -7,23 +7,31 @@ from typing import Any
 
 from testbed.errors import UsageError
 from testbed.faults.cable_pull import CablePull
+from testbed.faults.clock_jump import ClockJump
+from testbed.faults.delay import Delay
+from testbed.faults.disk_error import DiskError
+from testbed.faults.disk_full import DiskFull
+from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
 from testbed.faults.freeze import Freeze
+from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
 from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
+from testbed.faults.process import ProcessKill, ProcessStop
+from testbed.faults.rate_limit import RateLimit
+from testbed.faults.reboot import Reboot
 from testbed.faults.resign import Resign
 from testbed.faults.shutdown import Shutdown
+from testbed.faults.silent_cut import SilentCut
 from testbed.faults.target import Target, parse_target
 from testbed.topology import Node, Topology
 
 _ALL: tuple[Fault[Any], ...] = (
-    PowerLoss(),
-    Shutdown(),
-    Freeze(),
-    CablePull(),
-    NetworkDown(),
-    Resign(),
+    PowerLoss(), Shutdown(), Reboot(), Freeze(),
+    CablePull(), NetworkDown(), SilentCut(), Loss(), Delay(), RateLimit(),
+    ProcessKill(), ProcessStop(), Resign(), Drain(),
+    DiskError(), DiskFull(), ClockJump(),
 )  # fmt: skip
 FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
 

@@ -7,8 +7,12 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from testbed.errors import TestbedError
 from testbed.machines import Fleet, Machine, Power
 from testbed.topology import Node
+from testbed.wait import wait_until
+
+READY_SECONDS = 60.0
 
 
 class FaultOptions(BaseModel):
@@ -80,3 +84,43 @@ class MachineFault(Fault[Given]):
 def must_run(machine: Machine) -> str | None:
     """Refusal of a machine whose system does not run, or None."""
     return None if machine.power() is Power.ON else "its system does not run"
+
+
+def awake(machine: Machine) -> bool:
+    """Whether a machine's system can be told to undo something; one that is booting is waited for.
+
+    Returns:
+        False when it is off: what was done to its running system has gone with it.
+
+    Raises:
+        TestbedError: it is frozen, or does not come.
+    """
+    power = machine.power()
+    if power is Power.OFF:
+        return False
+    if power is Power.FROZEN:
+        raise TestbedError("it is frozen and cannot be told anything", where=machine.name, mend="thaw it first")
+    wait_until(machine.ready, READY_SECONDS, f"{machine.name} to answer", hint=f"`testbed logs {machine.name}`")
+    return True
+
+
+def done(machine: Machine, script: str, failure: str, timeout: float = 30) -> str:
+    """Run a shell script on a machine.
+
+    Args:
+        machine: the machine.
+        script: for ``sh``.
+        failure: what has failed when it fails, for the message.
+        timeout: seconds.
+
+    Returns:
+        What it wrote.
+
+    Raises:
+        TestbedError: it failed.
+    """
+    result = machine.exec(["sh", "-c", script], timeout=timeout)
+    if result.status:
+        said = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.status}"]
+        raise TestbedError(f"{failure}: {said[-1]}", where=machine.name)
+    return result.stdout

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from testbed.errors import TestbedError
-from testbed.faults.fault import MachineFault
+from testbed.faults.fault import MachineFault, awake, done
 from testbed.faults.options import OnNetworks
-from testbed.machines import Machine, Power
-from testbed.wait import wait_until
-
-READY_SECONDS = 60.0
+from testbed.machines import Machine
 
 
 class NetworkDown(MachineFault[OnNetworks]):
@@ -26,13 +22,10 @@ class NetworkDown(MachineFault[OnNetworks]):
 
     def heal(self, machine: Machine, options: OnNetworks) -> None:
         """Bring them up; a reboot has done so already."""
-        if machine.power() is Power.ON:
-            wait_until(machine.ready, READY_SECONDS, f"{machine.name} to answer", hint="its network is still down")
+        if awake(machine):
             _set(machine, options.on(machine.node)[::-1], "up")
 
 
 def _set(machine: Machine, networks: Sequence[str], state: str) -> None:
     script = " && ".join(f"ip link set dev {machine.interface(network)} {state}" for network in networks)
-    result = machine.exec(["sh", "-c", script])
-    if result.status:
-        raise TestbedError(f"the network does not go {state}: {result.stderr.strip()}", where=machine.name)
+    done(machine, script, f"the network does not go {state}")

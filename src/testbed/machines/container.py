@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from docker.errors import APIError, NotFound
+from docker import DockerClient
+from docker.errors import APIError, ContainerError, NotFound
 from docker.models.containers import Container
 
 from testbed.errors import TestbedError
-from testbed.machines import veth
+from testbed.machines import wire
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
+from testbed.settings import PROJECT_LABEL
 from testbed.topology import Node
+
+# A host need not have nft; this image does.
+NFT_IMAGE = "testbed/lb"
 
 
 class ContainerMachine:
@@ -55,6 +59,11 @@ class ContainerMachine:
         if self.power() is not Power.OFF:
             self._container.kill()
 
+    def reset(self) -> None:
+        """Kill it and start it at once: a container has no reset button."""
+        self.kill()
+        self.start()
+
     def pause(self) -> None:
         """Freeze all its processes."""
         self._container.pause()
@@ -65,11 +74,44 @@ class ContainerMachine:
 
     def unplug(self, network: str) -> None:
         """Take the host's end of its cable down: the container sees NO-CARRIER, as with a pulled cable."""
-        veth.set_link(self._host_index(network), up=False)
+        wire.set_link(self._host_index(network), up=False)
 
     def plug(self, network: str) -> None:
         """Bring the host's end up again."""
-        veth.set_link(self._host_index(network), up=True)
+        wire.set_link(self._host_index(network), up=True)
+
+    def port(self, network: str) -> str:
+        """The container's own interface."""
+        return str(self._link(network)["ifname"])
+
+    def filter(self, script: str) -> None:
+        """Run nft in a container that shares this one's network namespace, and is gone when nft ends."""
+        labels = {PROJECT_LABEL: self._container.labels[PROJECT_LABEL], "com.docker.compose.oneoff": "True"}
+        try:
+            self._docker.containers.run(
+                NFT_IMAGE, [script], entrypoint="nft", network_mode=f"container:{self._container.id}",
+                cap_add=["NET_ADMIN"], labels=labels, remove=True,
+            )  # fmt: skip
+        except ContainerError as error:
+            told = cast("bytes | None", error.stderr) or b""
+            said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise TestbedError(f"nft refuses its rules: {said[0]}", where=self.name) from None
+
+    def tc(self, network: str, *words: str, inward: bool = False) -> str:
+        """Run the host's tc, on the host's end or in the container's network namespace."""
+        link = self._link(network)
+        if inward:
+            device = wire.host_interface(int(link["link_index"]))
+            return wire.run(["tc", *(device if word == "DEV" else word for word in words)])
+        device = str(link["ifname"])
+        return wire.run(wire.inside(self.pid(), ["tc", *(device if word == "DEV" else word for word in words)]))
+
+    def break_disk(self, number: int) -> None:
+        """A container's disk is the host's, and stays whole."""
+        raise TestbedError(f"it has no disk {number} of its own: its files are the host's", where=self.name)
+
+    def mend_disk(self, number: int) -> None:
+        """Nothing to mend."""
 
     def interface(self, network: str) -> str:
         """Name of the interface that has the container's address on ``network``."""
@@ -125,6 +167,10 @@ class ContainerMachine:
                 return str(endpoint["IPAddress"])
         raise TestbedError(f"not on the network {network}", where=self.name)
 
+    @property
+    def _docker(self) -> DockerClient:
+        return cast("DockerClient", self._container.client)
+
     def _inspect(self) -> dict[str, Any]:
         try:
             self._container.reload()
@@ -135,11 +181,17 @@ class ContainerMachine:
 
     def _link(self, network: str) -> dict[str, Any]:
         address = self.address(network)
-        links: list[dict[str, Any]] = json.loads(self.exec_in_container(["ip", "-j", "addr"]).stdout)
-        for link in links:
+        for link in self._links():
             if any(entry.get("local") == address for entry in link["addr_info"]):
                 return link
         raise TestbedError(f"no interface has the address {address}", where=self.name)
+
+    def _links(self) -> list[dict[str, Any]]:
+        """The interfaces of its network namespace, asked from outside: it may be frozen."""
+        pid = self.pid()
+        if not pid:
+            raise Unreachable("it is off and has no interfaces", where=self.name)
+        return wire.links(pid)
 
     def _host_index(self, network: str) -> int:
         return int(self._link(network)["link_index"])

@@ -81,6 +81,28 @@ class GuestAgent:
             pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
         raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
 
+    def write(self, path: str, text: str) -> tuple[float, float]:
+        """Write into a file or device of the guest; no program is started for it.
+
+        Args:
+            path: the file.
+            text: what to write, in one piece.
+
+        Returns:
+            Two moments of this host's monotonic clock, seconds: the guest wrote between them.
+
+        Raises:
+            Unreachable: the agent stopped answering, or cannot write there.
+        """
+        handle = self._call("guest-file-open", {"path": path, "mode": "w"})
+        try:
+            self._call("guest-file-write", {"handle": handle, "buf-b64": base64.b64encode(text.encode()).decode()})
+            before = time.monotonic()
+            self._call("guest-file-flush", {"handle": handle})  # until then the agent keeps it
+            return before, time.monotonic()
+        finally:
+            self._call("guest-file-close", {"handle": handle})
+
     def _sync(self) -> None:
         token = secrets.randbelow(1 << 31)
         self._send("guest-sync-delimited", {"id": token})
@@ -90,7 +112,7 @@ class GuestAgent:
             if json.loads(line.rpartition(b"\xff")[2]).get("return") == token:
                 return
 
-    def _call(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, command: str, arguments: dict[str, Any]) -> Any:
         try:
             self._send(command, arguments)
             answer = json.loads(self._line())
@@ -98,8 +120,7 @@ class GuestAgent:
             raise Unreachable(f"the guest agent stopped answering ({error})", where=self._where) from None
         if "error" in answer:
             raise Unreachable(f"{command}: {answer['error']['desc']}", where=self._where)
-        result: dict[str, Any] = answer["return"]
-        return result
+        return answer["return"]
 
     def _send(self, command: str, arguments: dict[str, Any]) -> None:
         self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")

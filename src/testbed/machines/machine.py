@@ -70,6 +70,9 @@ class Machine(Protocol):
     def kill(self) -> None:
         """Cut its power."""
 
+    def reset(self) -> None:
+        """Restart it without warning, as by its reset button: nothing is stopped, nothing is written."""
+
     def pause(self) -> None:
         """Freeze it, as a host hangs: nothing runs, nothing is answered, no cable falls."""
 
@@ -81,6 +84,47 @@ class Machine(Protocol):
 
     def plug(self, network: str) -> None:
         """Put the cable back."""
+
+    def port(self, network: str) -> str:
+        """Name of the interface that its cable on ``network`` ends in, in the machine's network namespace.
+
+        A container's own; for a VM the one of the container around it.
+        """
+
+    def filter(self, script: str) -> None:
+        """Load an nftables script (nft(8)) into the machine's network namespace.
+
+        Raises:
+            TestbedError: it is refused.
+        """
+
+    def tc(self, network: str, *words: str, inward: bool = False) -> str:
+        """Run ``tc WORDS dev PORT ...`` (tc(8)) on one end of its cable.
+
+        Args:
+            network: which cable.
+            words: for example ``qdisc``, ``add`` and what comes behind the device, a ``DEV`` among them.
+            inward: the host's end, which sends to the machine; by default its port, which sends from it.
+
+        Returns:
+            What it wrote.
+
+        Raises:
+            TestbedError: it is refused.
+        """
+
+    def break_disk(self, number: int) -> None:
+        """Let every request to a disk fail with an I/O error.
+
+        Args:
+            number: which disk, from 0.
+
+        Raises:
+            TestbedError: it has no disk of its own.
+        """
+
+    def mend_disk(self, number: int) -> None:
+        """Let the disk work again; nothing changes if it does."""
 
     def interface(self, network: str) -> str:
         """The name the machine's own system has for its interface on ``network``."""

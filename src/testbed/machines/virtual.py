@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,8 @@ from testbed.topology import Node
 
 # A machine without power refuses connections; that is an answer, not an error to print.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
+
+SECONDS = 5.0
 
 
 class VirtualMachine(ContainerMachine):
@@ -54,6 +57,14 @@ class VirtualMachine(ContainerMachine):
         except Unreachable:
             return False
 
+    def reset(self) -> None:
+        """Press the reset button.
+
+        QEMU runs with ``-no-reboot``: a guest that restarts by itself has crashed, and its machine goes off. So the
+        action is changed for this one reset (QMP ``set-action``).
+        """
+        self._talk(_reset)
+
     def pause(self) -> None:
         """Stop the guest's processor; its cables stay lit."""
         self._qmp("stop")
@@ -69,6 +80,23 @@ class VirtualMachine(ContainerMachine):
     def plug(self, network: str) -> None:
         """Raise the carrier again."""
         self._qmp("set_link", {"name": network, "up": True})
+
+    def port(self, network: str) -> str:
+        """The container's interface in the bridge that the guest's card is plugged into."""
+        return str(self._link(network)["ifname"])
+
+    def break_disk(self, number: int) -> None:
+        """Put a filter that fails every request (QEMU's ``blkdebug``) between the disk and its image."""
+        filtered = {"driver": "blkdebug", "node-name": _filter(number), "image": f"image{number}"}
+        self._qmp("blockdev-add", {**filtered, "inject-error": [{"event": "none", "errno": errno.EIO}]})
+        self._set_image(number, _filter(number))
+
+    def mend_disk(self, number: int) -> None:
+        """Take the filter away again."""
+        nodes: Any = self._qmp("query-named-block-nodes", {"flat": True})
+        if any(node["node-name"] == _filter(number) for node in nodes):
+            self._set_image(number, f"image{number}")
+            self._qmp("blockdev-del", {"node-name": _filter(number)})
 
     def interface(self, network: str) -> str:
         """Name of the guest's interface that has the node's address on ``network``."""
@@ -87,18 +115,52 @@ class VirtualMachine(ContainerMachine):
         """The socket of the serial console."""
         return self._sockets / "console.sock"
 
+    def _set_image(self, number: int, node: str) -> None:
+        path = f"/machine/peripheral/disk{number}/virtio-backend"
+        self._qmp("qom-set", {"path": path, "property": "drive", "value": node})
+
+    def _link(self, network: str) -> dict[str, Any]:
+        # The launcher gave the container's address to the guest, and its interface a place in this bridge.
+        bridge = f"br-{network}"[:15]
+        for link in self._links():
+            if link.get("master") == bridge and "link_index" in link:
+                return link
+        raise TestbedError(f"no interface is wired to {network}", where=self.name)
+
     def _qmp(self, command: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._talk(lambda client: _order(client, command, arguments))
+
+    def _talk(self, conversation: Callable[[QMPClient], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         try:
-            return asyncio.run(_execute(self._sockets / "qmp.sock", command, arguments))
+            return asyncio.run(_connected(self._sockets / "qmp.sock", conversation))
         except (QMPError, OSError, TimeoutError) as error:
-            raise Unreachable(f"QEMU does not answer {command} ({error})", where=self.name) from None
+            raise Unreachable(f"QEMU does not answer ({error})", where=self.name) from None
 
 
-async def _execute(path: Path, command: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
+async def _connected(path: Path, conversation: Callable[[QMPClient], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     client = QMPClient()
-    await asyncio.wait_for(client.connect(str(path)), timeout=5)
+    await asyncio.wait_for(client.connect(str(path)), timeout=SECONDS)
     try:
-        answer = await asyncio.wait_for(client.execute(command, arguments), timeout=5)
-        return cast("dict[str, Any]", answer)
+        return await conversation(client)
     finally:
         await client.disconnect()
+
+
+async def _order(client: QMPClient, command: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = await asyncio.wait_for(client.execute(command, arguments), timeout=SECONDS)
+    return cast("dict[str, Any]", answer)
+
+
+async def _reset(client: QMPClient) -> dict[str, Any]:
+    with client.listener("RESET") as events:
+        await _order(client, "set-action", {"reboot": "reset"})
+        try:
+            await _order(client, "system_reset")
+            await asyncio.wait_for(events.get(), timeout=SECONDS)
+        finally:
+            await _order(client, "set-action", {"reboot": "shutdown"})
+    return {}
+
+
+def _filter(number: int) -> str:
+    return f"broken{number}"

@@ -71,11 +71,12 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
         holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
         apache=bool(re.search(r"run: \S*apache", services)),
         ucarp=bool(re.search(r"run: \S*ucarp", services)),
-        members=tuple(_members(section(sections, "balancer-manager"))),
+        members=tuple(members(section(sections, "balancer-manager"))),
     )
 
 
-def _members(xml: str) -> Iterator[Member]:
+def members(xml: str) -> Iterator[Member]:
+    """The pool, from what Apache's balancer-manager answers to ``xml=1``; empty when it did not."""
     try:
         root = ET.fromstring(xml.strip())  # noqa: S314
     except ET.ParseError:

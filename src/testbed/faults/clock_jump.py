@@ -1,0 +1,44 @@
+"""A jumping clock: a time server gone mad, a battery gone flat."""
+
+from __future__ import annotations
+
+import time
+
+from pydantic import Field
+
+from testbed.faults.fault import FaultOptions, MachineFault, awake, done
+from testbed.faults.options import Shift
+from testbed.machines import Machine
+from testbed.topology import Node
+
+
+class ClockJumpOptions(FaultOptions):
+    """Options of a clock jump."""
+
+    by: Shift = Field(description="How far the clock jumps: +90s, -5m, +2h.")
+
+
+class ClockJump(MachineFault[ClockJumpOptions]):
+    """The guest's wall clock is set; healing sets it to the host's."""
+
+    name = "clock-jump"
+    summary = "let a VM's clock jump; heal: set it to the host's"
+    Options = ClockJumpOptions
+
+    def unsuitable(self, node: Node, options: ClockJumpOptions) -> str | None:  # noqa: ARG002
+        """A container has no clock of its own."""
+        return None if node.keys.machine == "virtual" else "a container's clock is the host's"
+
+    def inject(self, machine: Machine, options: ClockJumpOptions) -> None:
+        """Jump."""
+        _set(machine, options.by)
+
+    def heal(self, machine: Machine, options: ClockJumpOptions) -> None:  # noqa: ARG002
+        """Set it right; a restarted guest has asked for the time by itself."""
+        if awake(machine):
+            _set(machine, 0)
+
+
+def _set(machine: Machine, ahead: float) -> None:
+    """Set the guest's clock so many seconds ahead of the host's, to within the time a command takes to reach it."""
+    done(machine, f"date -s @{time.time() + ahead:.3f}", "its clock cannot be set")

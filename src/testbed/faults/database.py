@@ -1,0 +1,27 @@
+"""PostgreSQL in a database guest, when a fault has ended it: nobody restarts it in the design of 2006."""
+
+from __future__ import annotations
+
+from testbed.faults.fault import done
+from testbed.machines import Machine
+
+# A crashed server recovers first; under emulation that takes its time.
+RESTART_SECONDS = 90.0
+
+# Promotion may find any part done: address, DRBD and mount are there, the server is not.  Under the lock, so that it
+# never runs beside another promotion or a demotion.
+_RESTART = """
+. /usr/lib/testbed/common
+wish master || exit 0
+pgrep -x postgres >/dev/null && exit 0
+flock -o "$lock" /usr/lib/testbed/promote </dev/null >>/var/log/role.log 2>&1
+"""
+
+
+def restart(machine: Machine) -> None:
+    """Start PostgreSQL again where it should run and does not: on the master of the database's address.
+
+    Raises:
+        TestbedError: it does not come.
+    """
+    done(machine, _RESTART, "PostgreSQL does not start again", timeout=RESTART_SECONDS)

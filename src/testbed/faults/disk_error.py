@@ -1,0 +1,51 @@
+"""A dying disk: every request to it fails with an I/O error."""
+
+from __future__ import annotations
+
+from testbed.errors import TestbedError
+from testbed.faults.fault import MachineFault, NoOptions, awake
+from testbed.machines import Machine, Power
+from testbed.topology import Node, Role
+
+# The guest's second disk, under DRBD; the first holds its system.
+DATA_DISK = 1
+
+
+class DiskError(MachineFault[NoOptions]):
+    """The backing device of DRBD fails, beneath the guest.
+
+    DRBD feels it at its next request, lets the disk go (``on-io-error detach``) and works on without one, on the
+    peer's.  Healing is a disk that works again, with its old contents, attached again; DRBD resynchronises it.
+    """
+
+    name = "disk-error"
+    summary = "let every request to the disk under DRBD fail; heal: it works again, and DRBD takes it back"
+    Options = NoOptions
+
+    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
+        """Only a VM has a disk of its own, and only a database machine has DRBD on it."""
+        if node.role is not Role.DATABASE:
+            return "it has no DRBD device"
+        return None if node.keys.machine == "virtual" else "its disk is the host's"
+
+    def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Break it."""
+        machine.break_disk(DATA_DISK)
+
+    def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Mend it, and have DRBD take it back; a machine that was off attaches it when it boots."""
+        if machine.power() is Power.OFF:
+            return
+        machine.mend_disk(DATA_DISK)
+        if awake(machine):
+            _attach(machine)
+
+
+def _attach(machine: Machine) -> None:
+    """Attach the disk unless it is attached; a detaching that is under way comes to its end first."""
+    state = machine.exec(["/lib/drbd/drbdsetup-84", "dstate", "0"]).stdout.partition("/")[0].strip()
+    if state in ("Diskless", "Failed", "Detaching"):
+        result = machine.exec(["drbdadm", "attach", "database"], timeout=60)
+        if result.status:
+            said = result.stderr.strip().splitlines() or ["it said nothing"]
+            raise TestbedError(f"DRBD does not take the disk back: {said[-1]}", where=machine.name)

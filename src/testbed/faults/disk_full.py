@@ -1,0 +1,108 @@
+"""A full filesystem under the database."""
+
+from __future__ import annotations
+
+from testbed.errors import TestbedError
+from testbed.faults import database
+from testbed.faults.fault import Fault, NoOptions, awake, done, must_run
+from testbed.machines import Fleet, Machine, Power
+from testbed.topology import Node, Role
+from testbed.wait import wait_until
+
+MOUNT_SECONDS = 60.0
+
+# ext3 and ext4 without a checksum over the superblock: its field s_r_blocks_count_lo (byte 1032 of the device) says
+# how many blocks are kept for root; the kernel reads it for each allocation, from the very page that is written here.
+# All of them: at once PostgreSQL, which is not root, finds no free block, and none has been written.  (tune2fs keeps
+# no more than half, and writes the whole superblock of a filesystem in use.)  What has extents (ext4, xfs) is filled
+# by an empty file instead: space is allocated, nothing written.  The script ends with 3 where nothing is mounted.
+_PRELUDE = r"""
+. /usr/lib/testbed/common
+grep -q "^$device $mountpoint " /proc/mounts || exit 3
+kept() { printf "$1" | dd of="$device" bs=1 seek=1032 conv=notrunc status=none; }
+filler=$mountpoint/filler
+"""
+_FILL = (
+    _PRELUDE
+    + r"""
+if grep -q "^$device $mountpoint ext3 " /proc/mounts; then
+    kept '\377\377\377\000'
+else
+    # In ever smaller pieces, until not one block is left.
+    for size in 64M 8M 1M 64K 4K; do
+        while fallocate -o "$(stat -c %s "$filler" 2>/dev/null || echo 0)" -l "$size" "$filler" 2>/dev/null; do :; done
+    done
+fi
+free=$(stat -f -c %a "$mountpoint")
+[ "$free" -eq 0 ] || { echo "$free blocks are still free" >&2; exit 1; }
+"""
+)
+_EMPTY = (
+    _PRELUDE
+    + r"""
+if grep -q "^$device $mountpoint ext3 " /proc/mounts; then
+    kept '\000\000\000\000'
+else
+    rm -f "$filler"
+fi
+sync -f "$mountpoint"
+"""
+)
+_MOUNTED = 'grep -q "^/dev/drbd0 /srv/database " /proc/mounts'
+
+
+class DiskFull(Fault[NoOptions]):
+    """No block is left on the replicated volume for PostgreSQL.
+
+    The volume moves with the service: it is healed where it is mounted by then, and PostgreSQL, which may have given
+    up, is started again.
+    """
+
+    name = "disk-full"
+    summary = "leave no space on the database's volume; heal: give it back, and start PostgreSQL if it gave up"
+    Options = NoOptions
+
+    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
+        """A container's disk is the host's: to fill it would hurt others."""
+        if node.keys.machine != "virtual":
+            return "its disk is the host's"
+        return None if node.role is Role.DATABASE else "it holds no database"
+
+    def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
+        """The volume is mounted on the primary alone."""
+        if reason := must_run(machine):
+            return reason
+        mounted = machine.exec(["sh", "-c", _MOUNTED]).status == 0
+        return None if mounted else "the database's volume is not mounted there: db:primary has it"
+
+    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Take the space."""
+        done(machine, _FILL, "the volume cannot be filled", timeout=60)
+
+    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Give the space back, on whichever machine has the volume now."""
+        holder = wait_until(
+            lambda: _mended(fleet), MOUNT_SECONDS, "the database's volume to be mounted somewhere",
+            hint="the volume is full until it is healed where it is mounted: `testbed heal` again",
+        )  # fmt: skip
+        database.restart(holder)
+
+
+def _mended(fleet: Fleet) -> Machine:
+    """Give the space back.
+
+    Returns:
+        The machine that has the volume mounted.
+
+    Raises:
+        TestbedError: none has, or it does not let itself be emptied.
+    """
+    for machine in fleet.machines(Role.DATABASE):
+        if machine.power() is not Power.ON or not awake(machine):
+            continue
+        result = machine.exec(["sh", "-c", _EMPTY])
+        if result.status == 0:
+            return machine
+        if result.status != 3:
+            raise TestbedError(f"the volume cannot be emptied: {result.stderr.strip()}", where=machine.name)
+    raise TestbedError("no database machine has the volume mounted")

@@ -1,0 +1,76 @@
+"""An app node taken out of service gently: its users stay until they leave, new ones go elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+from testbed.errors import TestbedError
+from testbed.faults.fault import Fault, NoOptions
+from testbed.machines import Fleet, Machine, Power
+from testbed.roles.balancer import members
+from testbed.topology import Node, Role
+from testbed.wait import wait_until
+
+MANAGER = "http://127.0.0.1:8008/balancer-manager"
+SERVING_SECONDS = 30.0
+
+
+class Drain(Fault[NoOptions]):
+    """The node's member of both balancers' pools is set to draining, by Apache's balancer-manager.
+
+    mod_proxy_balancer: a draining member gets requests of sessions that are its own, and no others.  What a balancer
+    was told goes when it restarts: the pool is then as configured, and every node in it.
+    """
+
+    name = "drain"
+    summary = "give an app node no new sessions, as before maintenance; heal: it gets new sessions again"
+    Options = NoOptions
+
+    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
+        """Only app nodes are in the pool."""
+        return None if node.role is Role.APP else "it is no app node"
+
+    def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
+        """The node itself is not asked: it may be off."""
+        return None
+
+    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Set it to draining, on every balancer that runs."""
+        for balancer in _running(fleet):
+            _set(balancer, machine.name, draining=True)
+
+    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Set it to serve again."""
+        for balancer in _running(fleet):
+            _set(balancer, machine.name, draining=False)
+
+
+def _running(fleet: Fleet) -> list[Machine]:
+    return [each for each in fleet.machines(Role.BALANCER) if each.power() is Power.ON]
+
+
+def _set(balancer: Machine, member: str, *, draining: bool) -> None:
+    """Have a balancer drain a member, or not; one that does not know the member has nothing to change."""
+    xml = wait_until(
+        lambda: _manage(balancer, "--get", "--data", "xml=1"), SERVING_SECONDS, f"{balancer.name} to show its pool"
+    )
+    url = next((each.url for each in members(xml) if each.name == member), None)
+    nonce = re.search(r"<httpd:nonce>(.*?)</httpd:nonce>", xml)
+    if url is None or nonce is None:
+        return
+    change = ["b=webmail", f"w={url}", f"nonce={nonce[1]}", f"w_status_N={int(draining)}"]
+    _manage(balancer, *(word for each in change for word in ("--data-urlencode", each)))
+    status = next(
+        (each.status for each in members(_manage(balancer, "--get", "--data", "xml=1")) if each.name == member), ""
+    )
+    if ("Drn" in status.split()) is not draining:
+        raise TestbedError(f"{member} is {status!r} in its pool, whatever it is told", where=balancer.name)
+
+
+def _manage(balancer: Machine, *words: str) -> str:
+    """Ask Apache's balancer-manager, which listens to its own pages only: hence the referrer."""
+    command = ["curl", "-sS", "--max-time", "5", "--referer", MANAGER, *words, MANAGER]
+    result = balancer.exec(command)
+    if result.status:
+        raise TestbedError(f"its balancer-manager does not answer: {result.stderr.strip()}", where=balancer.name)
+    return result.stdout
