@@ -1,0 +1,116 @@
+"""``testbed compare``: what got better or worse between two runs, or between their series."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from testbed import report, settings
+from testbed.cli.main import app
+from testbed.cli.output import err, out
+from testbed.report import Comparison, Distribution, Summary
+from testbed.report.axis import signed
+from testbed.report.compare import BETTER, WORSE, Row
+from testbed.report.plots import shown
+
+COLOURS = {BETTER: "green", WORSE: "red"}
+
+
+@app.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="A run (see `testbed report --help`).")],
+    after: Annotated[str, typer.Argument(help="Another.")],
+    alone: Annotated[
+        bool, typer.Option("--alone", help="These two runs only, without the rest of their series.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compare two runs with all that were repeated with them: medians, the spread, and whether chance explains it.
+
+    A difference counts when Mann and Whitney's test finds it less probable than 5 % if nothing changed.
+    """
+    parent = settings.load().state_dir / "runs"
+    folders = [report.find(text, parent) for text in (before, after)]
+    summaries = [report.summarize(folder) for folder in folders]
+    together = summaries[0].series and summaries[0].series == summaries[1].series
+    if together and not alone:
+        err.print("both are of one series: they are compared alone", highlight=False)
+    sides = [
+        [summary] if alone or together else report.siblings(folder, summary)
+        for folder, summary in zip(folders, summaries, strict=True)
+    ]
+    found = report.compare(*sides)
+    if as_json:
+        typer.echo(json.dumps(_document(found), indent=2))
+        return
+    _print(found, folders)
+
+
+def _print(found: Comparison, folders: list[Path]) -> None:
+    for name, folder, runs in zip(("before", "after"), folders, (found.before, found.after), strict=True):
+        out.print(f"{name}: {_called(folder, runs)}", highlight=False)
+    out.print(_measures(found.rows))
+    out.print(_tallies(found))
+    for judgement in (WORSE, BETTER):
+        names = [row.name for row in found.rows if row.judgement == judgement]
+        if names:
+            out.print(f"[bold {COLOURS[judgement]}]{judgement}:[/] {escape('; '.join(names))}", highlight=False)
+    if not any(row.judgement in COLOURS for row in found.rows):
+        out.print("no measure differs by more than chance explains", highlight=False)
+    for remark in found.remarks:
+        err.print(f"[yellow]note:[/] {escape(remark)}", highlight=False)
+
+
+def _called(folder: Path, runs: tuple[Summary, ...]) -> str:
+    several = f"{len(runs)} runs of its series" if len(runs) > 1 else "this run alone"
+    return escape(f"{folder.name} ({several})")
+
+
+def _measures(rows: tuple[Row, ...]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
+    table.add_column("measure")
+    for heading in ("before: n", "median", "p95", "max", "after: n", "median", "p95", "max", "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("judgement")
+    for row in rows:
+        colour = COLOURS.get(row.judgement)
+        told = row.judgement if row.chance is None else f"{row.judgement} (p {row.chance:.2g})"
+        difference = "" if row.difference is None else signed(row.difference)
+        judged = f"[{colour}]{told}[/]" if colour else f"[dim]{told}[/]"
+        table.add_row(escape(row.name), *_figures(row.before), *_figures(row.after), difference, judged)
+    return table
+
+
+def _figures(of: Distribution | None) -> tuple[str, str, str, str]:
+    return ("0", "", "", "") if of is None else (str(of.n), shown(of.median), shown(of.p95), shown(of.maximum))
+
+
+def _tallies(found: Comparison) -> Table:
+    table = Table("counted", "before", "after", "", box=None, header_style="bold", pad_edge=False)
+    for each in found.tallies:
+        table.add_row(escape(each.name), each.before, each.after, "[yellow]changed[/]" if each.changed else "")
+    return table
+
+
+def _document(found: Comparison) -> dict[str, Any]:
+    """The comparison as JSON, which has no infinity: what has no end is null."""
+    return {
+        "before": [run.run for run in found.before],
+        "after": [run.run for run in found.after],
+        "measures": [_plain({**asdict(row), "difference": row.difference}) for row in found.rows],
+        "counts": [asdict(each) for each in found.tallies],
+        "remarks": list(found.remarks),
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value

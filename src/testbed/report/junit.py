@@ -1,0 +1,76 @@
+"""The verdicts as CI servers read them: ``junit.xml``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+from testbed.checks.breakage import RUN
+from testbed.checks.verdict import Status, Verdict
+from testbed.report.axis import Axis
+from testbed.report.summary import Summary
+
+# Characters that XML 1.0 has no way to write.
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
+    """One suite, a case a check; that the run itself broke is an error, not a failure.
+
+    A failure that is documented passes, and says so; a check that could not tell is skipped.
+
+    Args:
+        summary: of the run.
+        verdicts: of its checks.
+        axis: to tell times by.
+    """
+    failed = [each for each in verdicts if each.status is Status.FAIL and not each.documented]
+    broken = sum(each.check == RUN for each in failed)
+    suites = ET.Element("testsuites", name="testbed")
+    suite = ET.SubElement(
+        suites,
+        "testsuite",
+        name=summary.name,
+        tests=str(len(verdicts)),
+        failures=str(len(failed) - broken),
+        errors=str(broken),
+        skipped=str(sum(each.status is Status.UNKNOWN for each in verdicts)),
+        time=f"{summary.duration:.3f}",
+        timestamp=datetime.fromtimestamp(summary.started, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+    )
+    properties = ET.SubElement(suite, "properties")
+    known = {"report": "report.html", "run": summary.run, "series": summary.series, "seed": str(summary.seed)}
+    known |= {"repeat": f"{summary.repeat} of {summary.repeats}", "damage": summary.damage, **summary.platform}
+    for name, value in known.items():
+        if value:
+            ET.SubElement(properties, "property", name=name, value=_clean(value))
+    for verdict in verdicts:
+        _case(suite, summary, verdict, axis)
+    ET.indent(suites)
+    text: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return text
+
+
+def _case(suite: ET.Element, summary: Summary, verdict: Verdict, axis: Axis) -> None:
+    case = ET.SubElement(suite, "testcase", classname=f"testbed.{summary.name}", name=verdict.check)
+    evidence = "\n".join(_fact(axis, fact.at, fact.node, fact.text) for fact in verdict.evidence)
+    text = _clean(f"{verdict.summary}\n{evidence}\nsee report.html in {summary.run}")
+    if verdict.status is Status.UNKNOWN:
+        ET.SubElement(case, "skipped", message=_clean(f"unknown: {verdict.summary}"))
+    elif verdict.status is Status.FAIL and verdict.documented:
+        properties = ET.SubElement(case, "properties")
+        ET.SubElement(properties, "property", name="documented", value=_clean(verdict.documented))
+        text = _clean(f"fails as documented: {verdict.documented}\n{text}")
+    elif verdict.status is Status.FAIL:
+        ET.SubElement(case, "error" if verdict.check == RUN else "failure", message=_clean(verdict.summary)).text = text
+        return
+    ET.SubElement(case, "system-out").text = text
+
+
+def _fact(axis: Axis, at: float | None, node: str, text: str) -> str:
+    return " ".join(part for part in (axis.after(at) if at is not None else "", node, text) if part)
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

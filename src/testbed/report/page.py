@@ -1,0 +1,208 @@
+"""The page of a run: one file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from math import inf
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from testbed.checks import Phases, Status, Verdict
+from testbed.journal import RequestSample
+from testbed.journal.series import OUTCOMES
+from testbed.report.axis import signed
+from testbed.report.distribution import Distribution
+from testbed.report.findings import Findings
+from testbed.report.matrix import matrix
+from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, height_of, shown
+from testbed.report.summary import Summary
+from testbed.report.timeline import timeline
+
+HEADLINES = {
+    "pass": ("\N{CHECK MARK}", "Passed"),
+    "fail": ("\N{MULTIPLICATION X}", "Failed"),
+    "unknown": ("?", "Unknown"),
+    "error": ("!", "The run itself broke"),
+}
+REASONS = 40  # rows of answers that were not good
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One measure over the runs of a series.
+
+    Args:
+        name: of the measure.
+        this: this run's value, None if it has none.
+        of: the distribution.
+        dots: each run's value in percent of the widest, with whether it is this run's, and words.
+    """
+
+    name: str
+    this: float | None
+    of: Distribution
+    dots: tuple[tuple[float, bool, str], ...]
+
+
+def render(findings: Findings, summary: Summary, series: Sequence[Summary], versions: Mapping[str, Any]) -> str:
+    """The whole page.
+
+    Args:
+        findings: of the run.
+        summary: the same in figures.
+        series: this run and its siblings, in the order they were run.
+        versions: what ran: of each part, its facts.
+    """
+    plan = findings.journal.plan
+    scenario = plan.scenario if plan else {}
+    requests = findings.journal.of(RequestSample)
+    laid_out = timeline(findings)
+    return _environment().get_template("page.html.j2").render(
+        summary=summary,
+        axis=findings.axis,
+        icon=HEADLINES[summary.verdict][0],
+        headline=headline(summary),
+        facts=_facts(summary),
+        started=_started(summary),
+        time=laid_out,
+        checks=sorted(findings.verdicts, key=_severity),
+        outages=findings.outages,
+        reasons=_reasons(findings, requests),
+        phases=[(each, _steps(each)) for each in findings.phases],
+        matrix=matrix(findings.stickiness, requests, findings.axis, laid_out.numbers),
+        stickiness=findings.stickiness,
+        durability=findings.durability,
+        spreads=spreads(summary, series),
+        series=series,
+        scenario=scenario,
+        expect=_flat(scenario.get("expect", {})),
+        versions={name: _flat(facts) for name, facts in versions.items()},
+        guides=[(height_of(at), text) for at, text in GUIDES],
+        heights=(HEIGHT, STRIP_TOP, STRIP),
+    )  # fmt: skip
+
+
+def headline(summary: Summary) -> str:
+    """The verdict in one line."""
+    title = HEADLINES[summary.verdict][1]
+    failed = [each.name for each in summary.checks if each.status == "fail" and not each.documented]
+    doubtful = [each.name for each in summary.checks if each.status == "unknown"]
+    documented = [each.name for each in summary.checks if each.status == "fail" and each.documented]
+    match summary.verdict:
+        case "error":
+            return f"{title}: {summary.error}"
+        case "fail":
+            return f"{title}: {', '.join(failed)}"
+        case "unknown":
+            return f"{title}: {', '.join(doubtful) or 'nothing was checked'}"
+    text = f"{title}: {len(summary.checks)} checks hold"
+    return f"{text}, {', '.join(documented)} by failing as documented" if documented else text
+
+
+def spreads(summary: Summary, series: Sequence[Summary]) -> list[Spread]:
+    """The distribution of each measure over the series; of phases that were seen in no run there is none."""
+    measured = [(run, run.measures()) for run in series]
+    names = list(dict.fromkeys(name for _, measures in measured for name in measures))
+    widest = max((value for _, measures in measured for value in measures.values() if value != inf), default=1.0) or 1.0
+    found = []
+    for name in names:
+        values = [(run, measures[name]) for run, measures in measured if name in measures]
+        dots = tuple(
+            (round(100 * min(max(value / widest, 0), 1), 2), run.run == summary.run, f"{run.run}: {shown(value)}")
+            for run, value in values
+        )
+        this = next((value for run, value in values if run.run == summary.run), None)
+        found.append(Spread(name, this, Distribution.of([value for _, value in values]), dots))
+    return found
+
+
+def _facts(summary: Summary) -> list[tuple[str, str, str]]:
+    """The figures at the top: label, value, what it is made of."""
+    facts = []
+    if summary.outages:
+        probe, worst = max(summary.outages.items(), key=lambda it: inf if it[1].longest is None else it[1].longest)
+        longest = inf if worst.longest is None else worst.longest
+        facts.append(("longest outage", shown(longest) if longest else "none", probe if longest else "of any probe"))
+    asked = summary.requests
+    total = asked.ok + asked.failed + asked.unknown
+    if total:
+        facts.append(("requests failed", f"{asked.failed}", f"of {total}; {asked.unknown} unknown"))
+        facts.append(("sessions lost", f"{summary.sessions_lost}", "had to log in again"))
+    if summary.writes.acknowledged:
+        facts.append(("writes missing", f"{summary.writes.missing}", f"of {summary.writes.acknowledged} acknowledged"))
+    facts.append(("watched for", f"{summary.duration:.0f} s", ""))
+    return facts
+
+
+def _started(summary: Summary) -> str:
+    return datetime.fromtimestamp(summary.started).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def _severity(verdict: Verdict) -> int:
+    if verdict.status is Status.FAIL:
+        return 2 if verdict.documented else 0
+    return 1 if verdict.status is Status.UNKNOWN else 3
+
+
+def _steps(phases: Phases) -> list[tuple[str, float | None, float, float]]:
+    """Each phase with its time, and in percent where its bar begins and how long it is."""
+    known = list(phases.seconds.values())
+    low, high = min([0.0, *known]), max([0.1, *known])
+    steps: list[tuple[str, float | None, float, float]] = []
+    before = 0.0
+    for name, at in phases.rows():
+        if at is None:
+            steps.append((name, None, 0.0, 0.0))
+            continue
+        begin, end = sorted((before, at))
+        steps.append((name, at, 100 * (begin - low) / (high - low), 100 * (end - begin) / (high - low)))
+        before = max(at, 0.0)
+    return steps
+
+
+def _reasons(findings: Findings, requests: Sequence[RequestSample]) -> list[tuple[str, str, str, int, float, float]]:
+    """What was said when an answer was not good: who asked, outcome, reason, how often, first and last time."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+
+    def add(who: str, outcome: str, why: str, at: float) -> None:
+        entry = found.setdefault((who, outcome, why), [0, at, at])
+        entry[0], entry[1], entry[2] = entry[0] + 1, min(entry[1], at), max(entry[2], at)
+
+    for probe in findings.outages:
+        series = findings.journal.probes[probe]
+        for place, outcome in enumerate(series.outcomes):
+            if outcome:
+                add(probe, OUTCOMES[outcome].value, series.detail(place), series.scheduled[place])
+    for request in requests:
+        if request.outcome != "ok":
+            add("load", request.outcome.value, f"{request.action}: {request.cause}", request.started)
+    rows = [(*key, int(count), first, last) for key, (count, first, last) in found.items()]
+    return sorted(rows, key=lambda row: (-row[3], row[0]))[:REASONS]
+
+
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:  # noqa: ANN401 - data from a file
+    """Nested data as rows of a table, without what is empty."""
+    if isinstance(value, Mapping):
+        return [row for key, each in value.items() for row in _flat(each, f"{prefix} {key}".strip())]
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(each) for each in value)
+    return [] if value in (None, "", False) else [(prefix, str(value))]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("testbed.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"shown": shown, "signed": signed, "step": _step}
+    return environment
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """A step of the timeline in one line."""
+    return ", ".join(f"{key} {value}" for key, value in step.items() if value not in (None, [], {}, ""))

@@ -1,0 +1,197 @@
+"""The part of the page with the shared time axis: faults, steps, latencies, states."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from testbed.checks.outage import Window
+from testbed.journal import Mark, RequestSample, Series
+from testbed.journal.series import CODES
+from testbed.report.axis import DASH, Axis
+from testbed.report.findings import Findings
+from testbed.report.lanes import Group, groups
+from testbed.report.plots import Box, Plot, box, plot, shown
+
+# Seconds around a fault's step or an outage that are drawn from more points.
+AROUND = 3.0
+# Badges of steps that are nearer than this, in percent of the width, are told together.
+BADGE = 2.0
+LOAD = "load"
+STAGES = {
+    "steady": "the steady state begins",
+    "timeline-done": "the timeline is done",
+    "load-ends": "the load ends",
+    "probes-end": "the probes end",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Where one or more steps begin.
+
+    Args:
+        left: percent.
+        text: their numbers.
+        title: what they do.
+    """
+
+    left: float
+    text: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A step or a stage, for the list.
+
+    Args:
+        at: monotonic seconds.
+        number: of the step; empty for a stage.
+        text: what happens.
+        took: seconds until it was done, None if the journal does not tell.
+    """
+
+    at: float
+    number: str
+    text: str
+    took: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything on the shared axis.
+
+    Args:
+        faults: when each was in force, in as many rows as are needed for none to cover another.
+        badges: of the steps.
+        moments: steps and stages in order.
+        plots: of the probes and the load.
+        groups: of states.
+        numbers: each node's number among its kind, for its colour.
+    """
+
+    faults: tuple[tuple[Box, ...], ...]
+    badges: tuple[Badge, ...]
+    moments: tuple[Moment, ...]
+    plots: tuple[Plot, ...]
+    groups: tuple[Group, ...]
+    numbers: dict[str, int]
+
+
+def timeline(findings: Findings) -> Timeline:
+    """Lay a run out in time."""
+    axis = findings.axis
+    numbers = node_numbers(findings)
+    moments = _moments(findings)
+    return Timeline(
+        faults=_rows(_faults(findings)),
+        badges=_badges(axis, [each for each in moments if each.number]),
+        moments=tuple(moments),
+        plots=tuple(_plots(findings)),
+        groups=tuple(groups(findings.lines, axis, numbers)),
+        numbers=numbers,
+    )
+
+
+def node_numbers(findings: Findings) -> dict[str, int]:
+    """Each node's number among those of its kind: lb1 and lb2 are 1 and 2, app-1 and app-2 too."""
+    names = {node for node, _ in findings.lines}
+    names |= {stay.node for stays in findings.stickiness.matrix.values() for stay in stays}
+    seen: Counter[str] = Counter()
+    numbers = {}
+    for name in sorted(
+        names, key=lambda name: [int(part) if part.isdigit() else 0 for part in re.split(r"(\d+)", name)]
+    ):
+        kind = re.sub(r"-?\d+$", "", name)
+        seen[kind] += 1
+        numbers[name] = seen[kind]
+    return numbers
+
+
+def _faults(findings: Findings) -> list[Box]:
+    axis = findings.axis
+    boxes = []
+    for fault in findings.faults:
+        begin = fault.begins if fault.begins > -inf else axis.begin
+        options = "".join(f" {key}={value}" for key, value in fault.options)
+        title = f"{fault.name} on {fault.node}{options}: asked for at {axis.after(fault.inject)}"
+        title += f", in force at {axis.after(fault.injected)}, heal asked for at {axis.after(fault.heal)}"
+        title += f", healed at {axis.after(fault.healed)}" if fault.healed is not None else ", never healed"
+        boxes.append(box(axis, begin, fault.ends, f"{fault.name} {fault.node}{options}", title))
+    return boxes
+
+
+def _rows(boxes: Sequence[Box]) -> tuple[tuple[Box, ...], ...]:
+    rows: list[list[Box]] = []
+    for each in sorted(boxes, key=lambda each: each.left):
+        room = next((row for row in rows if row[-1].left + row[-1].width <= each.left), None)
+        if room is None:
+            rows.append([each])
+        else:
+            room.append(each)
+    return tuple(tuple(row) for row in rows)
+
+
+def _moments(findings: Findings) -> list[Moment]:
+    marks = findings.journal.of(Mark)
+    done = {mark.attrs.get("number"): mark.at for mark in marks if mark.name == "step-done"}
+    found = []
+    for mark in marks:
+        if mark.name == "step":
+            number = mark.attrs.get("number", "?")
+            ended = done.get(number)
+            found.append(
+                Moment(mark.at, number, mark.attrs.get("text", ""), None if ended is None else ended - mark.at)
+            )
+        elif mark.name in STAGES:
+            found.append(Moment(mark.at, "", STAGES[mark.name]))
+    return sorted(found, key=lambda each: each.at)
+
+
+def _badges(axis: Axis, steps: Sequence[Moment]) -> tuple[Badge, ...]:
+    badges: list[Badge] = []
+    for step in steps:
+        left, title = axis.percent(step.at), f"{step.number}: {step.text} ({axis.after(step.at)})"
+        if badges and left - badges[-1].left < BADGE:
+            last = badges[-1]
+            badges[-1] = Badge(last.left, f"{last.text.split(DASH)[0]}{DASH}{step.number}", f"{last.title}; {title}")
+        else:
+            badges.append(Badge(left, step.number, title))
+    return tuple(badges)
+
+
+def _plots(findings: Findings) -> list[Plot]:
+    axis = findings.axis
+    steps = [at for fault in findings.faults for at in (fault.inject, fault.heal, fault.healed) if at is not None]
+    interest = [(at - AROUND, at + AROUND) for at in steps]
+    interest += [
+        (window.last_good - AROUND, window.first_good + AROUND)
+        for report in findings.outages.values()
+        for window in report.windows
+        if window.last_good is not None and window.first_good is not None
+    ]
+    plots = []
+    for probe, report in findings.outages.items():
+        series: Series = findings.journal.probes[probe]
+        waits = [end - due for end, due in zip(series.finished, series.scheduled, strict=True)]
+        windows = [_outage(axis, probe, window) for window in report.windows]
+        plots.append(plot(probe, axis, series.scheduled, waits, series.outcomes, windows=windows, interest=interest))
+    requests = sorted(findings.journal.of(RequestSample), key=lambda request: request.started)
+    if requests:
+        plots.append(plot(
+            LOAD, axis, [each.started for each in requests], [each.latency for each in requests],
+            [CODES[each.outcome] for each in requests], scattered=True,
+        ))  # fmt: skip
+    return plots
+
+
+def _outage(axis: Axis, probe: str, window: Window) -> Box:
+    begin = axis.begin if window.last_good is None else window.last_good
+    end = axis.end if window.first_good is None else window.first_good
+    title = f"{probe}: no good answer from {axis.after(window.last_good)} to {axis.after(window.first_good)}"
+    title += f"; {window.failed} failed, {window.unknown} unknown"
+    return box(axis, begin, end, shown(window.seconds), f"{title}: {window.detail}" if window.detail else title)

@@ -1,0 +1,76 @@
+"""Reporting a run: the journal read once, judged, and written up in three files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from testbed.errors import UsageError
+from testbed.journal import read
+from testbed.report.findings import Findings
+from testbed.report.folders import JOURNAL
+from testbed.report.junit import junit
+from testbed.report.page import render
+from testbed.report.summary import FILE, Summary, load, siblings
+
+PAGE, JUNIT, VERSIONS = "report.html", "junit.xml", "versions.json"
+
+
+def write(folder: Path) -> Summary:
+    """Judge the run in ``folder`` and write ``report.html``, ``junit.xml`` and ``summary.json`` into it.
+
+    What is written depends on nothing but the journal, ``versions.json`` if it is there, and the summaries of the
+    series' other runs beside it.
+
+    Raises:
+        UsageError: there is no journal, or none that can be read.
+        OSError: the files cannot be written.
+    """
+    findings = examine(folder)
+    summary = findings.summary(folder.resolve().name)
+    versions = _versions(folder / VERSIONS)
+    _replace(folder / PAGE, render(findings, summary, siblings(folder, summary), versions).encode())
+    _replace(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis))
+    _replace(folder / FILE, summary.model_dump_json(indent=2).encode() + b"\n")
+    return summary
+
+
+def summarize(folder: Path) -> Summary:
+    """The run in figures, from ``summary.json`` or, if it has none yet, from its journal; nothing is written.
+
+    Raises:
+        UsageError: there is no journal, or none that can be read.
+    """
+    return load(folder) or examine(folder).summary(folder.resolve().name)
+
+
+def examine(folder: Path) -> Findings:
+    """What a run's journal says.
+
+    Raises:
+        UsageError: there is no journal, or none that can be read.
+    """
+    path = folder / JOURNAL
+    if not path.is_file():
+        raise UsageError(
+            f"no {JOURNAL} in it", where=str(folder), mend="name a run's folder; `testbed runs` lists them"
+        )
+    return Findings.of(read(path))
+
+
+def _versions(path: Path) -> dict[str, Any]:
+    """What ran; a file that is no table of tables tells nothing."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file at once: whoever reads it meanwhile gets the old one or the new one."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_bytes(content)
+    fresh.replace(path)
