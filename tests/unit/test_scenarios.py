@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from test_topology import CLUSTER, merged
 
+from testbed.checks.expectations import CheckName, Expectations, ProbeName
 from testbed.errors import UsageError
 from testbed.faults import FAULTS
 from testbed.scenarios import Scenario, find, load
 from testbed.scenarios.describe import describe, describe_step
-from testbed.scenarios.model import CONDITIONS, Step
+from testbed.scenarios.model import CONDITIONS, ActionName, Step
 from testbed.scenarios.schema import schema
 from testbed.topology import Topology, resolve
 
@@ -127,3 +130,15 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
     )
     assert [step.within for step in load(path).timeline] == [90, 90]
     assert yaml.safe_load(path.read_text())["timeline"][1]["within"] == "90s"
+
+
+def test_the_guide_names_all_there_is() -> None:
+    guide = (ROOT / "docs" / "incidents.md").read_text()
+    keys = [field.alias or name for name, field in Expectations.model_fields.items()]
+    words = [*CONDITIONS, *FAULTS, *keys, *get_args(ProbeName), *get_args(CheckName), *get_args(ActionName)]
+    options = {name for fault in FAULTS.values() for name in fault.Options.model_fields}
+    prose = re.sub(r"^```.*?^```$", "", guide, flags=re.DOTALL | re.MULTILINE)
+    told = " ".join(re.findall(r"`([^`\n]+)`", prose))
+    assert not {word for word in {*words, *options, *Scenario.model_fields} if not re.search(rf"\b{word}\b", told)}
+    example = guide.split("```yaml\n")[1].split("```")[0]
+    assert Scenario.model_validate(yaml.safe_load(example)).name == "database-gone"

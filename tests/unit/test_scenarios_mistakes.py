@@ -170,6 +170,14 @@ def test_the_sound_file_is_sound(tmp_path: Path, topology: Topology) -> None:
     assert load(tmp_path / "sound.yaml", topology).name == "sound"
 
 
+def test_a_scaled_cluster_has_more_nodes(tmp_path: Path, topology: Topology) -> None:
+    path = tmp_path / "scaled.yaml"
+    path.write_text(SOUND.replace('"db:primary"', "app-3"))
+    assert load(path, topology, scale={"app": 3}).timeline[0].target == "app-3"
+    path.write_text(SOUND.replace('"db:primary"', "app-3").replace("load:", "cluster: {scale: {app: 3}}\nload:"))
+    assert load(path, topology).timeline[0].target == "app-3"
+
+
 @pytest.mark.parametrize("case", [*FORM, *ORDER, *MEASURED])
 def test_mistake_is_told_with_place_and_mend(tmp_path: Path, case: str) -> None:
     old, new, told, mend = {**FORM, **ORDER, **MEASURED}[case]

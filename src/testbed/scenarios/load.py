@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
@@ -44,6 +44,7 @@ def load(
     path: Path,
     topology: Topology | None = None,
     *,
+    scale: Mapping[str, int] | None = None,
     patterns: Collection[str] | None = None,
     overlays: Collection[str] | None = None,
 ) -> Scenario:
@@ -53,6 +54,7 @@ def load(
         path: the file.
         topology: the cluster it is played on; without one, what the file says of nodes, faults and networks is taken
             on trust.
+        scale: machines of each scaled service, where they differ from the topology's and the file does not say.
         patterns: the names of the log patterns that raise alarms; by default any name goes.
         overlays: the names of the Compose overlays there are; by default any name goes.
 
@@ -72,7 +74,7 @@ def load(
         scenario = Scenario.model_validate(source.data)
     except ValidationError as error:
         raise source.refusal([_problem(each) for each in error.errors()]) from None
-    if found := list(problems(scenario, topology, patterns, overlays)):
+    if found := list(problems(scenario, topology, scale, patterns, overlays)):
         raise source.refusal(found)
     return scenario
 

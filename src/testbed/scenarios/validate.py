@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from testbed import faults, probes
 from testbed.errors import UsageError
@@ -22,6 +22,7 @@ HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
 def problems(
     scenario: Scenario,
     topology: Topology | None = None,
+    scale: Mapping[str, int] | None = None,
     patterns: Collection[str] | None = None,
     overlays: Collection[str] | None = None,
 ) -> Iterator[Problem]:
@@ -30,6 +31,7 @@ def problems(
     Args:
         scenario: the incident.
         topology: the cluster; without one, only the incident's own order is looked at.
+        scale: machines of each scaled service, where they differ from the topology's and the incident does not say.
         patterns: the names of the log patterns that raise alarms; None: any name goes.
         overlays: the names of the Compose overlays there are; None: any name goes.
     """
@@ -46,7 +48,7 @@ def problems(
             yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", mend)
     if topology is not None:
         yield from _scale(scenario, topology)
-        yield from _timeline(scenario, topology)
+        yield from _timeline(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
 
 
 def _resolution(scenario: Scenario) -> Iterator[Problem]:
@@ -67,7 +69,7 @@ def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
             yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", mend, at_key=True)
 
 
-def _timeline(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
+def _timeline(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
     """Each fault exists, is told what it needs, and falls on a node that can suffer it then."""
     targets: dict[int, Target] = {}
     for number, step in enumerate(scenario.timeline):
@@ -79,7 +81,7 @@ def _timeline(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
             yield Problem((*path, "fault"), f"no fault {step.fault!r}", mend)
             continue
         try:
-            targets[number] = faults.parse_target(step.target, topology, scenario.cluster.scale)
+            targets[number] = faults.parse_target(step.target, topology, scale)
         except UsageError as error:
             yield Problem((*path, "target"), error.what, error.mend)
             continue
