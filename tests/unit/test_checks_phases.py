@@ -1,86 +1,129 @@
-"""The phases of a failover."""
+"""The phases of failovers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from testbed.checks import failover_phases, node_events
-from testbed.journal import Outcome, ProbeSample
+from testbed.checks import Phases, failovers
+from testbed.journal import Event, FaultStep, Outcome, ProbeSample, StateChange, gather
 
-OFFSET = 1_795_409_000.0
-LOG = [
-    (OFFSET + 99.0, "event=carp-master address=198.18.1.20"),
-    (OFFSET + 103.5, "event=carp-master address=198.18.1.20"),
-    (OFFSET + 103.6, "some other line"),
-    (OFFSET + 103.75, "event=drbd-primary"),
-    (OFFSET + 104.0, "event=mounted filesystem=ext3"),
-    (OFFSET + 104.25, "event=address-claimed address=198.18.1.20"),
-    (OFFSET + 105.125, "db2: event=postgres-accepting"),
-    (OFFSET + 106.0, "garbage"),
-]
 FAULT = 100.0
 
 
-def probes(last_good: float, first_good: float) -> list[ProbeSample]:
-    ok = [ProbeSample("x", at, at, at, Outcome.OK) for at in (99.0, last_good, first_good, 120.0)]
-    middle = (last_good + first_good) / 2
-    return [*ok, ProbeSample("x", middle, middle, middle, Outcome.FAILED)]
+def state(at: float, node: str, aspect: str, value: str) -> StateChange:
+    return StateChange(node, aspect, value, at)
 
 
-def test_events_are_found_in_a_log() -> None:
-    events = node_events("db2", LOG, OFFSET)
-    assert [event.name for event in events] == [
-        "carp-master",
-        "carp-master",
-        "drbd-primary",
-        "mounted",
-        "address-claimed",
-        "postgres-accepting",
-    ]
-    assert events[1].at == pytest.approx(103.5)
-    assert events[1].node == "db2"
-    assert events[3].attrs == {"filesystem": "ext3"}
+def step(at: float, name: str, *, node: str = "db1", key: str = "k") -> FaultStep:
+    return FaultStep(key, name, "power-loss", node, at=at)
+
+
+BEFORE: list[Event] = [
+    state(1, "db1", "database-address", "held"),
+    state(1, "db1", "drbd-role", "Primary"),
+    state(1, "db2", "database-address", "none"),
+    state(1, "lb1", "site-address", "held"),
+]
+TAKEOVER: list[Event] = [
+    step(FAULT, "inject"),
+    state(100.1, "db1", "power", "off"),
+    state(103.5, "db2", "carp", "master"),
+    state(103.6, "db2", "database-address", "held"),
+    state(103.75, "db2", "drbd-role", "Primary"),
+    state(104.0, "db2", "mount", "mounted"),
+    state(105.0, "db2", "postgres", "accepting"),
+]
+
+
+def probe(name: str, last_good: float, first_good: float | None) -> list[Event]:
+    good = [90.0, last_good, *([first_good, 130.0] if first_good else [])]
+    middle = last_good + 1
+    samples: list[Event] = [ProbeSample(name, at, at, at, Outcome.OK) for at in good]
+    return [*samples, ProbeSample(name, middle, middle, middle, Outcome.FAILED)]
+
+
+def told(*events: Event) -> list[Phases]:
+    return failovers(gather(events))
 
 
 def test_all_phases_of_a_failover() -> None:
-    phases = failover_phases(
-        FAULT, node_events("db2", LOG, OFFSET), sql=probes(99.9, 105.5), http=probes(99.95, 105.75)
-    )
+    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 105.5), *probe("webmail", 99.8, 106.5))
     assert phases.ok
+    assert (phases.resource, phases.source, phases.target) == ("database", "db1", "db2")
+    assert phases.fault is not None
+    assert phases.fault.node == "db1"
+    assert not phases.healing
     assert dict(phases.rows()) == {
-        "last good reply": pytest.approx(-0.1),
+        "last good reply": pytest.approx(-0.2),
         "carp master": pytest.approx(3.5),
-        "address claimed": pytest.approx(4.25),
+        "address claimed": pytest.approx(3.6),
         "drbd primary": pytest.approx(3.75),
         "mounted": pytest.approx(4.0),
-        "postgres accepting": pytest.approx(5.125),
+        "postgres accepting": pytest.approx(5.0),
         "first write": pytest.approx(5.5),
-        "first page": pytest.approx(5.75),
+        "first page": pytest.approx(6.5),
     }
+    assert phases.title == "database from db1 to db2 after power-loss on db1"
     assert "first write +5.50 s" in phases.explain()
 
 
-def test_missing_phases_stay_unknown() -> None:
-    phases = failover_phases(FAULT, [], http=probes(100.2, 103.0))
+def test_a_page_is_the_webmails_or_else_any() -> None:
+    site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
+    [phases] = told(*BEFORE, *site, *probe("https", 99.9, 104.0), *probe("tcp", 99.7, 103.6))
+    assert phases.seconds["first page"] == pytest.approx(4.0)
+    assert phases.seconds["last good reply"] == pytest.approx(-0.3)
     assert phases.ok
-    assert phases.first_page == pytest.approx(3.0)
-    assert phases.mounted is None
-    assert "not seen: carp master" in phases.explain()
+    assert dict(phases.rows())["first write"] is None
 
 
-def test_a_service_that_did_not_come_back_fails() -> None:
-    dead = [ProbeSample("x", 99, 99, 99, Outcome.OK), ProbeSample("x", 101, 101, 102, Outcome.FAILED)]
-    phases = failover_phases(FAULT, node_events("db2", LOG, OFFSET), sql=dead)
+def test_without_a_takeover_there_is_no_failover() -> None:
+    again: list[Event] = [step(FAULT, "inject"), state(101, "db1", "power", "off"), state(105, "db1", "power", "on")]
+    assert told(*BEFORE, *again, state(110, "db1", "database-address", "held")) == []
+    assert told() == []
+
+
+def test_each_failover_belongs_to_its_fault() -> None:
+    lb: list[Event] = [
+        step(102.0, "inject", node="lb1", key="k2"),
+        state(102.1, "lb1", "power", "off"),
+        state(105.5, "lb2", "site-address", "held"),
+        step(120.0, "heal", node="lb1", key="k2"),
+        state(120.1, "lb1", "power", "on"),
+        state(123.0, "lb2", "site-address", "none"),
+        state(123.2, "lb1", "site-address", "held"),
+    ]
+    database, site, back = told(*BEFORE, *TAKEOVER, *lb)
+    assert (database.resource, database.at, database.fault and database.fault.key) == ("database", 100.0, "k")
+    assert (site.resource, site.at, site.fault and site.fault.key, site.healing) == ("site", 102.0, "k2", False)
+    assert (back.at, back.source, back.target, back.healing) == (120.0, "lb2", "lb1", True)
+    assert "after healing power-loss on lb1" in back.title
+
+
+def test_a_failover_that_no_fault_explains_is_told() -> None:
+    [phases] = told(*BEFORE, state(50, "db2", "database-address", "held"))
+    assert phases.fault is None
+    assert phases.at == 50
+    assert "without a fault" in phases.title
+
+
+def test_a_service_that_did_not_come_back_is_no_success() -> None:
+    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, None))
+    assert phases.away == ("sql-write",)
     assert not phases.ok
-    assert phases.last_good_reply == pytest.approx(-1.0)
-    assert not failover_phases(FAULT, []).ok
+    assert "did not come back for sql-write" in phases.explain()
 
 
-def test_a_phase_before_what_it_depends_on_fails() -> None:
-    phases = failover_phases(FAULT, node_events("db2", LOG, OFFSET), sql=probes(99.9, 103.0))
+def test_a_phase_before_what_it_depends_on_is_told() -> None:
+    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 103.0))
     assert not phases.ok
-    assert "first write (+3.00 s) before postgres accepting" in phases.explain()
+    assert "first write (+3.00 s) before postgres accepting (+5.00 s)" in phases.explain()
+    late: list[Event] = [replace(event, error=3.0) if isinstance(event, StateChange) else event for event in TAKEOVER]
+    [phases] = told(*BEFORE, *late, *probe("sql-write", 99.9, 103.0))
+    assert phases.disorder == ()
 
 
 def test_an_outage_before_the_fault_does_not_count() -> None:
-    assert failover_phases(FAULT, [], sql=probes(99.2, 99.6)).first_write is None
+    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 95.2, 97.6))
+    assert not phases.served

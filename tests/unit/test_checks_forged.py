@@ -1,0 +1,273 @@
+"""Forged journals: whatever is forged into a run that passes, the check that it concerns fails, and no other.
+
+The runs are one that is made up, and all that were recorded on a real cluster and are kept in `recordings`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forging import Story, lines, write
+
+from testbed.checks import Status, judge
+from testbed.journal import parse
+
+RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.jsonl.gz"))
+Fields = dict[str, Any]
+Lines = list[Fields]
+# A login's steps, and what tells that a session is gone.
+STEPS = ("redirect", "unfinished", "session-lost")
+
+
+@pytest.fixture(scope="module", params=["made up", *RECORDINGS], ids=lambda run: getattr(run, "name", run))
+def raw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    if isinstance(request.param, Path):
+        return gzip.decompress(request.param.read_bytes())
+    path = tmp_path_factory.mktemp("forged") / "journal.jsonl"
+    write(path, lines(Story()))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def run(raw: bytes) -> Lines:
+    return [json.loads(line) for line in raw.splitlines()]
+
+
+def statuses(run: Lines) -> dict[str, Status]:
+    journal = parse([json.dumps(fields).encode() + b"\n" for fields in run])
+    assert not journal.damage
+    return {verdict.check: verdict.status for verdict in judge(journal)}
+
+
+def of(run: Lines, kind: str, **wanted: object) -> list[Fields]:
+    return [each for each in run if each["kind"] == kind and all(each[name] == value for name, value in wanted.items())]
+
+
+def moment(run: Lines, mark: str) -> float:
+    return float(of(run, "mark", name=mark)[0]["mono"])
+
+
+def first_fault(run: Lines) -> float:
+    return min((each["mono"] for each in of(run, "fault", step="inject")), default=moment(run, "timeline-done"))
+
+
+def expect(run: Lines, **expected: object) -> None:
+    block = of(run, "plan")[0]["scenario"].setdefault("expect", {})
+    block |= {name.replace("_", "-"): value for name, value in expected.items()}
+
+
+def add(run: Lines, kind: str, **fields: object) -> None:
+    # Before the last line, which ends the run.
+    run.insert(-1, {"kind": kind, **fields, "wall": run[-1]["wall"], "mono": run[-1]["mono"]})
+
+
+def undisturbed(run: Lines, events: list[Fields], time: str) -> list[Fields]:
+    begin, end = moment(run, "steady"), first_fault(run)
+    return [each for each in events if begin < each[time] < end]
+
+
+def lost_write(run: Lines) -> None:
+    acknowledged = {each["token"] for each in of(run, "probe", probe="sql-write", outcome="ok")}
+    token = sorted(acknowledged)[len(acknowledged) // 2]
+    for each in of(run, "settled", token=token):
+        each["copies"] = 0
+
+
+def write_that_came_twice(run: Lines) -> None:
+    for each in of(run, "settled", token=of(run, "probe", probe="sql-write", outcome="ok")[0]["token"]):
+        each["copies"] = 2
+
+
+def moved_session(run: Lines) -> None:
+    requests = [each for each in of(run, "request", outcome="ok") if each["app"] and not each["cause"]]
+    apps = sorted({each["app"] for each in requests})
+    calm = undisturbed(run, requests, "started")
+    one = next(each for each in calm if sum(it["session"] == each["session"] for it in calm) > 2)
+    same = [each for each in calm if each["session"] == one["session"]]
+    same[1]["app"] = next(app for app in [*apps, "app-9"] if app != one["app"])
+
+
+def lost_session(run: Lines) -> None:
+    requests = [each for each in of(run, "request", outcome="ok") if each["app"] and each["cause"] not in STEPS]
+    one = undisturbed(run, [each for each in requests if each["action"] != "log in"], "started")[-1]
+    one |= {"outcome": "failed", "cause": "session-lost"}
+
+
+def two_owners(aspect: str, value: str, other: str) -> Callable[[Lines], None]:
+    def forge(run: Lines) -> None:
+        begin = moment(run, "steady") + 0.05
+        known = [each for each in of(run, "state", aspect=aspect) if each["at"] <= begin]
+        peer = next(each["node"] for each in reversed(known) if each["value"] != value)
+        for at, state in ((begin, value), (begin + 1.5, other)):
+            add(run, "state", node=peer, aspect=aspect, value=state, at=at, error=0.01, source="node")
+
+    return forge
+
+
+def two_writers(run: Lines) -> None:
+    calm = undisturbed(run, of(run, "probe", probe="sql-write", outcome="ok"), "scheduled")
+    peers = {each["node"] for each in of(run, "state", aspect="drbd-role")} - {calm[1]["attrs"]["database"]}
+    calm[len(calm) // 2]["attrs"]["database"] = peers.pop()
+
+
+def split_brain(run: Lines) -> None:
+    at = moment(run, "steady")
+    one, two = sorted({each["node"] for each in of(run, "state", aspect="drbd-role")})
+    primary = next(e["node"] for e in of(run, "state", aspect="drbd-role", value="Primary"))
+    spare = two if primary == one else one
+    story = [
+        (0.1, primary, "drbd-connection", "WFConnection"), (0.1, spare, "drbd-connection", "WFConnection"),
+        # Too short for two owners, but written apart.
+        (0.2, spare, "drbd-role", "Primary"), (0.3, spare, "drbd-role", "Secondary"),
+        (0.4, spare, "drbd-connection", "StandAlone"), (0.6, spare, "drbd-connection", "Connected"),
+        (0.6, primary, "drbd-connection", "Connected"),
+    ]  # fmt: skip
+    for after, node, aspect, value in story:
+        add(run, "state", node=node, aspect=aspect, value=value, at=at + after, error=0.0, source="node")
+
+
+def open_port(run: Lines) -> None:
+    of(run, "scan")[-1]["open"] += [22]
+
+
+def alarm(run: Lines) -> None:
+    add(run, "alarm", node="app-1", pattern="crash", text="segfault at 0", at=first_fault(run))
+
+
+def leftover(run: Lines) -> None:
+    add(run, "leftover", what="core", where="app-1", detail="/core.17")
+
+
+def failed_login(run: Lines) -> None:
+    expect(run, logins_failed=sum(each["outcome"] != "ok" for each in of(run, "request", action="log in")))
+    for number in range(1 + len(of(run, "request", action="log in"))):
+        add(
+            run, "request", session=f"none-{number}", user="user99", action="log in", balancer="lb1", app="app-1",
+            started=first_fault(run), latency=0.1, outcome="failed", cause="login-failed",
+        )  # fmt: skip
+
+
+def outage(run: Lines) -> None:
+    expect(run, outage={"tcp": "0s"})
+    for each in undisturbed(run, of(run, "probe", probe="tcp"), "scheduled")[3:5]:
+        each |= {"outcome": "failed", "detail": "refused"}
+
+
+def fault_not_felt(run: Lines) -> None:
+    expect(run, felt=["tcp"])
+    for each in of(run, "probe", probe="tcp"):
+        each |= {"outcome": "ok", "finished": each["scheduled"] + 0.01}
+
+
+def service_that_goes_on(run: Lines) -> None:
+    expect(run, stopped=["tcp"])
+
+
+def wrong_owner(run: Lines) -> None:
+    begin = moment(run, "steady")
+    holder = [e["node"] for e in of(run, "state", aspect="site-address", value="held") if e["at"] <= begin][-1]
+    stayed = not [e for e in of(run, "state", aspect="site-address", value="held") if e["node"] != holder]
+    expect(run, owner={"site": "peer" if stayed else "same"})
+
+
+def late_rejoin(run: Lines) -> None:
+    expect(run, rejoin="100ms")
+
+
+def disorder(run: Lines) -> None:
+    mounted = [each for each in of(run, "state", aspect="mount", value="mounted") if each["at"] > first_fault(run)]
+    primary = [each for each in of(run, "state", aspect="drbd-role", value="Primary") if each["at"] > first_fault(run)]
+    if not mounted or not primary:
+        pytest.skip("the database did not fail over in it")
+    mounted[0]["at"] = primary[0]["at"] - 1.5
+
+
+def broken_run(run: Lines) -> None:
+    of(run, "mark", name="run-ends")[0]["attrs"] = {"error": "the recorder died"}
+
+
+FORGERIES: list[tuple[Callable[[Lines], None], str]] = [
+    (lost_write, "durability"),
+    (write_that_came_twice, "durability"),
+    (moved_session, "stickiness"),
+    (lost_session, "stickiness"),
+    (two_owners("site-address", "held", "none"), "ownership"),
+    (two_owners("database-address", "held", "none"), "ownership"),
+    (two_owners("drbd-role", "Primary", "Secondary"), "ownership"),
+    (two_writers, "ownership"),
+    (split_brain, "ownership"),
+    (open_port, "isolation"),
+    (alarm, "alarms"),
+    (leftover, "leftovers"),
+    (failed_login, "logins"),
+    (outage, "outage"),
+    (fault_not_felt, "outage"),
+    (service_that_goes_on, "stopped"),
+    (wrong_owner, "owner"),
+    (late_rejoin, "rejoin"),
+    (disorder, "phases"),
+    (broken_run, "run"),
+]
+
+
+@pytest.mark.parametrize(("forge", "check"), FORGERIES, ids=[f"{i}-{it[1]}" for i, it in enumerate(FORGERIES)])
+def test_only_the_check_that_it_concerns_fails(run: Lines, forge: Callable[[Lines], None], check: str) -> None:
+    honest = statuses(run)
+    if honest.get(check) is Status.FAIL:
+        pytest.skip(f"{check} fails in it anyway")
+    forged = deepcopy(run)
+    try:
+        forge(forged)
+    except (IndexError, KeyError, StopIteration):
+        pytest.skip("nothing of the kind is in it")
+    failing = {name for name, status in statuses(forged).items() if status is Status.FAIL}
+    assert failing - {name for name, status in honest.items() if status is Status.FAIL} == {check}
+
+
+def test_what_is_made_up_is_a_run_that_passes(tmp_path: Path) -> None:
+    write(tmp_path / "journal.jsonl", lines(Story()))
+    verdicts = judge(parse((tmp_path / "journal.jsonl").read_bytes().splitlines()))
+    assert {verdict.status for verdict in verdicts} == {Status.PASS}, verdicts
+    assert len(verdicts) == 11
+
+
+def test_a_failure_that_is_documented_says_so_and_only_a_failure_does(run: Lines) -> None:
+    expect(run, documented={"leftovers": "cores are kept", "alarms": "never seen"})
+    leftover(run)
+    by_check = {verdict.check: verdict for verdict in judge(parse([json.dumps(each).encode() for each in run]))}
+    assert by_check["leftovers"].documented == "cores are kept"
+    assert by_check["leftovers"].holds
+    assert by_check["alarms"].documented == ""
+
+
+def cuts(raw: bytes) -> Iterator[int]:
+    chance = random.Random(1)  # noqa: S311 - nothing is secret here
+    # The whole of it is read again for each, so few of a large one.
+    return (chance.randrange(1, len(raw)) for _ in range(60 if len(raw) < 2_000_000 else 8))
+
+
+def test_a_journal_cut_off_anywhere_is_judged_and_proves_nothing_new(raw: bytes) -> None:
+    def failing(data: bytes) -> set[str]:
+        return {verdict.check for verdict in judge(parse(data.splitlines())) if verdict.status is Status.FAIL}
+
+    honest = failing(raw)
+    for cut in cuts(raw):
+        verdicts = {verdict.check: verdict.status for verdict in judge(parse(raw[:cut].splitlines()))}
+        assert verdicts["run"] is Status.UNKNOWN
+        assert failing(raw[:cut]) <= honest, cut
+
+
+def test_damage_in_a_journal_leaves_it_in_doubt(raw: bytes) -> None:
+    chance = random.Random(2)  # noqa: S311 - nothing is secret here
+    for cut in cuts(raw):
+        data = bytearray(raw)
+        data[cut : cut + 40] = chance.randbytes(40)
+        verdicts = {verdict.check: verdict.status for verdict in judge(parse(bytes(data).splitlines()))}
+        assert verdicts["journal"] is Status.UNKNOWN, cut

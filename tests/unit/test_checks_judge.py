@@ -1,0 +1,395 @@
+"""The verdicts: when a check passes, when it fails, and when it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from testbed.checks import Status, Verdict, judge, overall
+from testbed.journal import (
+    Alarm,
+    Event,
+    FaultStep,
+    Leftover,
+    Mark,
+    Outcome,
+    Plan,
+    ProbeSample,
+    RequestSample,
+    Scan,
+    Settled,
+    StateChange,
+    gather,
+)
+
+PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
+END = Mark("run-ends", at=100)
+
+
+def plan(users: int = 6, **expect: object) -> Plan:
+    named = {name.replace("_", "-"): value for name, value in expect.items()}
+    return Plan("story", {"load": {"users": users}, "expect": named})
+
+
+def verdicts(*events: Event) -> Mapping[str, Verdict]:
+    return {verdict.check: verdict for verdict in judge(gather(events))}
+
+
+def status(check: str, *events: Event) -> Status | None:
+    found = verdicts(*events).get(check)
+    return found.status if found else None
+
+
+def state(at: float, node: str, aspect: str, value: str, error: float = 0.0) -> StateChange:
+    return StateChange(node, aspect, value, at, error)
+
+
+def samples(probe: str, begin: float, end: float, outcome: Outcome = Outcome.OK, detail: str = "") -> list[Event]:
+    return [
+        ProbeSample(probe, begin + n * 0.1, begin + n * 0.1, begin + n * 0.1 + 0.01, outcome, detail)
+        for n in range(round((end - begin) * 10))
+    ]
+
+
+def step(at: float, name: str, node: str = "db1", fault: str = "power-loss", **options: str) -> FaultStep:
+    return FaultStep("k", name, fault, node, options=options, at=at)
+
+
+# --- the run itself ------------------------------------------------------------------------------------
+
+
+def test_a_run_that_broke_or_did_not_end_is_told() -> None:
+    assert status("run", plan(), END) is None
+    assert status("run", plan()) is UNKNOWN
+    assert status("run", END) is UNKNOWN
+    broke = verdicts(plan(), Mark("run-ends", attrs={"error": "no Docker"}, at=9))["run"]
+    assert (broke.status, broke.evidence[0].text) == (FAIL, "no Docker")
+
+
+def test_expectations_that_cannot_be_read_are_told() -> None:
+    unread = verdicts(plan(outage={"tcp": "soon"}), END)["run"]
+    assert unread.status is UNKNOWN
+    assert "outage.tcp" in unread.summary
+
+
+def test_what_is_not_expected_is_not_judged() -> None:
+    told = verdicts(plan(users=0), END)
+    assert sorted(told) == ["alarms", "durability", "leftovers", "ownership"]
+    assert overall([]) is UNKNOWN
+    assert overall(list(verdicts(plan(users=0), END).values())) is UNKNOWN
+
+
+# --- outage and stopped --------------------------------------------------------------------------------
+
+DOWN: list[Event] = [
+    *samples("tcp", 0, 20),
+    *samples("tcp", 20, 23, Outcome.FAILED, detail="refused"),
+    *samples("tcp", 23, 40),
+]
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "verdict"), [("5s", PASS), ("2s", FAIL), ("0s", FAIL)],
+)  # fmt: skip
+def test_outages_are_held_against_their_ceiling(ceiling: str, verdict: Status) -> None:
+    assert status("outage", plan(outage={"tcp": ceiling}), Mark("steady", at=10), *DOWN, END) is verdict
+
+
+def test_only_outages_under_observation_count() -> None:
+    expected = plan(outage={"tcp": "1s"})
+    assert status("outage", expected, Mark("steady", at=30), *DOWN, END) is PASS
+    assert status("outage", expected, Mark("steady", at=10), *DOWN, Mark("timeline-done", at=15), END) is PASS
+    assert status("outage", expected, Mark("steady", at=10), *DOWN, Mark("timeline-done", at=21), END) is FAIL
+
+
+def test_an_outage_that_does_not_end_fails_if_all_of_the_run_is_there() -> None:
+    events: list[Event] = [plan(outage={"tcp": "60s"}), Mark("steady", at=10), *DOWN[:220]]
+    assert status("outage", *events, END) is FAIL
+    assert status("outage", *events) is UNKNOWN
+    assert status("outage", plan(outage={"tcp": "1s"}), Mark("steady", at=10), *DOWN[:220]) is FAIL
+
+
+def test_a_probe_that_did_not_run_proves_nothing() -> None:
+    assert status("outage", plan(outage={"https": "5s"}), Mark("steady", at=10), *DOWN, END) is UNKNOWN
+    assert status("outage", plan(outage={"tcp": "20s"}), *samples("tcp", 0, 9, Outcome.FAILED)) is UNKNOWN
+
+
+def test_a_fault_must_be_felt_where_it_is_to_be() -> None:
+    assert status("outage", plan(felt=["tcp"]), Mark("steady", at=10), *DOWN, END) is PASS
+    assert status("outage", plan(felt=["tcp"]), Mark("steady", at=30), *DOWN, END) is FAIL
+    assert status("outage", plan(felt=["tcp"]), Mark("steady", at=30), *DOWN) is UNKNOWN
+
+
+def test_service_must_stop_from_the_last_fault_to_the_first_heal() -> None:
+    expected = plan(stopped=["tcp"])
+    assert status("stopped", expected, *DOWN, step(19.95, "injected"), step(22.9, "heal")) is PASS
+    assert status("stopped", expected, *DOWN, step(19.95, "injected"), step(25, "heal")) is FAIL
+    assert status("stopped", expected, *DOWN, step(50, "injected")) is UNKNOWN
+    assert status("stopped", expected, *DOWN) is UNKNOWN
+    assert status("stopped", expected, step(19.95, "injected"), step(22.9, "heal")) is UNKNOWN
+
+
+# --- ownership and owner -------------------------------------------------------------------------------
+
+HELD: list[Event] = [
+    state(0, "lb1", "site-address", "held"),
+    state(0, "db1", "database-address", "held"),
+    state(0, "db1", "drbd-role", "Primary"),
+]
+
+
+def test_one_owner_at_a_time() -> None:
+    passed: list[Event] = [state(20, "db1", "drbd-role", "Secondary"), state(20.1, "db2", "drbd-role", "Primary")]
+    assert status("ownership", plan(), *HELD, *passed, END) is PASS
+    both = verdicts(plan(), *HELD, state(20, "db2", "drbd-role", "Primary"), END)["ownership"]
+    assert both.status is FAIL
+    assert "db1 and db2 at once, to the end" in both.summary
+    assert both.evidence[0].at == 20
+    assert status("ownership", plan(), END) is UNKNOWN
+
+
+def test_two_owners_within_the_error_of_measuring_are_none() -> None:
+    for error, verdict in ((0.0, FAIL), (0.3, PASS)):
+        passed: list[Event] = [
+            state(20.5, "db1", "drbd-role", "Secondary"),
+            state(20, "db2", "drbd-role", "Primary", error),
+        ]
+        assert status("ownership", plan(), *HELD, *passed, END) is verdict
+
+
+def test_two_owners_up_to_where_the_journal_ends_may_be_one() -> None:
+    assert status("ownership", plan(), *HELD, state(20, "db2", "drbd-role", "Primary")) is UNKNOWN
+
+
+def test_a_node_that_is_off_holds_nothing() -> None:
+    off: list[Event] = [state(19, "db1", "power", "off"), state(20, "db2", "drbd-role", "Primary")]
+    assert status("ownership", plan(), *HELD, *off, END) is PASS
+
+
+def test_a_frozen_node_holds_nothing_until_it_thaws() -> None:
+    frozen: list[Event] = [state(19, "db1", "power", "frozen"), state(20, "db2", "drbd-role", "Primary")]
+    quiet = verdicts(plan(), *HELD, *frozen, state(39.9, "db1", "drbd-role", "Secondary"), END)["ownership"]
+    assert quiet.status is PASS
+    thawed: list[Event] = [state(40, "db1", "power", "on"), state(41, "db1", "drbd-role", "Secondary")]
+    both = verdicts(plan(), *HELD, *frozen, *thawed, END)["ownership"]
+    assert both.status is FAIL
+    assert "for 1.00 s" in both.summary
+    assert both.evidence[0].at == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"), [({}, PASS), ({"network": "backend,replication"}, PASS), ({"network": "replication"}, FAIL)]
+)
+def test_a_node_that_nobody_reaches_holds_nothing(options: dict[str, str], verdict: Status) -> None:
+    cut: list[Event] = [
+        step(19, "inject", fault="cable-pull", **options),
+        step(20, "injected", fault="cable-pull", **options),
+        state(23, "db2", "drbd-role", "Primary"),
+        state(30, "db1", "drbd-role", "Secondary"),
+        step(40, "heal", fault="cable-pull", **options),
+        step(41, "healed", fault="cable-pull", **options),
+    ]
+    found = verdicts(plan(), *HELD, *cut, END)["ownership"]
+    assert found.status is verdict
+    # Two that hold the same are told, whether it matters or not.
+    assert any("db1 and db2 at once, for 7.00 s" in each.text for each in found.evidence)
+
+
+def write(at: float, database: str, until: float | None = None) -> ProbeSample:
+    return ProbeSample(
+        "sql-write", at, at, until or at + 0.01, Outcome.OK, token=f"t-{at}", attrs={"database": database}
+    )
+
+
+def test_writes_go_over_to_another_node_only_with_its_promotion() -> None:
+    moved: list[Event] = [state(20, "db1", "drbd-role", "Secondary"), state(23, "db2", "drbd-role", "Primary")]
+    calm: list[Event] = [write(10, "db1"), write(19, "db1"), write(25, "db2"), write(26, "db2")]
+    assert status("ownership", plan(), *HELD, *moved, *calm, END) is PASS
+    assert status("ownership", plan(), *HELD, *moved, *calm, write(27, "db1"), write(28, "db2"), END) is FAIL
+    assert status("ownership", plan(), *HELD, *moved, *calm, write(12, "db2"), END) is FAIL
+    # Sent before the freeze, acknowledged after the thaw.
+    assert status("ownership", plan(), *HELD, *moved, *calm, write(19.5, "db1", 25.5), END) is FAIL
+
+
+def test_a_split_brain_is_told() -> None:
+    apart: list[Event] = [
+        *(state(0, node, "drbd-connection", "Connected") for node in ("db1", "db2")),
+        *(state(18, node, "drbd-connection", "WFConnection") for node in ("db1", "db2")),
+    ]
+    alone = state(50, "db1", "drbd-connection", "StandAlone")
+    moved: list[Event] = [state(22, "db1", "drbd-role", "Secondary"), state(23, "db2", "drbd-role", "Primary")]
+    told = verdicts(plan(), *HELD, *apart, *moved, alone, END)["ownership"]
+    assert told.status is FAIL
+    assert "split brain: db1 and db2" in told.summary
+    assert status("ownership", plan(), *HELD, *apart, alone, END) is PASS
+    earlier: list[Event] = [state(10, "db1", "drbd-role", "Secondary"), state(11, "db2", "drbd-role", "Primary")]
+    assert status("ownership", plan(), *HELD, *apart, *earlier, alone, END) is PASS
+
+
+@pytest.mark.parametrize(
+    ("wanted", "moves", "verdict"),
+    [("same", False, PASS), ("same", True, FAIL), ("peer", True, PASS), ("peer", False, FAIL)],
+)
+def test_who_holds_the_address_at_the_end(wanted: str, moves: bool, verdict: Status) -> None:
+    moved: list[Event] = [state(20, "db1", "database-address", "none"), state(23, "db2", "database-address", "held")]
+    events: list[Event] = [plan(owner={"database": wanted}), Mark("steady", at=5), *HELD, *(moved if moves else [])]
+    assert status("owner", *events, Mark("timeline-done", at=60), END) is verdict
+    assert status("owner", *events) is UNKNOWN
+    assert status("owner", *events, Mark("timeline-done", at=21), END) is (FAIL if moves else verdict)
+
+
+# --- stickiness, durability, logins --------------------------------------------------------------------
+
+
+def asked(at: float, app: str, action: str = "read", *, cause: str = "", session: str = "s") -> RequestSample:
+    outcome = Outcome.OK if cause in ("", "redirect", "unfinished") else Outcome.FAILED
+    return RequestSample(session, "user01", action, "lb1", app, at, 0.1, outcome, cause)
+
+
+MOVED: list[Event] = [asked(1, "app-1", "log in"), asked(15, "app-1"), asked(30, "app-2", cause="session-lost")]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        [step(20, "inject", "app-1"), step(40, "healed", "app-1")],
+        [step(20, "inject", "app-1", "freeze")],
+        [state(20, "app-1", "power", "off")],
+        [state(20, "app-1", "power", "frozen"), state(28, "app-1", "power", "on")],
+        [state(20, "app-1", "power", "reset")],
+        [state(20, "lb1", "member:app-1", "error"), state(33, "lb1", "member:app-1", "ok")],
+    ],
+)
+def test_causes_of_moves_are_found_in_the_journal(cause: list[Event]) -> None:
+    found = verdicts(plan(doomed=True), *MOVED, *cause, END)["stickiness"]
+    assert found.status is PASS, found.summary
+    assert "app-1" in found.evidence[0].text
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        [],
+        [step(20, "inject", "app-2")],
+        [step(31, "inject", "app-1")],
+        [state(20, "lb1", "member:app-2", "error")],
+        [state(20, "lb1", "member:app-1", "ok")],
+        [step(1, "inject", "app-1"), step(3, "healed", "app-1")],
+    ],
+)
+def test_what_is_no_cause_excuses_nothing(cause: list[Event]) -> None:
+    assert status("stickiness", plan(), *MOVED, *cause, END) is FAIL
+
+
+def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -> None:
+    assert status("stickiness", plan(), *MOVED[:2], END) is PASS
+    assert status("stickiness", plan(doomed=True), *MOVED[:2], END) is UNKNOWN
+    assert status("stickiness", plan(), END) is UNKNOWN
+    assert status("stickiness", plan(users=0), END) is None
+
+
+def test_a_session_that_may_have_been_lost_after_the_journals_end() -> None:
+    survived: list[Event] = [*MOVED[:2], asked(30, "app-2"), step(20, "inject", "app-1")]
+    assert status("stickiness", plan(), *survived, END) is FAIL
+    assert status("stickiness", plan(), *survived) is UNKNOWN
+
+
+def test_durability_needs_the_table_to_be_read_back() -> None:
+    events: list[Event] = [plan(), write(1, "db1"), write(2, "db1"), Settled("t-1", 1), Settled("t-2", 1)]
+    settled = Mark("settled", at=50)
+    assert status("durability", *events, settled, END) is PASS
+    assert status("durability", *events, END) is UNKNOWN
+    assert status("durability", *events[:-1], settled, END) is UNKNOWN
+    assert status("durability", *events, Settled("t-2", 0), settled, END) is FAIL
+    assert status("durability", plan(), settled, END) is UNKNOWN
+
+
+def test_logins_that_failed_are_counted() -> None:
+    steady = Mark("steady", at=5)
+    good: list[Event] = [asked(9, "app-1", "log in", cause="redirect"), asked(10, "app-1", "log in")]
+    bad: list[Event] = [
+        asked(11, "app-1", "log in", cause="login-failed"),
+        asked(12, "app-1", "log in", cause="http-503"),
+    ]
+    early = asked(1, "app-1", "log in", cause="http-503")
+    assert status("logins", plan(logins_failed=0), steady, early, *good, END) is PASS
+    assert status("logins", plan(logins_failed=1), steady, *good, *bad, END) is FAIL
+    assert status("logins", plan(logins_failed=2), steady, *good, *bad, END) is PASS
+    assert status("logins", plan(logins_failed=2), steady, *good, *bad) is UNKNOWN
+    assert status("logins", plan(logins_failed=0), steady, END) is UNKNOWN
+    assert status("logins", plan(), steady, *bad, END) is None
+
+
+# --- rejoin, isolation, alarms, leftovers --------------------------------------------------------------
+
+WHOLE: list[Event] = [
+    state(0, "db2", "drbd-connection", "Connected"),
+    state(0, "db2", "drbd-disk", "UpToDate"),
+    state(0, "lb1", "member:app-1", "ok"),
+]
+
+
+def test_the_cluster_must_be_whole_soon_after_the_last_heal() -> None:
+    parted: list[Event] = [
+        state(20, "db2", "drbd-connection", "WFConnection"),
+        state(35, "db2", "drbd-connection", "Connected"),
+    ]
+    events: list[Event] = [plan(rejoin="10s"), *WHOLE, *parted, step(15, "inject")]
+    assert status("rejoin", *events, step(30, "heal"), END) is PASS
+    assert status("rejoin", *events, step(24, "heal"), END) is FAIL
+    assert status("rejoin", *events, step(30, "heal")) is UNKNOWN
+    assert status("rejoin", *events, END) is UNKNOWN
+    assert status("rejoin", plan(rejoin="10s"), step(30, "heal"), END) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        state(40, "db2", "drbd-connection", "StandAlone"),
+        state(40, "db2", "drbd-disk", "Inconsistent"),
+        state(40, "lb1", "member:app-1", "error"),
+        state(40, "db2", "power", "off"),
+    ],
+)
+def test_what_is_broken_at_the_end_has_not_rejoined(broken: StateChange) -> None:
+    assert status("rejoin", plan(rejoin="10s"), *WHOLE, step(30, "heal"), broken, END) is FAIL
+    assert status("rejoin", plan(rejoin="10s"), *WHOLE, step(30, "heal"), broken) is UNKNOWN
+
+
+def test_isolation_is_proved_by_a_scan_that_sees() -> None:
+    site = Scan("public", "site", "198.18.0.20", 65535, (80, 443), (80, 443))
+    inner = Scan("public", "db1", "198.18.1.21", 65535, ())
+    assert status("isolation", plan(), END) is None
+    assert status("isolation", plan(isolation=True), END) is UNKNOWN
+    assert status("isolation", plan(isolation=True), inner, END) is UNKNOWN
+    assert status("isolation", plan(isolation=True), site, inner, END) is PASS
+    opened = Scan("public", "db1", "198.18.1.21", 65535, (5432,))
+    found = verdicts(plan(), site, opened, END)["isolation"]
+    assert found.status is FAIL
+    assert "port 5432 is open" in found.evidence[0].text
+
+
+def test_alarms_fail_unless_they_are_expected() -> None:
+    crash = Alarm("app-1", "crash", "segfault", 5)
+    assert status("alarms", plan(), *HELD, END) is PASS
+    assert status("alarms", plan(), END) is UNKNOWN
+    assert status("alarms", plan(), *HELD, crash, END) is FAIL
+    assert status("alarms", plan(alarms=["crash"]), *HELD, crash, END) is PASS
+    assert status("alarms", plan(alarms=["traceback"]), *HELD, crash, END) is FAIL
+
+
+def test_leftovers() -> None:
+    assert status("leftovers", plan(), END) is PASS
+    assert status("leftovers", plan()) is UNKNOWN
+    assert status("leftovers", plan(), Leftover("core", "app-1", "/core"), END) is FAIL
+
+
+def test_phases_are_told_when_there_was_a_failover() -> None:
+    moved: list[Event] = [step(20, "inject"), state(23, "db2", "database-address", "held")]
+    assert status("phases", plan(), *HELD, END) is None
+    assert status("phases", plan(), *HELD, *moved, END) is PASS
+    gone: list[Event] = [*samples("sql-write", 0, 20), *samples("sql-write", 20, 40, Outcome.FAILED)]
+    assert status("phases", plan(), *HELD, *moved, *gone, END) is FAIL
+    assert status("phases", plan(), *HELD, *moved, *gone) is UNKNOWN
+    assert status("phases", plan(stopped=["sql-write"]), *HELD, *moved, *gone, END) is PASS
