@@ -14,6 +14,7 @@ from test_topology import CLUSTER, merged
 from testbed.checks.expectations import CheckName, Expectations, ProbeName
 from testbed.errors import UsageError
 from testbed.faults import FAULTS
+from testbed.recorder.alarms import PATTERNS
 from testbed.scenarios import Scenario, find, load
 from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import CONDITIONS, ActionName, Step
@@ -36,7 +37,7 @@ def test_a_dozen_and_more_are_shipped() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_incident_fits_the_shipped_cluster(path: Path, topology: Topology) -> None:
-    scenario = load(path, topology)
+    scenario = load(path, topology, patterns=PATTERNS, overlays=set())
     assert scenario.name == path.stem
     assert len(scenario.why) > 100, "operators are to learn from it why it matters"
     assert path.read_text().startswith("# yaml-language-server: $schema=scenario.schema.json\n")
