@@ -57,7 +57,10 @@ FORM = {
     "unknown owner": ("database: peer", "database: other", "13:33: 'other' is not known here", "known are same, peer"),
     "not a number": ("users: 6", "users: some", "3:15: users: input should be a valid integer", "how many"),
     "too many": ("users: 6", "users: 600", "3:15: users: input should be less than or equal to 60", "how many"),
-    "no mapping": ("load: {users: 6}", "load: 6", "3:7: load: input should be", "load"),
+    "no mapping": ("load: {users: 6}", "load: 6", "3:7: load holds keys, not 6", "docs/incidents.md"),
+    "empty block": ("load: {users: 6}", "load:", "3:6: load holds keys, not nothing", "docs/incidents.md"),
+    "no list": ("felt: [sql-write]", "felt: sql-write", "12:9: felt is a list, not 'sql-write'", "[one, other]"),
+    "empty entry": ("felt: [sql-write]", "felt: [~]", "12:10: None is not known", "known are tcp"),
     "bad name": ("name: sound", "name: Not Sound", "1:7: 'Not Sound' cannot be a name", "small letters"),
     "short why": ("it shows that the rest is sound", "so", "2:6: why: string should have at least 10", "for people"),
     "no action": ("{users: 6}", "{users: 6, actions: {raed: 1}}", "3:28: 'raed' is not known", "mean 'read'?"),
@@ -130,6 +133,9 @@ FITTING = {
     "healthy while off": (
         '"db:primary", as: dead}\n', "db1, as: dead}\n  - {when: healthy}\n",
         "7:12: healthy cannot come: db1 is off", "heal it first",
+    ),
+    "healthy while some primary is off": (
+        "as: dead}\n", "as: dead}\n  - {when: healthy}\n", "7:12: healthy cannot come: db:primary is", "heal it",
     ),
     "no peer": (
         '"db:primary", as: dead}\n', "app-1, as: dead}\n  - {when: taken-over}\n",
@@ -218,6 +224,14 @@ def test_the_first_mistake_in_the_file_is_told_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "just words\n", "- a list\n", "42\n"])
 def test_what_is_no_mapping_is_no_incident(tmp_path: Path, text: str) -> None:
     assert refused(tmp_path / "broken.yaml", text, None).startswith("1:1: an incident is a mapping of keys")
+
+
+def test_a_file_nested_beyond_reason(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("[" * 20000)
+    with pytest.raises(UsageError) as caught:
+        load(path)
+    assert "nested too deeply" in str(caught.value)
 
 
 def test_two_documents_are_one_too_many(tmp_path: Path) -> None:

@@ -82,26 +82,29 @@ def load(
 def _problem(error: ErrorDetails) -> Problem:
     """A pydantic error in the words of someone who edits the file."""
     path: Keys = tuple(key for key in error["loc"] if key != "[key]")
-    at_key = "[key]" in error["loc"]
-    message, word = error["msg"], error["input"]
+    key, word = str(path[-1]) if path else "the file", error["input"]
+    mend = _explained(path) or GUIDE
     match error["type"]:
         case "extra_forbidden":
             keys = [name for name, _ in _fields(_block(path[:-1]))]
-            return Problem(
-                path, f"unknown key {str(path[-1])!r}", nearest(str(path[-1]), keys, "known here:"), at_key=True
-            )
+            what, mend = f"unknown key {key!r}", nearest(key, keys, "known here:")
         case "missing":
-            return Problem(path, f"key {str(path[-1])!r} is missing", _explained(path) or "add it")
+            what = f"key {key!r} is missing"
         case "literal_error":
             known = re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
-            return Problem(path, f"{word!r} is not known here", nearest(str(word), known, "known are"), at_key)
+            what, mend = f"{word!r} is not known here", nearest(str(word), known, "known are")
         case "string_pattern_mismatch":
-            return Problem(path, f"{word!r} cannot be a name", "use small letters, digits and -", at_key)
+            what, mend = f"{word!r} cannot be a name", "use small letters, digits and -"
+        case "model_type" | "dict_type":
+            what = f"{key} holds keys, not {_told(word)}"
+        case "list_type":
+            what, mend = f"{key} is a list, not {_told(word)}", "write it as [one, other]"
         case "value_error":
-            what, _, mend = message.removeprefix("Value error, ").partition(": ")
-            return Problem(path, what, mend or GUIDE, at_key)
-    what = f"{str(path[-1]) if path else 'the file'}: {message[0].lower()}{message[1:]}, not {_told(word)}"
-    return Problem(path, what, _explained(path) or GUIDE, at_key)
+            what, _, better = error["msg"].removeprefix("Value error, ").partition(": ")
+            mend = better or mend
+        case _:
+            what = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {_told(word)}"
+    return Problem(path, what, mend, at_key="[key]" in error["loc"] or error["type"] == "extra_forbidden")
 
 
 def _told(value: object) -> str:

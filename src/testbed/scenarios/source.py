@@ -56,6 +56,8 @@ class Source:
             what = " ".join(filter(None, (error.context, error.problem))).replace("\n", " ")
             mark = error.problem_mark or error.context_mark
             raise self._refused(mark, what, "mend the YAML; docs/incidents.md shows how a file looks") from None
+        except RecursionError:
+            raise UsageError("it is nested too deeply", where=str(path), mend="an incident has five levels") from None
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             where = f"{path}:{line}:{error.position - text.rfind(chr(10), 0, error.position)}"

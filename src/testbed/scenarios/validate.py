@@ -112,23 +112,24 @@ def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Proble
 
 
 def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
-    """No fault falls on a node that is off by then, as far as nodes are named."""
-    dark: dict[str, tuple[int, str]] = {}
+    """No fault falls on a node that is off by then, as far as nodes are named; and nothing is healthy with one off."""
+    dark: dict[int, Target] = {}
     for number, step in enumerate(scenario.timeline):
-        if step.heal == order.ALL:
-            dark.clear()
-        elif step.heal is not None:
-            dark = {node: since for node, since in dark.items() if since[1] != step.heal}
+        path = ("timeline", number)
+        if step.heal is not None:
+            names = {since: scenario.timeline[since].name for since in dark}
+            dark = {since: dark[since] for since in dark if step.heal not in (order.ALL, names[since])}
         elif step.when == "healthy" and dark:
-            node, (since, _) = next(iter(dark.items()))
-            what = f"healthy cannot come: {node} is off or frozen since step {since + 1}"
-            yield Problem(("timeline", number, "when"), what, "heal it first")
-        elif (target := targets.get(number)) and target.name:
-            if target.name in dark:
-                what = f"{target.name} is off or frozen since step {dark[target.name][0] + 1}"
-                yield Problem(("timeline", number, "target"), what, "heal it first, or choose another node")
-            elif step.fault in DARK:
-                dark[target.name] = (number, step.name or "")
+            since, target = next(iter(dark.items()))
+            what = f"healthy cannot come: {target.text} is off or frozen since step {since + 1}"
+            yield Problem((*path, "when"), what, "heal it first")
+        elif target_now := targets.get(number):
+            for since, target in dark.items():
+                if target.name and target.name == target_now.name:
+                    what = f"{target.name} is off or frozen since step {since + 1}"
+                    yield Problem((*path, "target"), what, "heal it first, or choose another node")
+            if step.fault in DARK:
+                dark[number] = target_now
 
 
 def _takeovers(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
