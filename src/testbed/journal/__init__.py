@@ -17,6 +17,7 @@ from testbed.journal.events import (
     StateChange,
 )
 from testbed.journal.journal import Journal, Opening, gather
+from testbed.journal.published import schema
 from testbed.journal.reader import JournalError, parse, read
 from testbed.journal.series import Series
 from testbed.journal.tail import Tail
@@ -46,4 +47,5 @@ __all__ = [
     "gather",
     "parse",
     "read",
+    "schema",
 ]

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, ClassVar
+from math import isfinite
+from typing import Any, ClassVar, cast
 
 VERSION = 2
 HEADER = "journal"
@@ -37,6 +38,7 @@ class ProbeSample:
         scheduled: when it was due; waiting in the prober counts as waiting.
         started: when it really began.
         finished: when its outcome was known.
+        outcome: how it ended.
         detail: why it is not ok, one line.
         token: what a write tried to store, unique in the world; empty for all that write nothing.
         attrs: who answered: ``balancer``, ``app``, ``database``.
@@ -64,6 +66,7 @@ class RequestSample:
         balancer, app: who answered, empty if nobody said.
         started: when the request was sent.
         latency: seconds until the answer, or until giving up.
+        outcome: how it ended.
         cause: why it is not ok: "session-lost", "timeout", "http-503" ...; or, when it is ok, why it is not yet
             the end of its action: "redirect", "unfinished".
     """
@@ -120,6 +123,7 @@ class Aspect(StrEnum):
     DRBD_ROLE = "drbd-role"  # Primary, Secondary
     DRBD_CONNECTION = "drbd-connection"  # Connected, WFConnection, StandAlone, SyncSource ...
     DRBD_DISK = "drbd-disk"  # UpToDate, Inconsistent, Diskless, Failed ...
+    DRBD_PEER_DISK = "drbd-peer-disk"  # the other side's, as far as this one knows: DUnknown when it does not
     MOUNT = "mount"  # mounted, none
     POSTGRES = "postgres"  # accepting, stopped
     MEMBER = "member"  # with ":app-1" behind it: ok, error, or Apache's words (disabled, draining)
@@ -189,7 +193,8 @@ class Plan:
         name: the incident's name.
         scenario: the whole incident as data.
         seed: of the random choices.
-        repeat: which repetition this is, from 1, and of how many.
+        repeat: which repetition this is, from 1.
+        repeats: how many there are to be.
         series: what runs of one call have in common.
         platform: what balances, and how VMs run, such as ``{"balancer": "debian", "accel": "tcg"}``.
     """
@@ -333,11 +338,12 @@ def from_fields(line: Mapping[str, Any]) -> Event:
 
 
 def _number(value: object) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    raise TypeError(f"{value!r} is no number")
+    if type(value) not in (float, int):
+        raise TypeError(f"{value!r} is no number")
+    number = float(cast("float", value))
+    if not isfinite(number):
+        raise ValueError(f"{value!r} cannot be put in order")
+    return number
 
 
 def _whole(value: object) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import isfinite
 from statistics import median
 from typing import Any, TypeVar, cast
 
@@ -11,6 +13,8 @@ from testbed.journal.events import Event, Plan, ProbeSample
 from testbed.journal.series import CODES, Series
 
 E = TypeVar("E", bound=Event)
+# With the line's kind and its two stamps.
+_PROBE_FIELDS = len(fields(ProbeSample)) + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,27 @@ class Gathering:
             )  # fmt: skip
         else:
             self._events.setdefault(type(event), []).append(event)
+
+    def add_probe(self, line: Mapping[str, Any]) -> bool:
+        """Take up a line of a probe's sample, which most lines are, without making an object of it.
+
+        Returns:
+            Whether it was one with all its fields, and nothing else; any other line is for ``add``.
+        """
+        if line["kind"] != ProbeSample.kind or len(line) != _PROBE_FIELDS:
+            return False
+        try:
+            times = line["scheduled"], line["started"], line["finished"]
+            outcome, detail, token, attrs = CODES[line["outcome"]], line["detail"], line["token"], line["attrs"]
+            probe = line["probe"]
+        except (KeyError, TypeError):
+            return False
+        if not (type(times[0]) is type(times[1]) is type(times[2]) is float and isfinite(sum(times))):
+            return False
+        if type(probe) is not str or type(token) is not str or type(attrs) is not dict:
+            return False
+        self.series(probe).append(*times, outcome, detail, sys.intern(token) if token else "", attrs)
+        return True
 
     def series(self, probe: str) -> Series:
         """A probe's series, a new one if it is new."""

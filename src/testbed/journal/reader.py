@@ -125,6 +125,8 @@ class _Reader:
 
     def _event(self, number: int, fields: dict[str, Any]) -> None:
         try:
+            if self._gathering.add_probe(fields):
+                return
             wall, mono = float(fields["wall"]), float(fields["mono"])
             event = from_fields(fields)
         except (KeyError, TypeError, ValueError, OverflowError) as error:

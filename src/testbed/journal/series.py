@@ -35,9 +35,18 @@ class Numbered(Generic[T]):
         """The value's number, a new one if it is new."""
         found = self._numbers.get(value)
         if found is None:
+            _must_be_text(value)
             found = self._numbers[value] = len(self.values)
             self.values.append(value)
         return found
+
+
+def _must_be_text(value: object) -> None:
+    if isinstance(value, tuple):
+        for part in value:
+            _must_be_text(part)
+    elif not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
 
 
 class Series:
@@ -92,7 +101,12 @@ class Series:
         token: str = "",
         attrs: Mapping[str, str] = _NOTHING,
     ) -> None:
-        """Add one sample; ``sort`` is due when all are there."""
+        """Add one sample; ``sort`` is due when all are there.
+
+        Raises:
+            TypeError: what must be text is none.
+        """
+        detail_number, attrs_number = self._details.number(detail), self._attrs.number(tuple(attrs.items()))
         if token and not self._tokens:
             self._tokens = [""] * len(self.outcomes)
         if token or self._tokens:
@@ -101,8 +115,8 @@ class Series:
         self.started.append(started)
         self.finished.append(finished)
         self.outcomes.append(outcome)
-        self._details_of.append(self._details.number(detail))
-        self._attrs_of.append(self._attrs.number(tuple(attrs.items())))
+        self._details_of.append(detail_number)
+        self._attrs_of.append(attrs_number)
 
     def sort(self) -> None:
         """Put the samples into the order in which they were due."""
