@@ -38,7 +38,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     else:
         out.print(_table(state, cluster))
         for entry in faults:
-            err.print(f"[yellow]fault in force:[/] {entry.fault} on {entry.node} ({', '.join(entry.networks)})")
+            options = " ".join(f"{name}={value}" for name, value in entry.options.items())
+            err.print(f"[yellow]fault in force:[/] {entry.fault} on {entry.node} {options}", highlight=False)
         for complaint in wrong:
             err.print(f"[red]✗[/] {complaint}", highlight=False)
         if not wrong:
