@@ -17,7 +17,7 @@ from testbed.topology.schema import schema as cluster_schema
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cluster": cluster_schema,
     "scenario": scenario_schema,
-    "journal": lambda: journal.schema(),  # noqa: PLW0108
+    "journal": journal.schema,
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from testbed import faults, probes
+from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults import OptionError, Target
 from testbed.faults.options import OnNetworks
+from testbed.probes.catalogue import PROBES
 from testbed.scenarios import measured, order
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.source import Problem, nearest
@@ -53,7 +54,7 @@ def problems(
 
 def _resolution(scenario: Scenario) -> Iterator[Problem]:
     """A probe cannot tell an outage that is shorter than the time between two of its samples."""
-    usual = {name: spec.interval for name, spec in probes.PROBES.items()}
+    usual = {name: spec.interval for name, spec in PROBES.items()}
     for probe, limit in scenario.expect.outage.items():
         interval = scenario.probes.get(probe, usual[probe])
         if 0 < limit < interval:

@@ -1,0 +1,132 @@
+"""``testbed run``: play incident files on the running cluster, and judge what users saw."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from docker.errors import DockerException
+from rich.markup import escape
+from rich.table import Table
+
+from testbed import scenarios, topology
+from testbed import settings as configuration
+from testbed.checks import Status, Verdict
+from testbed.cli.main import app
+from testbed.cli.output import err, out
+from testbed.cluster import Cluster, project
+from testbed.cluster.shape import Shape, remembered
+from testbed.errors import TestbedError, UsageError
+from testbed.probes.catalogue import PROBES
+from testbed.recorder.alarms import PATTERNS
+from testbed.scenarios.describe import describe, describe_step
+from testbed.scenarios.model import Scenario, Step
+from testbed.scenarios.runner import Result, run_scenario
+from testbed.settings import Settings
+
+EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
+COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
+
+
+@app.command()
+def run(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Incident files, or names of those in scenarios/; none: list them."),
+    ] = None,
+    repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random choices, instead of the file's.", min=0)] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster as it is at the end, to look at it.")] = False,
+    step: Annotated[bool, typer.Option("--step", help="Stop before each step until Enter is pressed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, print what would happen.")] = False,
+) -> None:
+    """Play incidents on the running cluster; each run is kept with its report.
+
+    Exit status: 0 all passed (or failed as documented), 1 one failed, 2 usage or a wrong file (nothing was started),
+    3 one could not be judged, 4 testbed itself failed.
+    """
+    settings = configuration.load()
+    if not files:
+        _list(settings)
+        return
+    if keep and (len(files) > 1 or (repeat or 1) > 1):
+        raise UsageError("--keep leaves one broken cluster", mend="use it with one file, once")
+    if step and not sys.stdin.isatty():
+        raise UsageError("--step needs a terminal to ask at", mend="leave it away")
+    incidents = [_checked(scenarios.find(name, settings.root), settings) for name in files]
+    if dry_run:
+        intervals = {name: spec.interval for name, spec in PROBES.items()}
+        typer.echo("\n\n".join(describe(incident, intervals) for incident in incidents))
+        return
+    if not project.exists(settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    cluster = Cluster(settings)
+    worst = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
+    raise typer.Exit(next((code for code in (4, 1, 3) if code in worst), 0))
+
+
+def _checked(path: Path, settings: Settings) -> Scenario:
+    """Read an incident and check it against the cluster it asks for; a mistake ends the program before it begins."""
+    folder = settings.topology.parent
+    overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
+    first = scenarios.load(path, patterns=frozenset(PATTERNS), overlays=overlays)
+    now = remembered(settings)
+    shape = Shape(tuple(first.cluster.overlays) or now.overlays, now.scale, now.accel)
+    design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
+    return scenarios.load(path, design, scale=dict(now.scale))
+
+
+def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:
+    """Play one incident as often as it is to be repeated; returns the exit status that it calls for."""
+    codes = [0]
+    try:
+        for result in run_scenario(
+            cluster, scenario, seed=seed, repeat=repeat, keep=keep,
+            tell=lambda text: err.print(f"  {escape(text)}", highlight=False), pause=_ask if step else _go_on,
+        ):  # fmt: skip
+            _show(scenario, result)
+            codes.append(EXIT[result.status])
+    except UsageError:
+        raise
+    except (TestbedError, DockerException, OSError) as error:
+        # The incidents after it are played all the same: each begins with a healthy cluster, or says why it cannot.
+        err.print(f"[bold red]testbed:[/] {scenario.name}: {escape(str(error))}", highlight=False)
+        codes.append(TestbedError.exit_status)
+    return next((code for code in (4, 1, 3) if code in codes), 0)
+
+
+def _show(scenario: Scenario, result: Result) -> None:
+    status = result.status
+    out.print(f"[bold {COLOURS[status]}]{status.value}[/]  {scenario.name}", highlight=False)
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for verdict in result.verdicts:
+        table.add_row("", *_row(verdict))
+    out.print(table)
+    out.print(f"  report: {result.folder / 'report.html'}", highlight=False)
+
+
+def _row(verdict: Verdict) -> tuple[str, str, str]:
+    known = bool(verdict.documented) and verdict.status is Status.FAIL
+    colour = "yellow" if known else COLOURS[verdict.status]
+    word = "documented" if known else verdict.status.value
+    text = f"{verdict.summary} Documented: {verdict.documented}" if known else verdict.summary
+    return f"[{colour}]{word}[/]", verdict.check, escape(text)
+
+
+def _ask(number: int, step: Step) -> None:
+    """Wait for whoever sits there; the load and the probes go on."""
+    typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False)
+
+
+def _go_on(number: int, step: Step) -> None:
+    """Nobody is asked."""
+
+
+def _list(settings: Settings) -> None:
+    table = Table("incident", "why it matters", box=None, header_style="bold")
+    for path in sorted((settings.root / "scenarios").glob("*.yaml")):
+        scenario = scenarios.load(path)
+        table.add_row(path.stem, escape(scenario.why.split(". ")[0].strip().rstrip(".")))
+    out.print(table)

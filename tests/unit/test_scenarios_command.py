@@ -1,0 +1,122 @@
+"""`testbed run`: what it prints, what it refuses, and the exit status that each outcome calls for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from test_topology import CLUSTER, merged
+
+import testbed.cli.run as command
+from testbed import topology
+from testbed.checks import Status, Verdict
+from testbed.cluster import project
+from testbed.errors import TestbedError, UsageError
+from testbed.scenarios.model import Scenario
+from testbed.scenarios.runner import Result
+from testbed.topology import resolve
+
+Outcomes = dict[str, list[Status] | Exception]
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outcomes:
+    """What playing an incident comes to, by its name; filled in by the test."""
+    outcomes: Outcomes = {}
+
+    def play(_: object, scenario: Scenario, **__: object) -> Iterator[Result]:
+        outcome = outcomes[scenario.name]
+        if isinstance(outcome, Exception):
+            raise outcome
+        for status in outcome:
+            yield Result(tmp_path, (Verdict("outage", status, "so it was"),))
+
+    monkeypatch.setattr(topology, "load", lambda *_: resolve(merged(), [CLUSTER]))
+    monkeypatch.setattr(command, "run_scenario", play)
+    monkeypatch.setattr(project, "exists", lambda _: True)
+    return outcomes
+
+
+def status(
+    *files: str, repeat: int | None = None, keep: bool = False, step: bool = False, dry_run: bool = False
+) -> int:
+    try:
+        command.run(list(files), repeat, None, keep, step, dry_run)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([Status.PASS], 0),
+        ([Status.PASS, Status.FAIL], 1),
+        ([Status.UNKNOWN, Status.PASS], 3),
+        ([Status.UNKNOWN, Status.FAIL], 1),
+    ],
+)
+def test_exit_status_is_the_worst_repetitions(played: Outcomes, statuses: list[Status], code: int) -> None:
+    played["database-power-loss"] = list(statuses)
+    assert status("database-power-loss") == code
+
+
+def test_a_run_that_breaks_does_not_keep_the_others_from_being_played(
+    played: Outcomes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played["database-power-loss"] = TestbedError("the engine is gone")
+    played["app-power-loss"] = [Status.FAIL]
+    assert status("database-power-loss", "app-power-loss") == 4
+    told = capsys.readouterr()
+    assert "database-power-loss: the engine is gone" in told.err
+    assert "fail  app-power-loss" in told.out
+
+
+def test_a_documented_failure_passes_and_is_told(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = Verdict("outage", Status.FAIL, "35 s", documented="nobody watches PostgreSQL")
+    command._show(Scenario.model_validate(_scenario()), Result(Path("runs/x"), (verdict,)))
+    out = capsys.readouterr().out
+    assert "pass" in out
+    assert "documented" in out
+    assert "nobody watches PostgreSQL" in out
+    assert not played
+
+
+def test_dry_run_prints_and_plays_nothing(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("database-power-loss", "double-failure", dry_run=True) == 0
+    out = capsys.readouterr().out
+    assert "inject power-loss at db:primary" in out
+    assert "service stops, from the last fault until a heal: sql-read, sql-write" in out
+    assert not played
+
+
+def test_one_wrong_file_and_nothing_is_played(played: Outcomes, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: wrong\nwhy: it names what is not there\ntimeline: [{fault: freeze, target: db9}]\n")
+    with pytest.raises(UsageError, match=r"wrong\.yaml:3:36: no node 'db9'"):
+        status("database-power-loss", str(wrong))
+    assert not played
+
+
+def test_options_that_exclude_each_other_are_refused(played: Outcomes) -> None:
+    with pytest.raises(UsageError, match="--keep"):
+        status("database-power-loss", keep=True, repeat=3)
+    with pytest.raises(UsageError, match="--step"):
+        status("database-power-loss", step=True)
+    with pytest.raises(UsageError, match="--keep"):
+        status("database-power-loss", "app-power-loss", keep=True)
+    assert not played
+
+
+def test_without_files_those_that_ship_are_listed(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status() == 0
+    out = capsys.readouterr().out
+    assert "double-failure" in out
+    assert "PostgreSQL dies, its machine lives" in out
+    assert not played
+
+
+def _scenario() -> dict[str, object]:
+    return {"name": "known", "why": "it is known to fail", "timeline": [{"for": "1s"}]}
