@@ -158,6 +158,11 @@ def test_two_owners_within_the_error_of_measuring_are_none() -> None:
         assert status("ownership", plan(), *HELD, *passed, END) is verdict
 
 
+def test_what_was_found_at_the_begin_may_be_as_uncertain_as_it_likes() -> None:
+    found = [state(0, "db1", "drbd-role", "Primary", 5.0), *HELD[:2], state(20, "db2", "drbd-role", "Primary")]
+    assert status("ownership", plan(), *found, state(21, "db1", "drbd-role", "Secondary"), END) is FAIL
+
+
 def test_two_owners_up_to_where_the_journal_ends_may_be_one() -> None:
     assert status("ownership", plan(), *HELD, state(20, "db2", "drbd-role", "Primary")) is UNKNOWN
 

@@ -55,11 +55,12 @@ def test_a_frozen_node_keeps_its_states() -> None:
     assert lines[("db1", "mount")] == [(1, inf, "mounted")]
 
 
-def test_the_worse_error_of_both_ends_is_kept() -> None:
+def test_each_end_has_its_own_error() -> None:
     [first, second] = timelines(
         gather([change(1, "carp", "master", error=0.1), change(5, "carp", "backup", error=0.4)])
     )[("db1", "carp")]
-    assert (first.error, second.error) == (0.4, 0.4)
+    assert (first.error, first.end_error) == (0.1, 0.4)
+    assert (second.error, second.end_error) == (0.4, 0.0)
 
 
 def test_asking_for_a_moment() -> None:
@@ -72,10 +73,10 @@ def test_asking_for_a_moment() -> None:
 
 
 def test_gaps_are_taken_out_of_spans() -> None:
-    whole = [Span(0, 10, "held"), Span(20, inf, "held", 0.1)]
-    gaps = [Span(2, 4, "frozen", 0.2), Span(9, 21, "cut"), Span(30, inf, "cut"), Span(11, 12, "cut")]
-    assert [(span.start, span.end, span.error) for span in without(whole, gaps)] == [
-        (0, 2, 0.2),
-        (4, 9, 0.2),
-        (21, 30, 0.1),
+    whole = [Span(0, 10, "held", 2.0), Span(20, inf, "held", 0.1)]
+    gaps = [Span(2, 4, "frozen", 0.2, end_error=0.3), Span(9, 21, "cut"), Span(30, inf, "cut"), Span(11, 12, "cut")]
+    assert [(span.start, span.end, span.error, span.end_error) for span in without(whole, gaps)] == [
+        (0, 2, 2.0, 0.2),
+        (4, 9, 0.3, 0.0),
+        (21, 30, 0.0, 0.0),
     ]

@@ -2,21 +2,17 @@
 
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.judge import judge
-from testbed.checks.nodelogs import NodeEvent, failover_phases, node_events
 from testbed.checks.outage import OutageReport, Window, check_outage
 from testbed.checks.phases import Phases, failovers
 from testbed.checks.states import Span, timelines
 from testbed.checks.stickiness import Absence, Move, Stay, Stickiness, check_stickiness
-from testbed.checks.stickiness import Absence as Death
 from testbed.checks.verdict import Evidence, Status, Verdict, overall
 
 __all__ = [
     "Absence",
-    "Death",
     "Durability",
     "Evidence",
     "Move",
-    "NodeEvent",
     "OutageReport",
     "Phases",
     "Span",
@@ -28,10 +24,8 @@ __all__ = [
     "check_durability",
     "check_outage",
     "check_stickiness",
-    "failover_phases",
     "failovers",
     "judge",
-    "node_events",
     "overall",
     "timelines",
 ]

@@ -46,12 +46,21 @@ def _together(holders: Mapping[str, list[Span]], what: str) -> Iterator[tuple[st
     """Whenever two nodes held the same: the one that came second, since when, until when, and that in words."""
     for one, other in combinations(sorted(holders), 2):
         for mine, theirs in product(holders[one], holders[other]):
-            begin, end = max(mine.start, theirs.start), min(mine.end, theirs.end)
-            if end - begin <= TOLERANCE + mine.error + theirs.error:
+            later, sooner = max(mine, theirs, key=_start), min(mine, theirs, key=_end)
+            begin, end = later.start, sooner.end
+            if end - begin <= TOLERANCE + later.error + sooner.end_error:
                 continue
-            second = other if begin == theirs.start else one
+            second = other if later is theirs else one
             length = f"for {end - begin:.2f} s" if end < inf else "to the end"
             yield second, begin, end, f"{what} on {one} and {other} at once, {length}"
+
+
+def _start(span: Span) -> float:
+    return span.start
+
+
+def _end(span: Span) -> float:
+    return span.end
 
 
 def _judge_writes(case: Case, findings: Findings) -> None:

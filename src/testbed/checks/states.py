@@ -21,8 +21,9 @@ class Span:
         start: when it came into it, or was found in it.
         end: when it left it; infinite if the journal does not say.
         value: the state.
-        error: seconds by which ``start`` and ``end`` may be wrong.
+        error: seconds by which ``start`` may be wrong.
         source: who told of its start.
+        end_error: seconds by which ``end`` may be wrong.
     """
 
     start: float
@@ -30,6 +31,7 @@ class Span:
     value: str
     error: float = 0.0
     source: str = ""
+    end_error: float = 0.0
 
     def at(self, moment: float) -> bool:
         """Whether the moment lies in it."""
@@ -71,7 +73,7 @@ def value_at(lines: Timelines, node: str, aspect: str, moment: float) -> str | N
 
 
 def without(spans: Iterable[Span], gaps: Sequence[Span]) -> list[Span]:
-    """Spans less the times of the gaps; an edge that a gap makes is as uncertain as the gap."""
+    """Spans less the times of the gaps; an edge that a gap makes is as uncertain as the gap's."""
     left = list(spans)
     for gap in gaps:
         parts: list[Span] = []
@@ -79,11 +81,10 @@ def without(spans: Iterable[Span], gaps: Sequence[Span]) -> list[Span]:
             if gap.end <= span.start or span.end <= gap.start:
                 parts.append(span)
                 continue
-            error = max(span.error, gap.error)
             if span.start < gap.start:
-                parts.append(replace(span, end=gap.start, error=error))
+                parts.append(replace(span, end=gap.start, end_error=gap.error))
             if gap.end < span.end:
-                parts.append(replace(span, start=gap.end, error=error))
+                parts.append(replace(span, start=gap.end, error=gap.end_error))
         left = parts
     return left
 
@@ -121,4 +122,4 @@ def _close_all(spans: Mapping[str, list[Span]], change: StateChange) -> None:
 
 
 def _close(line: list[Span], change: StateChange) -> None:
-    line[-1] = replace(line[-1], end=change.at, error=max(line[-1].error, change.error))
+    line[-1] = replace(line[-1], end=change.at, end_error=change.error)
