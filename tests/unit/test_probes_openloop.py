@@ -6,40 +6,61 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from testbed.journal import Outcome, ProbeSample, Writer, read
-from testbed.probes.openloop import OpenLoop
+from testbed.probes import openloop
+from testbed.probes.openloop import Done, OpenLoop
+
+Begin = Callable[[float, Done], None]
+
+
+class Probe:
+    name = "t"
+
+    def __init__(self, begin: Begin) -> None:
+        self.begin = begin
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 def ok(due: float, started: float) -> ProbeSample:
     return ProbeSample("t", due, started, time.monotonic(), Outcome.OK)
 
 
-async def quick(due: float) -> ProbeSample:
-    return ok(due, time.monotonic())
+def quick(due: float, done: Done) -> None:
+    done(ok(due, time.monotonic()))
 
 
-async def slow(due: float) -> ProbeSample:
+def slow(due: float, done: Done) -> None:
     started = time.monotonic()
-    await asyncio.sleep(0.3)
-    return ok(due, started)
+    asyncio.get_running_loop().call_later(0.3, lambda: done(ok(due, started)))
 
 
-async def hogging(due: float) -> ProbeSample:
+def hogging(due: float, done: Done) -> None:
     started = time.monotonic()
-    time.sleep(0.1)  # noqa: ASYNC251 - the prober itself is held up
-    return ok(due, started)
+    time.sleep(0.1)  # the prober itself is held up
+    done(ok(due, started))
 
 
-def run(probe: object, path: Path, *, seconds: float = 0.5, outstanding: int = 100) -> list[ProbeSample]:
-    with Writer(path, "test") as journal:
-        loop = OpenLoop(probe, "t", journal, interval=0.02, outstanding=outstanding)  # type: ignore[arg-type]
-        asyncio.run(loop.run(seconds))
-        assert loop.counts.total() == len(read(path).of(ProbeSample))
-    return sorted(read(path).of(ProbeSample), key=lambda sample: sample.scheduled)
+def run(begin: Begin, path: Path, *, seconds: float = 0.5, outstanding: int = 100) -> list[ProbeSample]:
+    probe = Probe(begin)
+
+    async def go() -> None:
+        with Writer(path, "test") as journal:
+            loop = OpenLoop(probe, journal, interval=0.02, outstanding=outstanding)
+            await openloop.run([loop], seconds)
+            assert loop.counts.total() == len(read(path).of(ProbeSample))
+            assert f"samples={loop.counts.total()} " in loop.summary()
+
+    asyncio.run(go())
+    assert probe.closed
+    return read(path).of(ProbeSample)
 
 
 def schedule_is_kept(samples: list[ProbeSample]) -> bool:
@@ -76,12 +97,36 @@ def test_probes_beyond_the_bound_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_loop_and_keeps_what_is_under_way(tmp_path: Path, number: int) -> None:
-    async def killing(due: float) -> ProbeSample:
+    def killing(due: float, done: Done) -> None:
         os.kill(os.getpid(), number)
-        return await slow(due)
+        slow(due, done)
 
     begun = time.monotonic()
     samples = run(killing, tmp_path / "j", seconds=60)
     assert time.monotonic() - begun < 5
     assert samples
     assert all(sample.outcome is Outcome.OK for sample in samples)
+
+
+def test_all_schedules_begin_together_and_end_together(tmp_path: Path) -> None:
+    async def go() -> None:
+        with Writer(tmp_path / "j", "test") as journal:
+            loops = [OpenLoop(Probe(each), journal, interval=0.02, outstanding=9) for each in (quick, slow)]
+            await openloop.run(loops, 0.1)
+
+    asyncio.run(go())
+    due = [sample.scheduled for sample in read(tmp_path / "j").of(ProbeSample)]
+    assert len(due) == 10
+    assert len(set(due)) == 5
+
+
+def test_a_journal_that_cannot_be_written_ends_the_loop(tmp_path: Path) -> None:
+    async def go() -> None:
+        journal = Writer(tmp_path / "j", "test")
+        journal.close()
+        await openloop.run([OpenLoop(Probe(quick), journal, interval=0.02, outstanding=9)], 60)
+
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        asyncio.run(go())
+    assert time.monotonic() - begun < 5

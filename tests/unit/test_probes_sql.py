@@ -1,25 +1,100 @@
-"""What the SQL probe decides without a database; with one it is tested in the failover tests."""
+"""The SQL probes against a small server that speaks PostgreSQL's protocol; with a real one in the failover tests."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import socket
+import socketserver
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from probing import probe_once, samples_of
 
 from testbed.journal import Outcome, ProbeSample
 from testbed.probes.database import conninfo, secret
 from testbed.probes.pool import Pool
-from testbed.probes.sql import SqlProbe, surely_rolled_back
+from testbed.probes.sql import SqlProbe, SqlWriteProbe
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def complaint(severity: bytes) -> bytes:
+    return message(b"E", b"S" + severity + b"\0V" + severity + b"\0C25006\0Mno\0\0")
+
+
+READY = message(b"Z", b"I")
+ROW = message(b"T", struct.pack("!h", 1) + b"x\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)) + message(
+    b"D", struct.pack("!hi", 1, 3) + b"db1"
+)
+GOOD = ROW + message(b"C", b"INSERT 0 1\0") + READY
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Takes any password, and answers queries as it is told."""
+
+    daemon_threads = True
+    answer = GOOD
+    hang_up = False
+    delay = 0.0
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.sessions = 0
+        self.queries: list[str] = []
+
+
+class Handler(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        [length] = struct.unpack("!i", self.rfile.read(4))
+        self.rfile.read(length - 4)
+        self.server.sessions += 1
+        self.wfile.write(message(b"R", struct.pack("!i", 0)) + READY)
+        while kind := self.rfile.read(1):
+            [length] = struct.unpack("!i", self.rfile.read(4))
+            body = self.rfile.read(length - 4)
+            if kind != b"Q":
+                return
+            self.server.queries.append(body.rstrip(b"\0").decode())
+            time.sleep(self.server.delay)
+            self.wfile.write(self.server.answer)
+            if self.server.hang_up:
+                return
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 def options(tmp_path: Path, port: int) -> argparse.Namespace:
     secrets = tmp_path / "secrets.env"
     secrets.write_text("OTHER=x\nPROBE_DB_PASSWORD=abc123\n")
     return argparse.Namespace(host="127.0.0.1", port=port, dbname="probe", user="probe", secrets=str(secrets))
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Callable[..., Pool]:
+    def make(port: int, size: int = 4) -> Pool:
+        info = conninfo(options(tmp_path, port), "x", 1.0)
+        return Pool(info, connect_timeout=0.3, session_timeout=0.3, size=size, attempts=2)
+
+    return make
+
+
+Pools = Callable[..., Pool]
 
 
 def test_connections_have_little_patience(tmp_path: Path) -> None:
@@ -36,37 +111,98 @@ def test_a_missing_secret_is_told(tmp_path: Path) -> None:
         secret(path, "MAIL_PASSWORD")
 
 
-def test_only_the_servers_own_word_proves_a_rollback() -> None:
-    assert not surely_rolled_back(psycopg.OperationalError("server closed the connection unexpectedly"))
+def test_a_read_tells_which_node_answered(server: Server, pool: Pools) -> None:
+    [sample] = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0))
+    assert (sample.probe, sample.outcome, sample.detail, sample.token) == ("sql-read", Outcome.OK, "", "")
+    assert sample.attrs == {"database": "db1"}
+    assert server.queries == ["select current_setting('cluster_name')"]
 
 
-def write(tmp_path: Path, port: int, count: int) -> list[ProbeSample]:
+def test_each_write_has_a_token_of_its_own(server: Server, pool: Pools) -> None:
+    samples = probe_once(lambda: SqlWriteProbe(pool(server.server_address[1]), 1.0, "run"), 2, 0.1)
+    assert [(sample.outcome, sample.token) for sample in samples] == [(Outcome.OK, f"run-{n:06d}") for n in (0, 1)]
+    assert [sample.token in query for sample, query in zip(samples, server.queries, strict=True)] == [True, True]
+    assert server.queries[0].startswith("insert into writes (token) values ('run-000000') returning ")
+    assert server.sessions == 1
+
+
+def test_a_node_without_a_name_is_not_told(server: Server, pool: Pools) -> None:
+    server.answer = GOOD.replace(struct.pack("!hi", 1, 3) + b"db1", struct.pack("!hi", 1, 0)).replace(
+        b"D" + struct.pack("!i", 13), b"D" + struct.pack("!i", 10)
+    )
+    [sample] = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0))
+    assert (sample.outcome, sample.attrs) == (Outcome.OK, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "hang_up", "outcome", "detail"),
+    [
+        (complaint(b"ERROR") + READY, False, Outcome.FAILED, "ERROR: no"),
+        (complaint(b"FATAL"), True, Outcome.UNKNOWN, "FATAL: no"),
+        (b"", True, Outcome.UNKNOWN, "closed the connection"),
+        (ROW, True, Outcome.UNKNOWN, "closed the connection"),  # a row proves no commit
+        (b"", False, Outcome.UNKNOWN, "no answer within 0.3 s"),
+    ],
+)
+def test_only_the_servers_own_word_proves_a_rollback(
+    server: Server, pool: Pools, answer: bytes, hang_up: bool, outcome: Outcome, detail: str
+) -> None:
+    server.answer, server.hang_up = answer, hang_up
+    [sample] = probe_once(lambda: SqlWriteProbe(pool(server.server_address[1]), 0.3, "run"))
+    assert sample.outcome is outcome
+    assert detail in sample.detail
+    assert "\n" not in sample.detail
+
+
+def test_what_was_committed_is_good_even_if_the_server_goes_then(server: Server, pool: Pools) -> None:
+    server.answer, server.hang_up = GOOD.removesuffix(READY), True
+    [sample] = probe_once(lambda: SqlWriteProbe(pool(server.server_address[1]), 1.0, "run"))
+    assert sample.outcome is Outcome.OK
+
+
+def test_a_session_that_ended_while_idle_costs_no_probe(server: Server, pool: Pools) -> None:
+    server.hang_up = True
+    samples = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0), 3, 0.1)
+    assert {sample.outcome for sample in samples} == {Outcome.OK}
+    assert server.sessions == 3
+
+
+def test_a_slow_server_is_not_given_more_sessions_than_it_may_have(server: Server, pool: Pools) -> None:
+    server.delay = 0.3
+    samples = probe_once(lambda: SqlProbe(pool(server.server_address[1], 2), 1.0), 4, 0.05)
+    assert [sample.outcome for sample in samples] == [Outcome.OK] * 2 + [Outcome.FAILED] * 2
+    assert samples[3].detail == "all 2 connections are waiting for the server"
+
+
+def test_probes_share_a_pool(server: Server, pool: Pools) -> None:
     async def go() -> list[ProbeSample]:
-        pool = Pool(
-            conninfo(options(tmp_path, port), "x", 1.0), connect_timeout=0.3, session_timeout=0.3, size=4, attempts=2
-        )
-        probe = SqlProbe(pool, "run", 1.0)
-        return list(await asyncio.gather(*(probe(5.0) for _ in range(count))))
+        shared = pool(server.server_address[1])
+        reads, writes = SqlProbe(shared, 1.0), SqlWriteProbe(shared, 1.0, "run")
+        samples = [*await samples_of(reads), *await samples_of(writes), *await samples_of(reads)]
+        await reads.close()
+        await writes.close()
+        return samples
 
-    return asyncio.run(go())
+    assert [sample.outcome for sample in asyncio.run(go())] == [Outcome.OK] * 3
+    assert server.sessions == 1
 
 
-def test_a_write_without_a_connection_surely_failed(tmp_path: Path) -> None:
+def test_a_write_without_a_connection_surely_failed(pool: Pools) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        [sample] = write(tmp_path, unused.getsockname()[1], 1)
+        [sample] = probe_once(lambda: SqlWriteProbe(pool(unused.getsockname()[1]), 1.0, "run"))
     assert sample.outcome is Outcome.FAILED
     assert "refused" in sample.detail
-    assert sample.attrs == {"token": "run-000000"}
+    assert (sample.token, sample.attrs) == ("run-000000", {})
 
 
-def test_a_mute_server_is_given_up_and_not_stormed(tmp_path: Path) -> None:
+def test_a_mute_server_is_given_up_and_not_stormed(pool: Pools) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        samples = write(tmp_path, mute.getsockname()[1], 5)
+        samples = probe_once(lambda: SqlWriteProbe(pool(mute.getsockname()[1]), 1.0, "run"), 5)
     assert {sample.outcome for sample in samples} == {Outcome.FAILED}
     assert sorted(sample.detail for sample in samples) == [
         *["2 connection attempts are unanswered"] * 3,
         *["no session within 0.3 s"] * 2,
     ]
     assert max(sample.finished - sample.started for sample in samples) < 1
-    assert len({sample.attrs["token"] for sample in samples}) == 5
+    assert len({sample.token for sample in samples}) == 5

@@ -8,49 +8,43 @@ been promoted, on an emulated processor, drowns in twenty of them at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import psycopg
-from psycopg import AsyncClientCursor, AsyncConnection, pq
+from psycopg import pq
 from psycopg.pq.abc import PGconn
 
-Connection = AsyncConnection[tuple[object, ...]]
 WAITING = (pq.PollingStatus.READING, pq.PollingStatus.WRITING)
 
 
 async def connect(
-    conninfo: str, *, handshake_timeout: float, session_timeout: float, admit: Callable[[], Awaitable[None]]
-) -> Connection:
+    conninfo: bytes, *, handshake_timeout: float, session_timeout: float, admit: Callable[[], None]
+) -> PGconn:
     """Connect to a server given by its address.
 
     Args:
         conninfo: libpq connection string with ``hostaddr``, so that no resolver is waited for.
         handshake_timeout: seconds for the TCP handshake.
         session_timeout: seconds for the session after it.
-        admit: awaited between the two; what it raises ends the attempt.
+        admit: called between the two; what it raises ends the attempt.
 
     Raises:
         TimeoutError: either took too long.
         psycopg.OperationalError: the server refused.
     """
-    link = pq.PGconn.connect_start(conninfo.encode())
+    link = pq.PGconn.connect_start(conninfo)
     try:
         if link.status != pq.ConnStatus.BAD:
             async with asyncio.timeout(handshake_timeout):
                 await _ready(link.socket, pq.PollingStatus.WRITING)
-            await admit()
+            admit()
             async with asyncio.timeout(session_timeout):
                 await _establish(link)
         _insist(link)
     except BaseException:
         link.finish()
         raise
-    link.nonblocking = 1
-    connection: Connection = AsyncConnection(link)
-    await connection.set_autocommit(True)
-    # A simple query's "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
-    connection.cursor_factory = AsyncClientCursor
-    return connection
+    return link
 
 
 def _insist(link: PGconn) -> None:

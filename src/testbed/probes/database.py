@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import socket
+import os
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
+
+from testbed.probes.dialling import resolve
 
 SECRETS = "/etc/testbed/secrets.env"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add where the database is and where its password stands."""
-    parser.add_argument("--host", default="db", help="the database's virtual address or its name (db)")
+    parser.add_argument("--host", default=os.environ.get("DATABASE_HOST", "db"),
+                        help="the database's virtual address or its name (db)")  # fmt: skip
     parser.add_argument("--port", type=int, default=5432)
     parser.add_argument("--dbname", default="probe")
     parser.add_argument("--user", default="probe")
@@ -46,13 +49,14 @@ def conninfo(options: argparse.Namespace, application: str, dead_after: float) -
         dead_after: seconds that sent data may stay unacknowledged before the kernel gives the connection up.
 
     Raises:
-        OSError: the host has no address, or the secrets cannot be read.
+        NoAddressError: the host has no address.
+        OSError: the secrets cannot be read.
         ValueError: the password is not among the secrets.
     """
-    address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
+    address, _ = resolve(options.host, options.port)
     return make_conninfo(
         host=options.host,
-        hostaddr=str(address),
+        hostaddr=address,
         port=options.port,
         dbname=options.dbname,
         user=options.user,

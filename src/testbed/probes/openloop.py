@@ -3,135 +3,171 @@
 A closed loop, which waits for the answer before it asks again, asks least when the service is worst, and
 reports an outage as one slow request (coordinated omission). Here probe n is due at start + n * interval,
 and a probe that cannot start, because too many are still waiting, is recorded as failed.
+
+Probes are plain callbacks of one asyncio loop, not tasks: hundreds a second must cost next to nothing.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 from testbed.journal import Outcome, ProbeSample, Writer
 
-LIMIT_SECONDS = 900.0
+Done = Callable[[ProbeSample], None]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every probe has: how often, how long, and where to write."""
-    parser.add_argument("--interval", type=_positive, default=0.05, help="seconds between two probes (0.05)")
-    parser.add_argument("--journal", required=True, help="journal file to append to")
-    parser.add_argument("--seconds", type=_positive, default=LIMIT_SECONDS, help="end after so long (900)")
+class Probe(Protocol):
+    """Something that can be asked again and again whether it is there."""
 
+    @property
+    def name(self) -> str:
+        """As the journal calls it."""
+        ...
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds between 0 and 86400")
-    return value
+    def begin(self, due: float, done: Done) -> None:
+        """Probe once.
 
+        Args:
+            due: when the probe was due, monotonic seconds.
+            done: to be called exactly once, from the loop's thread, with the sample; never much later than the
+                probe's own time limit.
+        """
+        ...
 
-def run_command(name: str, probe: Callable[[argparse.Namespace], Awaitable[str]], options: argparse.Namespace) -> int:
-    """Run a probe's program and print its summary.
-
-    Args:
-        name: the probe's name, for the message when it cannot run.
-        probe: runs until its time is over; returns the summary.
-        options: the command line, parsed.
-
-    Returns:
-        The exit status: 0, or 2 when the probe cannot run as it was told to.
-    """
-
-    async def run() -> str:
-        return await probe(options)
-
-    try:
-        print(asyncio.run(run()), flush=True)
-    except (OSError, ValueError) as error:
-        print(f"probe {name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    async def close(self) -> None:
+        """Let go of connections; no probe is under way any more."""
+        ...
 
 
 class OpenLoop:
-    """Starts probes on schedule and records their samples.
+    """Starts one probe on schedule and records its samples.
 
     Args:
-        probe: one probe, given the time it is due; returns its sample and never takes much longer than its
-            own timeout.
-        name: the probe's name, for the samples of probes that could not be started.
+        probe: what is probed.
         journal: where samples go.
         interval: seconds between two probes.
         outstanding: how many may be under way at once.
     """
 
-    def __init__(
-        self,
-        probe: Callable[[float], Awaitable[ProbeSample]],
-        name: str,
-        journal: Writer,
-        *,
-        interval: float,
-        outstanding: int,
-    ) -> None:
-        self._probe = probe
-        self._name = name
+    def __init__(self, probe: Probe, journal: Writer, *, interval: float, outstanding: int) -> None:
+        self.probe = probe
         self._journal = journal
         self._interval = interval
         self._outstanding = outstanding
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._stop = asyncio.Event()
+        self._under_way = 0
+        self._next: asyncio.Handle | None = None
+        self._start = self._end = 0.0
+        self._tick = 0
+        self._idle: Callable[[], None] = lambda: None
+        self._broken: Callable[[OSError], None] = lambda _: None
         self.counts: Counter[str] = Counter()
 
-    async def run(self, seconds: float) -> None:
-        """Probe for so many seconds, or until SIGTERM or SIGINT; then wait for those under way."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        start = time.monotonic()
-        due = start
-        tick = 0
-        while due < start + seconds and not await self._stopped_before(due):
-            self._begin(due)
-            tick += 1
-            due = start + tick * self._interval
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+    def start(self, at: float, seconds: float, idle: Callable[[], None], broken: Callable[[OSError], None]) -> None:
+        """Begin the schedule.
 
-    async def _stopped_before(self, due: float) -> bool:
-        """Sleep until ``due`` unless told to stop; late ticks are not slept for, so none is left out."""
-        wait = due - time.monotonic()
-        if wait > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._stop.wait()
-        else:
-            await asyncio.sleep(0)
-        return self._stop.is_set()
+        Args:
+            at: when the first probe is due, monotonic seconds.
+            seconds: no probe is due so long after that.
+            idle: called when the last probe has ended.
+            broken: called when the journal cannot be written.
+        """
+        self._start, self._end = at, at + seconds
+        self._idle, self._broken = idle, broken
+        self._next = asyncio.get_running_loop().call_at(at, self._on_time)
 
-    def _begin(self, due: float) -> None:
-        if len(self._under_way) >= self._outstanding:
-            now = time.monotonic()
-            detail = f"not sent: {len(self._under_way)} still unanswered"
-            self._record(ProbeSample(self._name, due, now, now, Outcome.FAILED, detail))
+    def stop(self) -> None:
+        """Start no more probes."""
+        if self._next is None:
             return
-        task = asyncio.ensure_future(self._one(due))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-
-    async def _one(self, due: float) -> None:
-        self._record(await self._probe(due))
-
-    def _record(self, sample: ProbeSample) -> None:
-        self.counts[sample.outcome] += 1
-        self._journal.write(sample)
+        self._next.cancel()
+        self._next = None
+        self._tell_idle()
 
     def summary(self) -> str:
         """One line of counts."""
         counts = " ".join(f"{outcome}={self.counts[outcome]}" for outcome in Outcome)
-        return f"probe={self._name} samples={self.counts.total()} {counts}"
+        return f"probe={self.probe.name} samples={self.counts.total()} {counts}"
+
+    def _on_time(self) -> None:
+        """One probe is due; a late one is started at once, so that none is left out."""
+        self._begin(self._start + self._tick * self._interval)
+        self._tick += 1
+        due = self._start + self._tick * self._interval
+        if self._next is None:
+            return  # told to stop meanwhile
+        if due >= self._end:
+            self.stop()
+        elif due <= time.monotonic():
+            # Answers that are there have their turn in between.
+            self._next = asyncio.get_running_loop().call_soon(self._on_time)
+        else:
+            self._next = asyncio.get_running_loop().call_at(due, self._on_time)
+
+    def _begin(self, due: float) -> None:
+        if self._under_way >= self._outstanding:
+            now = time.monotonic()
+            detail = f"not sent: {self._under_way} still unanswered"
+            self._record(ProbeSample(self.probe.name, due, now, now, Outcome.FAILED, detail))
+            return
+        self._under_way += 1
+        self.probe.begin(due, self._done)
+
+    def _done(self, sample: ProbeSample) -> None:
+        self._under_way -= 1
+        self._record(sample)
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if self._next is None and not self._under_way:
+            self._idle()
+
+    def _record(self, sample: ProbeSample) -> None:
+        self.counts[sample.outcome] += 1
+        try:
+            self._journal.write(sample)
+        except OSError as error:
+            self._broken(error)
+
+
+async def run(loops: Sequence[OpenLoop], seconds: float) -> None:
+    """Probe for so many seconds, or until SIGTERM or SIGINT; then wait for the probes under way.
+
+    All schedules begin at the same instant: probes that are due together wake the processor up once.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    loop = asyncio.get_running_loop()
+    finished = asyncio.Event()
+    busy = set(loops)
+    troubles: list[OSError] = []
+
+    def stop() -> None:
+        for each in loops:
+            each.stop()
+
+    def idle(which: OpenLoop) -> None:
+        busy.discard(which)
+        if not busy:
+            finished.set()
+
+    def broken(error: OSError) -> None:
+        troubles.append(error)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    begin = time.monotonic()
+    for each in loops:
+        each.start(begin, seconds, partial(idle, each), broken)
+    await finished.wait()
+    for each in loops:
+        await each.probe.close()
+    if troubles:
+        raise troubles[0]

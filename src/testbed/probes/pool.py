@@ -1,22 +1,18 @@
-"""The SQL probe's connections: kept while they are healthy, made anew when they are not.
+"""The SQL probes' sessions: kept while they are healthy, made anew when they are not.
 
-A new connection for each write would cost the server more than the write. But when connections break, each
-probe must try afresh, or the end of an outage is seen as late as the last attempt before it times out.
+A new session for each probe would cost the server more than the probe. But when connections break, each probe
+must try afresh, or the end of an outage is seen as late as the last attempt before it times out.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
-import socket
-
 import psycopg
 
-from testbed.probes.connecting import Connection, connect
+from testbed.probes.connecting import connect
+from testbed.probes.session import Session, one_line
 
-# Idle connections: what a healthy server needs. An outage ends with many more, each a process of the server.
-KEPT = 4
+# Idle sessions: what a healthy server needs. An outage ends with many more, each a process of the server.
+KEPT = 8
 # Sessions being established at once: a server that has just been promoted must not be stormed.
 SESSIONS = 2
 SESSION_SECONDS = 3.0
@@ -28,12 +24,12 @@ class NoConnectionError(Exception):
 
 
 class Pool:
-    """Connections for writers that each need one for a moment.
+    """Sessions for probes that each need one for a moment.
 
     Args:
         conninfo: libpq connection string.
         connect_timeout: seconds for the TCP handshake; the session may take longer, the server is alive then.
-        size: connections that may be in use at once; a server that takes writes and does not answer is not
+        size: sessions that may be in use at once; a server that takes queries and does not answer is not
             given more.
         attempts: handshakes under way at once.
         session_timeout: seconds for the session once the handshake is done.
@@ -48,55 +44,59 @@ class Pool:
         attempts: int,
         session_timeout: float = SESSION_SECONDS,
     ) -> None:
-        self._conninfo = conninfo
+        self._conninfo = conninfo.encode()
         self._connect_timeout = connect_timeout
         self._size = size
         self._attempts = attempts
         self._session_timeout = session_timeout
-        self._idle: list[Connection] = []
-        self._in_use = 0
+        self._idle: list[Session] = []
+        self._sessions: set[Session] = set()
         self._connecting = 0
         self._establishing = 0
 
-    async def take(self) -> Connection:
-        """An idle connection, the last one used first, or a new one.
+    def idle(self) -> Session | None:
+        """A session that is there, the last one used first."""
+        return self._idle.pop() if self._idle else None
+
+    async def fresh(self) -> Session:
+        """A new session.
 
         Raises:
             NoConnectionError: none is to be had now.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            if _is_quiet(connection):
-                self._in_use += 1
-                return connection
-            await connection.close()
-        if self._in_use >= self._size:
+        if len(self._sessions) - len(self._idle) >= self._size:
             raise NoConnectionError(f"all {self._size} connections are waiting for the server")
-        connection = await self._connect()
-        self._in_use += 1
-        return connection
-
-    async def give_back(self, connection: Connection) -> None:
-        """Return what ``take`` gave; a broken or a superfluous connection is closed."""
-        self._in_use -= 1
-        if connection.closed or connection.broken or len(self._idle) >= KEPT:
-            await connection.close()
-        else:
-            self._idle.append(connection)
-
-    async def close(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            await self._idle.pop().close()
-
-    async def _connect(self) -> Connection:
         if self._establishing >= SESSIONS:
             raise NoConnectionError(BUSY)
         if self._connecting >= self._attempts:
             raise NoConnectionError(f"{self._attempts} connection attempts are unanswered")
+        session = await self._connect()
+        self._sessions.add(session)
+        return session
+
+    def give_back(self, session: Session) -> None:
+        """Return what was taken; a superfluous session is closed, a lost one is none any more."""
+        if session not in self._sessions:
+            return
+        if len(self._idle) >= KEPT:
+            session.close()
+        else:
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close the idle sessions."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _lost(self, session: Session) -> None:
+        self._sessions.discard(session)
+        if session in self._idle:
+            self._idle.remove(session)
+
+    async def _connect(self) -> Session:
         admitted = False
 
-        async def admit() -> None:
+        def admit() -> None:
             nonlocal admitted
             if self._establishing >= SESSIONS:
                 raise NoConnectionError(BUSY)
@@ -106,39 +106,20 @@ class Pool:
 
         self._connecting += 1
         try:
-            return await connect(
+            link = await connect(
                 self._conninfo,
                 handshake_timeout=self._connect_timeout,
                 session_timeout=self._session_timeout,
                 admit=admit,
             )
+            return Session(link, self._lost)
         except TimeoutError:
             waited = self._session_timeout if admitted else self._connect_timeout
             raise NoConnectionError(f"no {'session' if admitted else 'connection'} within {waited:g} s") from None
         except psycopg.Error as error:
-            raise NoConnectionError(" ".join(str(error).split())) from None
+            raise NoConnectionError(one_line(str(error))) from None
         finally:
             if admitted:
                 self._establishing -= 1
             else:
                 self._connecting -= 1
-
-
-def cut(connection: Connection) -> None:
-    """End a connection under a writer that waits on it.
-
-    Cancelling the writer would have psycopg ask the server to cancel the query, and wait for a server that may
-    be dead. With the socket shut down, the writer simply sees a lost connection.
-    """
-    if not connection.closed:
-        # A socket that is gone already is as good.
-        with socket.socket(fileno=os.dup(connection.fileno())) as duplicate, contextlib.suppress(OSError):
-            duplicate.shutdown(socket.SHUT_RDWR)
-
-
-def _is_quiet(connection: Connection) -> bool:
-    """Whether an idle connection has nothing to say; a server that speaks unasked is saying goodbye."""
-    if connection.closed:
-        return False
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return not readable

@@ -1,10 +1,10 @@
-"""Reading back what the SQL probe wrote.
+"""Reading back what the SQL write probe stored.
 
-    python -m testbed.probes.settle --journal /runs/sql.jsonl
+    python3 -m testbed.probes.settle --journal /runs/X/journal.jsonl
 
-For each token of the journal, and for each row that carries a token of its runs and was never tried, the
-number of copies in the table is appended to the journal, then a mark ``settled``. Without that mark nothing
-was settled.
+For each token that ``sql-write`` tried, and for each row that carries a token of its runs and was never tried, the
+number of copies in the table is appended to the journal, then a mark ``settled``. Without that mark nothing was
+settled.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any
 import psycopg
 
 from testbed.errors import TestbedError
-from testbed.journal import Mark, ProbeSample, Settled, Writer, read
+from testbed.journal import Mark, Settled, Writer, read
 from testbed.probes import database
-from testbed.probes.sql import APPLICATION
+from testbed.probes.sql import APPLICATION, SqlWriteProbe
 from testbed.wait import wait_until
 
+# What the probes' program calls itself in its header.
+SOURCE = "probes"
 COUNT = "select token, count(*) from writes where split_part(token, '-', 1) = any(%s) group by token"
 # A write that its client gave up may still be under way in the server: that is waited for. A connection whose
 # client went away behind a cut cable stays for hours: those are ended.
@@ -54,6 +56,15 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
         raise NotYetError(" ".join(str(error).split())) from error
 
 
+def written(path: str) -> tuple[set[str], list[str]]:
+    """What a journal says was tried: the runs of its probers, and each token. The rest of it is let go of."""
+    journal = read(path)
+    runs = {opening.attrs["run"] for opening in journal.openings if opening.source == SOURCE and "run" in opening.attrs}
+    series = journal.probes.get(SqlWriteProbe.name, ())
+    tokens = (series.token(place) for place in range(len(series))) if series else ()
+    return runs, [token for token in tokens if token]
+
+
 def settle(options: argparse.Namespace) -> str:
     """Settle a journal as the command line says; returns a summary.
 
@@ -62,9 +73,7 @@ def settle(options: argparse.Namespace) -> str:
         JournalError: the file is no journal.
         OSError, ValueError: file, host or password are not there.
     """
-    journal = read(options.journal)
-    runs = {opening.attrs["run"] for opening in journal.openings if opening.attrs.get("probe") == "sql"}
-    tried = [sample.attrs["token"] for sample in journal.of(ProbeSample) if "token" in sample.attrs]
+    runs, tried = written(options.journal)
     conninfo = database.conninfo(options, "testbed-settle", 5.0)
     begun = time.monotonic()
     # A dictionary may be empty and yet an answer, a list that holds it is true.
@@ -80,8 +89,8 @@ def settle(options: argparse.Namespace) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m testbed.probes.settle", description="read back what was written")
-    parser.add_argument("--journal", required=True, help="the SQL probe's journal, appended to")
+    parser = argparse.ArgumentParser(prog="python3 -m testbed.probes.settle", description="read back what was written")
+    parser.add_argument("--journal", required=True, help="the run's journal, appended to")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a table at rest (60)")
     database.add_arguments(parser)
     try:

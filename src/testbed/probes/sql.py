@@ -1,122 +1,102 @@
-"""The SQL probe: does the database commit?
+"""The SQL probes: does the database answer, and does it commit? Both are told which node answered.
 
-    python -m testbed.probes.sql --journal /runs/sql.jsonl
-
-Each probe commits one row with a token of its own into ``writes``. Serial numbers would not do: after a split
+A write commits one row with a token of its own into ``writes``. Serial numbers would not do: after a split
 brain the other side hands the same numbers out again. Whether a write whose connection was lost is there is
 for ``testbed.probes.settle`` to find out.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import math
-import sys
 import time
-import uuid
+from collections.abc import Callable
 
-import psycopg
+from testbed.journal import Outcome, ProbeSample
+from testbed.probes.openloop import Done
+from testbed.probes.pool import NoConnectionError, Pool
+from testbed.probes.session import Reply, Session
 
-from testbed.journal import Outcome, ProbeSample, Writer
-from testbed.probes import database
-from testbed.probes.connecting import Connection
-from testbed.probes.openloop import OpenLoop, add_arguments, run_command
-from testbed.probes.pool import SESSIONS, NoConnectionError, Pool, cut
-
-NAME = "sql"
+# Sessions say by this name, with the run's behind it, whose they are.
 APPLICATION = "testbed-probe"
-INSERT = "insert into writes (token) values (%s)"
+NODE = "current_setting('cluster_name')"
+READ = f"select {NODE}".encode()
 
 
 class SqlProbe:
-    """Commits one row each time it is called.
+    """Sends one query each time.
 
     Args:
-        pool: where connections come from.
-        run: what this run's tokens begin with.
-        timeout: seconds to wait for the commit once the statement is sent.
+        pool: where sessions come from; probes may share it.
+        timeout: seconds to wait for the answer once the query is sent.
     """
 
-    def __init__(self, pool: Pool, run: str, timeout: float) -> None:
+    name = "sql-read"
+
+    def __init__(self, pool: Pool, timeout: float) -> None:
         self._pool = pool
-        self._run = run
         self._timeout = timeout
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, due: float, done: Done) -> None:
+        """Probe once."""
+        query, token = self._query()
+        started = time.monotonic()
+
+        def ended(reply: Reply) -> None:
+            attrs = {"database": reply.value} if reply.value else {}
+            now = time.monotonic()
+            done(ProbeSample(self.name, due, started, now, reply.outcome, reply.detail, token, attrs))
+
+        session = self._pool.idle()
+        if session:
+            self._ask(session, query, ended)
+            return
+        task = asyncio.ensure_future(self._afresh(query, ended))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Close the idle sessions."""
+        self._pool.close()
+
+    def _query(self) -> tuple[bytes, str]:
+        """A query, and the token that it stores."""
+        return READ, ""
+
+    def _ask(self, session: Session, query: bytes, ended: Callable[[Reply], None]) -> None:
+        def answered(reply: Reply) -> None:
+            self._pool.give_back(session)
+            ended(reply)
+
+        session.ask(query, self._timeout, answered)
+
+    async def _afresh(self, query: bytes, ended: Callable[[Reply], None]) -> None:
+        try:
+            session = await self._pool.fresh()
+        except NoConnectionError as error:
+            ended(Reply(Outcome.FAILED, str(error)))
+        else:
+            self._ask(session, query, ended)
+
+
+class SqlWriteProbe(SqlProbe):
+    """Commits one row each time.
+
+    Args:
+        pool: where sessions come from; probes may share it.
+        timeout: seconds to wait for the commit once the statement is sent.
+        run: what this run's tokens begin with: letters and digits, unique in the world.
+    """
+
+    name = "sql-write"
+
+    def __init__(self, pool: Pool, timeout: float, run: str) -> None:
+        super().__init__(pool, timeout)
+        self._run = run
         self._next = 0
 
-    async def __call__(self, scheduled: float) -> ProbeSample:
-        """Probe once."""
+    def _query(self) -> tuple[bytes, str]:
         token = f"{self._run}-{self._next:06d}"
         self._next += 1
-        started = time.monotonic()
-        outcome, detail = await self._write(token)
-        return ProbeSample(NAME, scheduled, started, time.monotonic(), outcome, detail, {"token": token})
-
-    async def _write(self, token: str) -> tuple[Outcome, str]:
-        try:
-            connection = await self._pool.take()
-        except NoConnectionError as error:
-            return Outcome.FAILED, str(error)
-        try:
-            return await self._commit(connection, token)
-        finally:
-            await self._pool.give_back(connection)
-
-    async def _commit(self, connection: Connection, token: str) -> tuple[Outcome, str]:
-        alarm = asyncio.get_running_loop().call_later(self._timeout, cut, connection)
-        try:
-            await connection.execute(INSERT, (token,))
-        except psycopg.Error as error:
-            detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            return (Outcome.FAILED if surely_rolled_back(error) else Outcome.UNKNOWN), detail
-        finally:
-            alarm.cancel()
-        return Outcome.OK, ""
-
-
-def surely_rolled_back(error: psycopg.Error) -> bool:
-    """Whether the server itself said that the statement failed.
-
-    FATAL and PANIC end the connection, possibly after the commit: they prove nothing.
-    """
-    return error.diag.severity_nonlocalized == "ERROR"
-
-
-async def probe(options: argparse.Namespace) -> str:
-    """Run the probe as the command line says; returns the summary."""
-    run = uuid.uuid4().hex[:12]
-    attempts = math.ceil(options.connect_timeout / options.interval)
-    pool = Pool(
-        database.conninfo(options, f"{APPLICATION}-{run}", options.timeout),
-        connect_timeout=options.connect_timeout,
-        size=options.connections,
-        attempts=attempts,
-    )
-    with Writer(options.journal, "probe", probe=NAME, run=run) as journal:
-        loop = OpenLoop(
-            SqlProbe(pool, run, options.timeout),
-            NAME,
-            journal,
-            interval=options.interval,
-            outstanding=options.connections + attempts + SESSIONS + 1,
-        )
-        try:
-            await loop.run(options.seconds)
-        finally:
-            await pool.close()
-        return loop.summary()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m testbed.probes.sql", description="commit rows at a fixed rate")
-    parser.add_argument("--timeout", type=float, default=2.0, help="seconds to wait for a commit (2)")
-    parser.add_argument("--connect-timeout", type=float, default=1.0, help="seconds for one TCP handshake (1)")
-    parser.add_argument("--connections", type=int, default=8, help="connections in use at most (8)")
-    database.add_arguments(parser)
-    add_arguments(parser)
-    return run_command(NAME, probe, parser.parse_args(arguments))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        query = f"insert into writes (token) values ('{token}') returning {NODE}"  # noqa: S608 - the token is our own
+        return query.encode(), token

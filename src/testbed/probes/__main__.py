@@ -1,0 +1,104 @@
+"""The probes' program: all probes of one container in one process.
+
+    python3 -m testbed.probes --journal /runs/X/journal.jsonl --seconds 600 tcp=20ms https=20ms webmail=1s
+
+SIGTERM ends it in order: probes that are under way are waited for and recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+import uuid
+
+from testbed.durations import seconds
+from testbed.journal import Writer
+from testbed.probes import database, of_database, of_site
+from testbed.probes.openloop import OpenLoop, run
+from testbed.probes.target import Target
+
+NAMES = (*of_site.NAMES, *of_database.NAMES)
+LIMIT_SECONDS = 900.0
+SHORTEST, LONGEST = 0.005, 60.0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; ends the process with status 2 if it is wrong."""
+    environment = os.environ.get
+    parser = argparse.ArgumentParser(prog="python3 -m testbed.probes", description="probe a cluster from outside")
+    parser.add_argument("probes", nargs="+", type=_probe, metavar="PROBE=INTERVAL",
+                        help=f"such as tcp=20ms; probes: {', '.join(NAMES)}")  # fmt: skip
+    parser.add_argument("--journal", required=True, help="journal file to append to")
+    parser.add_argument("--seconds", type=float, default=LIMIT_SECONDS, help=f"end after so long ({LIMIT_SECONDS:g})")
+    parser.add_argument("--ca", default="/etc/testbed/ca.crt", help="certificates to trust")
+    parser.add_argument("--site", default=environment("SITE_NAME", "webmail.testbed.test"), help="the site's name")
+    parser.add_argument("--site-port", type=int, default=443)
+    parser.add_argument("--account", default=f"user{environment('MAIL_USERS', '60'):0>2}",
+                        help="webmail: whose inbox (the last one: loads begin with the first)")  # fmt: skip
+    parser.add_argument("--timeout", type=float, default=2.0, help="SQL: seconds to wait for an answer (2)")
+    parser.add_argument("--patience", type=float, default=5.0, help="https: seconds for a whole probe (5)")
+    database.add_arguments(parser)
+    options = parser.parse_args(arguments)
+    if not 0 < options.seconds < 86_400:
+        parser.error(f"--seconds {options.seconds:g}: between 0 and 86400")
+    names = [name for name, _ in options.probes]
+    if len(set(names)) != len(names):
+        parser.error("a probe is named twice")
+    return options
+
+
+def _probe(text: str) -> tuple[str, float]:
+    name, _, interval = text.partition("=")
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(NAMES)}")
+    try:
+        value = seconds(interval)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+    if not SHORTEST <= value <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text}: an interval is 5ms to 60s")
+    return name, value
+
+
+async def probe(options: argparse.Namespace) -> str:
+    """Run the probes as the command line says; returns a line of counts for each.
+
+    Raises:
+        OSError: the journal cannot be written, or certificates or secrets cannot be read.
+        ValueError: a password is not among the secrets.
+    """
+    intervals = dict(options.probes)
+    run_id = uuid.uuid4().hex[:12]
+    targets: list[Target] = []
+    if intervals.keys() & set(of_site.NAMES):
+        targets += of_site.site_targets(options, intervals)
+    if intervals.keys() & set(of_database.NAMES):
+        targets += of_database.database_targets(options, intervals, run_id)
+    attrs = {"run": run_id} if "sql-write" in intervals else {}
+    with Writer(options.journal, "probes", probes=" ".join(intervals), **attrs) as journal:
+        loops = [
+            OpenLoop(target.probe, journal, interval=intervals[target.probe.name], outstanding=target.outstanding)
+            for target in targets
+        ]
+        # What is there now stays: it need not be gone through again and again.
+        gc.collect()
+        gc.freeze()
+        await run(loops, options.seconds)
+        return "\n".join(loop.summary() for loop in loops)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status: 2 when it cannot run as it was told to."""
+    try:
+        print(asyncio.run(probe(parse(arguments))), flush=True)
+    except (OSError, ValueError) as error:
+        print(f"probes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

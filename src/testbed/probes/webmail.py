@@ -1,0 +1,82 @@
+"""The webmail probe: someone who is logged in lists the inbox again and again.
+
+What it needs: a balancer, the app node that holds the session, the database and the mail server. It runs in threads
+of the probes' process, for the browser it uses waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from testbed.journal import Outcome, ProbeSample, RequestSample
+from testbed.probes.horde.client import HordeClient
+from testbed.probes.horde.pages import PageError, SessionLostError
+from testbed.probes.openloop import Done
+
+# A slow page delays no probe: that many browser windows are open at most, on one session.
+WINDOWS = 5
+
+Browser = Callable[[Callable[[RequestSample], None]], HordeClient]
+
+
+class WebmailProbe:
+    """Lists the inbox each time.
+
+    A session that is lost is a failed probe with the detail ``session-lost``; the next one logs in. Without a session
+    a probe is a login with a page behind it.
+
+    Args:
+        browser: makes a browser with nobody logged in, given what is called with each exchange.
+    """
+
+    name = "webmail"
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._session: HordeClient | None = None
+        self._last = threading.local()
+        self._threads = ThreadPoolExecutor(WINDOWS, "webmail")
+
+    def begin(self, due: float, done: Done) -> None:
+        """Probe once."""
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, self._visit, due)
+        future.add_done_callback(lambda ended: done(ended.result()))
+
+    async def close(self) -> None:
+        """Close the browser."""
+        self._threads.shutdown(wait=False)
+        if self._session:
+            self._session.forget()
+
+    def _visit(self, due: float) -> ProbeSample:
+        started = time.monotonic()
+        self._last.exchange = None
+        outcome, detail = self._list()
+        exchange: RequestSample | None = self._last.exchange
+        attrs = {"balancer": exchange.balancer, "app": exchange.app} if exchange and exchange.balancer else {}
+        return ProbeSample(self.name, due, started, time.monotonic(), outcome, detail, attrs=attrs)
+
+    def _list(self) -> tuple[Outcome, str]:
+        browser = self._session
+        try:
+            if browser is None:
+                browser = self._browser(self._remember)
+                browser.log_in()
+                # Two that log in at the same time: the last one's session is kept.
+                self._session = browser
+            browser.inbox()
+        except SessionLostError as error:
+            if self._session is browser:
+                self._session = None
+            return Outcome.FAILED, error.cause
+        except PageError as error:
+            return error.outcome, " ".join(str(error).split())
+        return Outcome.OK, ""
+
+    def _remember(self, exchange: RequestSample) -> None:
+        self._last.exchange = exchange
