@@ -29,7 +29,7 @@ END = Mark("run-ends", at=100)
 
 def plan(users: int = 6, **expect: object) -> Plan:
     named = {name.replace("_", "-"): value for name, value in expect.items()}
-    return Plan("story", {"load": {"users": users}, "expect": named})
+    return Plan("story", {"load": {"users": users}, "timeline": [{"for": "5s"}], "expect": named})
 
 
 def verdicts(*events: Event) -> Mapping[str, Verdict]:
@@ -292,6 +292,13 @@ def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -
     assert status("stickiness", plan(doomed=True), *MOVED[:2], END) is UNKNOWN
     assert status("stickiness", plan(), END) is UNKNOWN
     assert status("stickiness", plan(users=0), END) is None
+
+
+def test_nothing_is_said_of_what_a_test_of_its_own_did_not_do() -> None:
+    told = verdicts(Plan("test", {}), *HELD, END)
+    assert {check: verdict.status for check, verdict in told.items()} == {
+        "ownership": PASS, "alarms": PASS, "leftovers": PASS,
+    }  # fmt: skip
 
 
 def test_a_session_that_may_have_been_lost_after_the_journals_end() -> None:

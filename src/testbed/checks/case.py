@@ -54,6 +54,14 @@ class Case:
         """When the timeline was done; infinite if it was not."""
         return watched(self.journal)[1]
 
+    def plans_no(self, part: str) -> bool:
+        """Whether the plan is there and has no such part, or one without users: what is not planned is not missed."""
+        plan = self.journal.plan
+        if plan is None:
+            return False
+        found = plan.scenario.get(part)
+        return not found or (isinstance(found, dict) and found.get("users") == 0)
+
     def moment(self, name: str) -> float | None:
         """When a stage of the run was reached."""
         return moment(self.journal, name)

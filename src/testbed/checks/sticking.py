@@ -6,7 +6,7 @@ from testbed.checks.absences import absences
 from testbed.checks.case import Case, Findings
 from testbed.checks.stickiness import Stickiness, check_stickiness
 from testbed.checks.verdict import Verdict
-from testbed.journal import Plan, RequestSample
+from testbed.journal import RequestSample
 
 
 def stickiness(case: Case) -> Stickiness:
@@ -18,7 +18,7 @@ def stickiness(case: Case) -> Stickiness:
 
 def judge_stickiness(case: Case) -> Verdict | None:
     """Every move has a cause in the journal; sessions lost are exactly those of absent nodes."""
-    if not case.journal.of(RequestSample) and _has_no_users(case.journal.plan):
+    if not case.journal.of(RequestSample) and case.plans_no("load"):
         return None
     found = stickiness(case)
     findings = Findings()
@@ -40,8 +40,3 @@ def judge_stickiness(case: Case) -> Verdict | None:
     elif case.expect.doomed and not found.doomed:
         findings.doubt("no session lived on a node that died: stickiness was not tried")
     return findings.verdict("stickiness", found.explain())
-
-
-def _has_no_users(plan: Plan | None) -> bool:
-    load = plan.scenario.get("load") if plan else None
-    return isinstance(load, dict) and load.get("users") == 0
