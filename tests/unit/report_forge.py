@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class Forge:
     two_owners: float = 0.0
     moved: bool = False
     app_dies: float = 0.0
-    expect: dict[str, object] | None = None
+    expect: Mapping[str, object] | None = None
     name: str = "db-power-loss"
     series: str = "db-power-loss-1"
     repeat: int = 1
@@ -219,7 +220,7 @@ class Forge:
     def _session(self, session: str, user: str, at: float, *, moves: bool) -> float:
         """One session from its login to its end, which is returned."""
         rng = self._rng
-        app = rng.choice(APPS)
+        app = APPS[0] if self._is_dead(at) else rng.choice(APPS)
         for turn in range(rng.randint(10, 60)):
             if at >= self.seconds - 2:
                 break
@@ -228,7 +229,7 @@ class Forge:
             outcome, cause, answered = Outcome.OK, "", app
             if self.fault_at + 0.25 <= at < self.fault_at + self.outage:
                 latency += self.fault_at + self.outage - at
-            if self.app_dies and self.app_dies <= at and app == "app-2" and at < self.app_dies + 20:
+            if self._is_dead(at) and app == "app-2":
                 # The other node knows nothing of this session.
                 outcome, cause, answered = Outcome.FAILED, "session-lost", "app-1"
             if moves and turn == 9:
@@ -239,3 +240,7 @@ class Forge:
             if cause:
                 break
         return at
+
+    def _is_dead(self, at: float) -> bool:
+        """Whether app-2 has no power."""
+        return bool(self.app_dies) and self.app_dies <= at < self.app_dies + 20

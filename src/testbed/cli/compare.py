@@ -17,8 +17,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.report import Comparison, Distribution, Summary
 from testbed.report.axis import signed
-from testbed.report.compare import BETTER, WORSE, Row
-from testbed.report.plots import shown
+from testbed.report.comparison import BETTER, WORSE, Row
 
 COLOURS = {BETTER: "green", WORSE: "red"}
 
@@ -74,9 +73,9 @@ def _called(folder: Path, runs: tuple[Summary, ...]) -> str:
 
 
 def _measures(rows: tuple[Row, ...]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    table.add_column("measure")
-    for heading in ("before: n", "median", "p95", "max", "after: n", "median", "p95", "max", "difference"):
+    table = Table(box=None, header_style="bold", pad_edge=False, caption="figures: median, p95, max, and n of runs")
+    table.add_column("measure", overflow="fold")
+    for heading in ("before", "after", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("judgement")
     for row in rows:
@@ -84,12 +83,12 @@ def _measures(rows: tuple[Row, ...]) -> Table:
         told = row.judgement if row.chance is None else f"{row.judgement} (p {row.chance:.2g})"
         difference = "" if row.difference is None else signed(row.difference)
         judged = f"[{colour}]{told}[/]" if colour else f"[dim]{told}[/]"
-        table.add_row(escape(row.name), *_figures(row.before), *_figures(row.after), difference, judged)
+        table.add_row(escape(row.name), _figures(row.before), _figures(row.after), difference, judged)
     return table
 
 
-def _figures(of: Distribution | None) -> tuple[str, str, str, str]:
-    return ("0", "", "", "") if of is None else (str(of.n), shown(of.median), shown(of.p95), shown(of.maximum))
+def _figures(of: Distribution | None) -> str:
+    return "" if of is None else f"{of.median:.2f} {of.p95:.2f} {of.maximum:.2f}  n {of.n}"
 
 
 def _tallies(found: Comparison) -> Table:

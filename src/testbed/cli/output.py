@@ -9,6 +9,6 @@ from rich.console import Console
 from testbed.progress import Progress
 
 # A pipe or a log file has no width of its own; 80 columns would wrap lines that others search.
-out = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+out = Console(soft_wrap=True, width=200) if not sys.stdout.isatty() else Console()
 err = Console(stderr=True, soft_wrap=True)
 progress = Progress(err)

@@ -59,6 +59,9 @@ def _verdict(check: CheckResult) -> str:
 def _outages(summary: Summary) -> Table:
     table = Table("probe", "outages", "longest", "together", "interval", box=None, header_style="bold", pad_edge=False)
     for probe, seen in summary.outages.items():
+        if not seen.count:
+            table.add_row(probe, "none", "", "", shown(seen.resolution))
+            continue
         longest, total = (shown(float("inf") if value is None else value) for value in (seen.longest, seen.total))
         table.add_row(probe, str(seen.count), longest, total, shown(seen.resolution))
     return table

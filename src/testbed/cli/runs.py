@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -43,19 +42,18 @@ def _document(folder: Path, summary: Summary | None) -> dict[str, object]:
 
 def _table(found: list[tuple[Path, Summary | None]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("run", "started", "repeat", "verdict", "longest outage", "requests failed", "writes missing"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("run", "repeat", "verdict", "longest outage", "requests failed", "writes missing"):
+        table.add_column(heading, overflow="fold")
     for folder, summary in found:
         if summary is None:
-            table.add_row(folder.name, "", "", "[dim]none yet[/]")
+            table.add_row(folder.name, "", "[dim]none yet[/]")
             continue
-        started = datetime.fromtimestamp(summary.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         repeat = f"{summary.repeat} of {summary.repeats}" if summary.repeats > 1 else ""
         verdict = f"[{COLOURS[summary.verdict]}]{summary.verdict}[/]"
         requests, writes = summary.requests, summary.writes
         asked = requests.ok + requests.failed + requests.unknown
         table.add_row(
-            folder.name, started, repeat, verdict, _longest(summary),
+            folder.name, repeat, verdict, _longest(summary),
             f"{requests.failed} of {asked}" if asked else "",
             f"{writes.missing} of {writes.acknowledged}" if writes.acknowledged else "",
         )  # fmt: skip

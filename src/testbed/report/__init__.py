@@ -1,10 +1,10 @@
 """Reports: what a journal says of a run, for people and for machines."""
 
-from testbed.report.compare import Comparison, compare
+from testbed.report.comparison import Comparison, compare
 from testbed.report.distribution import Distribution
+from testbed.report.files import PAGE, summarize, write
 from testbed.report.folders import find, runs
 from testbed.report.summary import Summary, load, siblings
-from testbed.report.write import PAGE, summarize, write
 
 __all__ = [
     "PAGE",

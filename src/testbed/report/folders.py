@@ -45,6 +45,6 @@ def find(text: str, parent: Path) -> Path:
         if found:
             some = ", ".join(each.name for each in found[:EXAMPLES]) + (", ..." if len(found) > EXAMPLES else "")
             raise UsageError(f"{len(found)} runs begin with {text!r}", where=str(parent), mend=f"say which: {some}")
-    if folder.is_dir():
+    if text and folder.is_dir():
         raise UsageError(f"no {JOURNAL} in it", where=text, mend="name a run's folder; `testbed runs` lists them")
     raise UsageError(f"no run {text!r}", where=str(parent), mend="`testbed runs` lists them")

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from testbed.checks import Phases, Status, Verdict
+from testbed.checks import Evidence, Phases, Status, Verdict
 from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
 from testbed.report.axis import signed
@@ -78,7 +78,8 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         durability=findings.durability,
         spreads=spreads(summary, series),
         series=series,
-        scenario=scenario,
+        why=scenario.get("why", ""),
+        planned=scenario.get("timeline", []),
         expect=_flat(scenario.get("expect", {})),
         versions={name: _flat(facts) for name, facts in versions.items()},
         guides=[(height_of(at), text) for at, text in GUIDES],
@@ -199,8 +200,13 @@ def _environment() -> Environment:
         loader=PackageLoader("testbed.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"shown": shown, "signed": signed, "step": _step}
+    environment.filters |= {"shown": shown, "signed": signed, "step": _step, "evidence": _evidence}
     return environment
+
+
+def _evidence(verdict: Verdict) -> list[Evidence]:
+    """The facts that the summary does not tell already."""
+    return [fact for fact in verdict.evidence if fact.text.rstrip(".") != verdict.summary.rstrip(".")]
 
 
 def _step(step: Mapping[str, Any]) -> str:

@@ -47,7 +47,9 @@ class Plot:
     Args:
         name: of the probe, or the load.
         description: what is to be seen, in words.
-        band, line, dots: paths of good samples.
+        band, line: paths of good samples: from the fastest to the slowest of each moment, and the slowest.
+        fine: like ``line``, from more points where something happened: for a closer look, else it looks but thicker.
+        dots: path of good samples one by one.
         failed, unknown: paths of those that were not.
         windows: outages.
         good, bad, doubtful: number of samples ok, failed, unknown.
@@ -57,6 +59,7 @@ class Plot:
     description: str
     band: str
     line: str
+    fine: str
     dots: str
     failed: str
     unknown: str
@@ -97,17 +100,21 @@ def plot(
     """
     bad, doubtful = (sum(1 for each in outcomes if each == which) for which in (1, 2))
     found = spells(due, outcomes, axis.span * NEAR)
-    band = line = dots = ""
+    band = line = fine = dots = ""
     if scattered:
         dots = _dots(axis, due, latencies, outcomes)
     else:
-        band, line = _paths(axis, envelope(due, latencies, outcomes, Grid.over(axis.begin, axis.end, interest)))
+        even = Grid.over(axis.begin, axis.end, ())
+        band, line = _paths(axis, envelope(due, latencies, outcomes, even))
+        closer = Grid.over(axis.begin, axis.end, interest)
+        fine = _paths(axis, envelope(due, latencies, outcomes, closer))[1] if closer.windows else ""
     good = len(due) - bad - doubtful
     return Plot(
         name=name,
         description=f"{name}: {good} ok, {bad} failed, {doubtful} unknown",
         band=band,
         line=line,
+        fine=fine,
         dots=dots,
         failed=_bars(axis, found),
         unknown=_capsules(axis, found),

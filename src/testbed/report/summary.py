@@ -81,8 +81,8 @@ class Summary(Part):
     repeats: int = 1
     seed: int = 0
     verdict: RunVerdict
-    error: str = Field("", description="Why the run itself broke, or its journal says too little.")
-    damage: str = Field("", description="What of the journal could not be read.")
+    error: str = Field(default="", description="Why the run itself broke.")
+    damage: str = Field(default="", description="What of the journal could not be read.")
     platform: dict[str, str] = Field(default_factory=dict)
     started: float = Field(description="Unix seconds.")
     duration: float = Field(description="Seconds.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from testbed.checks.outage import Window
@@ -19,7 +19,9 @@ from testbed.report.plots import Box, Plot, box, plot, shown
 # Seconds around a fault's step or an outage that are drawn from more points.
 AROUND = 3.0
 # Badges of steps that are nearer than this, in percent of the width, are told together.
-BADGE = 2.0
+BADGE = 5.0
+# Percent of the width that a fault's name needs: in a shorter box it stands beside, and on a narrow page it needs more.
+NARROW, ROOM = 14.0, 30.0
 LOAD = "load"
 STAGES = {
     "steady": "the steady state begins",
@@ -121,14 +123,16 @@ def _faults(findings: Findings) -> list[Box]:
         title = f"{fault.name} on {fault.node}{options}: asked for at {axis.after(fault.inject)}"
         title += f", in force at {axis.after(fault.injected)}, heal asked for at {axis.after(fault.heal)}"
         title += f", healed at {axis.after(fault.healed)}" if fault.healed is not None else ", never healed"
-        boxes.append(box(axis, begin, fault.ends, f"{fault.name} {fault.node}{options}", title))
+        each = box(axis, begin, fault.ends, f"{fault.name} {fault.node}{options}", title)
+        tone = "narrow" if each.width < NARROW else ""
+        boxes.append(replace(each, tone=f"{tone} right" if tone and each.left > 100 - ROOM else tone))
     return boxes
 
 
 def _rows(boxes: Sequence[Box]) -> tuple[tuple[Box, ...], ...]:
     rows: list[list[Box]] = []
     for each in sorted(boxes, key=lambda each: each.left):
-        room = next((row for row in rows if row[-1].left + row[-1].width <= each.left), None)
+        room = next((row for row in rows if row[-1].left + max(row[-1].width, ROOM) <= each.left), None)
         if room is None:
             rows.append([each])
         else:

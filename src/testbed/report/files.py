@@ -31,9 +31,9 @@ def write(folder: Path) -> Summary:
     findings = examine(folder)
     summary = findings.summary(folder.resolve().name)
     versions = _versions(folder / VERSIONS)
-    _replace(folder / PAGE, render(findings, summary, siblings(folder, summary), versions).encode())
-    _replace(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis))
-    _replace(folder / FILE, summary.model_dump_json(indent=2).encode() + b"\n")
+    _replace(folder / PAGE, render(findings, summary, siblings(folder, summary), versions))
+    _replace(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis).decode())
+    _replace(folder / FILE, json.dumps(summary.model_dump(), indent=2, ensure_ascii=False) + "\n")
     return summary
 
 
@@ -69,8 +69,9 @@ def _versions(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: str) -> None:
     """Write a file at once: whoever reads it meanwhile gets the old one or the new one."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_bytes(content)
+    # What no encoding has a character for, such as half a pair from a damaged line, is not worth a failure.
+    fresh.write_bytes(content.encode(errors="replace"))
     fresh.replace(path)

@@ -1,0 +1,195 @@
+"""The page, JUnit and the summary of forged runs."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from report_forge import Forge
+
+from testbed import report
+from testbed.errors import UsageError
+
+EXPECT = {
+    "outage": {"sql-write": "3s"},
+    "owner": {"database": "peer"},
+    "documented": {"ownership": "two owners are the known hole"},
+}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that lost writes, moved a session, and had two owners for two seconds, which is documented."""
+    folder = tmp_path_factory.mktemp("runs") / "20261124-120000-bad"
+    Forge(lost=3, two_owners=2.0, moved=True, expect=EXPECT, app_dies=40.0).write(folder)
+    versions = {"lb1": {"apache2": "2.4.62"}, "host": {"kernel": "6.1.0"}}
+    (folder / "versions.json").write_text(json.dumps(versions))
+    report.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(failed: Path) -> str:
+    return (failed / "report.html").read_text()
+
+
+def test_the_page_needs_nothing_else(page: str) -> None:
+    assert not re.search(r"""(src|href|action|data|poster)\s*=\s*["']?\s*(https?:)?//""", page)
+    assert not re.search(r"url\(|@import|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|<object|fetch\(|XMLHttp", page)
+    assert "default-src 'none'" in page
+    assert len(page) < 1_000_000
+
+
+def test_the_page_tells_the_verdict_and_each_check(page: str) -> None:
+    assert "Failed: outage, stickiness, durability" in page
+    for check in ("outage", "stickiness", "durability", "ownership", "owner", "alarms", "leftovers"):
+        assert f"<b>{check}</b>" in page
+    assert "fails as documented" in page
+    assert "two owners are the known hole" in page
+    assert "sql-write-0 was acknowledged, and is not there" in page
+
+
+def test_the_page_shows_every_lane(page: str) -> None:
+    for probe in ("tcp", "https", "webmail", "sql-read", "sql-write", "load"):
+        assert f'data-plot="{probe}"' in page
+    assert page.count('class="failed"') == 3  # sql-read, sql-write, and the load's lost sessions
+    for words in (
+        "power-loss db1",
+        "power-loss app-2",
+        "pool of lb1",
+        "DRBD connection",
+        "PostgreSQL",
+        "on throughout",
+    ):
+        assert words in page
+    assert "two owners, db1 and db2" in page
+    assert "2.4.62" in page
+    assert 'class="mark uncaused"' in page
+    assert 'class="mark lost"' in page
+
+
+def test_what_others_wrote_is_escaped(page: str) -> None:
+    assert "<primary>" not in page
+    assert "&lt;primary&gt;" in page
+
+
+def test_sessions_are_told_as_a_table_too(page: str) -> None:
+    assert "Sessions as a table" in page
+    assert re.search(r'<td class="mono">user01-1</td><td>app-[12]</td><td>app-[12]</td>.*none', page)
+
+
+def test_junit(failed: Path) -> None:
+    suite = ET.parse(failed / "junit.xml").getroot().find("testsuite")  # noqa: S314 - our own
+    assert suite is not None
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("3", "0", "0")
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    assert int(suite.get("tests", "0")) == len(cases)
+    failure = cases["durability"].find("failure")
+    assert failure is not None
+    assert "3 of them missing" in failure.get("message", "")
+    assert cases["ownership"].find("failure") is None
+    [documented] = [each for each in cases["ownership"].iter("property") if each.get("name") == "documented"]
+    assert documented.get("value") == "two owners are the known hole"
+    assert [each.get("value") for each in suite.iter("property") if each.get("name") == "report"] == ["report.html"]
+
+
+def test_the_summary_tells_the_figures(failed: Path) -> None:
+    summary = report.load(failed)
+    assert summary is not None
+    assert (summary.verdict, summary.exit_status) == ("fail", 1)
+    assert {each.name for each in summary.checks if each.status == "fail" and not each.documented} == {
+        "outage", "stickiness", "durability",
+    }  # fmt: skip
+    assert summary.writes.missing == 3
+    assert summary.writes.unknown == 5
+    assert summary.requests.failed == summary.sessions_lost > 0
+    assert summary.outages["tcp"].count == 0
+    assert summary.outages["sql-write"].longest == pytest.approx(5.0, abs=0.1)
+    [phases] = summary.phases
+    assert (phases.resource, phases.source, phases.target, phases.cause) == (
+        "database",
+        "db1",
+        "db2",
+        "after power-loss",
+    )
+    assert phases.seconds["address claimed"] == pytest.approx(3.1, abs=0.01)
+    assert summary.platform == {"balancer": "debian", "accel": "tcg"}
+
+
+def test_reporting_again_changes_nothing(failed: Path) -> None:
+    before = {name: (failed / name).read_bytes() for name in ("report.html", "junit.xml", "summary.json")}
+    report.write(failed)
+    assert before == {name: (failed / name).read_bytes() for name in before}
+    assert not list(failed.glob(".*"))
+
+
+def test_a_good_run_passes(tmp_path: Path) -> None:
+    summary = report.write(Forge(users=60).write(tmp_path / "good"))
+    assert (summary.verdict, summary.exit_status, summary.sessions_lost) == ("pass", 0, 0)
+    page = (tmp_path / "good" / "report.html").read_text()
+    assert "Passed: 8 checks hold" in page
+    assert "sheet matrix dense" in page
+    assert "one run is no distribution" in page
+
+
+def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        folder = tmp_path / f"run-{number}"
+        summary = report.write(Forge(outage=4.0 + number, repeat=number, repeats=3, seed=number).write(folder))
+    Forge(name="other", series="other").write(tmp_path / "other")
+    report.write(tmp_path / "other")
+    found = report.siblings(folder, summary)
+    assert [each.repeat for each in found] == [1, 2, 3]
+    page = folder.joinpath("report.html").read_text()
+    assert "3 runs of this series" in page
+    row = re.search(r"outage of sql-write</th>(.*?)</tr>", page)
+    assert row is not None
+    assert re.findall(r'class="num">([^<]*)<', row[1])[1] == "3"
+    assert row[1].count("<i") == 3
+
+
+def test_a_run_that_broke_is_an_error(tmp_path: Path) -> None:
+    folder = Forge(error="db2: the guest agent does not answer").write(tmp_path / "broken")
+    summary = report.write(folder)
+    assert summary.verdict == "error"
+    assert summary.exit_status != 0
+    assert "The run itself broke: db2: the guest agent does not answer" in (folder / "report.html").read_text()
+    suite = ET.parse(folder / "junit.xml").getroot().find("testsuite")  # noqa: S314 - our own
+    assert suite is not None
+    assert suite.get("errors") == "1"
+
+
+def test_a_damaged_journal_is_reported_up_to_the_damage(tmp_path: Path) -> None:
+    folder = Forge().write(tmp_path / "cut")
+    journal = folder / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[: len(whole) // 2])
+    summary = report.write(folder)
+    assert summary.damage
+    assert summary.verdict == "unknown"
+    assert summary.exit_status == 3
+    page = (folder / "report.html").read_text()
+    assert "The journal is damaged" in page
+    skipped = ET.parse(folder / "junit.xml").getroot().iter("skipped")  # noqa: S314 - our own
+    assert list(skipped)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3, 40])
+def test_a_journal_that_says_next_to_nothing_is_unknown(tmp_path: Path, lines: int) -> None:
+    folder = Forge().write(tmp_path / "short")
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:lines]))
+    assert report.write(folder).verdict == "unknown"
+    assert "</html>" in (folder / "report.html").read_text()
+
+
+def test_no_journal_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no journal\.jsonl"):
+        report.write(tmp_path)
+
+
+def test_control_characters_do_not_break_junit(tmp_path: Path) -> None:
+    folder = Forge(error="\x1b[31mred\x00 \ud800").write(tmp_path / "rude")
+    report.write(folder)
+    ET.parse(folder / "junit.xml")  # noqa: S314 - our own
