@@ -86,11 +86,13 @@ bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max
 	@$(TESTBED) bench failover
 
 .PHONY: schema
-schema: venv ## Write the JSON schemas of the x-testbed keys and of incident files
+schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal
 	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new
 	@mv compose/x-testbed.schema.json.new compose/x-testbed.schema.json
 	@$(TESTBED) schema scenario > scenarios/scenario.schema.json.new
 	@mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
+	@$(TESTBED) schema journal > docs/journal.schema.json.new
+	@mv docs/journal.schema.json.new docs/journal.schema.json
 
 .PHONY: format
 format: venv ## Format the sources and mend what the linter can

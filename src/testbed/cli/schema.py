@@ -27,7 +27,7 @@ def schema(
         str, typer.Argument(help="cluster: the x-testbed keys; scenario: incident files; journal: a run's journal.")
     ] = "cluster",
 ) -> None:
-    """Print a JSON schema (published: compose/x-testbed.schema.json, scenarios/scenario.schema.json)."""
+    """Print a JSON schema, as published in compose/, scenarios/ and docs/ for editors and programs."""
     if of not in SCHEMAS:
         raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(SCHEMAS[of](), indent=2))
