@@ -6,8 +6,10 @@ are rare, and people stay for some twenty actions.
 
 from __future__ import annotations
 
+import json
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,41 @@ FIRST_NAMES = ("Ada", "Barbara", "Edsger", "Frances", "Grace", "John", "Ken", "M
 LAST_NAMES = ("Allen", "Dijkstra", "Hamilton", "Hopper", "Liskov", "Lovelace", "McCarthy", "Thompson")
 
 
-def next_action(chance: random.Random) -> Action:
+def chosen(text: str) -> tuple[Action, ...]:
+    """The table with other weights; actions that are not named are not done.
+
+    Args:
+        text: a JSON object of weights by name, or ``read=40, find contact=8``; empty for the whole table.
+
+    Raises:
+        ValueError: it is neither, or names no action, or a weight is no whole number from 1 on.
+    """
+    if not text.strip():
+        return TABLE
+    names = [action.name for action in TABLE]
+    weights: dict[str, int] = {}
+    for name, weight in _weights(text).items():
+        if name not in names:
+            raise ValueError(f"no action {name!r}: the actions are {', '.join(names)}")
+        if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
+            raise ValueError(f"{name}: the weight {weight!r} is no whole number from 1 on")
+        weights[name] = weight
+    if not weights:
+        raise ValueError("no action is named: leave --actions out for all of them")
+    return tuple(replace(action, weight=weights[action.name]) for action in TABLE if action.name in weights)
+
+
+def _weights(text: str) -> dict[str, object]:
+    if text.lstrip().startswith("{"):
+        found: dict[str, object] = json.loads(text)
+        return found
+    pairs = (each.partition("=") for each in text.split(",") if each.strip())
+    return {name.strip(): int(weight) if weight.strip().isdigit() else weight.strip() for name, _, weight in pairs}
+
+
+def next_action(chance: random.Random, table: Sequence[Action] = TABLE) -> Action:
     """Pick what a user does next."""
-    return chance.choices(TABLE, [action.weight for action in TABLE])[0]
+    return chance.choices(table, [action.weight for action in table])[0]
 
 
 def between(chance: random.Random, limits: tuple[float, float], scale: float) -> float:

@@ -3,7 +3,8 @@
     locust -f loadtests                                # web UI on port 8089
     locust -f loadtests --headless -u 20 -r 5 -t 60s   # 20 users, 5 more each second, for a minute
 
-Environment: SITE_NAME, MAIL_USERS, MAIL_SEED; TESTBED_JOURNAL, a file that gets each exchange.
+Environment: SITE_NAME, MAIL_USERS, MAIL_SEED; TESTBED_JOURNAL, a file that gets each exchange (probes may write to
+it as well).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +28,6 @@ from testbed.probes.database import secret
 from testbed.probes.horde import HordeClient, PageError, SessionLostError
 
 SITE = f"https://{os.environ.get('SITE_NAME', 'webmail.testbed.test')}"
-SEED = os.environ.get("MAIL_SEED", "2006")
 ACCOUNTS = accounts.Accounts(int(os.environ.get("MAIL_USERS", "60")))
 KIND = "webmail"
 
@@ -39,10 +40,23 @@ def add_options(parser: LocustArgumentParser) -> None:
                         help="factor on all thinking times: 0.1 makes users ten times as busy")  # fmt: skip
     parser.add_argument("--patience", type=float, default=30.0, env_var="TESTBED_PATIENCE",
                         help="seconds a user waits for an answer")  # fmt: skip
+    parser.add_argument("--actions", type=actions, default="", env_var="TESTBED_ACTIONS",
+                        help="weights of what users do, as read=40,inbox=30 or a JSON object; empty: all")  # fmt: skip
+    parser.add_argument("--seed", default="2006", env_var="MAIL_SEED",
+                        help="the same seed has the same users do the same things")  # fmt: skip
     parser.add_argument("--ca-file", default="/etc/testbed/ca.crt", include_in_web_ui=False,
                         help="certificates to trust")  # fmt: skip
     parser.add_argument("--secrets", default="/etc/testbed/secrets.env", include_in_web_ui=False,
                         help="file with MAIL_PASSWORD")  # fmt: skip
+
+
+def actions(text: str) -> str:
+    """Check what ``--actions`` was given; Locust's web UI shows it as it was written."""
+    try:
+        behaviour.chosen(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return text
 
 
 class Recorder:
@@ -77,7 +91,8 @@ class WebmailUser(User):
         options: Any = environment.parsed_options
         self._scale: float = options.think_scale
         self._number = ACCOUNTS.take()
-        self._chance = random.Random(f"{SEED}/{self._number}")
+        self._chance = random.Random(f"{options.seed}/{self._number}")
+        self._table = behaviour.chosen(options.actions)
         self._messages: list[int] = []
         self._contacts: list[tuple[str, str]] = []
         self._client = HordeClient(
@@ -106,7 +121,7 @@ class WebmailUser(User):
         if not self._client.logged_in:
             self._do("log in", self._client.log_in)
             return
-        action = behaviour.next_action(self._chance)
+        action = behaviour.next_action(self._chance, self._table)
         does: dict[str, Callable[[], bool]] = {
             "inbox": self._list,
             "read": self._read,

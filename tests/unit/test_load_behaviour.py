@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import pytest
+
 import accounts
 import behaviour
 
@@ -43,6 +45,37 @@ def test_actions_come_as_often_as_they_weigh() -> None:
     total = sum(action.weight for action in behaviour.TABLE)
     for action in behaviour.TABLE:
         assert abs(counts[action.name] / 10_000 - action.weight / total) < 0.02
+
+
+@pytest.mark.parametrize("text", ['{"read": 1, "find contact": 3}', "find contact=3,read = 1"])
+def test_only_the_actions_that_are_named_are_done(text: str) -> None:
+    chance = random.Random(1)  # noqa: S311
+    table = behaviour.chosen(text)
+    counts = Counter(behaviour.next_action(chance, table).name for _ in range(4_000))
+    assert set(counts) == {"read", "find contact"}
+    assert 0.72 < counts["find contact"] / 4_000 < 0.78
+    assert {action.name: action.think for action in table}["read"] == (5.0, 20.0)
+
+
+def test_no_choice_is_the_whole_table() -> None:
+    assert behaviour.chosen("") is behaviour.TABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("reed=1", "no action 'reed': the actions are inbox, read, "),
+        ("read=0", "read: the weight 0 is no"),
+        ("read", "read: the weight '' is no"),
+        ('{"read": 1.5}', "read: the weight 1.5 is no"),
+        ('{"read": true}', "read: the weight True is no"),
+        ("{}", "no action is named"),
+        ("{read}", "Expecting property name"),
+    ],
+)
+def test_a_wrong_choice_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        behaviour.chosen(text)
 
 
 def test_thinking_is_scaled() -> None:

@@ -9,6 +9,7 @@ import socketserver
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -200,9 +201,9 @@ def test_a_mute_server_is_given_up_and_not_stormed(pool: Pools) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         samples = probe_once(lambda: SqlWriteProbe(pool(mute.getsockname()[1]), 1.0, "run"), 5)
     assert {sample.outcome for sample in samples} == {Outcome.FAILED}
-    assert sorted(sample.detail for sample in samples) == [
-        *["2 connection attempts are unanswered"] * 3,
-        *["no session within 0.3 s"] * 2,
-    ]
+    details = Counter(sample.detail for sample in samples)
+    assert details.pop("no session within 0.3 s") == 2
+    # Which bound a probe meets depends on how quickly the kernel shook hands.
+    assert set(details) <= {"2 connection attempts are unanswered", "2 sessions are being established"}
     assert max(sample.finished - sample.started for sample in samples) < 1
     assert len({sample.token for sample in samples}) == 5
