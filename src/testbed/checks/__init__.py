@@ -1,12 +1,14 @@
 """Checks: pure functions from what a journal holds to a verdict with its evidence."""
 
+from testbed.checks.absences import Absence
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.judge import judge
-from testbed.checks.outage import OutageReport, Window, check_outage
+from testbed.checks.outage import OutageReport, check_outage
 from testbed.checks.phases import Phases, failovers
 from testbed.checks.states import Span, timelines
-from testbed.checks.stickiness import Absence, Move, Stay, Stickiness, check_stickiness
+from testbed.checks.stickiness import Move, Stay, Stickiness, check_stickiness
 from testbed.checks.verdict import Evidence, Status, Verdict, overall
+from testbed.checks.windows import Window
 
 __all__ = [
     "Absence",

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import inf
 
 from testbed.checks.moments import Fault
 from testbed.checks.states import Span
-from testbed.checks.stickiness import Absence
 from testbed.journal import Aspect
 
 # Seconds after which a node that is healed, switched on or reset surely serves again.
 RETURN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An app node could not be reached, or not surely: it was dead, frozen, cut off, or given up by a balancer.
+
+    Args:
+        node: which one.
+        begins, ends: since when and until when, in monotonic seconds.
+        why: in a few words.
+    """
+
+    node: str
+    begins: float
+    ends: float = inf
+    why: str = ""
+
+    def overlaps(self, begin: float, end: float) -> bool:
+        """Whether some of it lies between two moments."""
+        return self.begins <= end and begin <= self.ends
 
 
 def absences(

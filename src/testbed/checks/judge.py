@@ -10,17 +10,17 @@ from pydantic import ValidationError
 from testbed.checks.alarms import judge_alarms
 from testbed.checks.breakage import RUN, breakage
 from testbed.checks.case import Case
-from testbed.checks.durable import judge_durability
+from testbed.checks.durability import judge_durability
 from testbed.checks.expectations import Expectations
 from testbed.checks.isolation import judge_isolation
 from testbed.checks.leftovers import judge_leftovers
 from testbed.checks.logins import judge_logins
-from testbed.checks.order import judge_phases
-from testbed.checks.outages import judge_outage
+from testbed.checks.outage import judge_outage
 from testbed.checks.owner import judge_owner
 from testbed.checks.ownership import judge_ownership
+from testbed.checks.phases import judge_phases
 from testbed.checks.rejoin import judge_rejoin
-from testbed.checks.sticking import judge_stickiness
+from testbed.checks.stickiness import judge_stickiness
 from testbed.checks.stopped import judge_stopped
 from testbed.checks.verdict import Status, Verdict
 from testbed.journal import Journal

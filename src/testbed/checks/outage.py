@@ -1,8 +1,4 @@
-"""When was a service away, as a probe saw it?
-
-An outage lasts from the last good reply before it to the first good reply after it. It is seen in two ways:
-probes that failed, and good replies that were a long time coming: a write that is blocked for three seconds
-and then commits was an outage of three seconds for whoever waited.
+"""When was a service away, as a probe saw it, and was that longer than it may be?
 
 A probe that fails alone, among good ones, was no outage that can be resolved: its length is anything from nothing to
 two intervals. A ceiling of nought allows it, and nothing more.
@@ -10,7 +6,6 @@ two intervals. A ceiling of nought allows it, and nothing more.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,43 +13,12 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
+from testbed.checks.case import Case, Findings
+from testbed.checks.verdict import Verdict
+from testbed.checks.windows import Window, find
 from testbed.journal import ProbeSample, Series
-
-_OK = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One outage.
-
-    Args:
-        last_good: when the last good reply before it came, None if there was none.
-        first_good: when the first good reply after it came, None if none did.
-        failed, unknown: probes that were due in it and ended so.
-        detail: why the first of them was not good.
-        first_bad: when the first probe was due that was not answered well, or too late.
-        last_bad: when the last such probe was due; of replies that were too late, when the first came.
-    """
-
-    last_good: float | None
-    first_good: float | None
-    failed: int
-    unknown: int
-    detail: str = ""
-    first_bad: float = 0.0
-    last_bad: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """How long it was; infinite when it has no beginning or no end."""
-        if self.last_good is None or self.first_good is None:
-            return inf
-        return self.first_good - self.last_good
-
-    @property
-    def proven(self) -> float:
-        """How long it was at least: nothing if one probe alone saw it."""
-        return self.last_bad - self.first_bad
+from testbed.journal.series import FAILED, OK, UNKNOWN
+from testbed.units import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +108,13 @@ def check_outage(
     times, outcomes = due.scheduled[first:], due.outcomes[first:]
     steps = [after - before for before, after in pairwise(times)]
     resolution = median(steps) if steps else 0.0
-    windows = _merge([*_failures(due, first), *_gaps(due, first, slow)], 2 * resolution)
+    windows = find(due, first, slow, 2 * resolution)
     counted = outcomes[: bisect_right(times, end)]
     return OutageReport(
         windows=tuple(window for window in windows if window.first_bad <= end),
-        good=counted.count(_OK),
-        failed=counted.count(1),
-        unknown=counted.count(2),
+        good=counted.count(OK),
+        failed=counted.count(FAILED),
+        unknown=counted.count(UNKNOWN),
         resolution=resolution,
         ceiling=ceiling,
     )
@@ -159,98 +123,57 @@ def check_outage(
 def _from(due: Series, begin: float) -> int:
     """The place of the last good sample that was due before ``begin``, or of the first one after it."""
     first = bisect_left(due.scheduled, begin)
-    last_good = due.outcomes.rfind(_OK, 0, first)
+    last_good = due.outcomes.rfind(OK, 0, first)
     return first if last_good < 0 else last_good
 
 
-def _failures(due: Series, first: int) -> list[Window]:
-    """A window for each run of probes that were not good, in the order they were due."""
-    windows = []
-    last_good = -inf
-    bad: list[int] = []
-    earliest_after = _earliest_good_from(due)
-    for place in range(first, len(due)):
-        if due.outcomes[place] != _OK:
-            bad.append(place)
+def judge_outage(case: Case) -> Verdict | None:
+    """Hold each probe's outages against its ceiling.
+
+    Only outages that began between the steady state and the timeline's end count, each to its own end.
+    """
+    expect = case.expect
+    probes = sorted({*expect.outage, *expect.felt})
+    if not probes:
+        return None
+    findings = Findings()
+    told = []
+    for probe in probes:
+        series = case.journal.probes.get(probe)
+        if series is None:
+            findings.doubt(f"{probe} was not probed")
             continue
-        if bad:
-            windows.append(_window(due, last_good, earliest_after[place], bad))
-            bad = []
-        last_good = max(last_good, due.finished[place])
-    if bad:
-        windows.append(_window(due, last_good, inf, bad))
-    return windows
+        report = check_outage(series, ceiling=expect.outage.get(probe), begin=case.begin, end=case.end)
+        told.append(f"{probe}: {report.explain()}")
+        _judge_probe(case, findings, probe, report)
+    return findings.verdict("outage", " ".join(told))
 
 
-def _earliest_good_from(due: Series) -> array[float]:
-    """For each place, when the first good reply came to a probe due there or later; infinite if none did."""
-    earliest = array("d", due.finished)
-    best = inf
-    for place in range(len(due) - 1, -1, -1):
-        if due.outcomes[place] == _OK:
-            best = min(best, earliest[place])
-        earliest[place] = best
-    return earliest
-
-
-def _window(due: Series, last_good: float, first_good: float, bad: list[int]) -> Window:
-    # Replies overtake each other; an outage between two of them cannot be shorter than nothing.
-    first_good = max(first_good, last_good)
-    unknown = sum(due.outcomes[place] == 2 for place in bad)
-    return Window(
-        None if last_good == -inf else last_good,
-        None if first_good == inf else first_good,
-        len(bad) - unknown,
-        unknown,
-        due.detail(bad[0]),
-        due.scheduled[bad[0]],
-        due.scheduled[bad[-1]],
-    )
-
-
-def _gaps(due: Series, first: int, slow: float) -> list[Window]:
-    """A window wherever no good reply came for a long time, though one was due all that time."""
-    good = (
-        finished for finished, outcome in zip(due.finished[first:], due.outcomes[first:], strict=True) if not outcome
-    )
-    windows = []
-    for before, after in pairwise(sorted(good)):
-        if after - before < slow:
-            continue
-        asked = bisect_right(due.scheduled, before, first)
-        if asked < len(due) and after - due.scheduled[asked] >= slow:
-            windows.append(Window(before, after, 0, 0, "slow replies", due.scheduled[asked], after))
-    return windows
-
-
-def _merge(windows: list[Window], apart: float) -> tuple[Window, ...]:
-    """Join windows that overlap, or are too close to be told apart, so that no second is counted twice."""
-    merged: list[Window] = []
-    for window in sorted(windows, key=_begin):
-        if merged and _begin(window) <= _end(merged[-1]) + apart:
-            merged[-1] = _join(merged[-1], window)
+def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageReport) -> None:
+    if not report.good:
+        findings.doubt(f"{probe} had no good answer at all")
+    if probe in case.expect.felt and not report.windows:
+        (findings.fail if case.complete else findings.doubt)(f"{probe} saw no outage: the fault was not felt")
+    excessive = set(report.excessive)
+    for window in report.windows:
+        told = _told(probe, window, report.ceiling)
+        if window not in excessive:
+            findings.note(told, window.first_bad)
+        elif _is_certain(case, window, report.ceiling or 0.0):
+            findings.fail(told, window.first_bad)
         else:
-            merged.append(window)
-    return tuple(merged)
+            findings.doubt(told, window.first_bad)
 
 
-def _begin(window: Window) -> float:
-    return -inf if window.last_good is None else window.last_good
+def _is_certain(case: Case, window: Window, ceiling: float) -> bool:
+    """An outage whose begin or end the journal may just not hold proves no more than the probes that saw it."""
+    begun = window.last_good is not None or case.begin > -inf
+    ended = window.first_good is not None or case.complete
+    return (begun and ended) or window.proven > ceiling
 
 
-def _end(window: Window) -> float:
-    return inf if window.first_good is None else window.first_good
-
-
-def _join(one: Window, other: Window) -> Window:
-    end = max(_end(one), _end(other))
-    detail = next((window.detail for window in (one, other) if window.failed or window.unknown), one.detail)
-    return Window(
-        one.last_good,
-        None if end == inf else end,
-        one.failed + other.failed,
-        one.unknown + other.unknown,
-        detail,
-        min(one.first_bad, other.first_bad),
-        max(one.last_bad, other.last_bad),
-    )
+def _told(probe: str, window: Window, ceiling: float | None) -> str:
+    text = f"{probe}: an outage of {window.seconds:.3f} s, {window.failed} failed, {window.unknown} unknown"
+    if ceiling is not None:
+        text += f", allowed {written(ceiling)}"
+    return f"{text} ({window.detail})" if window.detail else text

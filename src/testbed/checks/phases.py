@@ -8,9 +8,12 @@ from itertools import pairwise
 from math import inf
 from types import MappingProxyType
 
+from testbed.checks.case import Case, Findings
 from testbed.checks.moments import Fault, faults
-from testbed.checks.outage import Window, check_outage
+from testbed.checks.outage import check_outage
 from testbed.checks.states import Span, Timelines, held, timelines
+from testbed.checks.verdict import Verdict
+from testbed.checks.windows import Window
 from testbed.journal import Aspect, Journal
 
 # Seconds by which nodes and probes may tell late without being out of order.
@@ -119,6 +122,25 @@ def failovers(journal: Journal) -> list[Phases]:
             away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
             found.append(Phases(resource, source, target, at, fault, healing, seconds, disorder, away))
     return sorted(found, key=lambda phases: phases.at)
+
+
+def judge_phases(case: Case) -> Verdict | None:
+    """Every failover's phases are told and in order; nothing is said of a run without a failover.
+
+    How soon service must come back is for the outage check. A failover that nobody felt is none that failed; nor is
+    one that was refused, where the incident expects that service stops.
+    """
+    every = failovers(case.journal)
+    if not every:
+        return None
+    findings = Findings()
+    for phases in every:
+        lost = bool(phases.away) and not case.expect.stopped
+        if phases.disorder or (lost and case.complete):
+            findings.fail(phases.explain(), phases.at, phases.target)
+        else:
+            (findings.doubt if lost else findings.note)(phases.explain(), phases.at, phases.target)
+    return findings.verdict("phases", " ".join(phases.explain() for phases in every))
 
 
 def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:

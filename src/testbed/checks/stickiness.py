@@ -13,34 +13,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from math import inf
 
+from testbed.checks.absences import Absence, absences
+from testbed.checks.case import Case, Findings
+from testbed.checks.verdict import Verdict
 from testbed.journal import Outcome, RequestSample
 
 LOG_IN = "log in"
 LOG_OUT = "log out"
 LOST = "session-lost"
 EXAMPLES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """An app node could not be reached, or not surely: it was dead, frozen, cut off, or given up by a balancer.
-
-    Args:
-        node: which one.
-        begins, ends: since when and until when, in monotonic seconds.
-        why: in a few words.
-    """
-
-    node: str
-    begins: float
-    ends: float = inf
-    why: str = ""
-
-    def overlaps(self, begin: float, end: float) -> bool:
-        """Whether some of it lies between two moments."""
-        return self.begins <= end and begin <= self.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +145,39 @@ def check_stickiness(
         doomed=frozenset(name for name in matrix if _is_doomed(sessions[name], of_node, slack)),
         lost=frozenset(name for name, asked in sessions.items() if any(request.cause == LOST for request in asked)),
     )
+
+
+def stickiness(case: Case) -> Stickiness:
+    """The sessions of a run, with the causes of their moves."""
+    requests = case.journal.of(RequestSample)
+    nodes = {request.app for request in requests if request.app}
+    return check_stickiness(requests, absences(nodes, case.faults, case.lines))
+
+
+def judge_stickiness(case: Case) -> Verdict | None:
+    """Every move has a cause in the journal; sessions lost are exactly those of absent nodes."""
+    if not case.journal.of(RequestSample) and case.plans_no("load"):
+        return None
+    found = stickiness(case)
+    findings = Findings()
+    for move in found.moves:
+        text = f"session {move.session} went from {move.source} to {move.target}"
+        if move.cause:
+            findings.note(f"{text}: {move.cause.why}", move.at, move.source)
+        else:
+            findings.fail(f"{text} without a cause", move.at, move.source)
+    for session in found.strays:
+        findings.fail(f"session {session} was lost, though its node was there")
+    for session in found.survivors:
+        # What told that it was lost may be what the journal does not hold.
+        (findings.fail if case.complete else findings.doubt)(
+            f"session {session} was not lost, though its node was gone"
+        )
+    if not found.matrix:
+        findings.doubt("no session was answered by any app node")
+    elif case.expect.doomed and not found.doomed:
+        findings.doubt("no session lived on a node that died: stickiness was not tried")
+    return findings.verdict("stickiness", found.explain())
 
 
 def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:

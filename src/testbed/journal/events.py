@@ -7,12 +7,12 @@ the bound of the error beside them. The reader knows how to turn monotonic into 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from math import isfinite
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
+
+from testbed.journal import values
 
 VERSION = 2
 HEADER = "journal"
@@ -325,71 +325,31 @@ def from_fields(line: Mapping[str, Any]) -> Event:
     """
     kind = KINDS[line["kind"]]
     checks = _CHECKS[kind]
-    values = {}
+    taken = {}
     for name, value in line.items():
         if name in _ENVELOPE:
             continue
         if name not in checks:
             raise TypeError(f"{kind.kind} has no field {name!r}")
-        values[name] = checks[name](value)
+        taken[name] = checks[name](value)
     if kind in _STAMPED:
-        values["at"] = _number(line["mono"])
-    return kind(**values)
-
-
-def _number(value: object) -> float:
-    if type(value) not in (float, int):
-        raise TypeError(f"{value!r} is no number")
-    number = float(cast("float", value))
-    if not isfinite(number):
-        raise ValueError(f"{value!r} cannot be put in order")
-    return number
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is no text")
-    # Names of nodes, users and probes come again and again.
-    return sys.intern(value) if len(value) < 64 else value
+        taken["at"] = values.number(line["mono"])
+    return kind(**taken)
 
 
 def _outcome(value: object) -> Outcome:
-    return Outcome(_text(value))
-
-
-def _texts(value: object) -> Mapping[str, str]:
-    if type(value) is not dict:
-        raise TypeError(f"{value!r} is no mapping")
-    return {_text(key): _text(each) for key, each in value.items()}
-
-
-def _data(value: object) -> Mapping[str, Any]:
-    if type(value) is not dict:
-        raise TypeError(f"{value!r} is no mapping")
-    return value
-
-
-def _ports(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple):
-        raise TypeError(f"{value!r} is no list of ports")
-    return tuple(_whole(each) for each in value)
+    return Outcome(values.text(value))
 
 
 _ENVELOPE = frozenset(("kind", "wall", "mono"))
 _BY_TYPE: Mapping[str, Callable[[object], Any]] = {
-    "str": _text,
-    "float": _number,
-    "int": _whole,
+    "str": values.text,
+    "float": values.number,
+    "int": values.whole,
     "Outcome": _outcome,
-    "Mapping[str, str]": _texts,
-    "Mapping[str, Any]": _data,
-    "tuple[int, ...]": _ports,
+    "Mapping[str, str]": values.texts,
+    "Mapping[str, Any]": values.data,
+    "tuple[int, ...]": values.ports,
 }
 _CHECKS: Mapping[type[Event], Mapping[str, Callable[[object], Any]]] = {
     kind: {field.name: _BY_TYPE[str(field.type)] for field in fields(kind)} for kind in KINDS.values()
