@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.runner import Result, run_scenario
 from testbed.settings import Settings
+from testbed.topology import Topology
 
 EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -74,8 +76,13 @@ def _checked(path: Path, settings: Settings) -> Scenario:
     first = scenarios.load(path, patterns=frozenset(PATTERNS), overlays=overlays)
     now = remembered(settings)
     shape = Shape(tuple(first.cluster.overlays) or now.overlays, now.scale, now.accel)
-    design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
-    return scenarios.load(path, design, scale=dict(now.scale))
+    return scenarios.load(path, _design(settings, shape), scale=dict(now.scale))
+
+
+@lru_cache
+def _design(settings: Settings, shape: Shape) -> Topology:
+    """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
+    return topology.load(shape.files(settings), settings.compose_environment(shape.accel))
 
 
 def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:
@@ -117,7 +124,7 @@ def _row(verdict: Verdict) -> tuple[str, str, str]:
 
 def _ask(number: int, step: Step) -> None:
     """Wait for whoever sits there; the load and the probes go on."""
-    typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False)
+    typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False, err=True)
 
 
 def _go_on(number: int, step: Step) -> None:
