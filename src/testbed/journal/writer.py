@@ -10,6 +10,9 @@ from typing import Any, Self
 
 from testbed.journal.events import HEADER, VERSION, Event, to_fields
 
+# Made once: json.dumps would make one for each line.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Writer:
     """Appends events to a journal file, each in one write of its own.
@@ -53,8 +56,8 @@ class Writer:
         self.close()
 
     def _append(self, fields: dict[str, Any]) -> None:
-        stamped = {**fields, "wall": round(time.time(), 6), "mono": round(time.monotonic(), 6)}
-        line = json.dumps(stamped, separators=(",", ":")).encode() + b"\n"
+        fields["wall"], fields["mono"] = round(time.time(), 6), round(time.monotonic(), 6)
+        line = _encode(fields).encode() + b"\n"
         if os.write(self._fd, line) != len(line):
             raise OSError("the journal took only part of a line: is the disk full?")
 
