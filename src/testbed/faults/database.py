@@ -13,7 +13,8 @@ RESTART_SECONDS = 90.0
 _RESTART = """
 . /usr/lib/testbed/common
 wish master || exit 0
-pgrep -x postgres >/dev/null && exit 0
+# The server's own: a script of that name, which is root's, reads its log.
+pgrep -u postgres -x postgres >/dev/null && exit 0
 flock -o "$lock" /usr/lib/testbed/promote </dev/null >>/var/log/role.log 2>&1
 """
 

@@ -9,9 +9,12 @@ from pydantic import Field
 
 from testbed.faults import database
 from testbed.faults.fault import FaultOptions, MachineFault, awake, must_run
-from testbed.faults.processes import SERVICES, listed, signal
+from testbed.faults.processes import SERVICES, Process, Service, listed, signal
 from testbed.machines import Machine
 from testbed.topology import Node, Role
+from testbed.wait import wait_until
+
+GONE_SECONDS = 10.0
 
 ServiceName = Literal["postgres", "ucarp", "apache", "php-worker", "dovecot", "postfix"]
 
@@ -38,7 +41,7 @@ class ProcessFault(MachineFault[ProcessOptions]):
         """It must be running at this moment: a spare has no PostgreSQL."""
         if reason := must_run(machine):
             return reason
-        return None if SERVICES[options.process].of(listed(machine)) else f"no {options.process} runs there now"
+        return None if _running(machine, SERVICES[options.process]) else f"no {options.process} runs there now"
 
 
 class ProcessKill(ProcessFault):
@@ -52,8 +55,14 @@ class ProcessKill(ProcessFault):
     summary = "kill a service's processes (SIGKILL); heal: start PostgreSQL again, the others have a supervisor"
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
-        """Kill."""
-        signal(machine, "KILL", SERVICES[options.process].of(listed(machine)))
+        """Kill, and wait until they are gone: a busy machine takes its time."""
+        victims = _running(machine, SERVICES[options.process])
+        signal(machine, "KILL", victims)
+        killed = {each.pid for each in victims}
+        wait_until(
+            lambda: not killed & {each.pid for each in _running(machine, SERVICES[options.process])},
+            GONE_SECONDS, f"{options.process} on {machine.name} to be gone",
+        )  # fmt: skip
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
         """Start what nobody else would start."""
@@ -70,13 +79,16 @@ class ProcessStop(ProcessFault):
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Stop them; those that were born meanwhile too."""
         service = SERVICES[options.process]
-        signal(machine, "STOP", service.of(listed(machine)))
+        signal(machine, "STOP", _running(machine, service))
         if not service.worker:
-            signal(machine, "STOP", [each for each in service.of(listed(machine)) if each.state != "T"])
+            signal(machine, "STOP", [each for each in _running(machine, service) if each.state != "T"])
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
         """Let all of them go on that are stopped."""
         if awake(machine):
-            processes = listed(machine)
             whole = replace(SERVICES[options.process], worker=False)
-            signal(machine, "CONT", [each for each in whole.of(processes) if each.state == "T"])
+            signal(machine, "CONT", [each for each in _running(machine, whole) if each.state == "T"])
+
+
+def _running(machine: Machine, service: Service) -> list[Process]:
+    return service.of(listed(machine, service.program))

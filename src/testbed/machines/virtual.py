@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -23,6 +24,7 @@ from testbed.topology import Node
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 SECONDS = 5.0
+SECOND_RESET_SECONDS = 3.0
 
 
 class VirtualMachine(ContainerMachine):
@@ -157,6 +159,9 @@ async def _reset(client: QMPClient) -> dict[str, Any]:
         try:
             await _order(client, "system_reset")
             await asyncio.wait_for(events.get(), timeout=SECONDS)
+            # SeaBIOS finds its own traces in memory and resets the machine once more, to begin from clean ones.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(events.get(), timeout=SECOND_RESET_SECONDS)
         finally:
             await _order(client, "set-action", {"reboot": "shutdown"})
     return {}
