@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise, product
 from math import inf
 
@@ -11,6 +11,7 @@ from testbed.checks.holding import NETWORKS, VALUES, usable
 from testbed.checks.states import Span, held
 from testbed.checks.verdict import Verdict
 from testbed.journal import Aspect, Series
+from testbed.journal.series import OK
 
 # Nodes tell through Docker's log, which stamps a line when it gets it: on a busy machine that takes so many seconds.
 # Two nodes hold something together if they do so for longer than that and than their clocks may be wrong.
@@ -69,18 +70,14 @@ def _judge_writes(case: Case, findings: Findings) -> None:
     if series is None:
         return
     primaries = held(case.lines, Aspect.DRBD_ROLE, "Primary")
-    for before, after in pairwise(_acknowledged(series)):
-        if before[0] == after[0]:
-            continue
-        _, sent, _, _ = before
-        node, _, answered, token = after
-        became = [span for span in primaries.get(node, ()) if _between(span, sent, answered)]
+    for node, other, before, after in _passings(series):
         if not primaries:
             findings.doubt("writes were acknowledged by several nodes, and which was primary is not known")
             return
-        if not became:
-            text = f"write {token} was acknowledged by {node}, which had not taken over from {before[0]}"
-            findings.fail(text, answered, node)
+        sent, answered = series.started[before], series.finished[after]
+        if not any(_between(span, sent, answered) for span in primaries.get(other, ())):
+            text = f"write {series.token(after)} was acknowledged by {other}, which had not taken over from {node}"
+            findings.fail(text, answered, other)
 
 
 def _between(span: Span, sent: float, answered: float) -> bool:
@@ -88,20 +85,14 @@ def _between(span: Span, sent: float, answered: float) -> bool:
     return sent - slack <= span.start <= answered + slack
 
 
-def _acknowledged(series: Series) -> Iterable[tuple[str, float, float, str]]:
-    """Each acknowledged write's node, start, end and token, in the order in which they were acknowledged.
-
-    Only the last before and the first after a change of node are told.
-    """
+def _passings(series: Series) -> Iterator[tuple[str, str, int, int]]:
+    """Two writes acknowledged one right after the other by different nodes: those nodes, and the writes' places."""
     nodes = list(series.values("database"))
-    places = [place for place in range(len(series)) if not series.outcomes[place] and nodes[place]]
+    places = [place for place in range(len(series)) if series.outcomes[place] == OK and nodes[place]]
     places.sort(key=series.finished.__getitem__)
-    for place, (previous, following) in enumerate(zip([None, *places], [*places[1:], None], strict=False)):
-        here = places[place] if place < len(places) else None
-        if here is None:
-            return
-        if any(near is not None and nodes[near] != nodes[here] for near in (previous, following)):
-            yield nodes[here], series.started[here], series.finished[here], series.token(here)
+    for before, after in pairwise(places):
+        if nodes[before] != nodes[after]:
+            yield nodes[before], nodes[after], before, after
 
 
 def _judge_replicas(case: Case, findings: Findings) -> None:
