@@ -9,7 +9,8 @@ from __future__ import annotations
 import psycopg
 
 from testbed.probes.connecting import connect
-from testbed.probes.session import Session, one_line
+from testbed.probes.session import Session
+from testbed.probes.words import one_line
 
 # Idle sessions: what a healthy server needs. An outage ends with many more, each a process of the server.
 KEPT = 8

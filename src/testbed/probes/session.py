@@ -15,6 +15,7 @@ from psycopg import pq
 from psycopg.pq.abc import PGconn, PGresult
 
 from testbed.journal import Outcome
+from testbed.probes.words import one_line
 
 
 class Reply(NamedTuple):
@@ -120,11 +121,6 @@ class Session:
         self.close()
         if done:
             done(reply)
-
-
-def one_line(text: str) -> str:
-    """A message of several lines as one."""
-    return " ".join(text.split())
 
 
 def judge(result: PGresult) -> Reply:

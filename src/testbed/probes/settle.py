@@ -21,6 +21,7 @@ from testbed.errors import TestbedError
 from testbed.journal import Mark, Settled, Writer, read
 from testbed.probes import database
 from testbed.probes.sql import APPLICATION, SqlWriteProbe
+from testbed.probes.words import one_line
 from testbed.wait import wait_until
 
 # What the probes' program calls itself in its header.
@@ -53,7 +54,7 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
                 raise NotYetError(f"{len(writers)} writers are still connected to the server")
             return {str(token): int(copies) for token, copies in connection.execute(COUNT, (names,)).fetchall()}
     except psycopg.Error as error:
-        raise NotYetError(" ".join(str(error).split())) from error
+        raise NotYetError(one_line(str(error))) from error
 
 
 def written(path: str) -> tuple[set[str], list[str]]:

@@ -16,6 +16,7 @@ from testbed.journal import Outcome, ProbeSample, RequestSample
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError, SessionLostError
 from testbed.probes.openloop import Done
+from testbed.probes.words import one_line
 
 # A slow page delays no probe: that many browser windows are open at most, on one session.
 WINDOWS = 5
@@ -75,7 +76,10 @@ class WebmailProbe:
                 self._session = None
             return Outcome.FAILED, error.cause
         except PageError as error:
-            return error.outcome, " ".join(str(error).split())
+            return error.outcome, one_line(str(error))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # An answer that has not the shape of one: not good, whatever it is.
+            return Outcome.FAILED, one_line(f"wrong-content: {error!r}")
         return Outcome.OK, ""
 
     def _remember(self, exchange: RequestSample) -> None:
