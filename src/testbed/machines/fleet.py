@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -61,12 +62,19 @@ class Fleet:
         return found
 
     def _machine(self, container: Container) -> Machine | None:
-        service = container.labels["com.docker.compose.service"]
-        node = self.topology.nodes.get(service)
-        if node is None:
+        name = name_of(container.labels, self.topology)
+        if not name:
             return None
-        number = container.labels["com.docker.compose.container-number"]
-        name = f"{service}-{number}" if node.scalable else service
+        node = self.topology.nodes[container.labels["com.docker.compose.service"]]
         if node.keys.machine == "virtual":
             return VirtualMachine(name, node, container, self._run_dir / name)
         return ContainerMachine(name, node, container)
+
+
+def name_of(labels: Mapping[str, str], topology: Topology) -> str:
+    """Name of the machine whose container bears these labels, empty when it is none of the cluster's machines."""
+    service = labels.get("com.docker.compose.service", "")
+    node = topology.nodes.get(service)
+    if node is None or labels.get("com.docker.compose.oneoff") == "True":
+        return ""
+    return f"{service}-{labels['com.docker.compose.container-number']}" if node.scalable else service

@@ -1,0 +1,172 @@
+"""What the recorder knows of each node while it runs: whose words it hears, on which clock, and how it has power.
+
+Nothing here asks anybody anything: lines and events go in, journal events come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from testbed.journal import Alarm, Aspect, ClockSample, Event, StateChange
+from testbed.machines import Power
+from testbed.recorder.alarms import alarm
+from testbed.recorder.clocks import GuestClock, Moment, SharedClock, stamped
+from testbed.recorder.translate import Told, console_time, translate
+from testbed.topology import Role
+
+# A kill and the death it causes belong together when no more than so many seconds lie between them.
+KILL_SECONDS = 10.0
+# The engine tells of a start or a pause when it is done; that it took so long was not seen.
+ENGINE_SECONDS = 0.3
+# QEMU's own stamps; the wall clock they bear is turned into the monotonic one.
+QEMU_SECONDS = 0.002
+# How long the guest's clock may have run on, or run already, beside QEMU's stamps of its stop and its going on.
+STOP_SECONDS = 0.02
+TEXT_AT_MOST = 500
+
+
+@dataclass
+class Listener:
+    """One node, heard.
+
+    Args:
+        node: its name.
+        role: what it is for.
+        guest: whether it has a kernel, and so a clock, of its own.
+    """
+
+    node: str
+    role: Role
+    guest: bool
+    clock: GuestClock = field(default_factory=GuestClock)
+    power: Power = Power.ON
+    _shared: SharedClock = field(default_factory=SharedClock)
+    _frozen_at: float | None = None
+    _killed_at: float | None = None
+    _asked_up: float | None = None
+    _waiting: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _heard: dict[str, float] = field(default_factory=dict)
+    _alarmed: set[tuple[str, float]] = field(default_factory=set)
+
+    def asked(self, number: str, before: float, after: float) -> Iterator[Event]:
+        """A mark was written into the guest's log between two moments of the host's clock; the log tells its time."""
+        if number in self._heard:
+            yield self._sample(ClockSample(self.node, self._heard.pop(number), before, after))
+        else:
+            self._waiting[number] = (before, after)
+
+    def line(self, text: str, stamp: float, offset: float) -> Iterator[Event]:
+        """Hear a line of the node's log.
+
+        Args:
+            text: the line.
+            stamp: Docker's stamp on the host's monotonic clock, seconds.
+            offset: the host's wall clock less its monotonic clock, seconds.
+        """
+        told = translate(self.role, text)
+        if told.name.startswith("clock"):
+            yield from self._clock_line(told, stamp, offset)
+            return
+        pattern = alarm(text)
+        if not told.changes and not pattern:
+            return
+        moment = self._moment(told, stamp, offset)
+        for aspect, value in told.changes:
+            yield StateChange(
+                self.node, aspect, value, at=_rounded(moment.at), error=_rounded(moment.error), source=told.source
+            )
+        if told.name.startswith("vm-"):
+            self._machine(told.name, moment.at)
+        if pattern:
+            yield from self._alarm(pattern, text, moment, told.up)
+
+    def console_line(self, text: str, now: float) -> Iterator[Event]:
+        """Hear a line of the guest's serial console.
+
+        Args:
+            text: the line.
+            now: the host's monotonic clock; the line was written before, seconds.
+        """
+        if pattern := alarm(text):
+            up = console_time(text)
+            moment = stamped(now) if up is None or not self.clock.known else self.clock.moment(up, now)
+            yield from self._alarm(pattern, text, moment, up)
+
+    def engine(self, action: str, at: float, signal: str = "") -> Iterator[Event]:
+        """Hear what the engine did to the node's container.
+
+        Args:
+            action: ``start``, ``die``, ``kill``, ``pause`` or ``unpause``.
+            at: the engine's stamp on the host's monotonic clock, seconds.
+            signal: of a ``kill``.
+        """
+        if action == "kill":
+            self._killed_at = at if signal in ("9", "SIGKILL") else None
+            return
+        moment = stamped(at, ENGINE_SECONDS)
+        if action == "die" and self._killed_at is not None and at - self._killed_at < KILL_SECONDS:
+            # Nothing runs once the signal has been sent; that all is cleared away is told later.
+            moment = Moment(self._killed_at, min(at - self._killed_at, ENGINE_SECONDS))
+        value = {"start": "on", "die": "off", "pause": "frozen", "unpause": "on"}[action]
+        self.power = Power(value)
+        if action == "die":
+            self._killed_at = self._frozen_at = None
+        yield StateChange(
+            self.node, Aspect.POWER, value, at=_rounded(moment.at), error=_rounded(moment.error), source="docker"
+        )
+
+    def _moment(self, told: Told, stamp: float, offset: float) -> Moment:
+        if told.wall is not None:
+            return Moment(told.wall - offset, QEMU_SECONDS)
+        if told.up is None:
+            return stamped(stamp)
+        if self.guest:
+            return self.clock.moment(told.up, stamp)
+        return self._shared.moment(told.up, stamp, told.after)
+
+    def _machine(self, name: str, at: float) -> None:
+        """QEMU stopped, went on with or reset the guest: its clock stood still, or begins anew."""
+        self.power = Power.FROZEN if name == "vm-stopped" else Power.ON
+        if name == "vm-stopped":
+            self._frozen_at = at
+        elif name == "vm-resumed" and self._frozen_at is not None:
+            self.clock.shift(at - self._frozen_at, STOP_SECONDS, at)
+            self._frozen_at = None
+        elif name == "vm-reset":
+            self.clock = GuestClock()
+            self._frozen_at = None
+
+    def _clock_line(self, told: Told, stamp: float, offset: float) -> Iterator[Event]:
+        """Two ways to read a guest's clock: it asks the launcher at boot; or a mark is written into its log."""
+        words = told.words or {}
+        if told.up is None:
+            return
+        if told.name == "clock-asked":  # the first that is heard of a boot
+            self.clock = GuestClock()
+            self._waiting.clear()
+            self._asked_up = told.up
+        elif told.name == "clock-told" and self._asked_up is not None:
+            answered = float(words["host"]) - offset
+            took = told.up - self._asked_up
+            yield self._sample(ClockSample(self.node, self._asked_up, answered - took, answered))
+            self._asked_up = None
+        elif told.name == "clock" and (read := self._waiting.pop(words["id"], None)):
+            yield self._sample(ClockSample(self.node, told.up, read[0], min(read[1], stamp)))
+        elif told.name == "clock":  # the line was faster than the answer to who wrote it
+            self._heard = {words["id"]: told.up}
+
+    def _sample(self, sample: ClockSample) -> ClockSample:
+        self.clock.sample(sample)
+        return ClockSample(sample.node, sample.guest, _rounded(sample.before), _rounded(sample.after))
+
+    def _alarm(self, pattern: str, text: str, moment: Moment, up: float | None) -> Iterator[Event]:
+        """What the kernel says of grave things comes by two ways: they are told once."""
+        if up is not None and (pattern, up) in self._alarmed:
+            return
+        self._alarmed.add((pattern, -1.0 if up is None else up))
+        yield Alarm(self.node, pattern, text[:TEXT_AT_MOST], _rounded(moment.at))
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 6)

@@ -1,0 +1,174 @@
+"""Records what happens inside the cluster while a run goes on: states, clocks and alarms, into the run's journal."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.host import engine
+from testbed.journal import Writer
+from testbed.machines.fleet import name_of
+from testbed.machines.guest_agent import GuestAgent
+from testbed.machines.machine import Power
+from testbed.recorder.console import ConsoleLog
+from testbed.recorder.follow import EngineEvent, EngineEvents, Line, NodeLog
+from testbed.recorder.nodes import Listener
+from testbed.recorder.snapshot import snapshot
+from testbed.settings import PROJECT_LABEL
+
+# A guest's clock is read so often: in between the drift that is possible stays below what a reading leaves open.
+SYNC_SECONDS = 10.0
+AGENT_SECONDS = 1.0
+
+
+class Recorder:
+    """Follows every node's log and the engine's events, and writes what they tell into a journal.
+
+    Begins with a snapshot of all states; when it ends, every line written up to that moment has been heard.
+
+    Args:
+        cluster: the cluster, up.
+        writer: the run's journal.
+    """
+
+    def __init__(self, cluster: Cluster, writer: Writer) -> None:
+        self._cluster = cluster
+        self._writer = writer
+        self._lock = Lock()  # of listeners and consoles: lines come from many threads
+        self._listeners: dict[str, Listener] = {}
+        self._agents: dict[str, Path] = {}
+        self._consoles: dict[str, ConsoleLog] = {}
+        self._logs: dict[str, tuple[str, NodeLog]] = {}  # by node: the container's id beside its log
+        self._numbers = count(1)
+        self._due = Condition()
+        self._asked: set[str] = set()
+        self._ending = False
+
+    def __enter__(self) -> Self:
+        settings, topology = self._cluster.settings, self._cluster.topology
+        begin = time.time()
+        for machine in self._cluster.fleet.machines():
+            socket = machine.console()
+            self._listeners[machine.name] = Listener(machine.name, machine.node.role, socket is not None)
+            if socket:
+                self._agents[machine.name] = socket.with_name("agent.sock")
+                self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
+        self._client = engine.client()
+        self._events = EngineEvents(
+            self._client, settings.project, begin, lambda labels: name_of(labels, topology), self._engine
+        )
+        mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={settings.project}"}
+        for container in self._client.containers.list(all=True, filters=mine):
+            if name := name_of(container.labels, topology):
+                self._logs[name] = (str(container.id), NodeLog(name, container, begin, self._line))
+        self._syncer = Thread(target=self._keep_clocks, name="clocks of the guests", daemon=True)
+        self._syncer.start()
+        self.sync()
+        try:
+            snapshot(self._cluster, self._writer)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        until = time.time()
+        with self._due:
+            self._ending = True
+            self._due.notify()
+        self._syncer.join(2 * AGENT_SECONDS * max(len(self._agents), 1))
+        for _, log in self._logs.values():
+            log.end(until)
+        self._events.end(until)
+        self._hear_consoles()
+        for console in self._consoles.values():
+            console.close()
+        self._client.close()
+
+    def sync(self, node: str = "") -> None:
+        """Have a guest's clock read at once, without waiting for it.
+
+        Args:
+            node: the guest; by default all. A node without a clock of its own is passed over.
+        """
+        with self._due:
+            self._asked |= {node} if node else set(self._agents)
+            self._due.notify()
+
+    def _line(self, line: Line) -> None:
+        offset = time.time() - time.monotonic()
+        with self._lock:
+            for event in self._listeners[line.node].line(line.text, line.wall - offset, offset):
+                self._writer.write(event)
+        if "event=vm-resumed" in line.text:
+            self.sync(line.node)
+        elif "event=vm-reset" in line.text:
+            self._hear_consoles()
+
+    def _engine(self, event: EngineEvent) -> None:
+        at = event.wall - (time.time() - time.monotonic())
+        node = event.node
+        with self._lock:
+            if node not in self._listeners:  # a machine that was scaled up meanwhile; app nodes alone can be
+                machine = self._cluster.machine(node)
+                self._listeners[node] = Listener(node, machine.node.role, machine.console() is not None)
+            for told in self._listeners[node].engine(event.action, at, event.signal):
+                self._writer.write(told)
+        if event.action == "die":
+            self._hear_consoles()
+        elif event.action == "start":
+            self._started(event)
+
+    def _started(self, event: EngineEvent) -> None:
+        known = self._logs.get(event.node)
+        if known and known[0] == event.container:
+            known[1].started()
+            return
+        if known:  # another container has taken its place
+            known[1].end(event.wall)
+        container = self._client.containers.get(event.container)
+        self._logs[event.node] = (event.container, NodeLog(event.node, container, event.wall - 1, self._line))
+
+    def _hear_consoles(self) -> None:
+        with self._lock:
+            for node, console in self._consoles.items():
+                for text in console.new():
+                    for event in self._listeners[node].console_line(text, time.monotonic()):
+                        self._writer.write(event)
+
+    def _keep_clocks(self) -> None:
+        due = time.monotonic() + SYNC_SECONDS
+        while True:
+            with self._due:
+                self._due.wait_for(lambda: self._ending or self._asked, max(due - time.monotonic(), 0))
+                if self._ending:
+                    return
+                asked = self._asked or set(self._agents)
+                self._asked = set()
+            if time.monotonic() >= due or asked == set(self._agents):
+                due = time.monotonic() + SYNC_SECONDS
+                self._hear_consoles()
+            for node in sorted(asked & set(self._agents)):
+                self._read_clock(node)
+
+    def _read_clock(self, node: str) -> None:
+        """Write a mark into the guest's kernel log; the log's line tells the guest's time of it."""
+        number = str(next(self._numbers))
+        with suppress(TestbedError):  # it is off, frozen or booting: there is no clock to read
+            with self._lock:
+                if self._listeners[node].power is not Power.ON:
+                    return
+            with GuestAgent(self._agents[node], node, AGENT_SECONDS) as agent:
+                before, after = agent.write("/dev/kmsg", f"event=clock id={number}\n")
+            with self._lock:
+                for event in self._listeners[node].asked(number, before, after):
+                    self._writer.write(event)

@@ -1,0 +1,60 @@
+"""Every aspect of every node at one moment, asked of the nodes: where a run's timelines begin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from testbed.cluster import Cluster, ClusterState
+from testbed.journal import Aspect, StateChange, Writer
+from testbed.recorder.translate import member_state
+
+
+def snapshot(cluster: Cluster, writer: Writer) -> None:
+    """Ask all nodes and write their states down.
+
+    A state is told as of the moment before the question: what changes during it is told later, by the node's event.
+
+    Args:
+        cluster: the cluster.
+        writer: the run's journal.
+    """
+    before = time.monotonic()
+    state = cluster.state()
+    took = time.monotonic() - before
+    for node, aspect, value in states(state):
+        writer.write(StateChange(node, aspect, value, at=before, error=took, source="snapshot"))
+
+
+def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
+    """Node, aspect and value of all that is known of a cluster. Pure."""
+    for name, power in state.power.items():
+        yield name, Aspect.POWER, power.value
+    for balancer in state.balancers:
+        if balancer.reachable:
+            yield balancer.node, Aspect.SITE_ADDRESS, _held(balancer.holds_address)
+            if balancer.ucarp:
+                yield balancer.node, Aspect.CARP, _carp(balancer.holds_address)
+            for member in balancer.members:
+                yield balancer.node, f"{Aspect.MEMBER}:{member.name}", member_state(member.status)
+    for database in state.databases:
+        if database.reachable:
+            own, _, peer = database.drbd_disks.partition("/")
+            yield database.node, Aspect.DATABASE_ADDRESS, _held(database.holds_address)
+            if database.ucarp:
+                yield database.node, Aspect.CARP, _carp(database.holds_address)
+            yield database.node, Aspect.DRBD_ROLE, database.drbd_role
+            yield database.node, Aspect.DRBD_CONNECTION, database.drbd_connection
+            yield database.node, Aspect.DRBD_DISK, own
+            yield database.node, Aspect.DRBD_PEER_DISK, peer
+            yield database.node, Aspect.MOUNT, "mounted" if database.mounted else "none"
+            yield database.node, Aspect.POSTGRES, "accepting" if database.postgres else "stopped"
+
+
+def _held(holds: bool) -> str:
+    return "held" if holds else "none"
+
+
+def _carp(holds: bool) -> str:
+    """UCARP's part cannot be asked for; its scripts give the address to the master and to nobody else."""
+    return "master" if holds else "backup"

@@ -1,0 +1,128 @@
+"""What a line of a node's log says about the states of its parts. Pure: text in, facts out.
+
+The lines are those that docs/contract.md promises: ``event=<name> [key=value ...]``. What DRBD's kernel module says
+of itself is handed on in its own words, such as ``event=drbd role( Secondary -> Primary ) up=7.544486``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from testbed.journal import Aspect
+from testbed.topology import Role
+
+_EVENT = re.compile(r"\bevent=([a-z-]+)(.*)$")
+_WORD = re.compile(r"(\S+?)=(\S*)")
+_UP = re.compile(r"\bup=(\d+\.\d+)$")
+# One line holds all that changed at a moment: "peer( Unknown -> Secondary ) conn( WFReportParams -> Connected ) ..."
+_DRBD = re.compile(r"\b(role|conn|disk|pdsk)\( \S+ -> (\S+) \)")
+# The kernel's own log, as a serial console shows it.
+_PRINTK = re.compile(r"\[ *(\d+\.\d+)\] ")
+
+# Aspects of DRBD by the words of its kernel module (drbd 8.4, drbd_state.c).
+DRBD = {
+    "role": Aspect.DRBD_ROLE,
+    "conn": Aspect.DRBD_CONNECTION,
+    "disk": Aspect.DRBD_DISK,
+    "pdsk": Aspect.DRBD_PEER_DISK,
+}
+PLAIN = {
+    "carp-master": (Aspect.CARP, "master"),
+    "carp-backup": (Aspect.CARP, "backup"),
+    "mounted": (Aspect.MOUNT, "mounted"),
+    "unmounted": (Aspect.MOUNT, "none"),
+    "postgres-accepting": (Aspect.POSTGRES, "accepting"),
+    "postgres-stopped": (Aspect.POSTGRES, "stopped"),
+}
+ADDRESS = {"address-claimed": "held", "address-released": "none"}
+ADDRESS_OF = {Role.BALANCER: Aspect.SITE_ADDRESS, Role.DATABASE: Aspect.DATABASE_ADDRESS}
+# QEMU's events as the launcher tells them.
+MACHINE = {"vm-stopped": "frozen", "vm-resumed": "on", "vm-reset": "reset"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a line tells.
+
+    Args:
+        name: the event, such as ``address-claimed``; empty when the line is no event.
+        words: its ``key=value`` words.
+        changes: what is now in which state: aspect and value.
+        up: when, in seconds on the teller's own clock since its boot.
+        wall: when, in Unix seconds of the host's clock, where the teller has that.
+        after: seconds on the teller's clock before which it did not happen, where that is known.
+        source: who told, as in ``StateChange``.
+    """
+
+    name: str = ""
+    words: Mapping[str, str] | None = None
+    changes: tuple[tuple[str, str], ...] = ()
+    up: float | None = None
+    wall: float | None = None
+    after: float | None = None
+    source: str = "node"
+
+
+def translate(role: Role, text: str) -> Told:
+    """What a line of a node's log tells.
+
+    Args:
+        role: what the node is for.
+        text: the line, without Docker's stamp.
+    """
+    if not (match := _EVENT.search(text)):
+        return Told(up=_up(text))
+    name, rest = match[1], match[2]
+    words = dict(_WORD.findall(rest))
+    if name in MACHINE:
+        return Told(name, words, ((Aspect.POWER, MACHINE[name]),), wall=_number(words, "at"), source="qemu")
+    changes = tuple(_changes(role, name, rest, words))
+    return Told(name, words, changes, up=_number(words, "up"), after=_number(words, "after") or None)
+
+
+def console_time(line: str) -> float | None:
+    """Seconds since boot of a line on a serial console, None if the kernel did not write it."""
+    match = _PRINTK.search(line)
+    return float(match[1]) if match else None
+
+
+def member_state(status: str) -> str:
+    """The state of a member of a pool, from Apache's words for it such as ``Init Ok`` or ``Init Err``.
+
+    Args:
+        status: words of the balancer-manager (mod_proxy, ``proxy_wstat``), between blanks or commas.
+
+    Returns:
+        ``error``, ``disabled``, ``stopped``, ``draining`` or ``ok``; else the words themselves.
+    """
+    words = status.replace(",", " ").split()
+    for word, state in (("Err", "error"), ("Dis", "disabled"), ("Stop", "stopped"), ("Drn", "draining"), ("Ok", "ok")):
+        if word in words:
+            return state
+    return " ".join(words).lower() or "unknown"
+
+
+def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if name in PLAIN:
+        yield PLAIN[name]
+    elif name in ADDRESS and role in ADDRESS_OF:
+        yield ADDRESS_OF[role], ADDRESS[name]
+    elif name == "drbd":
+        for word, value in _DRBD.findall(rest):
+            yield DRBD[word], value
+    elif name == "member" and "name" in words:
+        yield f"{Aspect.MEMBER}:{words['name']}", member_state(words.get("status", ""))
+
+
+def _up(text: str) -> float | None:
+    match = _UP.search(text)
+    return float(match[1]) if match else None
+
+
+def _number(words: Mapping[str, str], key: str) -> float | None:
+    try:
+        return float(words[key])
+    except (KeyError, ValueError):
+        return None
