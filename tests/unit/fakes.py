@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 from testbed.faults import Ledger
-from testbed.machines import ExecResult, Fleet, Machine, Power
+from testbed.machines import ExecResult, Fleet, Machine, Power, Unreachable
 from testbed.topology import Role, Topology, resolve
 
 NODES: dict[str, tuple[str, dict[str, str | None]]] = {
@@ -60,18 +61,23 @@ class FakeMachine:
     Args:
         name: the machine's name.
         ledger: looked into whenever something is done.
-        answers: what a command prints, by a word that is in it.
+        answers: what a command prints, or comes to, by a word that is in it.
     """
 
-    def __init__(self, name: str, ledger: Ledger, answers: dict[str, str] | None = None) -> None:
+    # Commands that only ask; they are no deed.
+    questions = ("/proc/[0-9]*", 'grep -q "^/dev/drbd0', "unshare", "qdisc show", "dstate", "xml=1")
+
+    def __init__(self, name: str, ledger: Ledger, answers: dict[str, str | ExecResult] | None = None) -> None:
         self.name = name
         known = topology().nodes
         self.node = known.get(name) or known[name.rpartition("-")[0]]
         self.ledger = ledger
         self.answers = answers or {}
         self.done: list[str] = []
+        self.asked: list[str] = []
         self.on = True
         self.frozen = False
+        self.queues: dict[tuple[str, bool], list[str]] = {}
         self.recorded_before: list[bool] = []
 
     def _do(self, what: str) -> None:
@@ -106,6 +112,29 @@ class FakeMachine:
         self._do("unpause")
         self.frozen = False
 
+    def reset(self) -> None:
+        self._do("reset")
+
+    def port(self, network: str) -> str:
+        return f"port-{network}"
+
+    def filter(self, script: str) -> None:
+        self._do(f"nft {' '.join(script.split())}")
+
+    def tc(self, network: str, *words: str, inward: bool = False) -> str:
+        text = " ".join(words)
+        if "show" in words:
+            return json.dumps([{"kind": kind} for kind in self.queues.get((network, inward), [])])
+        self._do(f"{'host' if inward else 'own'} {network}: {text}")
+        self.queues[network, inward] = ["tbf"] if "add" in words else []
+        return ""
+
+    def break_disk(self, number: int) -> None:
+        self._do(f"break disk {number}")
+
+    def mend_disk(self, number: int) -> None:
+        self._do(f"mend disk {number}")
+
     def unplug(self, network: str) -> None:
         self._do(f"unplug {network}")
 
@@ -117,8 +146,13 @@ class FakeMachine:
 
     def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:  # noqa: ARG002
         text = " ".join(command)
-        self._do(text)
-        return ExecResult(0, next((answer for word, answer in self.answers.items() if word in text), ""), "")
+        if self.frozen or not self.on:
+            raise Unreachable("it does not answer", where=self.name)
+        self.asked.append(text)
+        if not any(word in text for word in self.questions):
+            self._do(text)
+        answer = next((answer for word, answer in self.answers.items() if word in text), "")
+        return answer if isinstance(answer, ExecResult) else ExecResult(0, answer, "")
 
 
 class FakeFleet(SimpleNamespace):

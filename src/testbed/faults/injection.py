@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -98,17 +98,30 @@ def heal_all(fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None) -> list[
         TestbedError: a fault could not be healed; it stays on record, the others are healed.
     """
     healed: list[Entry] = []
-    failures: list[Exception] = []
-    for entry in ledger.entries():
+    pending = ledger.entries()
+    while pending:
+        failures = _heal_each(fleet, ledger, pending, tell)
+        healed += [entry for entry in pending if entry.key not in failures]
+        if len(failures) == len(pending):
+            raise next(iter(failures.values()))
+        # What could not be done before another fault was healed (a frozen machine cannot be told anything) now can.
+        pending = [entry for entry in pending if entry.key in failures]
+    return healed
+
+
+def _heal_each(fleet: Fleet, ledger: Ledger, entries: Sequence[Entry], tell: Tell | None) -> dict[str, Exception]:
+    """Heal what can be healed: one machine that cannot must not keep the others broken.
+
+    Returns:
+        Why the others could not be healed, by their keys.
+    """
+    failures: dict[str, Exception] = {}
+    for entry in entries:
         try:
             heal(fleet, ledger, entry, tell=tell)
         except (TestbedError, DockerException) as error:
-            failures.append(error)  # one machine that cannot be healed must not keep the others broken
-        else:
-            healed.append(entry)
-    if failures:
-        raise failures[0]
-    return healed
+            failures[entry.key] = error
+    return failures
 
 
 def _tell(tell: Tell | None, entry: Entry, step: str) -> None:

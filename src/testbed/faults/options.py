@@ -57,7 +57,10 @@ def _shift(value: object) -> float:
     unit = str(value).strip()[-1:]
     if unit not in _SHIFTS:
         raise ValueError(f"{value!r} is no jump: write a number with its unit, as +90s, -5m or +2h")
-    return _number(value, unit, "+90s, -5m or +2h", "jump", signed=True) * _SHIFTS[unit]
+    by = _number(value, unit, "+90s, -5m or +2h", "jump", signed=True) * _SHIFTS[unit]
+    if not by:
+        raise ValueError(f"{value!r} is no jump: say how far, as +90s, -5m or +2h")
+    return by
 
 
 Networks = Annotated[
