@@ -97,9 +97,9 @@ def headline(summary: Summary) -> str:
         case "error":
             return f"{title}: {summary.error}"
         case "fail":
-            return f"{title}: {', '.join(failed)}"
+            return f"{title}: {', '.join(dict.fromkeys(failed))}"
         case "unknown":
-            return f"{title}: {', '.join(doubtful) or 'nothing was checked'}"
+            return f"{title}: {', '.join(dict.fromkeys(doubtful)) or 'nothing was checked'}"
     text = f"{title}: {len(summary.checks)} checks hold"
     return f"{text}, {', '.join(documented)} by failing as documented" if documented else text
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from testbed.checks.outage import Window
+from testbed.checks import OutageReport, Window
 from testbed.journal import Mark, RequestSample, Series
 from testbed.journal.series import CODES
 from testbed.report.axis import DASH, Axis
@@ -22,6 +22,8 @@ AROUND = 3.0
 BADGE = 5.0
 # Percent of the width that a fault's name needs: in a shorter box it stands beside, and on a narrow page it needs more.
 NARROW, ROOM = 14.0, 30.0
+# Percent of the width around an outage's length in which no other is written.
+LABEL = 8.0
 LOAD = "load"
 STAGES = {
     "steady": "the steady state begins",
@@ -182,7 +184,7 @@ def _plots(findings: Findings) -> list[Plot]:
     for probe, report in findings.outages.items():
         series: Series = findings.journal.probes[probe]
         waits = [end - due for end, due in zip(series.finished, series.scheduled, strict=True)]
-        windows = [_outage(axis, probe, window) for window in report.windows]
+        windows = _outages(axis, probe, report)
         plots.append(plot(probe, axis, series.scheduled, waits, series.outcomes, windows=windows, interest=interest))
     requests = sorted(findings.journal.of(RequestSample), key=lambda request: request.started)
     if requests:
@@ -191,6 +193,19 @@ def _plots(findings: Findings) -> list[Plot]:
             [CODES[each.outcome] for each in requests], scattered=True,
         ))  # fmt: skip
     return plots
+
+
+def _outages(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
+    """All outages of a probe; the longest of a neighbourhood says how long it was."""
+    boxes = {window: _outage(axis, probe, window) for window in report.windows}
+    labelled: list[float] = []
+    for window in sorted(boxes, key=lambda window: -window.seconds):
+        left = boxes[window].left
+        if any(abs(left - other) < LABEL for other in labelled):
+            boxes[window] = replace(boxes[window], label="")
+        else:
+            labelled.append(left)
+    return list(boxes.values())
 
 
 def _outage(axis: Axis, probe: str, window: Window) -> Box:
