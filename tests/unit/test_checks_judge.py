@@ -67,6 +67,14 @@ def test_a_run_that_broke_or_did_not_end_is_told() -> None:
     assert (broke.status, broke.evidence[0].text) == (FAIL, "no Docker")
 
 
+def test_what_the_timeline_waited_for_in_vain_fails_the_run() -> None:
+    failed = Mark("step-failed", attrs={"number": "2", "text": "wait for served", "reason": "waited 60 s"}, at=9)
+    found = verdicts(plan(), failed, END)["timeline"]
+    assert found.status is FAIL
+    assert "waited 60 s" in found.summary
+    assert "timeline" not in verdicts(plan(), END)
+
+
 def test_expectations_that_cannot_be_read_are_told() -> None:
     unread = verdicts(plan(outage={"tcp": "soon"}), END)["run"]
     assert unread.status is UNKNOWN

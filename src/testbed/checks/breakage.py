@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from testbed.checks.moments import mark
 from testbed.checks.verdict import Evidence, Status, Verdict
-from testbed.journal import Journal
+from testbed.journal import Journal, Mark
 
 RUN = "run"
+TIMELINE = "timeline"
 JOURNAL = "journal"
 
 
@@ -21,6 +22,10 @@ def breakage(journal: Journal) -> list[Verdict]:
     elif error := end.attrs.get("error"):
         evidence = (Evidence(error, end.at, end.node),)
         verdicts.append(Verdict(RUN, Status.FAIL, f"the run broke: {error}", evidence))
+    # What a timeline waited for and did not get is a finding about the cluster, not a breakage; it fails all the same.
+    for failed in (each for each in journal.of(Mark) if each.name == "step-failed"):
+        text = f"step {failed.attrs.get('number')} ({failed.attrs.get('text')}): {failed.attrs.get('reason')}"
+        verdicts.append(Verdict(TIMELINE, Status.FAIL, text, (Evidence(text, failed.at),)))
     if journal.plan is None:
         verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal does not tell what was expected of the run"))
     if journal.damage:

@@ -35,16 +35,17 @@ class Question:
 def served(asked: Question, hold: float) -> bool:
     """Every answer of every probe was good for so long."""
     now = time.monotonic()
-    begin = max(asked.since, now - hold)
-    return now - begin >= hold and all(asked.live.probes[name].good_since(begin, now) for name in asked.probes)
+    begin = now - hold
+    views = [asked.live.probes[name] for name in asked.probes]
+    return begin >= asked.since and all(view.good_since(begin, now) and view.last_good > asked.since for view in views)
 
 
 def stopped(asked: Question, hold: float) -> bool:
     """No probe had a good answer for so long, and each was refused."""
     now = time.monotonic()
-    begin = max(asked.since, now - hold)
+    begin = now - hold
     views = [asked.live.probes[name] for name in asked.probes]
-    return now - begin >= hold and all(view.last_good < begin <= view.last_bad for view in views)
+    return begin >= asked.since and all(view.last_good < begin <= view.last_bad for view in views)
 
 
 def taken_over(asked: Question, hold: float) -> bool:  # noqa: ARG001

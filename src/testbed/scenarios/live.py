@@ -15,8 +15,8 @@ from pathlib import Path
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
 
 NEVER = float("-inf")
-# A probe that has said nothing for so long, or for five of its intervals, is not being answered.
-SILENCE_SECONDS = 1.5
+# A probe that has had no good answer for so long, or for two of its intervals and a half, is not being answered.
+SILENCE_SECONDS = 0.7
 
 
 @dataclass
@@ -49,8 +49,8 @@ class ProbeView:
 
     def good_since(self, begin: float, now: float) -> bool:
         """Whether every answer to a probe due since ``begin`` was good, and the last of them is fresh."""
-        patience = max(SILENCE_SECONDS, 5 * self.interval)
-        return self.last_bad < begin <= self.last_good and now - self.last_good < patience
+        patience = max(SILENCE_SECONDS, 2.5 * self.interval)
+        return self.last_bad < begin and now - self.last_good < patience
 
 
 class Live:

@@ -29,7 +29,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
 from testbed.journal import Journal, Mark, Plan, Writer, read
 from testbed.machines import Machine
-from testbed.probes import PROBES
+from testbed.probes.catalogue import PROBES
 from testbed.recorder import Recorder
 from testbed.scenarios import locust
 from testbed.scenarios.conditions import CONDITIONS, Question
