@@ -90,9 +90,7 @@ class Grid:
         return [*result, (at, float("inf"), self.coarse)]
 
 
-def envelope(
-    due: Sequence[float], latencies: Sequence[float], outcomes: Sequence[int], grid: Grid
-) -> list[Stretch]:  # fmt: skip
+def envelope(due: Sequence[float], latencies: Sequence[float], outcomes: Sequence[int], grid: Grid) -> list[Stretch]:
     """The good samples' stretches, each with its slowest and fastest.
 
     Args:
