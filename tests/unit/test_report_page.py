@@ -143,7 +143,7 @@ def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:
     assert [each.repeat for each in found] == [1, 2, 3]
     page = folder.joinpath("report.html").read_text()
     assert "3 runs of this series" in page
-    row = re.search(r"outage of sql-write</th>(.*?)</tr>", page)
+    row = re.search(r"outage of</th>.*?sql-write</th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None
     assert re.findall(r'class="num">([^<]*)<', row[1])[1] == "3"
     assert row[1].count("<i") == 3

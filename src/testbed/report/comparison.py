@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from testbed.report.axis import DASH
 from testbed.report.distribution import Distribution
-from testbed.report.summary import Summary
+from testbed.report.summary import OUTAGE, Summary
 
 CHANCE = 0.05
 EXACT = 30  # runs of both series together, up to which all orders are counted
@@ -142,7 +142,7 @@ def _row(name: str, before: Sequence[Summary], after: Sequence[Summary]) -> Row:
 
 
 def _resolution(name: str, runs: Sequence[Summary]) -> float:
-    probe = name.removeprefix("outage of ")
+    probe = name.removeprefix(OUTAGE)
     return max((run.outages[probe].resolution for run in runs if probe in run.outages), default=0.0)
 
 

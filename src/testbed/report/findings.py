@@ -186,7 +186,7 @@ def _outage(report: OutageReport) -> OutageResult:
 def _phases(phases: Phases) -> PhaseResult:
     return PhaseResult(
         resource=phases.resource, source=phases.source, target=phases.target, cause=cause(phases),
-        seconds={name: round(at, 4) for name, at in phases.seconds.items()}, disorder=list(phases.disorder),
+        seconds={name: round(at, 4) for name, at in phases.rows() if at is not None}, disorder=list(phases.disorder),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from testbed.report.distribution import Distribution
 from testbed.report.findings import Findings
 from testbed.report.matrix import matrix
 from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, height_of, shown
-from testbed.report.summary import Summary
+from testbed.report.summary import OUTAGE, Summary
 from testbed.report.timeline import timeline
 
 HEADLINES = {
@@ -36,12 +36,14 @@ class Spread:
     """One measure over the runs of a series.
 
     Args:
+        group: what it is of.
         name: of the measure.
         this: this run's value, None if it has none.
         of: the distribution.
         dots: each run's value in percent of the widest, with whether it is this run's, and words.
     """
 
+    group: str
     name: str
     this: float | None
     of: Distribution
@@ -76,7 +78,7 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         matrix=matrix(findings.stickiness, requests, findings.axis, laid_out.numbers),
         stickiness=findings.stickiness,
         durability=findings.durability,
-        spreads=spreads(summary, series),
+        spreads=_grouped(spreads(summary, series)),
         series=series,
         why=scenario.get("why", ""),
         planned=scenario.get("timeline", []),
@@ -117,8 +119,16 @@ def spreads(summary: Summary, series: Sequence[Summary]) -> list[Spread]:
             for run, value in values
         )
         this = next((value for run, value in values if run.run == summary.run), None)
-        found.append(Spread(name, this, Distribution.of([value for _, value in values]), dots))
+        label, _, group = name.partition(", ") if ", " in name else (name.removeprefix(OUTAGE), "", OUTAGE.strip())
+        found.append(Spread(group, label, this, Distribution.of([value for _, value in values]), dots))
     return found
+
+
+def _grouped(found: Sequence[Spread]) -> dict[str, list[Spread]]:
+    groups: dict[str, list[Spread]] = {}
+    for each in found:
+        groups.setdefault(each.group, []).append(each)
+    return groups
 
 
 def _facts(summary: Summary) -> list[tuple[str, str, str]]:

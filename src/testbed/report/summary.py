@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FILE = "summary.json"
+OUTAGE = "outage of "
 RunVerdict = Literal["pass", "fail", "unknown", "error"]
 
 
@@ -105,7 +106,7 @@ class Summary(Part):
         An outage without an end is infinite: it must not vanish from the distribution because it was too bad.
         """
         found = {
-            f"outage of {probe}": float("inf") if outage.longest is None else outage.longest
+            f"{OUTAGE}{probe}": float("inf") if outage.longest is None else outage.longest
             for probe, outage in self.outages.items()
         }
         seen: Counter[str] = Counter()
