@@ -23,7 +23,7 @@ BADGE = 5.0
 # Percent of the width that a fault's name needs: in a shorter box it stands beside, and on a narrow page it needs more.
 NARROW, ROOM = 14.0, 30.0
 # Percent of the width around an outage's length in which no other is written.
-LABEL = 8.0
+LABEL = 12.0
 LOAD = "load"
 STAGES = {
     "steady": "the steady state begins",
