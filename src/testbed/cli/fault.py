@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,11 +14,13 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 
-CATALOGUE = "\n\n".join(
-    f"{fault.name}: {fault.summary}"
-    + (f" [{', '.join(f'{option}=' for option in fault.Options.model_fields)}]" if fault.Options.model_fields else "")
-    for fault in faults.FAULTS.values()
-)
+
+def _line(fault: faults.Fault[Any]) -> str:
+    options = ", ".join(fault.Options.model_fields)
+    return f"{fault.name}: {fault.summary}" + (f" (options: {options})" if options else "")
+
+
+CATALOGUE = "\n\n".join(_line(fault) for fault in faults.FAULTS.values())
 
 
 @app.command(help=f"Inject a fault into a node; it stays on record until `testbed heal`.\n\n{CATALOGUE}")
