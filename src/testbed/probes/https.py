@@ -103,7 +103,9 @@ class HttpsProbe:
             self._drop_idle()
             return
         self._end(question, Outcome.OK, "", attrs)
-        self._tls_session = question.visit.session
+        if question.visit.asked >= PAGES or self._tls_session is None:
+            # Python copies it each time it is asked for, which costs as much as three pages.
+            self._tls_session = question.visit.session
         self._route = answer.headers.get("set-cookie", "").partition(";")[0] or self._route
         if question.visit.asked >= PAGES or answer.last or len(self._idle) >= KEPT:
             question.visit.end()

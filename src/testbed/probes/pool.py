@@ -1,10 +1,15 @@
 """The SQL probes' sessions: kept while they are healthy, made anew when they are not.
 
 A new session for each probe would cost the server more than the probe. But when connections break, each probe
-must try afresh, or the end of an outage is seen as late as the last attempt before it times out.
+must try afresh, or the end of an outage is seen as late as the last attempt before it times out. Where the limits
+set here keep a probe from a session of its own, it waits a while for another's, and is told late, as it is.
 """
 
 from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
 
 import psycopg
 
@@ -24,14 +29,18 @@ class NoConnectionError(Exception):
     """No connection could be had: nothing has been sent."""
 
 
+class _BusyError(Exception):
+    """The server answers, but no more sessions may be established now."""
+
+
 class Pool:
     """Sessions for probes that each need one for a moment.
 
     Args:
         conninfo: libpq connection string.
-        connect_timeout: seconds for the TCP handshake; the session may take longer, the server is alive then.
-        size: sessions that may be in use at once; a server that takes queries and does not answer is not
-            given more.
+        connect_timeout: seconds for the TCP handshake, and to wait for another's session; to establish one may take
+            longer, the server is alive then.
+        size: sessions at most; a server that takes queries and does not answer is not given more.
         attempts: handshakes under way at once.
         session_timeout: seconds for the session once the handshake is done.
     """
@@ -52,6 +61,7 @@ class Pool:
         self._session_timeout = session_timeout
         self._idle: list[Session] = []
         self._sessions: set[Session] = set()
+        self._waiting: deque[asyncio.Future[Session]] = deque()
         self._connecting = 0
         self._establishing = 0
 
@@ -59,19 +69,24 @@ class Pool:
         """A session that is there, the last one used first."""
         return self._idle.pop() if self._idle else None
 
-    async def fresh(self) -> Session:
-        """A new session.
+    async def take(self) -> Session:
+        """A session that is there, a new one, or, where no more may be made now, the next that is given back.
 
         Raises:
-            NoConnectionError: none is to be had now.
+            NoConnectionError: none was to be had in the time that a handshake may take.
         """
-        if len(self._sessions) - len(self._idle) >= self._size:
-            raise NoConnectionError(f"all {self._size} connections are waiting for the server")
+        if self._idle:
+            return self._idle.pop()
+        if len(self._sessions) >= self._size:
+            return await self._wait(f"all {self._size} sessions are waiting for the server")
         if self._establishing >= SESSIONS:
-            raise NoConnectionError(BUSY)
+            return await self._wait(BUSY)
         if self._connecting >= self._attempts:
             raise NoConnectionError(f"{self._attempts} connection attempts are unanswered")
-        session = await self._connect()
+        try:
+            session = await self._connect()
+        except _BusyError:
+            return await self._wait(BUSY)
         self._sessions.add(session)
         return session
 
@@ -79,6 +94,11 @@ class Pool:
         """Return what was taken; a superfluous session is closed, a lost one is none any more."""
         if session not in self._sessions:
             return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(session)
+                return
         if len(self._idle) >= KEPT:
             session.close()
         else:
@@ -94,13 +114,28 @@ class Pool:
         if session in self._idle:
             self._idle.remove(session)
 
+    async def _wait(self, why: str) -> Session:
+        """Waiting costs the server nothing; another connection would, and it is alive, for it has taken some."""
+        waiter: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                return await waiter
+        except TimeoutError:
+            if waiter.done() and not waiter.cancelled():
+                self.give_back(waiter.result())  # it came in the last moment
+            raise NoConnectionError(f"no session within {self._connect_timeout:g} s: {why}") from None
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiter)
+
     async def _connect(self) -> Session:
         admitted = False
 
         def admit() -> None:
             nonlocal admitted
             if self._establishing >= SESSIONS:
-                raise NoConnectionError(BUSY)
+                raise _BusyError
             admitted = True
             self._connecting -= 1
             self._establishing += 1

@@ -72,7 +72,7 @@ class SqlProbe:
 
     async def _afresh(self, query: bytes, ended: Callable[[Reply], None]) -> None:
         try:
-            session = await self._pool.fresh()
+            session = await self._pool.take()
         except NoConnectionError as error:
             ended(Reply(Outcome.FAILED, str(error)))
         else:
