@@ -19,6 +19,10 @@ from testbed.journal import ClockSample
 DRIFT = 200e-6
 # How late Docker's stamp may be when nothing better is known: a busy emulated processor, its serial port, the engine.
 LATE_SECONDS = 0.5
+# An event that reached the host later than this was not late: the clock that dates it is wrong.
+BELIEVABLE_SECONDS = 5.0
+# Two measurements of a clock's rate are the same one when they differ by less.
+SAME_RATE = 0.01
 # Seconds since boot in /proc/uptime have two decimals, cut off.
 UPTIME_STEP = 0.01
 
@@ -49,31 +53,43 @@ def stamped(stamp: float, late: float = LATE_SECONDS) -> Moment:
 class GuestClock:
     """What is known of the clock of a machine with a kernel of its own, during one of its boots.
 
-    The difference is the host's clock less the guest's.
+    The difference is the host's clock less the guest's. A guest that stood still unseen, or whose clock does not even
+    run at the right rate (seen: 26 times too fast after a boot on a busy host, when the emulated processor's counter
+    was calibrated wrongly), contradicts what was known: until readings agree again, the clock is of no use.
     """
 
     def __init__(self) -> None:
         self._least, self._most, self._at = -inf, inf, 0.0
+        self._trusted = True
+        self._rate, self._drift = 1.0, DRIFT  # seconds of the host in one of the guest, and how wrong that may be
+        self._anchor: ClockSample | None = None  # the first reading at a rate that had to be found out
+        self._last: ClockSample | None = None
+        self._candidate: float | None = None
 
     @property
     def known(self) -> bool:
         """Whether the difference is confined from both sides."""
-        return self._least > -inf and self._most < inf
+        return self._trusted and self._least > -inf and self._most < inf
 
     def sample(self, sample: ClockSample) -> None:
-        """Take a reading up; one that contradicts the earlier ones (the guest stood still) replaces them."""
-        least, most = sample.before - sample.guest, sample.after - sample.guest
+        """Take a reading up."""
         self._age(sample.after)
+        least, most = self._confined(sample)
         if most < self._least or self._most < least:
-            self._least, self._most = least, most
+            self._contradicted(sample)
         else:
             self._least, self._most = max(self._least, least), min(self._most, most)
+            self._trusted, self._candidate = True, None
+            if self._anchor is not None:
+                self._run_at(self._anchor, sample)
+        self._last = sample
 
     def shift(self, seconds: float, error: float, now: float) -> None:
         """The guest stood still for a time that is known with an error."""
         self._age(now)
         self._least += seconds - error
         self._most += seconds + error
+        self._anchor = self._last = None
 
     def moment(self, up: float, stamp: float) -> Moment:
         """When an event was.
@@ -83,20 +99,51 @@ class GuestClock:
             stamp: the host's clock when it got to know of it, seconds.
         """
         self._age(stamp)
-        if up + self._least > stamp:  # it came before it was: the clock has jumped
-            self._least, self._most = -inf, inf
-        self._most = min(self._most, stamp - up)
+        passed = up * self._rate
+        if self.known and not passed + self._least <= stamp <= passed + self._most + BELIEVABLE_SECONDS:
+            self._trusted = False  # told before it was, or too long afterwards
         if not self.known:
             return stamped(stamp)
-        return between(up + self._least, up + self._most)
+        self._most = min(self._most, stamp - passed)
+        return between(passed + self._least, passed + self._most)
+
+    def _contradicted(self, sample: ClockSample) -> None:
+        """Two pairs of readings in a row that tell of the same rate are believed; one may have seen a standstill."""
+        self._trusted = False
+        before, rate = self._last, None
+        if before is not None and sample.guest - before.guest > 1:
+            rate = _rate(before, sample)
+        if before and rate and self._candidate and abs(rate / self._candidate - 1) < SAME_RATE:
+            self._anchor, self._candidate, self._trusted = before, None, True
+            self._run_at(before, sample)
+            return
+        self._candidate, self._anchor = rate, None
+        self._rate, self._drift = 1.0, DRIFT
+        self._least, self._most = self._confined(sample)
+
+    def _run_at(self, first: ClockSample, last: ClockSample) -> None:
+        """The guest's clock runs at the rate that these two readings tell."""
+        self._rate = _rate(first, last)
+        width = (first.after - first.before + last.after - last.before) / 2
+        self._drift = DRIFT + width / (last.after - first.before)
+        self._least, self._most = self._confined(last)
+
+    def _confined(self, sample: ClockSample) -> tuple[float, float]:
+        passed = sample.guest * self._rate
+        return sample.before - passed, sample.after - passed
 
     def _age(self, now: float) -> None:
         """Widen what is known by the drift that was possible since it was known."""
         passed = max(now - self._at, 0.0)
-        if self.known:
-            self._least -= passed * DRIFT
-            self._most += passed * DRIFT
+        if self._at:
+            self._least -= passed * self._drift
+            self._most += passed * self._drift
         self._at = max(now, self._at)
+
+
+def _rate(first: ClockSample, last: ClockSample) -> float:
+    """Seconds of the host in one of the guest."""
+    return (last.before + last.after - first.before - first.after) / 2 / (last.guest - first.guest)
 
 
 class SharedClock:

@@ -1,0 +1,136 @@
+"""Isolation: what can be reached from `public`, tried out on every node and every port that any node listens on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.journal import Scan, Writer
+from testbed.machines import Machine
+from testbed.machines.container import ContainerMachine
+from testbed.topology import Role
+
+SOURCE = "public"
+SITE_PORTS = (80, 443)
+# Tried in full where packets arrive at all: on the balancers and the virtual addresses.
+FULL = range(1, 10_001)
+# Tried on every address, whoever listens there at the moment.
+ALWAYS = (22, 25, 80, 143, 443, 587, 993, 4190, 5432, 7788, 7789, 8008, 8081)
+SCAN_SECONDS = 120.0
+_LISTENING = "0A"
+_SOCKET = re.compile(r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address to be tried.
+
+    Args:
+        node: whose it is.
+        address: the address.
+        full: whether every port is tried.
+        allowed: ports that may answer.
+    """
+
+    node: str
+    address: str
+    full: bool
+    allowed: tuple[int, ...] = ()
+
+
+def scan(cluster: Cluster, writer: Writer) -> None:
+    """Try every port of every node from the client's network, and write down what answered.
+
+    Args:
+        cluster: the cluster.
+        writer: the run's journal.
+
+    Raises:
+        TestbedError: the scan could not be run.
+    """
+    machines = cluster.fleet.machines()
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        listening = dict(zip([each.name for each in machines], pool.map(_listening, machines), strict=True))
+    everywhere = sorted({*ALWAYS, *(port for ports in listening.values() for port in ports)})
+    tried = {target: _ports(target, everywhere) for target in targets(cluster, machines, listening)}
+    [client] = cluster.fleet.machines(Role.CLIENT)
+    command = ["python3", "-m", "testbed.probes.ports"]
+    command += [f"{target.address}={_written(ports)}" for target, ports in tried.items()]
+    result = client.exec(command, timeout=SCAN_SECONDS)
+    if result.status:
+        last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise TestbedError(f"the ports could not be tried: {last}", where=client.name)
+    found: dict[str, list[int]] = json.loads(result.stdout)
+    for target, ports in tried.items():
+        answered = tuple(found[target.address])
+        writer.write(Scan(SOURCE, target.node, target.address, len(ports), answered, target.allowed))
+
+
+def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, list[int]]) -> Iterator[Target]:
+    """Every address of the cluster but the client's own, which is tried from.
+
+    Args:
+        cluster: the cluster.
+        machines: its machines.
+        listening: the ports each of them listens on.
+    """
+    topology = cluster.topology
+    yield Target("site", str(topology.site.address), full=True, allowed=SITE_PORTS)
+    yield Target("database", str(topology.database.address), full=True)
+    for machine in machines:
+        if machine.node.role is Role.CLIENT or not isinstance(machine, ContainerMachine):
+            continue
+        for network in machine.node.addresses:
+            address = machine.address(network)
+            if not address:  # it is off
+                continue
+            allowed: tuple[int, ...] = ()
+            if network == SOURCE and machine.node.role is Role.BALANCER:
+                allowed = SITE_PORTS
+            elif machine.node.role is Role.GATEWAY:  # the way in for who sits at this machine: it stands outside
+                allowed = tuple(listening[machine.name])
+            yield Target(machine.name, address, full=machine.node.role is Role.BALANCER, allowed=allowed)
+
+
+def listening_ports(sockets: str) -> list[int]:
+    """The ports that are listened on at more than the loopback interface. Pure.
+
+    Args:
+        sockets: the contents of /proc/net/tcp and /proc/net/tcp6 (proc(5)).
+    """
+    found = set()
+    for address, port, state in _SOCKET.findall(sockets):
+        # The last byte of an IPv4 address comes first: 0100007F is 127.0.0.1, whose mapped form ends alike.
+        loopback = (address.endswith("7F") and len(address) in (8, 32)) or address == "0" * 24 + "01000000"
+        if state == _LISTENING and not loopback:
+            found.add(int(port, 16))
+    return sorted(found)
+
+
+def _listening(machine: Machine) -> list[int]:
+    try:
+        return listening_ports(machine.exec(["sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"]).stdout)
+    except TestbedError:
+        return []  # off or frozen: it listens to nobody
+
+
+def _ports(target: Target, everywhere: Sequence[int]) -> list[int]:
+    return sorted({*everywhere, *FULL}) if target.full else list(everywhere)
+
+
+def _written(ports: Sequence[int]) -> str:
+    """Port numbers as ``testbed.probes.ports`` reads them, runs of them shortened."""
+    parts: list[str] = []
+    begin = end = ports[0]
+    for port in [*ports[1:], -1]:
+        if port == end + 1:
+            end = port
+            continue
+        parts.append(f"{begin}-{end}" if end > begin else str(begin))
+        begin = end = port
+    return ",".join(parts)
