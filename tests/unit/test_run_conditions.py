@@ -79,6 +79,13 @@ def test_taken_over_is_by_another_node_of_the_same_kind(live: Live) -> None:
     assert holds(live, "taken-over", state("db2", Aspect.POSTGRES, "accepting"))
 
 
+def test_taken_over_is_also_what_a_frozen_machine_believes_to_hold(live: Live) -> None:
+    events: list[Event] = [FaultStep("k", "injected", "freeze", "db1")]
+    for node in ("db1", "db2"):
+        events += [state(node, Aspect.DATABASE_ADDRESS, "held"), state(node, Aspect.POSTGRES, "accepting")]
+    assert holds(live, "taken-over", *events)
+
+
 def test_replication_is_of_both(live: Live) -> None:
     for node in ("db1", "db2"):
         assert not holds(live, "replicated", state(node, Aspect.DRBD_CONNECTION, "Connected"))

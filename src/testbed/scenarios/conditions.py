@@ -49,17 +49,17 @@ def stopped(asked: Question, hold: float) -> bool:
 
 
 def taken_over(asked: Question, hold: float) -> bool:  # noqa: ARG001
-    """Another than the fault's node serves in its place."""
+    """The peer of the machine that was struck serves in its place, whatever that one believes of itself."""
     live = asked.live
     site = live.holders(Aspect.SITE_ADDRESS, "held")
     database = live.holders(Aspect.DATABASE_ADDRESS, "held") & live.holders(Aspect.POSTGRES, "accepting")
-    return any(live.victim not in holders and holders for holders in (site, database) if _plays(live.victim, holders))
+    return any(_peers(live.victim, node) for node in site | database)
 
 
-def _plays(node: str, holders: set[str]) -> bool:
-    """Whether ``node`` could hold what ``holders`` hold: nodes of one kind bear one name with a number behind it."""
-    kind = node.rstrip("0123456789")
-    return any(holder.rstrip("0123456789") == kind for holder in holders)
+def _peers(one: str, other: str) -> bool:
+    """Whether two machines are of one kind: those bear one name with different numbers behind it."""
+    digits = "0123456789"
+    return one != other and one.rstrip(digits) == other.rstrip(digits)
 
 
 def resyncing(asked: Question, hold: float) -> bool:  # noqa: ARG001
