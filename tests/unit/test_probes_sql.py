@@ -214,7 +214,7 @@ def test_a_mute_server_is_given_up_and_not_stormed(pool: Pools) -> None:
     # Which bound a probe meets depends on how quickly the kernel shook hands.
     assert set(details) <= {
         "2 connection attempts are unanswered",
-        "no session within 0.3 s: 2 sessions are being established",
+        "no session within 0.3 s: the server is establishing as many as it may",
     }
     assert max(sample.finished - sample.started for sample in samples) < 1
     assert len({sample.token for sample in samples}) == 5

@@ -39,6 +39,7 @@ def database_targets(options: argparse.Namespace, intervals: Mapping[str, float]
         return [Target(NowhereProbe(name, str(error)), 1) for name in names]
     attempts = sum(math.ceil(HANDSHAKE_SECONDS / intervals[name]) for name in names)
     pool = Pool(conninfo, connect_timeout=HANDSHAKE_SECONDS, size=SIZE, attempts=attempts)
-    outstanding = SIZE + attempts + SESSIONS + 1
+    # In use, connecting, waiting for another's session, being established.
+    outstanding = SIZE + 2 * attempts + SESSIONS + 1
     probes = {"sql-read": SqlProbe(pool, options.timeout), "sql-write": SqlWriteProbe(pool, options.timeout, run)}
     return [Target(probes[name], outstanding) for name in names]

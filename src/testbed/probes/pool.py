@@ -22,7 +22,7 @@ KEPT = 8
 # Sessions being established at once: a server that has just been promoted must not be stormed.
 SESSIONS = 2
 SESSION_SECONDS = 3.0
-BUSY = f"{SESSIONS} sessions are being established"
+BUSY = "the server is establishing as many as it may"
 
 
 class NoConnectionError(Exception):
@@ -64,6 +64,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[Session]] = deque()
         self._connecting = 0
         self._establishing = 0
+        self._refused = False
 
     def idle(self) -> Session | None:
         """A session that is there, the last one used first."""
@@ -79,7 +80,7 @@ class Pool:
             return self._idle.pop()
         if len(self._sessions) >= self._size:
             return await self._wait(f"all {self._size} sessions are waiting for the server")
-        if self._establishing >= SESSIONS:
+        if self._is_busy():
             return await self._wait(BUSY)
         if self._connecting >= self._attempts:
             raise NoConnectionError(f"{self._attempts} connection attempts are unanswered")
@@ -114,6 +115,10 @@ class Pool:
         if session in self._idle:
             self._idle.remove(session)
 
+    def _is_busy(self) -> bool:
+        # One that is still starting up says so to each who asks, by a process it needs for starting up.
+        return self._establishing >= (1 if self._refused else SESSIONS)
+
     async def _wait(self, why: str) -> Session:
         """Waiting costs the server nothing; another connection would, and it is alive, for it has taken some."""
         waiter: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
@@ -134,7 +139,7 @@ class Pool:
 
         def admit() -> None:
             nonlocal admitted
-            if self._establishing >= SESSIONS:
+            if self._is_busy():
                 raise _BusyError
             admitted = True
             self._connecting -= 1
@@ -148,11 +153,13 @@ class Pool:
                 session_timeout=self._session_timeout,
                 admit=admit,
             )
+            self._refused = False
             return Session(link, self._lost)
         except TimeoutError:
             waited = self._session_timeout if admitted else self._connect_timeout
             raise NoConnectionError(f"no {'session' if admitted else 'connection'} within {waited:g} s") from None
         except psycopg.Error as error:
+            self._refused = admitted
             raise NoConnectionError(one_line(str(error))) from None
         finally:
             if admitted:
