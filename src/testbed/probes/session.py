@@ -1,7 +1,7 @@
 """A session with PostgreSQL: one query at a time, its answer told by a callback.
 
-libpq alone, without psycopg's own connections: those cost several times what the query does. Queries go by the
-simple protocol, whose "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
+libpq alone, without psycopg's connections and cursors, nor a task for each query. Queries go by the simple protocol,
+whose "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
 """
 
 from __future__ import annotations
