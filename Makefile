@@ -81,6 +81,10 @@ test: check test-failover ## Everything: check, then the failover tests on a rea
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
 	@$(PYTEST) tests --ignore tests/unit
 
+.PHONY: test-long
+test-long: test ## Everything, and every incident in scenarios/ (about half an hour more)
+	@$(PYTEST) scenarios
+
 .PHONY: bench-failover
 bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max
 	@$(TESTBED) bench failover
