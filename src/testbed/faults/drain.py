@@ -36,8 +36,9 @@ class Drain(Fault[NoOptions]):
 
     def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Set it to draining, on every balancer that runs."""
-        for balancer in _running(fleet):
-            _set(balancer, machine.name, draining=True)
+        done = [_set(balancer, machine.name, draining=True) for balancer in _running(fleet)]
+        if not any(done):
+            raise TestbedError("no balancer that runs has it in its pool", where=machine.name)
 
     def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Set it to serve again."""
@@ -49,15 +50,15 @@ def _running(fleet: Fleet) -> list[Machine]:
     return [each for each in fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
 
-def _set(balancer: Machine, member: str, *, draining: bool) -> None:
-    """Have a balancer drain a member, or not; one that does not know the member has nothing to change."""
+def _set(balancer: Machine, member: str, *, draining: bool) -> bool:
+    """Have a balancer drain a member, or not; returns whether it knows the member."""
     xml = wait_until(
         lambda: _manage(balancer, "--get", "--data", "xml=1"), SERVING_SECONDS, f"{balancer.name} to show its pool"
     )
     url = next((each.url for each in members(xml) if each.name == member), None)
     nonce = re.search(r"<httpd:nonce>(.*?)</httpd:nonce>", xml)
     if url is None or nonce is None:
-        return
+        return False
     change = ["b=webmail", f"w={url}", f"nonce={nonce[1]}", f"w_status_N={int(draining)}"]
     _manage(balancer, *(word for each in change for word in ("--data-urlencode", each)))
     status = next(
@@ -65,6 +66,7 @@ def _set(balancer: Machine, member: str, *, draining: bool) -> None:
     )
     if ("Drn" in status.split()) is not draining:
         raise TestbedError(f"{member} is {status!r} in its pool, whatever it is told", where=balancer.name)
+    return True
 
 
 def _manage(balancer: Machine, *words: str) -> str:

@@ -112,7 +112,7 @@ class GuestAgent:
             if json.loads(line.rpartition(b"\xff")[2]).get("return") == token:
                 return
 
-    def _call(self, command: str, arguments: dict[str, Any]) -> Any:
+    def _call(self, command: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - each command answers in its own way
         try:
             self._send(command, arguments)
             answer = json.loads(self._line())
