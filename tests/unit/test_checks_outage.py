@@ -71,6 +71,37 @@ def test_slow_replies_are_an_outage_even_though_none_failed() -> None:
     assert (window.failed, window.unknown) == (0, 0)
 
 
+def test_late_replies_that_come_together_do_not_shorten_an_outage() -> None:
+    # Blocked at 1.0; what was asked for by then is answered at 4.01, with what is asked for as service is back.
+    blocked = [probe(1 + number * STEP, seconds=3.01 - number * STEP) for number in range(1, 6)]
+    down = [probe(1.3 + number * STEP, Outcome.FAILED, seconds=0.9) for number in range(54)]
+    [window] = check_outage([*steady(0, 1), *blocked, *down, *steady(4, 5)]).windows
+    assert window.last_good == pytest.approx(1.01)
+    assert window.first_good == pytest.approx(4.01)
+    assert window.seconds == pytest.approx(3.0)
+    assert window.failed == 54
+
+
+def test_an_outage_is_as_long_as_what_failed_and_as_the_gap_without_a_reply() -> None:
+    late = [probe(1.05, seconds=0.9), probe(1.10, seconds=0.85)]
+    down = [probe(1.15 + number * STEP, Outcome.FAILED) for number in range(16)]
+    for first in (1.9, 1.95, 2.0):
+        [window] = check_outage([*steady(0, 1), *late, *down, *steady(first + 0.05, 3)]).windows
+        assert window.last_good is not None
+        assert window.first_good is not None
+        assert window.last_good <= window.first_bad <= window.last_bad <= window.first_good
+        assert window.seconds >= window.proven == pytest.approx(15 * STEP)
+        assert window.seconds >= 1.95 - 1.01
+        assert window.seconds == pytest.approx(window.first_good - window.last_good)
+
+
+def test_a_blocked_reply_before_the_watch_begins_leaves_the_outage_its_beginning() -> None:
+    late = probe(1.05, seconds=3)
+    down = [probe(1.1 + n * STEP, Outcome.FAILED) for n in range(50)]
+    [window] = check_outage([*steady(0, 1), late, *down, *steady(4, 5)], begin=2.0).windows
+    assert window.last_good == pytest.approx(1.01)
+
+
 def test_one_slow_reply_among_quick_ones_is_none() -> None:
     report = check_outage([*steady(0, 1), probe(1.02, seconds=3), *steady(1.05, 5)])
     assert report.windows == ()

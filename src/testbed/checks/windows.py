@@ -1,14 +1,20 @@
 """Finding the times in which a probe had no good answer.
 
-An outage lasts from the last good reply before it to the first good reply after it. It is seen in two ways:
-probes that failed, and good replies that were a long time coming: a write that is blocked for three seconds
-and then commits was an outage of three seconds for whoever waited.
+An outage is seen in two ways: probes that failed, and good replies that were a long time coming: a write that is
+blocked for three seconds and then commits was an outage of three seconds for whoever waited.
+
+Probes that failed, due one after the other, make an outage from the last good reply that had come when the first of
+them was due, to the first good reply to a probe that was due after the last of them. Replies that were asked for
+before and came later, together with the first good ones after it, do not shorten it. So it is never shorter than the
+time between the first and the last probe that failed, nor than the time without any good reply around the first of
+them; and it is longer than the service was away by no more than two intervals and a reply's usual latency.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
@@ -22,8 +28,8 @@ class Window:
     """One outage.
 
     Args:
-        last_good: when the last good reply before it came, None if there was none.
-        first_good: when the first good reply after it came, None if none did.
+        last_good: when the last good reply before it came, None if there was none; never after ``first_bad``.
+        first_good: when the first good reply after it came, None if none did; never before ``last_bad``.
         failed, unknown: probes that were due in it and ended so.
         detail: why the first of them was not good.
         first_bad: when the first probe was due that was not answered well, or too late.
@@ -66,20 +72,24 @@ def find(due: Series, first: int, slow: float, apart: float) -> tuple[Window, ..
 def _failures(due: Series, first: int) -> list[Window]:
     """A window for each run of probes that were not good, in the order they were due."""
     windows = []
-    last_good = -inf
     bad: list[int] = []
+    came = sorted(_good(due, 0))
     earliest_after = _earliest_good_from(due)
     for place in range(first, len(due)):
         if due.outcomes[place] != OK:
             bad.append(place)
-            continue
-        if bad:
-            windows.append(_window(due, last_good, earliest_after[place], bad))
+        elif bad:
+            windows.append(_window(due, came, earliest_after[place], bad))
             bad = []
-        last_good = max(last_good, due.finished[place])
     if bad:
-        windows.append(_window(due, last_good, inf, bad))
+        windows.append(_window(due, came, inf, bad))
     return windows
+
+
+def _good(due: Series, first: int) -> Iterator[float]:
+    """When good replies came to the probes from a place on."""
+    outcomes = zip(due.finished[first:], due.outcomes[first:], strict=True)
+    return (finished for finished, outcome in outcomes if outcome == OK)
 
 
 def _earliest_good_from(due: Series) -> array[float]:
@@ -93,12 +103,11 @@ def _earliest_good_from(due: Series) -> array[float]:
     return earliest
 
 
-def _window(due: Series, last_good: float, first_good: float, bad: list[int]) -> Window:
-    # Replies overtake each other; an outage between two of them cannot be shorter than nothing.
-    first_good = max(first_good, last_good)
+def _window(due: Series, came: Sequence[float], first_good: float, bad: list[int]) -> Window:
+    before = bisect_right(came, due.scheduled[bad[0]])
     unknown = sum(due.outcomes[place] == UNKNOWN for place in bad)
     return Window(
-        None if last_good == -inf else last_good,
+        came[before - 1] if before else None,
         None if first_good == inf else first_good,
         len(bad) - unknown,
         unknown,
@@ -110,11 +119,8 @@ def _window(due: Series, last_good: float, first_good: float, bad: list[int]) ->
 
 def _gaps(due: Series, first: int, slow: float) -> list[Window]:
     """A window wherever no good reply came for a long time, though one was due all that time."""
-    good = (
-        finished for finished, outcome in zip(due.finished[first:], due.outcomes[first:], strict=True) if not outcome
-    )
     windows = []
-    for before, after in pairwise(sorted(good)):
+    for before, after in pairwise(sorted(_good(due, first))):
         if after - before < slow:
             continue
         asked = bisect_right(due.scheduled, before, first)
