@@ -56,7 +56,7 @@ def test_all_phases_of_a_failover() -> None:
     assert phases.fault.node == "db1"
     assert not phases.healing
     assert dict(phases.rows()) == {
-        "last good reply": pytest.approx(-0.2),
+        "last good reply": pytest.approx(-0.1),
         "carp master": pytest.approx(3.5),
         "address claimed": pytest.approx(3.6),
         "drbd primary": pytest.approx(3.75),
@@ -73,9 +73,42 @@ def test_a_page_is_the_webmails_or_else_any() -> None:
     site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
     [phases] = told(*BEFORE, *site, *probe("https", 99.9, 104.0), *probe("tcp", 99.7, 103.6))
     assert phases.seconds["first page"] == pytest.approx(4.0)
-    assert phases.seconds["last good reply"] == pytest.approx(-0.3)
     assert phases.ok
     assert dict(phases.rows())["first write"] is None
+
+
+def every(name: str, interval: float, last_good: float, first_good: float) -> list[Event]:
+    """Samples every so often, until they fail and again after."""
+    before = [last_good - interval * number for number in range(20)]
+    between = [last_good + interval * number for number in range(1, int((first_good - last_good) / interval))]
+    after = [first_good + interval * number for number in range(20)]
+    good: list[Event] = [ProbeSample(name, at, at, at, Outcome.OK) for at in (*before, *after)]
+    return [*good, *(ProbeSample(name, at, at, at, Outcome.FAILED) for at in between)]
+
+
+def test_the_finest_probe_that_felt_it_tells_the_last_good_reply() -> None:
+    site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
+    fine, coarse, page = (
+        every("tcp", 0.02, 99.98, 103.6),
+        every("https", 0.1, 99.9, 104),
+        every("webmail", 1, 98.7, 106),
+    )
+    [phases] = told(*BEFORE, *site, *page, *coarse, *fine)
+    assert phases.seconds["last good reply"] == pytest.approx(-0.02)
+    assert phases.seconds["first page"] == pytest.approx(6.0)
+    # A probe that felt nothing tells nothing, however fine it is.
+    calm: list[Event] = [ProbeSample("tcp", 90 + n / 50, 90 + n / 50, 90 + n / 50, Outcome.OK) for n in range(1000)]
+    [phases] = told(*BEFORE, *site, *page, *coarse, *calm)
+    assert phases.seconds["last good reply"] == pytest.approx(-0.1)
+
+
+def test_webmail_tells_the_last_good_reply_only_if_no_other_probe_felt_it() -> None:
+    site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
+    page, coarse = every("webmail", 1, 98.7, 106), every("https", 2, 99.5, 104)
+    [phases] = told(*BEFORE, *site, *page, *coarse)
+    assert phases.seconds["last good reply"] == pytest.approx(-0.5)
+    [phases] = told(*BEFORE, *site, *page)
+    assert phases.seconds["last good reply"] == pytest.approx(-1.3)
 
 
 def test_without_a_takeover_there_is_no_failover() -> None:

@@ -106,7 +106,7 @@ class Phases:
 def failovers(journal: Journal) -> list[Phases]:
     """Every failover that the journal tells of, in order of time."""
     lines = timelines(journal)
-    windows = {probe: check_outage(series).windows for probe, series in journal.probes.items()}
+    reports = {probe: check_outage(series) for probe, series in journal.probes.items()}
     known = faults(journal)
     found = []
     for resource, aspect in ADDRESSES.items():
@@ -116,7 +116,11 @@ def failovers(journal: Journal) -> list[Phases]:
             fault, healing, at = _trigger(known, source, target, span.start)
             seconds = _states(lines, target, at, until)
             seconds["address claimed"] = span.start - at
-            of_each = {probe: window for probe, every in windows.items() if (window := _outage(every, at, until))}
+            of_each = {
+                probe: window
+                for probe in sorted(reports, key=lambda name: (name == "webmail", reports[name].resolution))
+                if (window := _outage(reports[probe].windows, at, until))
+            }
             seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
             away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
@@ -177,11 +181,17 @@ def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str,
 
 
 def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, float]:
-    """What the probes saw of it."""
+    """What the probes saw of it.
+
+    Args:
+        of_each: each probe's outage, the finest probe first and webmail, whose one visit is many requests, last.
+        resource: what moved.
+        at: what to count from.
+    """
     seconds = {}
-    replies = [window.last_good for probe in _CUT_OFF[resource] if (window := of_each.get(probe)) and window.last_good]
-    if replies:
-        seconds["last good reply"] = min(replies) - at
+    replies = (window.last_good for probe, window in of_each.items() if probe in _CUT_OFF[resource])
+    if (reply := next((came for came in replies if came is not None), None)) is not None:
+        seconds["last good reply"] = reply - at
     write, page = of_each.get("sql-write"), of_each.get("webmail") or of_each.get("https")
     if write and write.first_good is not None and resource == "database":
         seconds["first write"] = write.first_good - at
