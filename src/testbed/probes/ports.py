@@ -45,8 +45,8 @@ def ports(text: str) -> list[int]:
     """
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or not (last if dash else first).isdigit():
             raise ValueError(f"{part!r} is no port: write 80 or 1-1000, with commas between")
         found.update(range(int(first), int(last or first) + 1))
     return sorted(found)
