@@ -6,7 +6,7 @@ import pytest
 
 from telling import Tell
 from testbed.cluster import Cluster
-from testbed.scenarios import find, load
+from testbed.scenarios.checked import checked
 from testbed.scenarios.runner import play_all
 
 # One of each kind of machine and of each kind of fault, as far as the time of a build machine goes.
@@ -24,7 +24,7 @@ CHOSEN = [
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_incident(cluster: Cluster, tell: Tell, name: str) -> None:
-    scenario = load(find(name, cluster.settings.root))
+    scenario = checked(name, cluster.settings)
     for result in play_all(cluster, scenario):
         tell.verdicts(result)
         wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]

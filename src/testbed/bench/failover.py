@@ -10,7 +10,7 @@ from testbed.checks import Phases, Status, check_outage, failovers
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.journal import FaultStep, Journal, read
-from testbed.scenarios import find, load
+from testbed.scenarios.checked import checked
 from testbed.scenarios.runner import Result, run_scenario
 
 
@@ -72,7 +72,7 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
         TestbedError: the fault was not felt: nothing was measured.
     """
     what = KINDS[kind]
-    scenario = load(find(what.incident, cluster.settings.root))
+    scenario = checked(what.incident, cluster.settings)
     scenario = scenario.model_copy(update={"load": scenario.load.model_copy(update={"users": users})})
     for result in run_scenario(cluster, scenario, repeat=repeat):
         yield _measured(what, result)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,21 +10,19 @@ from docker.errors import DockerException
 from rich.markup import escape
 from rich.table import Table
 
-from testbed import scenarios, topology
+from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
 from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
-from testbed.cluster.shape import Shape, remembered
 from testbed.errors import TestbedError, UsageError
 from testbed.probes.catalogue import PROBES
-from testbed.recorder.alarms import PATTERNS
+from testbed.scenarios.checked import checked
 from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.runner import Result, run_scenario
 from testbed.settings import Settings
-from testbed.topology import Topology
 
 EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -57,7 +53,7 @@ def run(
         raise UsageError("--keep leaves one broken cluster", mend="use it with one file, once")
     if step and not sys.stdin.isatty():
         raise UsageError("--step needs a terminal to ask at", mend="leave it away")
-    incidents = [_checked(scenarios.find(name, settings.root), settings) for name in files]
+    incidents = [checked(name, settings) for name in files]
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
         typer.echo("\n\n".join(describe(incident, intervals) for incident in incidents))
@@ -67,22 +63,6 @@ def run(
     cluster = Cluster(settings)
     worst = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
     raise typer.Exit(next((code for code in (4, 1, 3) if code in worst), 0))
-
-
-def _checked(path: Path, settings: Settings) -> Scenario:
-    """Read an incident and check it against the cluster it asks for; a mistake ends the program before it begins."""
-    folder = settings.topology.parent
-    overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
-    first = scenarios.load(path, patterns=frozenset(PATTERNS), overlays=overlays)
-    now = remembered(settings)
-    shape = Shape(tuple(first.cluster.overlays) or now.overlays, now.scale, now.accel)
-    return scenarios.load(path, _design(settings, shape), scale=dict(now.scale))
-
-
-@lru_cache
-def _design(settings: Settings, shape: Shape) -> Topology:
-    """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
-    return topology.load(shape.files(settings), settings.compose_environment(shape.accel))
 
 
 def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:

@@ -37,14 +37,15 @@ class Incident(pytest.Item):
     def runtest(self) -> None:
         """Play it; the test passes when every check holds."""
         from testbed.pytest_plugin.bed import running, told
-        from testbed.scenarios import load
+        from testbed.scenarios.checked import checked
         from testbed.scenarios.runner import play_all
 
         config = self.config
-        scenario = load(self.path)
+        cluster = running()
         results = play_all(
-            running(), scenario, seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
-            keep=config.getoption("testbed_keep"), begun=lambda folder: remember(self, folder),
+            cluster, checked(self.path, cluster.settings), begun=lambda folder: remember(self, folder),
+            seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
+            keep=config.getoption("testbed_keep"),
         )  # fmt: skip
         for result in results:
             if text := told(result):

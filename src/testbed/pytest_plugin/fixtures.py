@@ -71,7 +71,7 @@ def journal(testbed: Bed) -> Findings:
 @pytest.fixture
 def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
     """The results of the incident that the test's ``scenario`` marker names."""
-    from testbed.scenarios import find, load
+    from testbed.scenarios.checked import checked
     from testbed.scenarios.runner import play_all
 
     marker = request.node.get_closest_marker("scenario")
@@ -80,7 +80,7 @@ def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Res
     option = request.config.getoption
     return play_all(
         testbed_cluster,
-        load(find(marker.args[0], testbed_cluster.settings.root)),
+        checked(marker.args[0], testbed_cluster.settings),
         seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
         repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
         keep=option("testbed_keep"),

@@ -1,0 +1,39 @@
+"""An incident file checked against the cluster that it asks for, before anything starts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from testbed import topology
+from testbed.cluster.shape import Shape, remembered
+from testbed.recorder import PATTERNS
+from testbed.scenarios.load import find, load
+from testbed.scenarios.model import Scenario
+from testbed.settings import Settings
+from testbed.topology import Topology
+
+
+def checked(name: str | Path, settings: Settings) -> Scenario:
+    """Read an incident and check it against the cluster it asks for.
+
+    Args:
+        name: a file, or the name of one in ``scenarios/``.
+        settings: the checkout's.
+
+    Raises:
+        UsageError: the first mistake, with file, line, column and the mend.
+    """
+    path = find(str(name), settings.root)
+    folder = settings.topology.parent
+    overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
+    first = load(path, patterns=frozenset(PATTERNS), overlays=overlays)
+    now = remembered(settings)
+    shape = Shape(tuple(first.cluster.overlays) or now.overlays, now.scale, now.accel)
+    return load(path, _design(settings, shape), scale=dict(now.scale))
+
+
+@lru_cache
+def _design(settings: Settings, shape: Shape) -> Topology:
+    """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
+    return topology.load(shape.files(settings), settings.compose_environment(shape.accel))
