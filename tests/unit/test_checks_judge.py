@@ -104,6 +104,25 @@ def test_outages_are_held_against_their_ceiling(ceiling: str, verdict: Status) -
     assert status("outage", plan(outage={"tcp": ceiling}), Mark("steady", at=10), *DOWN, END) is verdict
 
 
+def test_the_worst_outage_is_told_first_and_briefly() -> None:
+    other = [
+        *samples("sql-write", 0, 12), *samples("sql-write", 12, 14, Outcome.UNKNOWN, "timeout"),
+        *samples("sql-write", 14, 40), *samples("webmail", 0, 12), *samples("webmail", 12, 13, Outcome.FAILED),
+        *samples("webmail", 13, 40), *samples("https", 0, 40), *samples("sql-read", 0, 40),
+    ]  # fmt: skip
+    expected = plan(outage={"tcp": "9.5s", "sql-write": "1s", "https": "0s"}, felt=["sql-read", "sql-write"])
+    found = verdicts(expected, Mark("steady", at=10), *DOWN, *other, END)["outage"]
+    assert found.summary == (
+        "sql-read saw no outage: the fault was not felt; "
+        "sql-write: longest 2.10 s of at most 1 s (1 outage, 0 failed, 20 unknown); "
+        "tcp: longest 3.10 s of at most 9.5 s (1 outage, 30 failed, 0 unknown); "
+        "webmail: longest 1.10 s, no limit (1 outage, 10 failed, 0 unknown); "
+        "https: none of at most 0 s; sql-read: none"
+    )
+    assert [fact.at for fact in found.evidence] == [12.0, None, 20.0, 12.0]
+    assert "timeout" in found.evidence[0].text
+
+
 def test_only_outages_under_observation_count() -> None:
     expected = plan(outage={"tcp": "1s"})
     assert status("outage", expected, Mark("steady", at=30), *DOWN, END) is PASS
@@ -321,7 +340,9 @@ def test_durability_needs_the_table_to_be_read_back() -> None:
     assert status("durability", *events, settled, END) is PASS
     assert status("durability", *events, END) is UNKNOWN
     assert status("durability", *events[:-1], settled, END) is UNKNOWN
-    assert status("durability", *events, Settled("t-2", 0), settled, END) is FAIL
+    lost = verdicts(*events, Settled("t-2", 0), settled, END)["durability"]
+    assert lost.status is FAIL
+    assert lost.evidence[0].at is not None
     assert status("durability", plan(), settled, END) is UNKNOWN
 
 
@@ -358,6 +379,11 @@ def test_the_cluster_must_be_whole_soon_after_the_last_heal() -> None:
     events: list[Event] = [plan(rejoin="10s"), *WHOLE, *parted, step(15, "inject")]
     assert status("rejoin", *events, step(30, "heal"), END) is PASS
     assert status("rejoin", *events, step(24, "heal"), END) is FAIL
+    assert "after the last heal" in verdicts(*events, step(30, "heal"), END)["rejoin"].summary
+    assert (
+        verdicts(*events, step(60, "heal"), END)["rejoin"].summary
+        == "whole already at the last heal; 10s after it allowed"
+    )
     assert status("rejoin", *events, step(30, "heal")) is UNKNOWN
     assert status("rejoin", *events, END) is UNKNOWN
     assert status("rejoin", plan(rejoin="10s"), step(30, "heal"), END) is UNKNOWN

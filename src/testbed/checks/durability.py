@@ -95,7 +95,9 @@ def judge_durability(case: Case) -> Verdict | None:
     if case.moment("settled") is None:
         findings.doubt("the table was not read back: what became of the writes is not known")
         return findings.verdict("durability")
-    found = check_durability(case.journal.probes.get("sql-write", ()), case.journal.of(Settled))
+    series = Series.of(case.journal.probes.get("sql-write", ()))
+    found = check_durability(series, case.journal.of(Settled))
+    answered = {series.token(place): series.finished[place] for place in range(len(series))}
     for problem, tokens in (
         ("was acknowledged, and is not there", found.missing),
         ("is there more than once", found.duplicated),
@@ -103,14 +105,14 @@ def judge_durability(case: Case) -> Verdict | None:
         ("is there, and nobody wrote it", found.strangers),
     ):
         for token in tokens:
-            findings.fail(f"{token} {problem}")
+            findings.fail(f"{token} {problem}", answered.get(token))
     for token in found.unsettled:
-        findings.doubt(f"{token} was never looked for")
+        findings.doubt(f"{token} was never looked for", answered.get(token))
     if not found.acknowledged:
         findings.doubt("no write was acknowledged: nothing is proved")
     for text, tokens in (("is there", found.kept), ("is not there", found.dropped)):
         for token in tokens:
-            findings.note(f"{token}, whose outcome was unknown, {text}")
+            findings.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
     return findings.verdict("durability", found.explain())
 
 

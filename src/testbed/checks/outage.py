@@ -7,7 +7,7 @@ two intervals. A ceiling of nought allows it, and nothing more.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
@@ -67,6 +67,19 @@ class OutageReport:
     def ok(self) -> bool:
         """The service was seen up, was up at the end, and was never away for too long."""
         return bool(self.good) and not self.is_away and not self.excessive
+
+    def briefly(self) -> str:
+        """The longest outage beside what was allowed, in few words."""
+        allowed = "" if self.ceiling is None else f" of at most {self.ceiling:g} s"
+        worst = self.longest
+        if worst is None:
+            return f"none{allowed}" if self.good else "nothing was probed"
+        length = "no end or no beginning" if worst.seconds == inf else f"longest {worst.seconds:.2f} s"
+        number = f"{len(self.windows)} outage{'s' if len(self.windows) > 1 else ''}"
+        failed = sum(window.failed for window in self.windows)
+        unknown = sum(window.unknown for window in self.windows)
+        how = f"{failed} failed, {unknown} unknown" if failed or unknown else worst.detail
+        return f"{length}{allowed or ', no limit'} ({number}, {how})"
 
     def explain(self) -> str:
         """The verdict and its evidence, one paragraph."""
@@ -128,29 +141,50 @@ def _from(due: Series, begin: float) -> int:
 
 
 def judge_outage(case: Case) -> Verdict | None:
-    """Hold each probe's outages against its ceiling.
+    """Hold each probe's outages against its ceiling; outages of probes that nothing is expected of are told.
 
     Only outages that began between the steady state and the timeline's end count, each to its own end.
     """
     expect = case.expect
-    probes = sorted({*expect.outage, *expect.felt})
-    if not probes:
+    ceilings: Mapping[str, float] = dict(expect.outage.items())
+    expected = {*ceilings, *expect.felt}
+    if not expected:
         return None
     findings = Findings()
-    told = []
-    for probe in probes:
+    reports: dict[str, OutageReport] = {}
+    for probe in sorted({*expected, *case.journal.probes}):
         series = case.journal.probes.get(probe)
         if series is None:
             findings.doubt(f"{probe} was not probed")
             continue
-        report = check_outage(series, ceiling=expect.outage.get(probe), begin=case.begin, end=case.end)
-        told.append(f"{probe}: {report.explain()}")
-        _judge_probe(case, findings, probe, report)
-    return findings.verdict("outage", " ".join(told))
+        report = check_outage(series, ceiling=ceilings.get(probe), begin=case.begin, end=case.end)
+        if probe in expected or report.windows:
+            reports[probe] = report
+    for probe in sorted(reports, key=lambda name: _badness(reports[name]), reverse=True):
+        _judge_probe(case, findings, probe, reports[probe])
+    return findings.verdict("outage", _summary(findings, reports))
+
+
+def _badness(report: OutageReport) -> tuple[bool, float]:
+    """To have the worst first: those above their ceiling, then by length."""
+    longest = report.longest
+    return bool(report.excessive), longest.seconds if longest else -1.0
+
+
+def _summary(findings: Findings, reports: Mapping[str, OutageReport]) -> str:
+    """What each probe saw in few words, the worst first; what was not seen at all in as few as can be."""
+    told = [fact.text for fact in (*findings.wrong, *findings.doubtful) if fact.at is None]
+    worst_first = sorted(reports, key=lambda name: _badness(reports[name]), reverse=True)
+    told += [f"{probe}: {reports[probe].briefly()}" for probe in worst_first if reports[probe].windows]
+    quiet: dict[str, list[str]] = {}
+    for probe in worst_first:
+        if not reports[probe].windows:
+            quiet.setdefault(reports[probe].briefly(), []).append(probe)
+    return "; ".join([*told, *(f"{', '.join(probes)}: {text}" for text, probes in quiet.items())])
 
 
 def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageReport) -> None:
-    if not report.good:
+    if not report.good and probe in {*case.expect.outage, *case.expect.felt}:
         findings.doubt(f"{probe} had no good answer at all")
     if probe in case.expect.felt and not report.windows:
         (findings.fail if case.complete else findings.doubt)(f"{probe} saw no outage: the fault was not felt")
@@ -173,7 +207,9 @@ def _is_certain(case: Case, window: Window, ceiling: float) -> bool:
 
 
 def _told(probe: str, window: Window, ceiling: float | None) -> str:
-    text = f"{probe}: an outage of {window.seconds:.3f} s, {window.failed} failed, {window.unknown} unknown"
+    text = f"{probe}: an outage of {window.seconds:.3f} s"
+    if window.failed or window.unknown:
+        text += f", {window.failed} failed, {window.unknown} unknown"
     if ceiling is not None:
         text += f", allowed {written(ceiling)}"
     return f"{text} ({window.detail})" if window.detail else text

@@ -29,16 +29,21 @@ def judge_rejoin(case: Case) -> Verdict | None:
         (findings.fail if case.complete else findings.doubt)(f"not whole at the end: {text}")
     if not whole:
         findings.doubt("no state of DRBD or of a balancer's members is known")
-    for at, text in sorted(whole, reverse=True)[:3]:
-        late = at - healed > ceiling
-        tell = findings.fail if late else findings.note
-        tell(f"{text} {max(at - healed, 0):.1f} s after the last heal", at)
+    struck = min(fault.begins for fault in case.faults)
+    for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
+        tell = findings.fail if at - healed > ceiling else findings.note
+        tell(f"{text}, {_since(at - healed)}", at)
     if not case.complete:
         findings.doubt("the run did not come to its end: it may have broken again")
     if findings.wrong or findings.doubtful:
         return findings.verdict("rejoin")
-    seconds = max(max(at for at, _ in whole) - healed, 0)
-    return findings.verdict("rejoin", f"whole {seconds:.1f} s after the last heal; at most {written(ceiling)} allowed")
+    told = _since(max(at for at, _ in whole) - healed)
+    return findings.verdict("rejoin", f"whole {told}; {written(ceiling)} after it allowed")
+
+
+def _since(seconds: float) -> str:
+    """How long after the last heal; some faults end by themselves, and there is nothing left to be healed."""
+    return f"{seconds:.1f} s after the last heal" if seconds > 0 else "already at the last heal"
 
 
 def _state(case: Case) -> tuple[list[tuple[float, str]], list[str]]:

@@ -71,13 +71,13 @@ class Stickiness:
         matrix: each session's stays, in order of time.
         moves: every move, caused or not.
         doomed: established sessions that asked for something while their node was absent, and were not served by it.
-        lost: sessions that were sent to the login page in the middle.
+        lost: sessions that were sent to the login page in the middle, and when first.
     """
 
     matrix: Mapping[str, tuple[Stay, ...]]
     moves: tuple[Move, ...]
     doomed: frozenset[str]
-    lost: frozenset[str]
+    lost: Mapping[str, float]
 
     @property
     def uncaused(self) -> tuple[Move, ...]:
@@ -87,17 +87,17 @@ class Stickiness:
     @property
     def survivors(self) -> tuple[str, ...]:
         """Sessions that should have been lost and were not."""
-        return tuple(sorted(self.doomed - self.lost))
+        return tuple(sorted(self.doomed - self.lost.keys()))
 
     @property
     def strays(self) -> tuple[str, ...]:
         """Sessions that were lost and should not have been."""
-        return tuple(sorted(self.lost - self.doomed))
+        return tuple(sorted(self.lost.keys() - self.doomed))
 
     @property
     def ok(self) -> bool:
         """Every move was caused, and exactly the sessions that lived on absent nodes were lost."""
-        return bool(self.matrix) and not self.uncaused and self.doomed == self.lost
+        return bool(self.matrix) and not self.uncaused and self.doomed == self.lost.keys()
 
     def explain(self) -> str:
         """The verdict and its evidence, one paragraph."""
@@ -109,8 +109,8 @@ class Stickiness:
         text += f"balancer; {len(self.moves)} moves, {len(self.uncaused)} without a cause"
         if self.uncaused:
             move = self.uncaused[0]
-            text += f" (first: session {move.session} from {move.source} to {move.target} at {move.at:.3f})"
-        text += f"; {len(self.doomed)} sessions were missed by a node that was gone, {len(self.lost)} were lost"
+            text += f" (first: session {move.session} from {move.source} to {move.target})"
+        text += f"; {len(self.doomed)} were asked for while their node was gone, {len(self.lost)} were lost"
         if self.survivors:
             text += f"; not lost although their node was gone: {', '.join(self.survivors[:EXAMPLES])}"
         if self.strays:
@@ -143,7 +143,11 @@ def check_stickiness(
             for old, new in pairwise(stays)
         ),
         doomed=frozenset(name for name in matrix if _is_doomed(sessions[name], of_node, slack)),
-        lost=frozenset(name for name, asked in sessions.items() if any(request.cause == LOST for request in asked)),
+        lost={
+            name: min(told)
+            for name, asked in sessions.items()
+            if (told := [request.finished for request in asked if request.cause == LOST])
+        },
     )
 
 
@@ -167,11 +171,11 @@ def judge_stickiness(case: Case) -> Verdict | None:
         else:
             findings.fail(f"{text} without a cause", move.at, move.source)
     for session in found.strays:
-        findings.fail(f"session {session} was lost, though its node was there")
+        findings.fail(f"session {session} was lost, though its node was there", found.lost[session])
     for session in found.survivors:
         # What told that it was lost may be what the journal does not hold.
         (findings.fail if case.complete else findings.doubt)(
-            f"session {session} was not lost, though its node was gone"
+            f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
         )
     if not found.matrix:
         findings.doubt("no session was answered by any app node")
