@@ -96,7 +96,7 @@ ORDER = {
 }  # fmt: skip
 MEASURED = {
     "too often": ("https: 20ms", "https: 1ms", "4:17: no probe can be sent that often", "use 5ms to 60s"),
-    "finer than probed": ("sql-write: 30s", "sql-write: 10ms", "11:23: sql-write is sent each 50ms", "at least 50ms"),
+    "finer than probed": ("sql-write: 30s", "sql-write: 10ms", "11:23: sql-write is sent each 100ms", "at least 100ms"),
     "felt and no outage": ("sql-write: 30s", "sql-write: 0s", "12:10: sql-write cannot be felt and have no", "remove"),
     "doomed, no users": (
         "rejoin",
