@@ -56,7 +56,7 @@ class Durability:
             if tokens:
                 text += f"; {len(tokens)} {name}{_examples(tokens)}"
         unknown = len(self.kept) + len(self.dropped)
-        return text + f"; {unknown} of unknown outcome, of which {len(self.kept)} are there."
+        return text + (f"; {unknown} of unknown outcome, of which {len(self.kept)} are there." if unknown else ".")
 
 
 def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:

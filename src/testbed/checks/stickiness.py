@@ -105,12 +105,14 @@ class Stickiness:
             return "no session was answered by any app node: nothing is known."
         nodes = sorted({stay.node for stays in self.matrix.values() for stay in stays})
         across = sum(any(len(stay.balancers) > 1 for stay in stays) for stays in self.matrix.values())
-        text = f"{len(self.matrix)} sessions on {', '.join(nodes)}; {across} stayed on their node through a change of "
-        text += f"balancer; {len(self.moves)} moves, {len(self.uncaused)} without a cause"
+        text = f"{len(self.matrix)} sessions on {', '.join(nodes)}"
+        text += f"; {across} stayed on their node through a change of balancer" if across else ""
+        text += f"; {len(self.moves)} moves, {len(self.uncaused)} without a cause" if self.moves else "; none moved"
         if self.uncaused:
             move = self.uncaused[0]
             text += f" (first: session {move.session} from {move.source} to {move.target})"
-        text += f"; {len(self.doomed)} were asked for while their node was gone, {len(self.lost)} were lost"
+        text += f"; {len(self.doomed)} were asked for while their node was gone" if self.doomed else ""
+        text += f"; {len(self.lost)} were lost" if self.lost or self.doomed else "; none was lost"
         if self.survivors:
             text += f"; not lost although their node was gone: {', '.join(self.survivors[:EXAMPLES])}"
         if self.strays:
