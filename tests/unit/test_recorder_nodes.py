@@ -148,3 +148,15 @@ def test_what_the_kernel_says_by_two_ways_is_one_alarm() -> None:
     assert alarm.pattern == "drbd-split-brain"
     assert list(listener.console_line(f"root@db1:/# [   61.123456] {text}", 109.0)) == []
     assert len(list(listener.console_line(f"[   75.000001] {text}", 109.0))) == 1
+
+
+def test_a_guest_whose_clock_runs_wrong_is_an_alarm_once() -> None:
+    listener = Listener("db1", Role.DATABASE, guest=True)
+    events: list[Event] = []
+    for number in range(6):
+        at = 3100.0 + 10 * number
+        events += listener.asked(str(number), at, at + 0.001)
+        events += listener.line(f"event=clock id={number} up={84 + 262.0 * number:.6f}", at + 0.01, OFFSET)
+    alarms = [event for event in events if isinstance(event, Alarm)]
+    assert [alarm.text for alarm in alarms] == ["the guest's clock runs 26.2 times too fast"]
+    assert alarms[0].pattern == "guest-clock"

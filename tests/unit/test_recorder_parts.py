@@ -28,6 +28,7 @@ ALARMING = {
     "segfault": "kernel: postgres[196]: segfault at 0 ip 000055d3 sp 00007ffd error 4 level=6 up=61.1",
     "core-dump": "/usr/bin/run: line 3: 12 Segmentation fault (core dumped) ucarp",
     "out-of-memory": "kernel: Out of memory: Killed process 196 (postgres) total-vm:1kB level=3 up=61.1",
+    "guest-clock": "the guest's clock runs 26.2 times too fast",
     "filesystem-error": "kernel: EXT4-fs error (device drbd0): ext4_find_entry:1683: inode #2 level=2 up=61.1",
     "disk-error": "[  225.184499] I/O error, dev vdb, sector 670368 op 0x1:(WRITE) flags 0x0 phys_seg 1 prio class 0",
     "drbd-split-brain": "kernel: block drbd0: Split-Brain detected but unresolved, dropping connection! level=1 up=6.1",

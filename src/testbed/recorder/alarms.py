@@ -19,6 +19,8 @@ PATTERNS: Mapping[str, str] = {
     "core-dump": r"\(core dumped\)|possible coredump in",
     "out-of-memory": r"Out of memory: Killed process|oom-kill:|invoked oom-killer"
     r"|Allowed memory size of \d+ bytes exhausted|MemoryError\b|ERROR: +out of memory",
+    # The recorder's own words: such a guest takes its peer for dead, and its disks' answers for late.
+    "guest-clock": r"the guest's clock runs \S+ times too fast",
     # Filesystems: ext4/super.c (it mounts ext3 too), jbd2, xfs_error.c
     "filesystem-error": r"EXT[34]-fs error|EXT[34]-fs \(\S+\): .*(Remounting filesystem read-only|corrupt)"
     r"|JBD2: .*(corrupt|Error -\d+ detected|I/O error)|Aborting journal on device"

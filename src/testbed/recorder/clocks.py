@@ -71,6 +71,11 @@ class GuestClock:
         """Whether the difference is confined from both sides."""
         return self._trusted and self._least > -inf and self._most < inf
 
+    @property
+    def speed(self) -> float:
+        """Seconds that pass in the guest in one of the host."""
+        return 1 / self._rate
+
     def sample(self, sample: ClockSample) -> None:
         """Take a reading up."""
         self._age(sample.after)

@@ -24,6 +24,8 @@ ENGINE_SECONDS = {"start": 0.35, "die": 0.1, "pause": 0.05, "unpause": 0.05}
 QEMU_SECONDS = 0.002
 # How long the guest's clock may have run on, or run already, beside QEMU's stamps of its stop and its going on.
 STOP_SECONDS = 0.02
+# No clock is that wrong but one that was calibrated wrongly.
+WRONG_SPEED = 0.05
 TEXT_AT_MOST = 500
 
 
@@ -48,12 +50,13 @@ class Listener:
     _asked_up: float | None = None
     _waiting: dict[str, tuple[float, float]] = field(default_factory=dict)
     _heard: dict[str, float] = field(default_factory=dict)
+    _told_speed: bool = False
     _alarmed: set[tuple[str, float]] = field(default_factory=set)
 
     def asked(self, number: str, before: float, after: float) -> Iterator[Event]:
         """A mark was written into the guest's log between two moments of the host's clock; the log tells its time."""
         if number in self._heard:
-            yield self._sample(ClockSample(self.node, self._heard.pop(number), before, after))
+            yield from self._sample(ClockSample(self.node, self._heard.pop(number), before, after))
         else:
             self._waiting[number] = (before, after)
 
@@ -145,21 +148,26 @@ class Listener:
             return
         if told.name == "clock-asked":  # the first that is heard of a boot
             self.clock = GuestClock()
+            self._told_speed = False
             self._waiting.clear()
             self._asked_up = told.up
         elif told.name == "clock-told" and self._asked_up is not None:
             answered = float(words["host"]) - offset
             took = told.up - self._asked_up
-            yield self._sample(ClockSample(self.node, self._asked_up, answered - took, answered))
+            yield from self._sample(ClockSample(self.node, self._asked_up, answered - took, answered))
             self._asked_up = None
         elif told.name == "clock" and (read := self._waiting.pop(words["id"], None)):
-            yield self._sample(ClockSample(self.node, told.up, read[0], min(read[1], stamp)))
+            yield from self._sample(ClockSample(self.node, told.up, read[0], min(read[1], stamp)))
         elif told.name == "clock":  # the line was faster than the answer to who wrote it
             self._heard = {words["id"]: told.up}
 
-    def _sample(self, sample: ClockSample) -> ClockSample:
+    def _sample(self, sample: ClockSample) -> Iterator[Event]:
         self.clock.sample(sample)
-        return ClockSample(sample.node, sample.guest, _rounded(sample.before), _rounded(sample.after))
+        yield ClockSample(sample.node, sample.guest, _rounded(sample.before), _rounded(sample.after))
+        if abs(self.clock.speed - 1) > WRONG_SPEED and not self._told_speed:
+            self._told_speed = True
+            text = f"the guest's clock runs {self.clock.speed:.4g} times too fast"
+            yield Alarm(self.node, "guest-clock", text, _rounded(sample.after))
 
     def _alarm(self, pattern: str, text: str, moment: Moment, up: float | None) -> Iterator[Event]:
         """What the kernel says of grave things comes by two ways: they are told once."""
