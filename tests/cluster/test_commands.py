@@ -13,6 +13,7 @@ import pytest
 
 from testbed.cluster import Cluster, lifecycle
 from testbed.machines import Power
+from testbed.wait import wait_until
 
 TESTBED = Path(sys.executable).with_name("testbed")
 
@@ -80,6 +81,25 @@ def test_fault_is_on_record_and_healed_after_kill_9(cluster: Cluster) -> None:
     lifecycle.wait_healthy(cluster, 60)
 
 
+def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -> None:
+    """Killed in the middle of an incident: the next command heals its fault, the journal says what is known."""
+    process = subprocess.Popen([TESTBED, "run", "app-power-loss"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        wait_until(cluster.ledger.entries, 120, "the incident's fault to be on record", hint="does it become steady?")
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    typed("heal")
+    assert cluster.ledger.entries() == []
+    lifecycle.wait_healthy(cluster, 60)
+    newest = max(
+        (cluster.settings.state_dir / "runs").glob("*-app-power-loss"), key=lambda folder: folder.stat().st_mtime
+    )
+    told = typed("report", str(newest), status=3)
+    assert "does not tell of the run's end" in told.stdout + told.stderr
+    assert (newest / "report.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -93,6 +113,11 @@ def test_fault_is_on_record_and_healed_after_kill_9(cluster: Cluster) -> None:
         (("up", "--scale", "app=many"), "'app=many' is no scale"),
         (("up", "--overlay", "nowhere"), "no such Compose file"),
         (("bench", "failover", "coffee"), "no failover 'coffee'"),
+        (("fault", "power-loss", "db:king"), "db:king"),
+        (("run", "nowhere"), "nowhere"),
+        (("report", "nowhere"), "nowhere"),
+        (("compare", "nowhere", "nowhere"), "nowhere"),
+        (("run", "mail-gone", "clock-jump", "--keep"), "--keep"),
         (("frobnicate",), "frobnicate"),
     ],
 )
