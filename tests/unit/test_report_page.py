@@ -10,6 +10,7 @@ from report_forge import Forge
 
 from testbed import report
 from testbed.errors import UsageError
+from testbed.report.versions import parts
 
 EXPECT = {
     "outage": {"sql-write": "3s"},
@@ -17,13 +18,17 @@ EXPECT = {
     "documented": {"ownership": "two owners are the known hole"},
 }
 
+IMAGE = {
+    "id": "sha256:" + "2b3bd75ba5b5da1a" * 4, "packages": {f"package-{n}": f"1.{n}-<deb>" for n in range(284)},
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that lost writes, moved a session, and had two owners for two seconds, which is documented."""
     folder = tmp_path_factory.mktemp("runs") / "20261124-120000-bad"
     Forge(lost=3, two_owners=2.0, moved=True, expect=EXPECT, app_dies=40.0).write(folder)
-    versions = {"lb1": {"apache2": "2.4.62"}, "host": {"kernel": "6.1.0"}}
+    versions = {"lb1": {"apache2": "2.4.62"}, "host": {"kernel": "6.1.0"}, "images": {"app": IMAGE}}
     (folder / "versions.json").write_text(json.dumps(versions))
     report.write(folder)
     return folder
@@ -39,6 +44,27 @@ def test_the_page_needs_nothing_else(page: str) -> None:
     assert not re.search(r"url\(|@import|<link(?! rel=\"icon\" href=\"data:,\")|<iframe|<object|fetch\(|XMLHttp", page)
     assert "default-src 'none'" in page
     assert len(page) < 1_000_000
+
+
+def test_packages_are_folded_away_and_counted(page: str) -> None:
+    about = page[page.index('id="about"') :]
+    assert '<details class="part"><summary>app, 284 packages</summary>' in about
+    assert about.count("<li>") == 284
+    assert "package-7 <b>1.7-&lt;deb&gt;</b>" in about
+    assert "2b3bd75ba5b5" in about
+    assert str(IMAGE["id"]) not in about
+    general = about[: about.index("<details")]
+    for row in ("lb1 apache2", "2.4.62", "host kernel", "6.1.0"):
+        assert row in general
+
+
+def test_versions_of_any_shape_are_told() -> None:
+    many = {f"p{n}": str(n) for n in range(20)}
+    told = parts({"accel": "tcg", "overlays": [], "guests": {"db1": "6.1"}, "app": {"image": "a", "packages": many}})
+    assert told[0].facts == [("accel", "tcg"), ("guests db1", "6.1"), ("app image", "a")]
+    assert [part.title for part in told] == ["", "app, 20 packages"]
+    assert [part.title for part in parts({"app": many})] == ["app, 20 entries"]
+    assert parts({}) == []
 
 
 def test_the_page_tells_the_verdict_and_each_check(page: str) -> None:

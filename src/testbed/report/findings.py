@@ -23,7 +23,7 @@ from testbed.checks.absences import absences
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.moments import Fault, faults, mark, moment, watched
 from testbed.checks.states import Timelines
-from testbed.journal import Journal, Mark, RequestSample, Settled
+from testbed.journal import Alarm, Journal, Mark, RequestSample, Settled, StateChange
 from testbed.report.axis import Axis
 from testbed.report.summary import (
     CheckResult,
@@ -150,7 +150,7 @@ def _error(journal: Journal) -> str:
 
 
 def _axis(journal: Journal) -> Axis:
-    """From the first sample to the last one, with all that was done to the cluster between."""
+    """From the first sample to the last one, and to the last thing that was done to the cluster or happened in it."""
     steady, hurt = moment(journal, "steady"), faults(journal)
     requests = journal.of(RequestSample)
     moments = [at for fault in hurt for at in (fault.inject, fault.healed) if at is not None]
@@ -163,6 +163,7 @@ def _axis(journal: Journal) -> Axis:
         moments or [each.at for each in journal.of(Mark)] or [opening.mono for opening in journal.openings] or [0.0]
     )
     begin, end = min(moments), max(moments)
+    end = max([end, *(each.at for each in journal.of(StateChange)), *(each.at for each in journal.of(Alarm))])
     if steady is not None:
         return Axis(begin, end, steady, "the steady state", journal.wall_offset)
     if hurt and hurt[0].inject is not None:

@@ -21,6 +21,7 @@ from testbed.report.matrix import matrix
 from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, height_of, shown
 from testbed.report.summary import OUTAGE, Summary
 from testbed.report.timeline import timeline
+from testbed.report.versions import flat, parts
 
 HEADLINES = {
     "pass": ("\N{CHECK MARK}", "Passed"),
@@ -82,8 +83,8 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         series=series,
         why=scenario.get("why", ""),
         planned=scenario.get("timeline", []),
-        expect=_flat(scenario.get("expect", {})),
-        versions={name: _flat(facts) for name, facts in versions.items()},
+        expect=flat(scenario.get("expect", {})),
+        versions=parts(versions),
         guides=[(height_of(at), text) for at, text in GUIDES],
         heights=(HEIGHT, STRIP_TOP, STRIP),
     )  # fmt: skip
@@ -193,15 +194,6 @@ def _reasons(findings: Findings, requests: Sequence[RequestSample]) -> list[tupl
             add("load", request.outcome.value, f"{request.action}: {request.cause}", request.started)
     rows = [(*key, int(count), first, last) for key, (count, first, last) in found.items()]
     return sorted(rows, key=lambda row: (-row[3], row[0]))[:REASONS]
-
-
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:  # noqa: ANN401 - data from a file
-    """Nested data as rows of a table, without what is empty."""
-    if isinstance(value, Mapping):
-        return [row for key, each in value.items() for row in _flat(each, f"{prefix} {key}".strip())]
-    if isinstance(value, list | tuple):
-        value = ", ".join(str(each) for each in value)
-    return [] if value in (None, "", False) else [(prefix, str(value))]
 
 
 @cache
