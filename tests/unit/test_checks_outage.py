@@ -102,6 +102,16 @@ def test_a_blocked_reply_before_the_watch_begins_leaves_the_outage_its_beginning
     assert window.last_good == pytest.approx(1.01)
 
 
+def test_a_visit_that_takes_its_time_is_no_outage_of_a_probe_that_is_sent_rarely() -> None:
+    def visits(seconds: float) -> list[ProbeSample]:
+        slow = [probe(10 + n, seconds=seconds - n) for n in range(int(seconds))]
+        return [*[probe(n) for n in range(10)], *slow, *[probe(n) for n in range(10 + int(seconds), 30)]]
+
+    assert check_outage(visits(1.9)).windows == ()
+    [window] = check_outage(visits(2.5)).windows
+    assert window.seconds == pytest.approx(12.01 - 9.01)
+
+
 def test_one_slow_reply_among_quick_ones_is_none() -> None:
     report = check_outage([*steady(0, 1), probe(1.02, seconds=3), *steady(1.05, 5)])
     assert report.windows == ()

@@ -67,6 +67,8 @@ def test_all_phases_of_a_failover() -> None:
     }
     assert phases.title == "database from db1 to db2 after power-loss on db1"
     assert "first write +5.50 s" in phases.explain()
+    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.999, 105.5))
+    assert "last good reply +0.00 s" in phases.explain()
 
 
 def test_a_page_is_the_webmails_or_else_any() -> None:

@@ -112,7 +112,7 @@ def check_outage(
         samples: of one probe, in any order.
         ceiling: seconds that no outage may be longer than; 0: none that can be resolved.
         slow: seconds that a probe must have waited for the next good reply, its own or another's, to make an
-            outage although none failed.
+            outage although none failed; at least two intervals, or a visit that took its time would be one.
         begin: what was due before does not count, but for the last good one.
         end: outages that began later do not count; one that had begun is followed to its own end.
     """
@@ -121,7 +121,7 @@ def check_outage(
     times, outcomes = due.scheduled[first:], due.outcomes[first:]
     steps = [after - before for before, after in pairwise(times)]
     resolution = median(steps) if steps else 0.0
-    windows = find(due, first, slow, 2 * resolution)
+    windows = find(due, first, max(slow, 2 * resolution), 2 * resolution)
     counted = outcomes[: bisect_right(times, end)]
     return OutageReport(
         windows=tuple(window for window in windows if window.first_bad <= end),

@@ -93,7 +93,7 @@ class Phases:
 
     def explain(self) -> str:
         """The phases and the verdict, one paragraph."""
-        text = f"{self.title}: " + (", ".join(f"{name} {at:+.2f} s" for name, at in self.rows() if at is not None))
+        text = f"{self.title}: " + (", ".join(f"{name} {signed(at)}" for name, at in self.rows() if at is not None))
         if not self.served:
             text += "; no outage that ended was seen by any probe"
         if self.away:
@@ -101,6 +101,11 @@ class Phases:
         for problem in self.disorder:
             text += f"; out of order: {problem}"
         return text + "."
+
+
+def signed(seconds: float) -> str:
+    """A time before or after the cause; what rounds to nothing is no time before it."""
+    return f"{round(seconds, 2) + 0.0:+.2f} s"
 
 
 def failovers(journal: Journal) -> list[Phases]:
@@ -212,7 +217,7 @@ def _outage(windows: Sequence[Window], at: float, until: float) -> Window | None
 
 def _disorder(seconds: Mapping[str, float], slack: float) -> tuple[str, ...]:
     return tuple(
-        f"{later} ({seconds[later]:+.2f} s) before {earlier} ({seconds[earlier]:+.2f} s)"
+        f"{later} ({signed(seconds[later])}) before {earlier} ({signed(seconds[earlier])})"
         for later, earlier in DEPENDS
         if later in seconds and earlier in seconds and seconds[later] < seconds[earlier] - slack
     )

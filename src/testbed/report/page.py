@@ -213,4 +213,4 @@ def _evidence(verdict: Verdict) -> list[Evidence]:
 
 def _step(step: Mapping[str, Any]) -> str:
     """A step of the timeline in one line."""
-    return ", ".join(f"{key} {value}" for key, value in step.items() if value not in (None, [], {}, ""))
+    return ", ".join(" ".join(pair) for pair in flat(step))
