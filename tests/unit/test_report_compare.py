@@ -116,3 +116,12 @@ def test_p95_is_the_nearest_rank() -> None:
     assert Distribution.of([2.0]) == Distribution(1, 2.0, 2.0, 2.0, 2.0)
     with pytest.raises(ValueError, match="no measurement"):
         Distribution.of([])
+
+
+def test_a_distribution_tells_measured_values_only() -> None:
+    spread = Distribution.of([float(number) for number in range(40, 0, -1)])
+    assert (spread.n, spread.median, spread.p95) == (40, 20.5, 38.0)
+    assert (spread.minimum, spread.maximum) == (1.0, 40.0)
+    assert Distribution.of([2.0]).p95 == 2.0
+    with pytest.raises(ValueError, match="no measurement"):
+        Distribution.of([])

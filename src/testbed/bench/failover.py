@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.checks import Phases, Status, check_outage, failovers
+from testbed.checks.moments import watched
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.journal import FaultStep, Journal, read
@@ -80,7 +81,8 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
 
 def _measured(what: Kind, result: Result) -> Failover:
     journal = read(result.folder / "journal.jsonl")
-    worst = check_outage(journal.probes[what.probe]).longest
+    begin, end = watched(journal)
+    worst = check_outage(journal.probes[what.probe], begin=begin, end=end).longest
     if worst is None:
         raise TestbedError("the fault was not felt: nothing was measured", where=str(result.folder))
     victim = _victim(journal)

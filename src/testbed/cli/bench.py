@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from testbed.bench import KINDS, Distribution, Failover, Round, idle, overhead, repeated
+from testbed.bench import KINDS, Failover, Round, idle, overhead, repeated
 from testbed.checks import Status
 from testbed.cli.main import app
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import UsageError
+from testbed.report import Distribution
 from testbed.scenarios.model import Load
 
 bench = typer.Typer(help="Measure the project's figures on this machine.", no_args_is_help=True)
