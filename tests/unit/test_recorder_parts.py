@@ -102,6 +102,11 @@ def test_lines_that_tell_of_no_state() -> None:
         assert translate(Role.BALANCER, line).changes == ()
 
 
+def test_a_database_machine_comes_up_as_a_spare() -> None:
+    told = dict(translate(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
+    assert told == {"drbd-role": "Secondary", "mount": "none", "postgres": "stopped", "database-address": "none"}
+
+
 def test_a_console_is_read_on_over_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "console.log"
     path.write_text("before\n")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Writer
 from testbed.scenarios.conditions import CONDITIONS, Question
 from testbed.scenarios.live import Live
+from testbed.topology import Role
+
+if TYPE_CHECKING:
+    from testbed.topology import Topology
 
 
 @pytest.fixture
@@ -105,6 +111,20 @@ def test_sessions_everywhere_are_sessions_that_live(live: Live) -> None:
     assert not holds(live, "sessions-everywhere", asked("user01", "app-1", "log in"), asked("user02", "app-2"))
     assert holds(live, "sessions-everywhere", asked("user02", "app-2", "log in"))
     assert not holds(live, "sessions-everywhere", asked("user02", "app-2", "log out"))
+
+
+def test_targets_are_known_from_what_the_nodes_told(live: Live) -> None:
+    topology = SimpleNamespace(
+        of_role=lambda role: [
+            SimpleNamespace(name=name) for name in (("lb1", "lb2") if role is Role.BALANCER else ("db1", "db2"))
+        ]
+    )
+    live.take(state(node, Aspect.POWER, "on") for node in ("lb1", "lb2", "db1", "db2"))
+    live.take([state("lb2", Aspect.SITE_ADDRESS, "held"), state("db1", Aspect.DRBD_ROLE, "Primary")])
+    live.take([state("db2", Aspect.DRBD_ROLE, "Secondary"), state("db1", Aspect.POWER, "frozen")])
+    roles = live.roles(cast("Topology", topology))
+    assert [(each.reachable, each.holds_address) for each in roles.balancers] == [(True, False), (True, True)]
+    assert [(each.reachable, each.drbd_role) for each in roles.databases] == [(False, "Primary"), (True, "Secondary")]
 
 
 def test_the_last_state_seen_is_told(live: Live) -> None:

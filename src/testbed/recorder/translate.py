@@ -36,6 +36,13 @@ PLAIN = {
     "postgres-accepting": (Aspect.POSTGRES, "accepting"),
     "postgres-stopped": (Aspect.POSTGRES, "stopped"),
 }
+# A database machine has come up when its DRBD has, and nobody has promoted it yet.
+BOOTED = (
+    (Aspect.DRBD_ROLE, "Secondary"),
+    (Aspect.MOUNT, "none"),
+    (Aspect.POSTGRES, "stopped"),
+    (Aspect.DATABASE_ADDRESS, "none"),
+)
 ADDRESS = {"address-claimed": "held", "address-released": "none"}
 ADDRESS_OF = {Role.BALANCER: Aspect.SITE_ADDRESS, Role.DATABASE: Aspect.DATABASE_ADDRESS}
 # QEMU's events as the launcher tells them.
@@ -109,6 +116,8 @@ def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iter
         yield PLAIN[name]
     elif name in ADDRESS and role in ADDRESS_OF:
         yield ADDRESS_OF[role], ADDRESS[name]
+    elif name == "booted" and role is Role.DATABASE:
+        yield from BOOTED
     elif name == "drbd":
         for word, value in _DRBD.findall(rest):
             yield DRBD[word], value

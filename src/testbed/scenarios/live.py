@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
+from testbed.roles import BalancerState, DatabaseState
+from testbed.topology import Role, Topology
 
 NEVER = float("-inf")
 # A probe that has had no good answer for so long, or for two of its intervals and a half, is not being answered.
@@ -51,6 +53,14 @@ class ProbeView:
         """Whether every answer to a probe due since ``begin`` was good, and the last of them is fresh."""
         patience = max(SILENCE_SECONDS, 2.5 * self.interval)
         return self.last_bad < begin and now - self.last_good < patience
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Who plays which part; what a target such as ``db:primary`` is resolved by."""
+
+    balancers: Sequence[BalancerState]
+    databases: Sequence[DatabaseState]
 
 
 class Live:
@@ -109,6 +119,29 @@ class Live:
     def holders(self, aspect: str, value: str) -> set[str]:
         """The nodes whose ``aspect`` is ``value``."""
         return {node for node, states in self.states.items() if states.get(aspect) == value}
+
+    def roles(self, topology: Topology) -> Roles:
+        """Who plays which part, as the nodes last told: nobody has to be asked, least of all one that is booting.
+
+        Args:
+            topology: which nodes there are.
+        """
+
+        def on(node: str) -> bool:
+            return self.states[node].get(Aspect.POWER) in ("on", "reset")
+
+        return Roles(
+            [
+                BalancerState(each.name, on(each.name), self.states[each.name].get(Aspect.SITE_ADDRESS) == "held")
+                for each in topology.of_role(Role.BALANCER)
+            ],
+            [
+                DatabaseState(
+                    each.name, on(each.name), drbd_role=self.states[each.name].get(Aspect.DRBD_ROLE, "Unknown")
+                )
+                for each in topology.of_role(Role.DATABASE)
+            ],
+        )
 
     def describe(self) -> str:
         """The last state seen, for the message of a wait that failed."""

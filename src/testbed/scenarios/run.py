@@ -176,9 +176,10 @@ class Run:
             options: what the fault can be told.
             name: what ``heal`` shall know it by, besides the node's name.
         """
+        self.live.update()
         entry = faults.inject(
             self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
-            rng=self.chance, tell=self.writer.write,
+            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
         )  # fmt: skip
         self._named[name or entry.key] = entry
         self._began_waiting = time.monotonic()
