@@ -159,6 +159,15 @@ def test_a_phase_before_what_it_depends_on_is_told() -> None:
     assert phases.disorder == ()
 
 
+def test_an_outage_after_the_failover_is_not_of_it() -> None:
+    later: list[Event] = [*every("webmail", 1, 99.5, 104), *every("webmail", 1, 150.0, 170)]
+    [phases] = told(*BEFORE, *TAKEOVER, *later)
+    assert phases.seconds["first page"] == pytest.approx(4.0)
+    [phases] = told(*BEFORE, *TAKEOVER, *every("webmail", 1, 150.0, 170), *every("sql-write", 0.1, 99.9, 105.5))
+    assert "first page" not in phases.seconds
+    assert phases.ok
+
+
 def test_an_outage_before_the_fault_does_not_count() -> None:
     [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 95.2, 97.6))
     assert not phases.served

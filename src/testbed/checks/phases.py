@@ -124,7 +124,7 @@ def failovers(journal: Journal) -> list[Phases]:
             of_each = {
                 probe: window
                 for probe in sorted(reports, key=lambda name: (name == "webmail", reports[name].resolution))
-                if (window := _outage(reports[probe].windows, at, until))
+                if (window := _outage(reports[probe].windows, at, span.start + SLACK + span.error))
             }
             seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
@@ -205,12 +205,15 @@ def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, 
     return seconds
 
 
-def _outage(windows: Sequence[Window], at: float, until: float) -> Window | None:
-    """The longest outage that ended after the fault and began before the next claim; None if the probe saw none."""
+def _outage(windows: Sequence[Window], at: float, claimed: float) -> Window | None:
+    """The longest outage that ended after the fault and began before the claim; None if the probe saw none.
+
+    What begins after the address has been claimed has another cause.
+    """
     within = [
         window
         for window in windows
-        if (window.first_good is None or window.first_good > at) and (window.last_good or -inf) < until
+        if (window.first_good is None or window.first_good > at) and (window.last_good or -inf) < claimed
     ]
     return max(within, key=lambda window: window.seconds, default=None)
 
