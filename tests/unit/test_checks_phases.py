@@ -67,6 +67,10 @@ def test_all_phases_of_a_failover() -> None:
     }
     assert phases.title == "database from db1 to db2 after power-loss on db1"
     assert "first write +5.50 s" in phases.explain()
+    assert phases.briefly() == (
+        "database from db1 to db2 after power-loss on db1: "
+        "address claimed +3.60 s, first write +5.50 s, first page +6.50 s."
+    )
     [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.999, 105.5))
     assert "last good reply +0.00 s" in phases.explain()
 
@@ -148,6 +152,7 @@ def test_a_service_that_did_not_come_back_is_no_success() -> None:
     assert phases.away == ("sql-write",)
     assert not phases.ok
     assert "did not come back for sql-write" in phases.explain()
+    assert "did not come back for sql-write" in phases.briefly()
 
 
 def test_a_phase_before_what_it_depends_on_is_told() -> None:

@@ -91,9 +91,17 @@ class Phases:
         """The service came back, and nothing came before what it depends on."""
         return self.served and not self.disorder and not self.away
 
+    def briefly(self) -> str:
+        """When service was back, and what is wrong, in few words."""
+        return self._told(("address claimed", "first write", "first page"))
+
     def explain(self) -> str:
         """The phases and the verdict, one paragraph."""
-        text = f"{self.title}: " + (", ".join(f"{name} {signed(at)}" for name, at in self.rows() if at is not None))
+        return self._told(NAMES)
+
+    def _told(self, names: Sequence[str]) -> str:
+        known = [f"{name} {signed(self.seconds[name])}" for name in names if name in self.seconds]
+        text = f"{self.title}: {', '.join(known)}"
         if not self.served:
             text += "; no outage that ended was seen by any probe"
         if self.away:
@@ -149,7 +157,7 @@ def judge_phases(case: Case) -> Verdict | None:
             findings.fail(phases.explain(), phases.at, phases.target)
         else:
             (findings.doubt if lost else findings.note)(phases.explain(), phases.at, phases.target)
-    return findings.verdict("phases", " ".join(phases.explain() for phases in every))
+    return findings.verdict("phases", " ".join(phases.briefly() for phases in every))
 
 
 def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:
