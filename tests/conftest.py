@@ -27,10 +27,10 @@ def running() -> Cluster:
 def cluster(running: Cluster) -> Iterator[Cluster]:
     """The cluster, with every fault healed; a test that leaves it damaged fails."""
     heal_all(running.fleet, running.ledger)
-    lifecycle.wait_healthy(running, HEALTHY_SECONDS)
+    lifecycle.make_whole(running, HEALTHY_SECONDS)
     yield running
     heal_all(running.fleet, running.ledger)
-    lifecycle.wait_healthy(running, HEALTHY_SECONDS)
+    lifecycle.make_whole(running, HEALTHY_SECONDS)
 
 
 @pytest.fixture

@@ -14,10 +14,14 @@ CHOSEN = [
     "paper-2006",
     "database-cable-pull",
     "database-disk-error",
+    "database-disk-full",
+    "database-frozen",
     "postgres-killed",
     "replication-cut",
     "balancer-cable-pull",
+    "balancer-apache-stopped",
     "app-power-loss",
+    "mail-gone",
     "double-failure",
 ]
 

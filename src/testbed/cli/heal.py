@@ -16,4 +16,6 @@ def heal() -> None:
     if not lifecycle.heal(cluster, progress):
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
-        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)
+        discarded = lifecycle.make_whole(cluster, DEADLINE_SECONDS)
+    if discarded:
+        err.print(f"[yellow]split brain resolved:[/] what only {discarded} had written was dropped", highlight=False)
