@@ -30,7 +30,7 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
     lifecycle.make_whole(running, HEALTHY_SECONDS)
     yield running
     heal_all(running.fleet, running.ledger)
-    lifecycle.make_whole(running, HEALTHY_SECONDS)
+    lifecycle.wait_healthy(running, HEALTHY_SECONDS)
 
 
 @pytest.fixture
