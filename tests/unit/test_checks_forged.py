@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from forging import Story, lines, write
 
-from testbed.checks import Status, judge
+from testbed.checks import Status, judge, overall
 from testbed.journal import parse
 
 PASSED = ("app-power-loss", "balancer-power-loss", "database-power-loss")
@@ -250,6 +250,18 @@ def test_a_recorded_run_that_passed_passes(name: str) -> None:
     assert {verdict.status for verdict in verdicts} == {Status.PASS}, verdicts
     assert journal.plan is not None
     assert journal.plan.name == name
+
+
+def test_the_recorded_split_brain_fails_as_documented() -> None:
+    path = Path(__file__).parent / "recordings" / "database-frozen.jsonl.gz"
+    verdicts = judge(parse(gzip.decompress(path.read_bytes()).splitlines()))
+    failed = {verdict.check: verdict for verdict in verdicts if verdict.status is Status.FAIL}
+    assert sorted(failed) == ["durability", "ownership"]
+    assert all(verdict.documented and verdict.holds for verdict in failed.values())
+    told = "\n".join(fact.text for fact in failed["ownership"].evidence)
+    for words in ("database-address held on db1 and db2", "Primary on db1 and db2", "split brain: db1 and db2"):
+        assert words in told
+    assert overall(verdicts) is Status.PASS
 
 
 def test_what_is_made_up_is_a_run_that_passes(tmp_path: Path) -> None:
