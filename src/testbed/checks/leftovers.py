@@ -7,8 +7,13 @@ from testbed.checks.verdict import Verdict
 from testbed.journal import Leftover
 
 
-def judge_leftovers(case: Case) -> Verdict:
-    """Nothing is left behind; unknown if the run did not come to the end, where it looks."""
+def judge_leftovers(case: Case) -> Verdict | None:
+    """Nothing is left behind; unknown if the run did not come to the end, where it looks.
+
+    Of a cluster that was left as it is, to be looked at, nothing is said.
+    """
+    if case.moment("kept") is not None:
+        return None
     findings = Findings()
     for left in case.journal.of(Leftover):
         findings.fail(f"{left.what} on {left.where}: {left.detail}", node=left.where)

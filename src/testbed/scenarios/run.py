@@ -97,14 +97,16 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        told = str(error).splitlines()[0] if error and str(error) else (kind.__name__ if kind else "")
+        told = _words(error) if error else ""
         try:
-            try:
-                self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))
-            except (TestbedError, DockerException) as trouble:
-                told = told or str(trouble)
-                if error is None:
-                    raise
+            self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))
+        except (TestbedError, DockerException) as trouble:
+            told = told or _words(trouble)
+            if error is None:
+                raise
+        except BaseException as trouble:  # Ctrl-C above all: a run that was not wound up is not a whole one
+            told = told or _words(trouble)
+            raise
         finally:
             with suppress(TestbedError, DockerException, OSError):
                 self._recorder.__exit__(None, None, None)
@@ -244,28 +246,56 @@ class Run:
 
     def _seen(self) -> str:
         """What is known of a run that does not become steady: the state, and the last words of what has ended."""
+        return "; ".join([*self._ended(), self.live.describe()])
+
+    def _ended(self) -> list[str]:
+        """The last words of loads and probes that have ended by themselves."""
         ended = [task for task in (*self._loads, *self._probers) if not task.running()]
-        words = [
+        return [
             f"a program has ended: {(task.output().strip().splitlines() or ['it said nothing'])[-1]}" for task in ended
         ]
-        return "; ".join([*words, self.live.describe()])
 
     def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
-        """End load before probes, so that its last requests are still probed; then make the cluster whole."""
+        """End what measures, heal, and make the cluster whole."""
         self.mark("timeline-done")
-        for stage, tasks in (("load-ends", self._loads), ("probes-end", self._probers)):
-            while tasks:
-                tasks.pop().stop()
-            self.mark(stage)
-        if self._scan and unbroken:
-            recorder.scan(self.cluster, self.writer)
+        ended: list[str] = []
+        try:
+            # Found out before they are told to end: what was not measured must not look like what was well.
+            with suppress(TestbedError):  # why nobody can be asked is told by who is to be stopped
+                ended = self._ended()
+            self._stop()
+            if self._scan and unbroken:
+                recorder.scan(self.cluster, self.writer)
+        finally:  # whatever becomes of the measuring, and at a second Ctrl-C too
+            if not self._keep:
+                faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
         if self._keep:
+            self.mark("kept")
             with suppress(TestbedError):
                 self._settle(10)
-            return
-        faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
-        if hurry:  # Ctrl-C: healed, but not waited for
-            return
+        elif not hurry:  # Ctrl-C: healed, but not waited for
+            self._make_whole(unbroken=unbroken)
+        if ended:
+            raise TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder")
+
+    def _stop(self) -> None:
+        """End load before probes, so that its last requests are still probed; one that does not end keeps none on.
+
+        Raises:
+            TestbedError: one does not end; the others have.
+        """
+        troubles: list[TestbedError] = []
+        for stage, tasks in (("load-ends", self._loads), ("probes-end", self._probers)):
+            while tasks:
+                try:
+                    tasks.pop().stop()
+                except TestbedError as trouble:
+                    troubles.append(trouble)
+            self.mark(stage)
+        if troubles:
+            raise troubles[0]
+
+    def _make_whole(self, *, unbroken: bool) -> None:
         if "sql-write" in self._probing:
             # A run that broke is wound up all the same; what it broke by is told, not what that led to.
             with suppress(*(() if unbroken else (TestbedError,))):
@@ -281,3 +311,8 @@ class Run:
         result = self._machine(Role.OBSERVER).exec(command, timeout=patience + 30)
         if result.status:
             raise TestbedError(f"the writes could not be read back: {result.stderr.strip()}", where=str(self.folder))
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,113 @@
+"""How a run ends: faults are healed whatever becomes of the measuring, and what was not measured is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from testbed.checks import Status, judge
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.journal import Mark
+from testbed.scenarios.run import Run
+from testbed.scenarios.task import Task
+
+
+class FakeTask:
+    """A program that may have ended, or may not end."""
+
+    def __init__(self, *, alive: bool = True, trouble: BaseException | None = None) -> None:
+        self.alive = alive
+        self.trouble = trouble
+        self.stopped = False
+
+    def running(self) -> bool:
+        return self.alive
+
+    def output(self) -> str:
+        return "Traceback\nMemoryError"
+
+    def stop(self) -> None:
+        self.stopped = True
+        if self.trouble:
+            raise self.trouble
+
+
+@pytest.fixture
+def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled when all faults are healed; nothing else of a cluster is there."""
+    done: list[str] = []
+
+    class NoRecorder:
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+
+    def heal_all(*_: object, **__: object) -> None:
+        done.append("all")
+
+    monkeypatch.setattr("testbed.scenarios.run.Recorder", NoRecorder)
+    monkeypatch.setattr("testbed.scenarios.run.end_strays", lambda _: None)
+    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
+    monkeypatch.setattr("testbed.recorder.leftovers", lambda *_: None)
+    monkeypatch.setattr("testbed.faults.heal_all", heal_all)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: "")
+    return done
+
+
+def a_run(tmp_path: Path, *, keep: bool = False) -> Run:
+    fleet = SimpleNamespace(machines=lambda _: [None])
+    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None)
+    return Run(cast("Cluster", cluster), "winding-up", keep=keep)
+
+
+def wind_up(run: Run, load: FakeTask, prober: FakeTask) -> None:
+    with run:
+        run._loads.append(cast("Task", load))
+        run._probers.append(cast("Task", prober))
+
+
+def told(run: Run) -> str:
+    [end] = [mark for mark in run.journal().of(Mark) if mark.name == "run-ends"]
+    return end.attrs["error"]
+
+
+def test_a_program_that_does_not_end_keeps_no_fault_in_force(tmp_path: Path, healed: list[str]) -> None:
+    run, other = a_run(tmp_path), FakeTask()
+    with pytest.raises(TestbedError, match="it does not end"):
+        wind_up(run, FakeTask(trouble=TestbedError("it does not end")), other)
+    assert healed == ["all"]
+    assert other.stopped
+    assert told(run) == "it does not end"
+
+
+def test_ctrl_c_while_a_run_winds_up_heals_and_is_told(tmp_path: Path, healed: list[str]) -> None:
+    run = a_run(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        wind_up(run, FakeTask(trouble=KeyboardInterrupt()), FakeTask())
+    assert healed == ["all"]
+    assert told(run) == "KeyboardInterrupt"
+
+
+def test_a_prober_that_died_breaks_the_run(tmp_path: Path, healed: list[str]) -> None:
+    run = a_run(tmp_path)
+    with pytest.raises(TestbedError, match="MemoryError"):
+        wind_up(run, FakeTask(), FakeTask(alive=False))
+    assert healed == ["all"]
+    [broken] = [verdict for verdict in judge(run.journal()) if verdict.status is Status.FAIL]
+    assert broken.check == "run"
+    assert "MemoryError" in broken.summary
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_of_a_cluster_that_is_kept_as_it_is_no_leftovers_are_judged(
+    keep: bool, tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "_settle", lambda *_: None)
+    with a_run(tmp_path, keep=keep) as run:
+        pass
+    assert healed == ([] if keep else ["all"])
+    assert ("leftovers" in {verdict.check for verdict in judge(run.journal())}) is not keep
