@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.faults.options import as_text
 from testbed.faults.processes import SERVICES, parse
-from testbed.machines import ExecResult
+from testbed.machines import ExecResult, wire
 
 STAT = "{pid} ({name}) {state} {parent} 7 7 0 -1 4194624 3 0 0 0 {user} {system} 0 0 20 0 1 0 40 9 9"
 
@@ -218,6 +219,43 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     lb1.answers = {"xml=1": POOL.format(status="Init Ok")}
     heal_all(fleet(app, lb1, lb2), ledger)
     assert "w_status_N=0" in lb1.done[-1]
+
+
+def test_a_balancer_that_was_frozen_does_not_go_on_draining_when_it_thaws(ledger: Ledger) -> None:
+    app, lb1 = machine("app-1", ledger), machine("lb1", ledger)
+    lb1.answers = {"xml=1": POOL.format(status="Init Drn Ok")}
+    inject(fleet(app, lb1), ledger, "drain", "app-1")
+    inject(fleet(app, lb1), ledger, "freeze", "lb1")
+    lb1.answers = {"xml=1": POOL.format(status="Init Ok")}
+    healed = heal_all(fleet(app, lb1), ledger)
+    assert [entry.fault for entry in healed] == ["freeze", "drain"]
+    assert "w_status_N=0" in lb1.done[-1]
+
+
+def test_an_engine_that_is_late_for_one_machine_keeps_no_other_broken(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, other = machine("db1", ledger), machine("db2", ledger)
+    for each in (slow, other):
+        inject(fleet(slow, other), ledger, "power-loss", each.name)
+
+    def late() -> None:
+        raise TimeoutError("read timed out")
+
+    monkeypatch.setattr(slow, "start", late)
+    with pytest.raises(TimeoutError):
+        heal_all(fleet(slow, other), ledger)
+    assert other.done[-1] == "start"
+    assert [entry.node for entry in ledger.entries()] == ["db1"]
+
+
+def test_a_program_of_the_host_that_hangs_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 20)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    with pytest.raises(TestbedError, match="tc show: no end within 20 s"):
+        wire.run(["tc", "show"])
 
 
 def test_what_a_frozen_machine_cannot_be_told_is_undone_when_it_has_thawed(ledger: Ledger) -> None:

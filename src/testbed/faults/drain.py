@@ -41,7 +41,14 @@ class Drain(Fault[NoOptions]):
             raise TestbedError("no balancer that runs has it in its pool", where=machine.name)
 
     def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Set it to serve again."""
+        """Set it to serve again.
+
+        Raises:
+            TestbedError: a balancer is frozen: it would go on draining the node when it thaws.
+        """
+        frozen = [each.name for each in fleet.machines(Role.BALANCER) if each.power() is Power.FROZEN]
+        if frozen:
+            raise TestbedError("it is frozen and cannot be told anything", where=frozen[0], mend="thaw it first")
         for balancer in _running(fleet):
             _set(balancer, machine.name, draining=False)
 

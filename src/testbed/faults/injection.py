@@ -119,7 +119,7 @@ def _heal_each(fleet: Fleet, ledger: Ledger, entries: Sequence[Entry], tell: Tel
     for entry in entries:
         try:
             heal(fleet, ledger, entry, tell=tell)
-        except (TestbedError, DockerException) as error:
+        except (TestbedError, DockerException, OSError) as error:  # OSError: the engine did not answer in time
             failures[entry.key] = error
     return failures
 

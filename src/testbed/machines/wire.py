@@ -64,6 +64,8 @@ def run(command: Sequence[str]) -> str:
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except FileNotFoundError:
         raise TestbedError(f"{command[0]} is missing on this host", mend="install iproute2 and util-linux") from None
+    except subprocess.TimeoutExpired as late:
+        raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(command)) from None
     if result.returncode:
         said = result.stderr.strip().splitlines() or ["it said nothing"]
         raise TestbedError(said[0], where=" ".join(command), mend=_AS_ROOT if "permitted" in said[0] else "")
