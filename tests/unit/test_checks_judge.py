@@ -359,6 +359,7 @@ def test_logins_that_failed_are_counted() -> None:
     assert status("logins", plan(logins_failed=2), steady, *good, *bad, END) is PASS
     assert status("logins", plan(logins_failed=2), steady, *good, *bad) is UNKNOWN
     assert status("logins", plan(logins_failed=0), steady, END) is UNKNOWN
+    assert status("logins", plan(logins_failed=0), steady, early, END) is UNKNOWN
     assert status("logins", plan(), steady, *bad, END) is None
 
 

@@ -25,8 +25,8 @@ def judge_logins(case: Case) -> Verdict | None:
     for request in failed:
         text = f"{request.user} could not log in ({request.outcome}: {request.cause}), session {request.session}"
         (findings.fail if len(failed) > most else findings.note)(text, request.finished, request.app)
-    if not requests:
-        findings.doubt("nobody logged in")
+    if not watched:
+        findings.doubt("nobody logged in under observation: nothing is proved")
     if not case.complete:
         findings.doubt("the run did not come to its end: more logins may have failed")
     summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"
