@@ -44,11 +44,12 @@ def holds(live: Live, name: str, *events: Event, hold: float = 1.0, users: int =
     return CONDITIONS[name](question, hold)
 
 
-STEADY = [probed(ago / 10) for ago in range(30, 0, -1)]
+def steady() -> list[Event]:
+    return [probed(ago / 10) for ago in range(30, 0, -1)]
 
 
 def test_served_needs_good_answers_only_and_fresh_ones(live: Live) -> None:
-    assert holds(live, "served", *STEADY)
+    assert holds(live, "served", *steady())
     assert not holds(live, "served", probed(0.05, Outcome.UNKNOWN))
 
 
@@ -61,12 +62,12 @@ def test_served_is_not_a_probe_that_fell_silent(live: Live) -> None:
 
 
 def test_an_old_failure_does_not_matter(live: Live) -> None:
-    assert holds(live, "served", probed(5, Outcome.FAILED), *STEADY)
+    assert holds(live, "served", probed(5, Outcome.FAILED), *steady())
 
 
 def test_stopped_is_refusal_and_not_silence(live: Live) -> None:
     assert not holds(live, "stopped")
-    assert not holds(live, "stopped", *STEADY)
+    assert not holds(live, "stopped", *steady())
     assert not holds(live, "stopped", probed(0.5, Outcome.FAILED)), "a good answer came within the time it must hold"
     later = [probed(0.2, Outcome.FAILED), probed(0.05, Outcome.FAILED)]
     assert holds(live, "stopped", *later, hold=0.08)

@@ -37,10 +37,12 @@ class Incident(pytest.Item):
     def runtest(self) -> None:
         """Play it; the test passes when every check holds."""
         from testbed.pytest_plugin.bed import running, told
+        from testbed.scenarios import load
         from testbed.scenarios.checked import checked
         from testbed.scenarios.runner import play_all
 
         config = self.config
+        load(self.path)  # a mistake in the file is told although no cluster is up
         cluster = running()
         results = play_all(
             cluster, checked(self.path, cluster.settings), begun=lambda folder: remember(self, folder),
