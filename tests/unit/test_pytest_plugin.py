@@ -36,10 +36,12 @@ def test_other_yaml_is_left_alone_and_other_folders_can_be_named(tmp_path: Path)
 
 def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "scenarios").mkdir()
-    (tmp_path / "scenarios" / "mine.yaml").write_text("name: mine\nwhy: to see what is said\ntimelin: []\n")
+    (tmp_path / "scenarios" / "mine.yaml").write_text(
+        "name: mine\nwhy: to see what is said\nlod: {}\ntimeline: [{for: 5s}]\n"
+    )
     result = pytest_in(tmp_path, "-q", "scenarios/mine.yaml", COMPOSE_PROJECT_NAME="nobodys")
     assert result.returncode == 1
-    assert "mine.yaml:3:1: unknown key 'timelin'" in result.stdout
+    assert "mine.yaml:3:1: unknown key 'lod'" in result.stdout
     assert "Traceback" not in result.stdout
 
 
