@@ -13,7 +13,7 @@ from testbed.host import engine
 
 @app.command()
 def down() -> None:
-    """Remove the cluster: containers, networks, volumes, sockets and secrets; images and logs stay."""
+    """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay."""
     settings = configuration.load()
     try:
         engine.client()

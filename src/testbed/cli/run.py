@@ -104,7 +104,10 @@ def _row(verdict: Verdict) -> tuple[str, str, str]:
 
 def _ask(number: int, step: Step) -> None:
     """Wait for whoever sits there; the load and the probes go on."""
-    typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False, err=True)
+    try:
+        typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False, err=True)
+    except typer.Abort:  # Ctrl-C at the question is Ctrl-C: healed, and not waited for
+        raise KeyboardInterrupt from None
 
 
 def _go_on(number: int, step: Step) -> None:

@@ -37,7 +37,7 @@ from testbed.scenarios.live import NEVER, Live
 from testbed.scenarios.model import Load
 from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
-from testbed.wait import elapse, wait_until
+from testbed.wait import WaitTimeout, elapse, wait_until
 
 # Nothing that a run starts may outlive it for long, should testbed be killed.
 LIMIT_SECONDS = 1800
@@ -212,7 +212,10 @@ class Run:
             WaitTimeout: it did not come; the message tells the last state seen.
         """
         if condition == "healthy":
-            lifecycle.wait_healthy(self.cluster, within)
+            try:
+                lifecycle.wait_healthy(self.cluster, within)
+            except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
+                raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
             return
         if condition not in CONDITIONS:
             raise UsageError(f"no condition {condition!r}", mend=f"there are healthy, {', '.join(CONDITIONS)}")

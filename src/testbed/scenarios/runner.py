@@ -11,7 +11,7 @@ from testbed import report
 from testbed.checks import Status, Verdict, overall
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape, remember
-from testbed.errors import UsageError
+from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.journal import Plan
 from testbed.scenarios.describe import describe_step
@@ -117,6 +117,9 @@ def _play(
             tell(f"run {run.folder}")
             begun(run.folder)
             _timeline(run, scenario, tell, pause)
+    except UsageError as error:
+        # By now the run has begun: that nothing was started, as this would say, is no longer so.
+        raise TestbedError(error.what, where=error.where, mend=error.mend) from None
     finally:
         if (run.folder / "journal.jsonl").exists():
             report.write(run.folder)
