@@ -10,10 +10,13 @@ import pytest
 
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
-from testbed.errors import TestbedError
-from testbed.journal import Mark
+from testbed.errors import TestbedError, UsageError
+from testbed.journal import Mark, Plan
+from testbed.scenarios.model import Scenario
 from testbed.scenarios.run import Run
+from testbed.scenarios.runner import _play
 from testbed.scenarios.task import Task
+from testbed.wait import WaitTimeout
 
 
 class FakeTask:
@@ -111,3 +114,30 @@ def test_of_a_cluster_that_is_kept_as_it_is_no_leftovers_are_judged(
         pass
     assert healed == ([] if keep else ["all"])
     assert ("leftovers" in {verdict.check for verdict in judge(run.journal())}) is not keep
+
+
+def test_a_cluster_that_cannot_become_healthy_is_a_finding_about_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parted(*_: object) -> None:
+        raise TestbedError("split brain", mend="`testbed heal`")
+
+    monkeypatch.setattr("testbed.cluster.lifecycle.wait_healthy", parted)
+    with pytest.raises(WaitTimeout, match="split brain; `testbed heal`"):
+        a_run(tmp_path).wait("healthy")
+
+
+def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_started(
+    tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UsageError("no machine is db:primary now")
+
+    scenario = Scenario.model_validate({"name": "refused", "why": "nobody is primary", "timeline": [{"for": "1s"}]})
+    run = a_run(tmp_path)
+    monkeypatch.setattr("testbed.scenarios.runner.heal_all", lambda *_: [])
+    monkeypatch.setattr("testbed.scenarios.runner._timeline", refuse)
+    with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
+        _play(run.cluster, scenario, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
+    assert refused.value.exit_status == TestbedError.exit_status
+    assert healed == ["all"]
