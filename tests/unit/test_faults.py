@@ -156,3 +156,12 @@ def test_records_of_older_versions_are_healed(ledger: Ledger, db1: FakeMachine, 
     heal_all(fleet(db1), ledger)
     assert db1.done == ["plug replication"]
     assert ledger.entries() == []
+
+
+def test_the_same_fault_of_the_same_cable_twice_is_refused(ledger: Ledger, db1: FakeMachine) -> None:
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"})
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "replication"})
+    with pytest.raises(UsageError, match=r"cable-pull is in force on db1 already \(backend\)"):
+        inject(fleet(db1), ledger, "cable-pull", "db1")
+    assert db1.done == ["unplug backend", "unplug replication"]
+    assert len(ledger.entries()) == 2

@@ -23,7 +23,7 @@ def test_every_incident_is_a_test() -> None:
         assert f"scenarios/{path.name}::{path.stem}" in told
 
 
-def test_other_yaml_is_left_alone_and_other_folders_can_be_named(tmp_path: Path) -> None:
+def test_yaml_is_left_alone_unless_its_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "incidents").mkdir()
     (tmp_path / "incidents" / "mine.yaml").write_text("name: mine\n")
     (tmp_path / "data.yaml").write_text("a: 1\n")
@@ -35,6 +35,7 @@ def test_other_yaml_is_left_alone_and_other_folders_can_be_named(tmp_path: Path)
 
 
 def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = scenarios\n")
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "mine.yaml").write_text(
         "name: mine\nwhy: to see what is said\nlod: {}\ntimeline: [{for: 5s}]\n"

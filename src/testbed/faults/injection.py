@@ -10,11 +10,12 @@ from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
 from testbed.faults.catalogue import fault_named, must_suit, parse_options
+from testbed.faults.fault import FaultOptions
 from testbed.faults.ledger import Entry, Ledger
-from testbed.faults.options import as_text
+from testbed.faults.options import OnNetworks, as_text
 from testbed.faults.target import State, parse_target
 from testbed.journal.events import FaultStep
-from testbed.machines import Fleet
+from testbed.machines import Fleet, Machine
 
 Tell = Callable[[FaultStep], None]
 """Told each step of a fault's life at the moment it is taken."""
@@ -58,11 +59,29 @@ def inject(
         raise UsageError(
             f"{fault} is impossible on {machine.name}: {reason}", mend="`testbed status` shows the cluster"
         )
+    _must_be_new(ledger, fault, machine, chosen)
     entry = ledger.write(fault, machine.name, target, as_text(chosen))
     _tell(tell, entry, "inject")
     what.inject_among(fleet, machine, chosen)
     _tell(tell, entry, "injected")
     return entry
+
+
+def _must_be_new(ledger: Ledger, fault: str, machine: Machine, chosen: FaultOptions) -> None:
+    """Two faults of a kind on one cable would be one: to heal the first would heal the second too."""
+    if not isinstance(chosen, OnNetworks):
+        return
+    for entry in ledger.entries():
+        if (entry.fault, entry.node) != (fault, machine.name):
+            continue
+        other = parse_options(fault, entry.options)
+        same_way = getattr(other, "direction", "") == getattr(chosen, "direction", "")
+        if isinstance(other, OnNetworks) and same_way:
+            common = [network for network in chosen.on(machine.node) if network in other.on(machine.node)]
+            if common:
+                raise UsageError(
+                    f"{fault} is in force on {machine.name} already ({', '.join(common)})", mend="heal it first"
+                )
 
 
 def heal(fleet: Fleet, ledger: Ledger, entry: Entry, *, tell: Tell | None = None) -> None:

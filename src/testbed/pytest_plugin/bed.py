@@ -64,9 +64,10 @@ class Bed:
     def run(self) -> Run:
         """The run, begun with the first thing that is asked of it."""
         if self._run is None:
-            self._run = Run(self.cluster, self._name)
-            self._run.__enter__()
-            self._begun(self._run.folder)
+            run = Run(self.cluster, self._name)
+            run.__enter__()
+            self._run = run
+            self._begun(run.folder)
         return self._run
 
     def steady(self, *, hold: float = 2.0, within: float = 90.0) -> None:

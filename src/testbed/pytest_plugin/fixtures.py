@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -31,17 +32,19 @@ def testbed_cluster() -> Cluster:
 def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bed]:
     """The cluster, whole before the test and whole after it; what the test breaks is healed."""
     from testbed.pytest_plugin.bed import Bed, whole
+    from testbed.scenarios.turn import turn
 
-    whole(testbed_cluster)
-    name = request.node.name.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "").lower()
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-") or "test"
     bed = Bed(testbed_cluster, name, lambda folder: remember(request.node, folder))
-    try:
-        yield bed
-    finally:
+    with turn(testbed_cluster.settings):
+        whole(testbed_cluster)
         try:
-            bed.abandon()
+            yield bed
         finally:
-            whole(testbed_cluster)
+            try:
+                bed.abandon()
+            finally:
+                whole(testbed_cluster)
 
 
 @pytest.fixture

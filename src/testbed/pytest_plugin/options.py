@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--testbed-keep", action="store_true", help="leave the cluster as the last step left it")
     parser.addini(
         "testbed_scenarios", "folders whose *.yaml files are incidents, collected as tests", type="args",
-        default=["scenarios"],
+        default=[],
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from docker.errors import DockerException
+
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine
@@ -83,7 +85,7 @@ def _node(machine: Machine, folder: Path, since: float | None, offset: float) ->
             for line in machine.logs(since=since):
                 stamp = datetime.fromtimestamp(line.wall, UTC).strftime("%H:%M:%S.%f")
                 log.write(f"{line.wall - offset:.6f} {stamp} {line.text}\n")
-        except TestbedError as error:
+        except (TestbedError, DockerException) as error:
             log.write(f"{error}\n")
     if console := machine.console():
         for name in ("console.log", "console.log.1"):  # of this boot, and of the one before

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
@@ -23,6 +24,7 @@ from testbed.recorder.nodes import Listener
 from testbed.recorder.snapshot import snapshot
 from testbed.settings import PROJECT_LABEL
 
+T = TypeVar("T")
 # A guest's clock is read so often: in between the drift that is possible stays below what a reading leaves open.
 SYNC_SECONDS = 10.0
 AGENT_SECONDS = 1.0
@@ -50,6 +52,7 @@ class Recorder:
         self._due = Condition()
         self._asked: set[str] = set()
         self._ending = False
+        self.trouble = ""  # why something that happened may not have been recorded
 
     def __enter__(self) -> Self:
         settings, topology = self._cluster.settings, self._cluster.topology
@@ -62,12 +65,12 @@ class Recorder:
                 self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
         self._client = engine.client()
         self._events = EngineEvents(
-            self._client, settings.project, begin, lambda labels: name_of(labels, topology), self._engine
+            self._client, settings.project, begin, lambda labels: name_of(labels, topology), self._guarded(self._engine)
         )
         mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={settings.project}"}
         for container in self._client.containers.list(all=True, filters=mine):
             if name := name_of(container.labels, topology):
-                self._logs[name] = (str(container.id), NodeLog(name, container, begin, self._line))
+                self._logs[name] = (str(container.id), NodeLog(name, container, begin, self._guarded(self._line)))
         self._syncer = Thread(target=self._keep_clocks, name="clocks of the guests", daemon=True)
         self._syncer.start()
         self.sync()
@@ -103,6 +106,17 @@ class Recorder:
         with self._due:
             self._asked |= {node} if node else set(self._agents)
             self._due.notify()
+
+    def _guarded(self, take: Callable[[T], None]) -> Callable[[T], None]:
+        """What is taken up in a thread of its own may not die unheard: a run without states would pass its checks."""
+
+        def taken(what: T) -> None:
+            try:
+                take(what)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run must break by it
+                self.trouble = self.trouble or f"the recorder missed something: {type(error).__name__}: {error}"
+
+        return taken
 
     def _line(self, line: Line) -> None:
         offset = time.time() - time.monotonic()

@@ -28,6 +28,8 @@ CONDITIONS: Mapping[Condition, str] = {
     "stopped": "no probe has a good answer",
 }
 WITHIN_SECONDS = 60.0
+# Nothing that a run starts may outlive it for long, should testbed be killed: probes and load end by themselves then.
+LIMIT_SECONDS = 1800
 
 
 class Block(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
+from testbed.scenarios.model import LIMIT_SECONDS, WITHIN_SECONDS, Scenario, Step
 from testbed.scenarios.source import Problem
 from testbed.units import written
 
@@ -15,9 +15,12 @@ OF_PROBES = ("served", "stopped")
 AFTER_FAULT = {
     "taken-over": "nothing was struck whose peer could take over",
     "stopped": "nothing was struck that could stop the service",
+    "drained": "no app node was struck that could be left",
     "resyncing": "nothing was struck that a copy could have fallen behind by",
 }
-OF_USERS = ("everyone-served", "sessions-everywhere")
+OF_USERS = ("everyone-served", "sessions-everywhere", "drained")
+# For the steady state before, and for what the conditions take longer than they must.
+SPARE_SECONDS = 300
 ALL = "all"
 
 
@@ -74,6 +77,10 @@ def _times(scenario: Scenario) -> Iterator[Problem]:
             earliest = max(earliest, step.at)
         if step.hold is not None:
             earliest += step.hold
+        if earliest > LIMIT_SECONDS - SPARE_SECONDS:
+            what = f"this is later than {written(LIMIT_SECONDS - SPARE_SECONDS)} after the steady state"
+            yield Problem(("timeline", number), what, "load and probes end by themselves then: make it shorter")
+            return
 
 
 def _healing(scenario: Scenario) -> Iterator[Problem]:

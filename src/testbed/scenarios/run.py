@@ -34,13 +34,11 @@ from testbed.recorder import Recorder
 from testbed.scenarios import locust
 from testbed.scenarios.conditions import CONDITIONS, Question
 from testbed.scenarios.live import NEVER, Live
-from testbed.scenarios.model import Load
+from testbed.scenarios.model import LIMIT_SECONDS, Load
 from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
-# Nothing that a run starts may outlive it for long, should testbed be killed.
-LIMIT_SECONDS = 1800
 HEALTHY_SECONDS = 180.0
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 90
@@ -110,6 +108,7 @@ class Run:
         finally:
             with suppress(TestbedError, DockerException, OSError):
                 self._recorder.__exit__(None, None, None)
+            told = told or self._recorder.trouble
             with suppress(TestbedError, DockerException, OSError):
                 recorder.collect(self.cluster, self.folder)
             self.mark("run-ends", error=told)

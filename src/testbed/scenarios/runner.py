@@ -17,6 +17,7 @@ from testbed.journal import Plan
 from testbed.scenarios.describe import describe_step
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.run import Run
+from testbed.scenarios.turn import turn
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse
 
@@ -87,7 +88,9 @@ def run_scenario(
             scenario.name, scenario.model_dump(mode="json", by_alias=True),
             scenario.seed if seed is None else seed, number, repeats, series, platform(cluster),
         )  # fmt: skip
-        yield _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+        with turn(cluster.settings):
+            result = _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+        yield result
 
 
 def play_all(
