@@ -27,7 +27,7 @@ def report(
 ) -> None:
     """Judge a run from its journal; write report.html, junit.xml and summary.json beside it.
 
-    Exit status: 0 it passes, 1 it fails, 3 what it was to show is not known.
+    Exit status: 0 it passes, 1 it fails, 3 what it was to show is not known, 4 the run itself broke.
     """
     folder = reports.find(run, settings.load().state_dir / "runs")
     summary = reports.write(folder)

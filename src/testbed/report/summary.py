@@ -98,7 +98,7 @@ class Summary(Part):
     @property
     def exit_status(self) -> int:
         """What a command that judges this run ends with."""
-        return {"pass": 0, "fail": 1, "error": 1, "unknown": 3}[self.verdict]
+        return {"pass": 0, "fail": 1, "error": 4, "unknown": 3}[self.verdict]
 
     def measures(self) -> dict[str, float]:
         """The figures that a distribution can be made of, in seconds: outages and phases.
