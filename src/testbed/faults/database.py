@@ -13,8 +13,14 @@ RESTART_SECONDS = 90.0
 _RESTART = """
 . /usr/lib/testbed/common
 wish master || exit 0
-# The server's own: a script of that name, which is root's, reads its log.
-pgrep -u postgres -x postgres >/dev/null && exit 0
+read -r server <"$pgdata/postmaster.pid" && read -r name <"/proc/$server/comm" && [ "$name" = postgres ] && exit 0
+# The sessions of a server that was killed end by themselves; a new one beside them would write to the same files.
+tenths=100
+while pgrep -u postgres -x postgres >/dev/null; do
+    tenths=$((tenths - 1))
+    [ "$tenths" -gt 0 ] || { echo "sessions of the server that was killed do not end" >&2; exit 1; }
+    sleep 0.1
+done
 flock -o "$lock" /usr/lib/testbed/promote </dev/null >>/var/log/role.log 2>&1
 """
 
