@@ -23,7 +23,8 @@ class Tell:
     def verdicts(self, result: Result) -> None:
         """What a run came to: its outages and the phases of its failovers."""
         summary = json.loads((result.folder / "summary.json").read_text())
-        for probe, outage in summary["outages"].items():
-            self(f"{probe}: longest outage {outage['longest']} s")
-        for failover in summary["phases"]:
-            self(str(failover))
+        felt = {probe: each["longest"] for probe, each in summary["outages"].items() if each["longest"]}
+        self(", ".join(f"{probe} {float(seconds):.2f} s" for probe, seconds in felt.items()) or "no outage")
+        for each in summary["phases"]:
+            phases = ", ".join(f"{name} {at:+.2f} s" for name, at in each["seconds"].items() if at is not None)
+            self(f"{each['resource']} from {each['source']} to {each['target']}: {phases}")
