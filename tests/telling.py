@@ -23,8 +23,10 @@ class Tell:
     def verdicts(self, result: Result) -> None:
         """What a run came to: its outages and the phases of its failovers."""
         summary = json.loads((result.folder / "summary.json").read_text())
-        felt = {probe: each["longest"] for probe, each in summary["outages"].items() if each["longest"]}
-        self(", ".join(f"{probe} {float(seconds):.2f} s" for probe, seconds in felt.items()) or "no outage")
+        # An outage without an end has no length in the summary.
+        felt = {probe: each["longest"] for probe, each in summary["outages"].items() if each["longest"] != 0}
+        told = (f"{probe} {'endless' if length is None else f'{length:.2f} s'}" for probe, length in felt.items())
+        self(", ".join(told) or "no outage")
         for each in summary["phases"]:
             phases = ", ".join(f"{name} {at:+.2f} s" for name, at in each["seconds"].items() if at is not None)
             self(f"{each['resource']} from {each['source']} to {each['target']}: {phases}")
