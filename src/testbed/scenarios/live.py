@@ -77,7 +77,6 @@ class Live:
         self.sessions: dict[str, str] = {}  # user -> the app node that answered last
         self.served: dict[str, float] = {}  # user -> when the last request was sent that was answered well
         self.fault_at = NEVER
-        self.healed_at = NEVER
         self.victim = ""
 
     def update(self) -> None:
@@ -96,8 +95,6 @@ class Live:
                     self._state(event)
                 case FaultStep(step="injected"):
                     self.fault_at, self.victim = time.monotonic(), event.node
-                case FaultStep(step="healed"):
-                    self.healed_at = time.monotonic()
                 case _:
                     pass
 

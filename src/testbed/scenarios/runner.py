@@ -15,14 +15,12 @@ from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.journal import Plan
 from testbed.scenarios.describe import describe_step
-from testbed.scenarios.model import Scenario, Step
-from testbed.scenarios.run import Run
+from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
+from testbed.scenarios.run import HEALTHY_SECONDS, Run
 from testbed.scenarios.turn import turn
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse
 
-HEALTHY_SECONDS = 180.0
-WITHIN_SECONDS = 60.0
 Told = Callable[[str], None]
 Begun = Callable[[Path], None]
 Pause = Callable[[int, Step], None]
