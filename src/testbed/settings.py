@@ -28,6 +28,8 @@ class Settings:
         site_port: loopback port of the site.
         locust_port: loopback port of Locust's web UI.
         debian_archive: mirror of the releases that the host's mirror no longer has.
+        openbsd_release: the OpenBSD release of balancers, such as ``8.0``, else None: the newest that is supported.
+        openbsd_mirror: where OpenBSD's releases are, the folder that holds one folder a release.
     """
 
     __test__ = False
@@ -40,11 +42,18 @@ class Settings:
     site_port: int = 8443
     locust_port: int = 8089
     debian_archive: str = "http://archive.debian.org/debian"
+    openbsd_release: str | None = None
+    openbsd_mirror: str = "https://cdn.openbsd.org/pub/OpenBSD"
 
     @property
     def topology(self) -> Path:
         """The cluster's Compose file."""
         return self.root / TOPOLOGY
+
+    @property
+    def openbsd_dir(self) -> Path:
+        """Where OpenBSD's files are kept: what was fetched, and the disks that were installed."""
+        return self.state_dir / "openbsd"
 
     @property
     def logs_dir(self) -> Path:
@@ -99,6 +108,8 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
         site_port=_port(env, "TESTBED_SITE_PORT", 8443),
         locust_port=_port(env, "TESTBED_LOCUST_PORT", 8089),
         debian_archive=(env.get("TESTBED_DEBIAN_ARCHIVE") or Settings.debian_archive).rstrip("/"),
+        openbsd_release=env.get("TESTBED_OPENBSD_RELEASE") or None,
+        openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
     )
 
 

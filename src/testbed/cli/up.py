@@ -32,10 +32,24 @@ def up(
 
     Without --scale and --overlay, a cluster that exists keeps its shape.
     """
+    bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep)
+
+
+def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *, keep: bool = False) -> Cluster:
+    """Bring the cluster up, whatever is missing for it, and welcome the user.
+
+    Args:
+        settings: where its files lie.
+        scale: machines of a service, such as ``app=3``.
+        overlays: Compose overlays, by name.
+        keep: leave a cluster that does not come up, to look at it.
+
+    Returns:
+        The cluster, serving.
+    """
     started = time.monotonic()
-    settings = configuration.load()
     docker_engine = engine.ensure(settings, progress.say)
-    shape = _shape(settings, scale or [], tuple(overlay or ()))
+    shape = _shape(settings, scale, overlays)
     design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
     _check_scale(design, shape)
     preflight(settings, design, progress.say)
@@ -45,6 +59,7 @@ def up(
     cluster = Cluster(settings, Shape(shape.overlays, shape.scale, found.kind))
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
+    return cluster
 
 
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:

@@ -1,0 +1,164 @@
+"""Do the balancers of another platform keep their promises on this machine? Incidents, played, in one page to paste.
+
+testbed's own build machines reach no OpenBSD mirror: what only a real OpenBSD can show is shown by whoever runs this,
+and told in an issue by the page it prints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.recorder.collect import versions
+from testbed.report.summary import Summary, load
+from testbed.scenarios.checked import checked
+from testbed.scenarios.runner import Told, run_scenario
+from testbed.topology import Role
+
+# What strikes a balancer, or needs both to agree: each failover of the site, the pool, and the paper's experiment.
+INCIDENTS = (
+    "balancer-power-loss",
+    "balancer-cable-pull",
+    "balancer-frozen",
+    "balancer-apache-killed",
+    "app-power-loss",
+    "paper-2006",
+)
+# What a balancer says of itself: its system, its CARP, its packet filter, its server.
+QUESTIONS: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "openbsd": (("uname", "-a"), ("ifconfig", "carp0"), ("pfctl", "-sr"), ("/usr/local/sbin/httpd2", "-v")),
+    "debian": (("uname", "-a"), ("ip", "-o", "-4", "addr"), ("nft", "list", "ruleset"), ("apache2", "-v")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An incident, played.
+
+    Attributes:
+        name: the incident's.
+        summary: what came of it, None when testbed itself failed.
+        error: why it failed.
+        seconds: how long it took with all that belongs to it.
+    """
+
+    name: str
+    summary: Summary | None
+    error: str
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """In one word."""
+        return self.summary.verdict if self.summary else "error"
+
+
+def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]:
+    """Play incidents, one after the other; one that breaks does not keep the others from being played.
+
+    Args:
+        cluster: a cluster that is up.
+        names: the incidents.
+        tell: told what happens, a line at a time.
+
+    Yields:
+        Each when it is judged.
+    """
+    for name in names:
+        begun = time.monotonic()
+        summary, error = None, ""
+        try:
+            for result in run_scenario(cluster, checked(name, cluster.settings), tell=tell, repeat=1):
+                summary = load(result.folder)
+        except TestbedError as broken:
+            error = str(broken)
+        yield Played(name, summary, error, time.monotonic() - begun)
+
+
+def answers(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """What each balancer says of itself.
+
+    Yields:
+        The question with the balancer's name before it, and the answer.
+    """
+    for machine in cluster.fleet.machines(Role.BALANCER):
+        for question in QUESTIONS[machine.node.keys.platform]:
+            with suppress(TestbedError):
+                result = machine.exec(question, timeout=20)
+                yield f"{machine.name}: {' '.join(question)}", (result.stdout + result.stderr).strip()
+
+
+def facts(cluster: Cluster) -> dict[str, Any]:
+    """Versions of everything that ran."""
+    return versions(cluster, cluster.fleet.machines())
+
+
+def page(
+    platform: str,
+    versions: Mapping[str, Any],
+    stages: Sequence[tuple[str, float]],
+    played: Sequence[Played],
+    answers: Sequence[tuple[str, str]],
+) -> str:
+    """The page to paste into an issue, in Markdown.
+
+    Args:
+        platform: what balanced, with its release.
+        versions: of testbed, the host and the engine, as a run keeps them.
+        stages: what was done before the incidents, with the seconds each took.
+        played: the incidents.
+        answers: what the balancers said of themselves.
+    """
+    own, host = versions.get("testbed", {}), versions.get("host", {})
+    good = sum(each.verdict == "pass" for each in played)
+    lines = [
+        f"## testbed on this machine: {platform} balancers",
+        "",
+        f"{good} of {len(played)} incidents passed.",
+        "",
+        f"- testbed {own.get('version', '')} {own.get('commit', '')}".rstrip(),
+        f"- {host.get('system', '')}, Linux {host.get('kernel', '')}, {host.get('processors', '?')} processors",
+        f"- Docker {host.get('docker', '')}, QEMU {versions.get('qemu', '')}, {versions.get('accel', '')}",
+        *(f"- {name}: {seconds:.0f} s" for name, seconds in stages),
+        "",
+        "| incident | verdict | tcp | https | webmail | the site's failover |",
+        "|---|---|---|---|---|---|",
+        *(_row(each) for each in played),
+    ]
+    for each in played:
+        wrong = [check for check in each.summary.checks if check.status != "pass"] if each.summary else []
+        lines += [f"\n{each.name}: {check.name} {check.status}: {check.summary}" for check in wrong]
+        lines += [f"\n{each.name}: {each.error}"] if each.error else []
+    for question, answer in answers:
+        lines += ["", f"<details><summary>{question}</summary>", "", "```", answer, "```", "", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(played: Played) -> str:
+    if played.summary is None:
+        return f"| {played.name} | error | | | | |"
+    cells = [_outage(played.summary, probe) for probe in ("tcp", "https", "webmail")]
+    return f"| {played.name} | {played.verdict} | {' | '.join(cells)} | {_failover(played.summary)} |"
+
+
+def _outage(summary: Summary, probe: str) -> str:
+    found = summary.outages.get(probe)
+    if found is None:
+        return "?"
+    if not found.count:
+        return "-"
+    return "no end" if found.longest is None else f"{found.longest:.2f} s"
+
+
+def _failover(summary: Summary) -> str:
+    told = []
+    for each in summary.phases:
+        if each.resource == "site":
+            phases = ", ".join(f"{name} {seconds:+.2f}" for name, seconds in each.seconds.items())
+            told.append(f"{each.source} to {each.target}: {phases}")
+    return "; ".join(told)

@@ -1,0 +1,57 @@
+"""``testbed verify``: do this platform's balancers keep their promises on this machine? A page to paste."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import typer
+from rich.markup import escape
+
+from testbed import settings as configuration
+from testbed.bench import verification
+from testbed.cli.main import app
+from testbed.cli.output import out, progress
+from testbed.cluster import Cluster, project
+from testbed.errors import UsageError
+from testbed.topology import Role
+
+_EXIT = {"pass": 0, "fail": 1, "unknown": 3, "error": 4}
+
+
+@app.command()
+def verify() -> None:
+    """Play the balancers' incidents on the cluster that is up, and print a page to paste into an issue.
+
+    Exit status: 0 all passed, 1 one failed, 3 one could not be judged, 4 testbed itself failed.
+    """
+    settings = configuration.load()
+    if not project.exists(settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    raise typer.Exit(report(Cluster(settings), []))
+
+
+def report(cluster: Cluster, stages: Sequence[tuple[str, float]]) -> int:
+    """Play the incidents, print and keep the page.
+
+    Args:
+        cluster: a cluster that is up.
+        stages: what was done before, with the seconds it took.
+
+    Returns:
+        The exit status that it calls for.
+    """
+    played = []
+    for each in verification.play(cluster, verification.INCIDENTS, lambda text: progress.say(f"  {escape(text)}")):
+        progress.say(f"{each.name}: {each.verdict}{f' ({escape(each.error)})' if each.error else ''}")
+        played.append(each)
+    platform = " and ".join(sorted({node.keys.platform for node in cluster.topology.of_role(Role.BALANCER)}))
+    answers = list(verification.answers(cluster))
+    text = verification.page(platform, verification.facts(cluster), stages, played, answers)
+    path = cluster.settings.state_dir / "bench" / time.strftime("verify-%Y%m%d-%H%M%S.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    out.print(text, markup=False, highlight=False)
+    progress.say(f"  the page: {path}")
+    codes = [_EXIT[each.verdict] for each in played]
+    return next((code for code in (4, 1, 3) if code in codes), 0)
