@@ -1,0 +1,1 @@
+"""OpenBSD balancers: fetched and verified, installed unattended, sealed into an image."""
