@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_an_image_is_built_after_all_it_stands_on() -> None:
     images = catalogue(Path("/checkout"), CHOICES)
-    ordered = [image.tag for image in select(images, [])]
+    ordered = [image.tag for image in select(images, [image.name for image in images.values()])]
     assert len(ordered) == len(set(ordered)) == len(images)
     for image in images.values():
         for needed in image.bases.values():
@@ -53,6 +53,14 @@ def test_a_named_image_brings_its_bases_and_nothing_else() -> None:
     assert names == ["base-bullseye", "app", "schema"]
     with pytest.raises(UsageError, match="no image 'nginx'"):
         select(catalogue(Path("/checkout"), CHOICES), ["nginx"])
+
+
+def test_an_optional_image_is_built_only_when_it_is_named() -> None:
+    images = catalogue(Path("/checkout"), CHOICES)
+    optional = {image.tag for image in images.values() if image.optional}
+    assert "testbed/openbsd-installer" in optional
+    assert {image.tag for image in select(images, [])} == set(images) - optional
+    assert [image.name for image in select(images, ["openbsd-installer"])] == ["base-trixie", "vm", "openbsd-installer"]
 
 
 def test_one_base_serves_all_that_share_a_release() -> None:

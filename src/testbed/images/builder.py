@@ -39,7 +39,8 @@ def build_images(
         settings: where contexts, logs and manifests lie.
         cluster: names the Debian releases, the database's filesystem and the mail's population.
         progress: told each step.
-        names: short names of the images wanted; what they are built on comes with them. None means all.
+        names: short names of the images wanted; what they are built on comes with them. None means all that the base
+            topology needs.
         fresh: build all of them anew, without any layer of earlier builds: for Debian's newest packages.
 
     Returns:

@@ -38,6 +38,7 @@ class Image:
         bases: build argument to the tag of the image it is built on.
         args: build arguments that are plain values.
         pieces: what is put into ``build/`` of the context before.
+        optional: no cluster of the base topology needs it: built only when it is named.
     """
 
     tag: str
@@ -46,6 +47,7 @@ class Image:
     bases: Mapping[str, str] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[Piece, ...] = ()
+    optional: bool = False
 
     @property
     def name(self) -> str:
@@ -87,6 +89,7 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
             bases={"VM": "testbed/vm", "GUEST": "testbed/guest", "SCHEMA": "testbed/schema"},
             args={"FILESYSTEM": choices.filesystem},
         ),
+        Image("testbed/openbsd-installer", folder / "openbsd", bases={"VM": "testbed/vm"}, optional=True),
     ]
     return {image.tag: image for image in images}
 
@@ -96,7 +99,7 @@ def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:
 
     Args:
         images: all images by tag.
-        names: short names; none means all.
+        names: short names; none means all that are not optional.
 
     Raises:
         UsageError: a name is unknown.
@@ -112,5 +115,5 @@ def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:
             add(images[tag] for tag in image.bases.values())
             ordered[image.tag] = image
 
-    add([by_name[name] for name in names] or images.values())
+    add([by_name[name] for name in names] or [image for image in images.values() if not image.optional])
     return list(ordered.values())
