@@ -107,7 +107,8 @@ class _Gathering:
         files = {SIGNATURE: self.store.keep(incoming, signed)}
         self.store.remember(path, signed)
         self.report(f"{SIGNATURE} of OpenBSD {self.release.version} verified with {self.key.name}")
-        for name in self.release.sets:
+        # The installer fetches BUILDINFO too, unasked, and ends where it is missing (install.sub, install_files).
+        for name in (*self.release.sets, "BUILDINFO"):
             files[name] = self._file(name, listed)
         files["pxeboot"] = self._pxeboot(listed, files[self.release.base_set])
         return files, {name: file.name for name, file in files.items()}
