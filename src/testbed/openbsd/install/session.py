@@ -251,8 +251,14 @@ def _files(release: Release, machine: Machine) -> Generator[Question, str, tuple
     wanted = [name for name in known if name in chosen] + (["BUILDINFO"] if "BUILDINFO" in files else [])
     if not chosen:
         return ()
-    issue, unverified = "", list(wanted)
-    if "SHA256.sig" not in files:
+    yield from _verify(wanted, machine, signed_list="SHA256.sig" in files)
+    return tuple(wanted)
+
+
+def _verify(wanted: list[str], machine: Machine, *, signed_list: bool) -> Generator[Question, str, None]:
+    """Fetch what is wanted and compare digests; what cannot be fetched is no longer wanted, if that is allowed."""
+    unverified = list(wanted)
+    if not signed_list:
         issue = "Directory does not contain SHA256.sig"
     elif machine.free_kib <= _MUST_BE_FREE_KIB:
         issue = "Cannot determine prefetch area"
@@ -260,13 +266,27 @@ def _files(release: Release, machine: Machine) -> Generator[Question, str, tuple
         issue = "Signature check of SHA256.sig failed"
     else:
         yield from _fetch(wanted, unverified, machine)
-    if unverified and not issue:
-        issue = f"Unverified sets: {' '.join(unverified)}"
+        issue = f"Unverified sets: {' '.join(unverified)}" if unverified else ""
     if issue:
-        question = Question(f"{issue}. Continue without verification?", "no", Way.YES_OR_NO, (), "install_files")
-        if (yield question) == "n":
-            raise InstallerEndsError(issue)
-    return tuple(wanted)
+        yield from _insist(f"{issue}. Continue without verification?", issue)
+
+
+def _fetch(wanted: list[str], unverified: list[str], machine: Machine) -> Generator[Question, str, None]:
+    for name in tuple(wanted):
+        if name not in machine.offered:
+            yield from _insist(f"Fetching of {name} failed. Continue anyway?", f"{name} cannot be fetched")
+            wanted.remove(name)
+            unverified.remove(name)
+        elif name in machine.signed and name not in machine.spoilt:
+            unverified.remove(name)
+        else:
+            yield from _insist(f"Checksum test for {name} failed. Continue anyway?", f"the checksum of {name} is wrong")
+
+
+def _insist(text: str, why: str) -> Generator[Question, str, None]:
+    """Ask whether to go on all the same."""
+    if (yield Question(text, "no", Way.YES_OR_NO, (), "install_files")) == "n":
+        raise InstallerEndsError(why)
 
 
 def _known_sets(release: Release) -> list[str]:
@@ -287,24 +307,3 @@ def _select(known: list[str], selected: set[str]) -> Generator[Question, str, se
             pattern = re.sub(r"^[+-]", "", word)
             matching = {name for name in known if pattern == "all" or fnmatchcase(name, pattern)}
             selected = selected - matching if word.startswith("-") else selected | matching
-
-
-def _fetch(wanted: list[str], unverified: list[str], machine: Machine) -> Generator[Question, str, None]:
-    """Fetch each file and compare its digest; takes the good ones out of ``unverified``."""
-    for name in tuple(wanted):
-        if name not in machine.offered:
-            question = Question(
-                f"Fetching of {name} failed. Continue anyway?", "no", Way.YES_OR_NO, (), "install_files"
-            )
-            if (yield question) == "n":
-                raise InstallerEndsError(f"{name} cannot be fetched")
-            wanted.remove(name)
-            unverified.remove(name)
-        elif name in machine.signed and name not in machine.spoilt:
-            unverified.remove(name)
-        else:
-            question = Question(
-                f"Checksum test for {name} failed. Continue anyway?", "no", Way.YES_OR_NO, (), "install_files"
-            )
-            if (yield question) == "n":
-                raise InstallerEndsError(f"the checksum of {name} is wrong")

@@ -1,0 +1,131 @@
+"""What an installation's two boots tell on the console, in OpenBSD's own words, and what each of these words means.
+
+The words are those of sys/stand/boot/boot.c 1.57, distrib/miniroot/install.sub 1.1292 (19 September 2026),
+distrib/miniroot/dot.profile 1.52, distrib/amd64/common/install.md 1.67, etc/rc and libexec/getty, as published; the
+firmware's are SeaBIOS's and iPXE's. Lines that begin with ``testbed: `` are our own: the site set prints them.
+None of it has been seen on OpenBSD itself yet.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+OURS = re.compile(r"^testbed: (.+)")
+FAILED = re.compile(r"^testbed: failed: *(.*)")
+SEALED = "sealed"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of an installation.
+
+    Args:
+        name: told to the user.
+        begins: seen in the line, finished or not, that it begins with.
+        silent: it works long without a word.
+    """
+
+    name: str
+    begins: re.Pattern[str]
+    silent: bool = False
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One of the two boots.
+
+    Args:
+        name: told to the user, and the first stage.
+        stages: those that may follow, in their order; a stage never comes back to one before it.
+        done: the line after which the machine only has to go off.
+        login: a login prompt is no failure, as long as our own work goes on behind it.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    done: re.Pattern[str]
+    login: bool
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that an installation does not recover from.
+
+    Args:
+        seen: the line, or the prompt.
+        means: one line for the user; ``{}`` is what the pattern's group holds.
+    """
+
+    seen: re.Pattern[str]
+    means: str
+
+
+def _stage(name: str, begins: str, *, silent: bool = False) -> Stage:
+    return Stage(name, re.compile(begins), silent)
+
+
+def _trouble(seen: str, means: str) -> Trouble:
+    return Trouble(re.compile(seen), means)
+
+
+NETWORK = Boot(
+    "network boot",
+    (
+        _stage("boot loader", r">> OpenBSD/amd64 PXEBOOT"),
+        _stage("kernel", r"^booting \S+:|^Copyright \(c\) 1982"),
+        _stage("response file", r"^Welcome to the OpenBSD/amd64|^Fetching http\S+install\.conf"),
+        _stage("questions", r"^Performing non-interactive install"),
+        _stage("disk", r"^Available disks are:"),
+        _stage("sets", r"^Let's install the sets!"),
+        _stage("configuration", r"^Saving configuration files"),
+        _stage("device nodes", r"^Making all device nodes", silent=True),
+        _stage("relinking", r"^Relinking to create unique kernel", silent=True),
+        _stage("restart", r"^CONGRATULATIONS! Your OpenBSD install"),
+    ),
+    re.compile(r"^CONGRATULATIONS! Your OpenBSD install has been successfully completed!"),
+    login=False,
+)
+DISK = Boot(
+    "first boot",
+    (
+        _stage("boot loader", r">> OpenBSD/amd64 BOOT"),
+        _stage("kernel", r"^booting \S+:|^Copyright \(c\) 1982"),
+        _stage("file systems", r"^Automatic boot in progress"),
+        _stage("start", r"^starting network|^reordering:|^starting early daemons"),
+        _stage("first start", r"^running rc\.firsttime"),
+    ),
+    re.compile(rf"^testbed: {SEALED}$"),
+    login=True,
+)
+SILENT = re.compile(r"relink|packag|seal", re.IGNORECASE)
+"""Stages of our own that may work long without a word."""
+
+# Seen in whole lines.
+LINES = (
+    _trouble(r"^Question has no answer in response file:? *(.*)", "the installer asks what nobody answers: {}"),
+    _trouble(r"^panic: (.+)", "the kernel panicked: {}"),
+    _trouble(r"^No response file found", "the installer found no response file"),
+    _trouble(r"^Autopartitioning failed", "the disk's layout was refused"),
+    _trouble(r"^No autopartitioning template found", "the installer did not get the disk's layout"),
+    _trouble(r"failed\(\d+\)\. will try", "the boot loader did not get its kernel"),
+    _trouble(r"^install\.site failed", "the site set's script failed"),
+    _trouble(r"^Failed to install bootblocks", "no boot loader could be written to the disk"),
+    _trouble(r"^No bootable device|^No more network devices", "nothing could be booted"),
+    _trouble(r"^failed; check /tmp/ai/ai\.log", "the installer gave up"),
+)
+# Seen in what stands behind the last line's end: whoever asks waits for an answer that does not come.
+PROMPTS = (
+    _trouble(r"^ddb(\{\d+\})?>$", "the kernel stopped in its debugger"),
+    _trouble(r"^Response file location\?", "the installer found no response file"),
+    _trouble(r"^root device:?$", "the kernel does not find its disk"),
+    _trouble(r"^Enter pathname of shell or RETURN for sh:", "the system wants to be repaired by hand"),
+)
+LOGIN = re.compile(r"^login:$")
+BOOT = re.compile(r"^boot>$")
+# What went before says why the installer gave up later; by itself it may be nothing: some are answered with yes.
+OMENS = re.compile(
+    r"failed\. Continue anyway\?|Continue without verification\?|is not a valid choice|^Unable to |^Cannot |"
+    r"must be configured!|were not properly mounted|^No dhcp address|^Could not determine|^testbed: .*(?:failed|error)|"
+    r"^uvm_fault|^kernel: .*trap|^Stopped at|^PXE-E|filesystem is full|^ftp: |: Error retrieving"
+)
