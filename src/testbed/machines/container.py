@@ -147,6 +147,10 @@ class ContainerMachine:
         """A container has no serial console."""
         return None
 
+    def agent(self) -> Path | None:
+        """A container has no guest agent."""
+        return None
+
     def pid(self) -> int:
         """The host's process id of its first process, 0 when it is off."""
         return int(self._inspect()["State"]["Pid"])

@@ -151,3 +151,6 @@ class Machine(Protocol):
 
     def console(self) -> Path | None:
         """The socket of its serial console, if it has one."""
+
+    def agent(self) -> Path | None:
+        """The socket of its QEMU guest agent, if it has one."""

@@ -117,6 +117,10 @@ class VirtualMachine(ContainerMachine):
         """The socket of the serial console."""
         return self._sockets / "console.sock"
 
+    def agent(self) -> Path | None:
+        """The socket of the guest agent."""
+        return self._sockets / "agent.sock"
+
     def _set_image(self, number: int, node: str) -> None:
         path = f"/machine/peripheral/disk{number}/virtio-backend"
         self._qmp("qom-set", {"path": path, "property": "drive", "value": node})

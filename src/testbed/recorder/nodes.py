@@ -142,14 +142,15 @@ class Listener:
             self._frozen_at = None
 
     def _clock_line(self, told: Told, stamp: float, offset: float) -> Iterator[Event]:
-        """Two ways to read a guest's clock: it asks the launcher at boot; or a mark is written into its log."""
+        """Two ways to read a guest's clock: it asks the launcher for the time; or a mark is written into its log."""
         words = told.words or {}
         if told.up is None:
             return
-        if told.name == "clock-asked":  # the first that is heard of a boot
-            self.clock = GuestClock()
-            self._told_speed = False
-            self._waiting.clear()
+        if told.name == "clock-asked":
+            if "again" not in words:  # the first that is heard of a boot
+                self.clock = GuestClock()
+                self._told_speed = False
+                self._waiting.clear()
             self._asked_up = told.up
         elif told.name == "clock-told" and self._asked_up is not None:
             answered = float(words["host"]) - offset

@@ -60,8 +60,9 @@ class Recorder:
         for machine in self._cluster.fleet.machines():
             socket = machine.console()
             self._listeners[machine.name] = Listener(machine.name, machine.node.role, socket is not None)
+            if agent := machine.agent():  # a guest without one asks for the time by itself
+                self._agents[machine.name] = agent
             if socket:
-                self._agents[machine.name] = socket.with_name("agent.sock")
                 self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
         self._client = engine.client()
         self._events = EngineEvents(
