@@ -83,6 +83,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
             for name, service in merged["services"].items()
             if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
         },
+        profile=project.profile,
     )
     for problem in problems(topology):
         raise _refusal(problem, files)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
+Profile = Literal["reference", "hardened"]
 
 
 class Role(StrEnum):
@@ -73,6 +74,9 @@ class ProjectKeys(Keys):
     database: Database
     mail: Mail
     releases: Releases
+    profile: Profile = Field(
+        "reference", description="The 2006 design as it was, or with its known holes closed (hardened)."
+    )
 
 
 class ServiceKeys(Keys):

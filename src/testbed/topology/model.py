@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
-from testbed.topology.keys import Database, Mail, Releases, Role, ServiceKeys, Site
+from testbed.topology.keys import Database, Mail, Profile, Releases, Role, ServiceKeys, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Topology:
     releases: Releases
     networks: Mapping[str, IPv4Network]
     nodes: Mapping[str, Node]
+    profile: Profile = "reference"
 
     def of_role(self, role: Role) -> list[Node]:
         """The nodes of a role, in the file's order of names."""
@@ -76,7 +77,9 @@ class Problem:
 
 def problems(topology: Topology) -> Iterator[Problem]:
     """All the rules of a cluster that ``topology`` breaks."""
-    return chain(_addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology))
+    return chain(
+        _addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology), _profile(topology)
+    )
 
 
 def _addresses(topology: Topology) -> Iterator[Problem]:
@@ -134,3 +137,10 @@ def _roles(topology: Topology) -> Iterator[Problem]:
         if count != wanted:
             what = f"{count} services have the role {role.value}"
             yield Problem(("services",), what, f"a cluster has {wanted}")
+
+
+def _profile(topology: Topology) -> Iterator[Problem]:
+    debian = [node.name for node in topology.of_role(Role.BALANCER) if node.keys.platform == "debian"]
+    if topology.profile == "hardened" and debian:
+        what = f"'hardened' needs OpenBSD balancers; {' and '.join(debian)} run Debian, where it is not there yet"
+        yield Problem(("x-testbed", "profile"), what, "use OpenBSD balancers, or the profile reference")

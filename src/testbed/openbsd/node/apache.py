@@ -1,0 +1,101 @@
+"""Apache's configuration under the paths of OpenBSD's package, made from the Debian platform's own.
+
+``images/lb/httpd.conf`` is the template: what is the platform's in it (paths, user, where its modules lie) is replaced,
+all the rest is taken as it is. ``images/lb/site.conf`` is the same file on both.
+
+Sources: the port ``www/apache-httpd`` of openbsd/ports: ``patch-config_layout`` 1.10 (the program ``httpd2`` below
+``/usr/local``, ``/etc/apache2``, modules in ``/usr/local/lib/apache2``, ``/var/www``), ``PLIST-main`` (every module is
+a shared one, the MPMs too), ``apache2.rc`` (``apachectl2 graceful`` starts it); the base system's user ``www``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from testbed.errors import TestbedError
+from testbed.openbsd.node.balancer import Balancer
+
+# Where the package looks for its configuration, and what /etc/rc empties at each boot: a process id never is a
+# stranger's.
+CONFIG_FILE = PurePosixPath("/etc/apache2/httpd2.conf")
+PID_FILE = PurePosixPath("/var/run/httpd2.pid")
+MODULES = PurePosixPath("/usr/local/lib/apache2")
+# Unpacked empty at each boot, so Apache can start before pool discovery has looked.
+POOL_FILE = PurePosixPath("/etc/balancer/pool/members.conf")
+SITE_FILE = PurePosixPath("/etc/balancer/site.conf")
+ERROR_LOG = PurePosixPath("/var/www/logs/error_log")
+ACCESS_LOG = PurePosixPath("/var/www/logs/failures_log")
+
+_DIRECTIVES = {
+    "ServerRoot": "/var/www",
+    "DefaultRuntimeDir": "/var/www/logs",
+    "PidFile": str(PID_FILE),
+    "User": "www",
+    "Group": "www",
+    "Include": str(SITE_FILE),
+}
+_DEFINES = {
+    "CERTIFICATE": "/etc/testbed/site.crt",
+    "CERTIFICATE_KEY": "/etc/testbed/site.key",
+    "POOL_FILE": str(POOL_FILE),
+    "ERROR_LOG": str(ERROR_LOG),
+    "ACCESS_LOG": str(ACCESS_LOG),
+}
+# Part of the program on Debian, and loaded by nobody there.
+_BUILT_IN = ("log_config", "unixd")
+
+
+def httpd_conf(balancer: Balancer, debian: str) -> str:
+    """``/etc/apache2/httpd2.conf`` of one balancer.
+
+    Args:
+        balancer: whose it is.
+        debian: text of ``images/lb/httpd.conf``.
+
+    Raises:
+        TestbedError: that file no longer says something that is the platform's, or says it about an unknown path.
+    """
+    parameters = {
+        "NODE": balancer.name,
+        "SITE_NAME": balancer.site_name,
+        "WEBMAIL_PORT": str(balancer.webmail_port),
+        "RETRY_SECONDS": str(balancer.retry_seconds),
+    }
+    lines = [f'Define {name} "{value}"' for name, value in parameters.items()]
+    for module in _BUILT_IN:
+        lines += [f"<IfModule !{module}_module>", f"    {_load(module)}", "</IfModule>"]
+    left = {*_DIRECTIVES, *_DEFINES}
+    for line in debian.splitlines():
+        if line.strip() and not line.startswith("#"):
+            lines.append(_translated(line, left))
+    if left:
+        raise _unlike_template(f"it does not say {', '.join(sorted(left))}")
+    return "# The configuration of the Debian platform (images/lb/httpd.conf), with OpenBSD's paths.\n" + "".join(
+        f"{line}\n" for line in lines
+    )
+
+
+def _translated(line: str, left: set[str]) -> str:
+    """One line of Debian's file in OpenBSD's words; ``left`` loses what it said."""
+    word, _, rest = line.partition(" ")
+    value = rest.strip()
+    if word == "LoadModule" and (module := re.fullmatch(r"(\w+)_module +modules/mod_\1\.so", value)):
+        return _load(module[1])
+    if word == "Define" and (name := value.split()[0]) in _DEFINES:
+        left.discard(name)
+        return f'Define {name} "{_DEFINES[name]}"'
+    if word in _DIRECTIVES:
+        left.discard(word)
+        return f'{word} "{_DIRECTIVES[word]}"'
+    if "/" in value:
+        raise _unlike_template(f"no path on OpenBSD is known for {line.strip()!r}")
+    return line
+
+
+def _load(module: str) -> str:
+    return f"LoadModule {module}_module {MODULES}/mod_{module}.so"
+
+
+def _unlike_template(what: str) -> TestbedError:
+    return TestbedError(what, where="images/lb/httpd.conf", mend="mend it, or openbsd/node/apache.py")

@@ -1,0 +1,96 @@
+"""One balancer's facts, taken from the topology and checked once: its files are made of nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Literal
+
+from testbed.errors import UsageError
+from testbed.topology import Node, Topology
+
+# The launcher makes the network cards in this order, and virtio's driver counts them: vio(4).
+PUBLIC, BACKEND, CONTROL, VIRTUAL = "vio0", "vio1", "vio2", "carp0"
+# A network of two that exists between the guest and its own container alone (link-local, RFC 3927).
+CONTROL_HOST = IPv4Address("169.254.77.1")
+CONTROL_GUEST = IPv4Interface("169.254.77.2/30")
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """What tells one balancer from another.
+
+    Args:
+        name: the node's name.
+        site_name: the name clients use.
+        site_address: the virtual address, in the network of ``public``.
+        public: its own address where clients are.
+        backend: its own address where app nodes are.
+        vhid: CARP's number of the virtual host, 1 to 255.
+        advbase: seconds between advertisements, 1 to 254.
+        advskew: 1/256 s that are added to ``advbase``, 0 to 254.
+        webmail_port: where app nodes listen.
+        retry_seconds: how long Apache leaves a failed app node alone.
+        profile: whether known holes of the 2006 design are closed.
+    """
+
+    name: str
+    site_name: str
+    site_address: IPv4Interface
+    public: IPv4Interface
+    backend: IPv4Interface
+    vhid: int
+    advbase: int
+    advskew: int
+    webmail_port: int
+    retry_seconds: int
+    profile: Literal["reference", "hardened"]
+
+    @classmethod
+    def of(cls, topology: Topology, name: str) -> Balancer:
+        """A balancer of the topology.
+
+        Args:
+            topology: the cluster.
+            name: the node's name.
+
+        Raises:
+            UsageError: something in its Compose service cannot be.
+        """
+        node = topology.nodes[name]
+        if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
+            raise UsageError(f"{name!r} cannot be a host's name", where=f"services.{name}", mend="use a-z, 0-9 and -")
+        public = topology.networks[topology.site.network]
+        return cls(
+            name=name,
+            site_name=topology.site.name,
+            site_address=IPv4Interface((topology.site.address, public.prefixlen)),
+            public=_own_address(topology, node, topology.site.network),
+            backend=_own_address(topology, node, topology.database.network),
+            vhid=_number(node, "CARP_VHID", 1, 255),
+            advbase=_number(node, "CARP_ADVBASE", 1, 254),
+            advskew=_number(node, "CARP_ADVSKEW", 0, 254),
+            webmail_port=_number(node, "WEBMAIL_PORT", 1, 65535),
+            retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
+            profile=topology.profile,
+        )
+
+
+def _own_address(topology: Topology, node: Node, network: str) -> IPv4Interface:
+    address = node.addresses.get(network)
+    if address is None:
+        where = f"services.{node.name}.networks.{network}"
+        raise UsageError("a balancer needs an address of its own here", where=where, mend="give it an ipv4_address")
+    return IPv4Interface((address, topology.networks[network].prefixlen))
+
+
+def _number(node: Node, variable: str, least: int, most: int) -> int:
+    text = node.environment.get(variable, "")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise UsageError(
+            f"{text!r} is no number from {least} to {most}" if text else "it is missing",
+            where=f"services.{node.name}.environment.{variable}",
+            mend=f"use a number from {least} to {most}",
+        )
+    return int(text)

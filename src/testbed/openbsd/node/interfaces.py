@@ -1,0 +1,73 @@
+"""A balancer's network: its interfaces, its name, whom it asks for names.
+
+Sources: hostname.if(5), carp(4), ifconfig(8), resolv.conf(5), sysctl.conf(5); ``etc/netstart`` (1.180), which turns
+each line of a ``hostname.if`` file into a call of ``ifconfig`` and insists on files that nobody else may read.
+
+There is no ``/etc/mygate``, so there is no default route: nothing leaves the testbed.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from testbed.errors import TestbedError
+from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, VIRTUAL, Balancer
+
+# The kernel keeps 20 bytes of a password (CARP_KEY_LEN in netinet/ip_carp.h).
+PASSWORD_LENGTH = 20
+
+
+def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
+    """The contents of ``/etc/hostname.<interface>``, by interface.
+
+    Args:
+        balancer: whose they are.
+        carp_password: shared by both balancers; letters and digits, since a shell reads the line.
+
+    Raises:
+        TestbedError: the password cannot stand in such a file.
+    """
+    if not (carp_password.isascii() and carp_password.isalnum() and len(carp_password) <= PASSWORD_LENGTH):
+        raise TestbedError(
+            f"CARP_PASSWORD must be at most {PASSWORD_LENGTH} letters and digits",
+            mend="`testbed down` and `testbed up` make new secrets",
+        )
+    carp = (
+        f"vhid {balancer.vhid} carpdev {PUBLIC} advbase {balancer.advbase} advskew {balancer.advskew}"
+        f" pass {carp_password}"
+    )
+    return {
+        PUBLIC: _inet(balancer.public),
+        BACKEND: _inet(balancer.backend),
+        CONTROL: _inet(CONTROL_GUEST),
+        VIRTUAL: _inet(balancer.site_address, carp),
+    }
+
+
+def sysctl_conf() -> str:
+    """``/etc/sysctl.conf``.
+
+    Without ``preempt`` a balancer that comes back stays backup, as UCARP does here: one failover is enough. It takes
+    over from a master that is demoted all the same (``carp_proto_input_c`` in ``sys/netinet/ip_carp.c``).
+    """
+    return "net.inet.carp.preempt=0\nnet.inet.ip.forwarding=0\nnet.inet6.ip6.forwarding=0\n"
+
+
+def hosts(balancer: Balancer) -> str:
+    """``/etc/hosts``: itself and the site; app nodes are looked up."""
+    return (
+        "127.0.0.1 localhost\n"
+        "::1 localhost\n"
+        f"{balancer.public.ip} {balancer.name}\n"
+        f"{balancer.site_address.ip} {balancer.site_name}\n"
+    )
+
+
+def resolv_conf() -> str:
+    """``/etc/resolv.conf``: the container passes on what it is asked to Docker's resolver."""
+    return f"nameserver {CONTROL_HOST}\nlookup file bind\nfamily inet4\n"
+
+
+def _inet(address: IPv4Interface, options: str = "") -> str:
+    line = f"inet {address.ip} {address.netmask} {address.network.broadcast_address}"
+    return f"{line} {options}\n" if options else f"{line}\n"

@@ -1,0 +1,41 @@
+"""A balancer's packet filter: ``/etc/pf.conf``, equal in effect to ``images/lb/bin/firewall``.
+
+Sources: pf.conf(5). A rule of ``pass`` keeps state unless it says ``no state``, and a stateful rule for TCP matches a
+connection's first packet alone (``flags S/SA``). Packets for an address of ``carp0`` are seen on the interface below
+it (``pf_match_rcvif`` and ``pf_test`` in ``sys/net/pf.c``), so no rule names ``carp0``.
+"""
+
+from __future__ import annotations
+
+from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, Balancer
+
+
+def pf_conf(balancer: Balancer) -> str:
+    """The rules of one balancer; nothing is logged."""
+    return f"""\
+public = "{PUBLIC}"
+backend = "{BACKEND}"
+control = "{CONTROL}"
+
+set block-policy drop
+set state-policy if-bound
+set skip on lo
+
+block all
+
+# The site. Stateless on purpose: after a failover the heir must see, and refuse, the connections of the dead balancer,
+# so that clients open new ones at once. A stateful rule would drop what belongs to no connection it knows.
+pass in quick on $public inet proto tcp from any to any port {{ 80 443 }} flags any no state
+pass out quick on $public inet proto tcp from any port {{ 80 443 }} to any flags any no state
+
+# CARP, from the public network alone.
+pass in quick on $public inet proto carp from {balancer.public.network} to 224.0.0.18 no state
+pass out quick on $public inet proto carp from any to 224.0.0.18 no state
+
+# The backend: connections to the webmail, and their answers.
+pass out quick on $backend inet proto tcp from any to any port {balancer.webmail_port}
+
+# The container: it comes in by SSH, and is asked for names.
+pass in quick on $control inet proto tcp from {CONTROL_HOST} to {CONTROL_GUEST.ip} port 22
+pass out quick on $control inet proto udp from {CONTROL_GUEST.ip} to {CONTROL_HOST} port 53
+"""
