@@ -14,6 +14,13 @@ PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests)
 
+# For `make testbed-up BALANCER=openbsd`; without it, a cluster that is up keeps its balancers.
+UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER))
+
+# For `make openbsd-image RELEASE=7.9 MIRROR=https://...`, or OFFLINE=a folder, ISO=an install image.
+OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \
+	$(if $(OFFLINE),--offline "$(OFFLINE)") $(if $(ISO),--install-image "$(ISO)")
+
 # For `make load USERS=50 DURATION=300`: headless; without them, the web UI asks.
 LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--seconds $(DURATION))
 
@@ -48,8 +55,16 @@ build: venv ## Build the images (only what changed)
 	@$(TESTBED) build
 
 .PHONY: testbed-up
-testbed-up: venv ## Bring the whole cluster up, building what is missing
-	@$(TESTBED) up
+testbed-up: venv ## Bring the whole cluster up, building what is missing (BALANCER=openbsd)
+	@$(TESTBED) up $(UP_ARGS)
+
+.PHONY: openbsd-image
+openbsd-image: venv ## Install OpenBSD for the balancers, from a mirror or OFFLINE=DIR
+	@$(TESTBED) openbsd image $(OPENBSD_ARGS)
+
+.PHONY: openbsd-verify
+openbsd-verify: venv ## Install it, boot two balancers, play their incidents, print a page
+	@$(TESTBED) openbsd verify $(OPENBSD_ARGS)
 
 .PHONY: testbed-down
 testbed-down: venv ## Take the cluster down; images, logs and journals stay

@@ -11,11 +11,11 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, UsageError
 from testbed.host import engine as host_engine
 from testbed.images import base, manifest
 from testbed.images.build import build
-from testbed.images.catalogue import Choices, Image, catalogue, select
+from testbed.images.catalogue import OPENBSD_BALANCER, Choices, Image, catalogue, select
 from testbed.images.inputs import LABEL, inputs_of, write_context
 from testbed.images.job import Report, Stop
 from testbed.images.schedule import run_in_order
@@ -39,8 +39,8 @@ def build_images(
         settings: where contexts, logs and manifests lie.
         cluster: names the Debian releases, the database's filesystem and the mail's population.
         progress: told each step.
-        names: short names of the images wanted; what they are built on comes with them. None means all that the base
-            topology needs.
+        names: short names of the images wanted; what they are built on comes with them. None means all that the
+            cluster needs.
         fresh: build all of them anew, without any layer of earlier builds: for Debian's newest packages.
 
     Returns:
@@ -58,7 +58,7 @@ def _build_stale(
     settings: Settings, cluster: Topology, progress: Progress, names: Sequence[str], *, fresh: bool
 ) -> list[str]:
     client = host_engine.client()
-    wanted = select(catalogue(settings.root, choices_of(cluster)), names)
+    wanted = select(catalogue(settings.root, choices_of(settings, cluster)), names or needed_by(settings, cluster))
     inputs = hash_all(wanted)
     stale = {image.tag: image for image in wanted if fresh or label_of(client, image.tag) != inputs[image.tag]}
     if not stale:
@@ -81,10 +81,26 @@ def _build_stale(
     return [image.name for image in stale.values()]
 
 
-def choices_of(cluster: Topology) -> Choices:
-    """Return what a topology leaves open about images."""
-    releases = cluster.releases.model_dump()
-    return Choices(releases, cluster.database.filesystem, cluster.mail.users, cluster.mail.seed)
+def choices_of(settings: Settings, cluster: Topology) -> Choices:
+    """Return what a topology leaves open about images, and what has been installed for them."""
+    disk = settings.openbsd_dir / "current.qcow2"
+    return Choices(
+        cluster.releases.model_dump(), cluster.database.filesystem, cluster.mail.users, cluster.mail.seed,
+        disk.resolve() if disk.exists() else None,
+    )  # fmt: skip
+
+
+def needed_by(settings: Settings, cluster: Topology) -> list[str]:
+    """Return the short names of the images that a cluster runs, and of those that none of its nodes is.
+
+    Raises:
+        UsageError: it runs one that cannot be built yet.
+    """
+    images = catalogue(settings.root, choices_of(settings, cluster))
+    used = {node.image for node in cluster.nodes.values()}
+    if OPENBSD_BALANCER in used and OPENBSD_BALANCER not in images:
+        raise UsageError("no OpenBSD has been installed yet for the balancers", mend="run `make openbsd-image`")
+    return [image.name for image in images.values() if not image.optional or image.tag in used]
 
 
 def hash_all(images: Sequence[Image]) -> dict[str, str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.errors import UsageError
-from testbed.images.pieces import Piece, mailboxes, wheels
+from testbed.images.pieces import Piece, installed_disk, mailboxes, wheels
+
+OPENBSD_BALANCER = "testbed/lb-openbsd"
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Choices:
         filesystem: of the database's data disk.
         mail_users: how many users have mail.
         mail_seed: seed of their mail.
+        openbsd_disk: the disk that OpenBSD was installed on, None where it has not been.
     """
 
     releases: Mapping[str, str]
     filesystem: str
     mail_users: int
     mail_seed: int
+    openbsd_disk: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,11 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
         ),
         Image("testbed/openbsd-installer", folder / "openbsd", bases={"VM": "testbed/vm"}, optional=True),
     ]
+    if choices.openbsd_disk is not None:
+        disk = installed_disk(folder / "lb-openbsd", choices.openbsd_disk)
+        images.append(
+            Image(OPENBSD_BALANCER, folder / "lb-openbsd", bases={"VM": "testbed/vm"}, pieces=(disk,), optional=True)
+        )
     return {image.tag: image for image in images}
 
 

@@ -109,3 +109,21 @@ def mailboxes(folder: Path, users: int, seed: int) -> Piece:
         mail.write_mailboxes(build / "mailboxes.tar", users, seed)
 
     return Piece("mailboxes", folder, (Path(mail.__file__),), (str(users), str(seed)), write)
+
+
+def installed_disk(folder: Path, disk: Path) -> Piece:
+    """Return a disk that an operating system was installed on.
+
+    Args:
+        folder: the image's folder.
+        disk: its file; its name tells what it is made of, so it is not read to see whether it changed.
+    """
+
+    def write(build: Path) -> None:
+        target = build / f"disk{disk.suffix}"
+        try:
+            target.hardlink_to(disk)
+        except OSError:  # another filesystem
+            shutil.copyfile(disk, target)
+
+    return Piece("the installed disk", folder, (), (disk.name,), write)
