@@ -4,8 +4,8 @@
 all the rest is taken as it is. ``images/lb/site.conf`` is the same file on both.
 
 Sources: the port ``www/apache-httpd`` of openbsd/ports: ``patch-config_layout`` 1.10 (the program ``httpd2`` below
-``/usr/local``, ``/etc/apache2``, modules in ``/usr/local/lib/apache2``, ``/var/www``), ``PLIST-main`` (every module is
-a shared one, the MPMs too), ``apache2.rc`` (``apachectl2 graceful`` starts it); the base system's user ``www``.
+``/usr/local``, ``/etc/apache2``, modules in ``/usr/local/lib/apache2``, ``/var/www``), ``PLIST-main`` 1.2 (every
+module is a shared one, the MPMs too); the base system's user ``www``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from pathlib import PurePosixPath
 from testbed.errors import TestbedError
 from testbed.openbsd.node.balancer import Balancer
 
-# Where the package looks for its configuration, and what /etc/rc empties at each boot: a process id never is a
-# stranger's.
+# Where the package looks for its configuration.
 CONFIG_FILE = PurePosixPath("/etc/apache2/httpd2.conf")
 PID_FILE = PurePosixPath("/var/run/httpd2.pid")
 MODULES = PurePosixPath("/usr/local/lib/apache2")
-# Unpacked empty at each boot, so Apache can start before pool discovery has looked.
-POOL_FILE = PurePosixPath("/etc/balancer/pool/members.conf")
+POOL_FILE = PurePosixPath("/var/run/pool/members.conf")
 SITE_FILE = PurePosixPath("/etc/balancer/site.conf")
 ERROR_LOG = PurePosixPath("/var/www/logs/error_log")
 ACCESS_LOG = PurePosixPath("/var/www/logs/failures_log")

@@ -1,15 +1,15 @@
-"""Which daemons a balancer runs, and with what limits.
+"""Which of the system's daemons a balancer runs.
 
-Sources: rc.conf.local(8), rc.conf(8), rcctl(8); login.conf(5), whose ``/etc/login.conf.d/<class>`` goes before the
-file's own, and rc.d(8), which runs a daemon in the class of its own name where there is one.
+Sources: rc.conf.local(8), rc.conf(8), rcctl(8). Apache is not among ``pkg_scripts``: it is started, and started again
+when it ends, by the node's own ``rc.local``, as runit does on Debian.
 """
 
 from __future__ import annotations
 
 from testbed.openbsd.node.balancer import Balancer
 
-# What a fresh system starts and a balancer has no use for: no mail, no sound, no automatic addresses, no time server
-# that it could reach, no log of packets (the rules log none).
+# What a fresh system starts and a balancer has no use for: no automatic addresses, no time server that it could
+# reach, no log of packets (the rules log none), no mail, no sound.
 _OFF = ("dhcpleased", "ntpd", "pflogd", "resolvd", "slaacd", "smtpd", "sndiod")
 
 
@@ -24,14 +24,5 @@ def rc_conf_local(balancer: Balancer) -> str:
         "check_quotas=NO",
         # Libraries would be linked anew at each boot; a machine that was switched on again is being waited for.
         "library_aslr=NO",
-        "pkg_scripts=apache2",
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-def login_class() -> str:
-    """``/etc/login.conf.d/apache2``.
-
-    Each of Apache's 64 threads a process holds the client's connection and the app node's; daemons may open 128 files.
-    """
-    return "apache2:\\\n\t:openfiles-cur=1024:\\\n\t:openfiles-max=1024:\\\n\t:tc=daemon:\n"

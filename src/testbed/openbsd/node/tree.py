@@ -102,11 +102,9 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
         "etc/sysctl.conf": (interfaces.sysctl_conf(), 0o644),
         "etc/pf.conf": (pf.pf_conf(balancer), 0o600),
         "etc/rc.conf.local": (services.rc_conf_local(balancer), 0o644),
-        "etc/login.conf.d/apache2": (services.login_class(), 0o644),
         "etc/ssh/sshd_config": (ssh.sshd_config(), 0o644),
         _below(str(apache.CONFIG_FILE)): (apache.httpd_conf(balancer, (templates / "httpd.conf").read_text()), 0o644),
         _below(str(apache.SITE_FILE)): ((templates / "site.conf").read_text(), 0o644),
-        _below(str(apache.POOL_FILE)): ("", 0o644),
     }
     if balancer.profile == "hardened":
         text["etc/ifstated.conf"] = (ifstated_conf(), 0o644)
