@@ -107,8 +107,9 @@ class _Gathering:
         files = {SIGNATURE: self.store.keep(incoming, signed)}
         self.store.remember(path, signed)
         self.report(f"{SIGNATURE} of OpenBSD {self.release.version} verified with {self.key.name}")
-        # The installer fetches BUILDINFO too, unasked, and ends where it is missing (install.sub, install_files).
-        for name in (*self.release.sets, "BUILDINFO"):
+        # A BUILDINFO that is signed is fetched by the installer unasked, and it ends without (install.sub,
+        # install_files).
+        for name in (*self.release.sets, *(["BUILDINFO"] if "BUILDINFO" in listed else [])):
             files[name] = self._file(name, listed)
         files["pxeboot"] = self._pxeboot(listed, files[self.release.base_set])
         return files, {name: file.name for name, file in files.items()}

@@ -17,7 +17,8 @@ class Media:
 
     Args:
         release: which.
-        files: name to path: the sets, ``bsd.rd``, ``pxeboot`` and ``SHA256.sig``.
+        files: name to path: the sets, ``pxeboot``, ``SHA256.sig``, and ``BUILDINFO`` where it is
+            signed.
         packages: file name to path of each package and of all it needs.
         key: the public key that ``SHA256.sig`` was verified with.
         digests: SHA-256 (hexadecimal) of each of the files and packages, by name: what an image is made of.

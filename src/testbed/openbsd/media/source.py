@@ -17,6 +17,7 @@ from testbed.openbsd.media.store import writing
 
 BSDTAR = "bsdtar"
 _HREF = re.compile(r"""<a\s[^>]*href=["']?([^"'>]+)""", re.IGNORECASE)
+_LACKED = "SHA256.sig, BUILDINFO and the packages"
 _ISO_MAGIC = (0x8001, b"CD001")  # ISO 9660: the first volume descriptor's standard identifier
 
 
@@ -125,7 +126,9 @@ class Directory:
 
 
 class InstallImage:
-    """An ``installXX.iso``. It has the sets, but neither signature nor packages (``distrib/amd64/iso/Makefile``).
+    """An ``installXX.iso``. It has the sets, but neither their signature nor packages.
+
+    ``distrib/amd64/iso/Makefile`` (1.44): sets, kernels and ``SHA256``, no ``SHA256.sig`` and no ``BUILDINFO``.
 
     Args:
         image: the file.
@@ -180,7 +183,7 @@ class InstallImage:
                 raise TestbedError(
                     f"holds {', '.join(held) or 'no release'}, not {folder}", where=self.name
                 ) from missing
-            mend = f"an install image has none: put the mirror's {path} into {self._rest.name}"
+            mend = f"an image lacks {_LACKED}: put the mirror's {folder}/{name} into {self._rest.name}"
             raise Missing(f"no {name} in it or beside it", where=self.name, mend=mend) from missing
 
     def _members(self) -> tuple[str, ...]:
