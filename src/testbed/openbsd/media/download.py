@@ -8,7 +8,6 @@ else begins anew. What was fetched is not trusted: verifying is the caller's.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -119,7 +118,7 @@ class _Job:
         try:
             response = self.session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
         except requests.RequestException as error:
-            raise _Cut(f"no answer ({_reason(error)})", where=self.url) from error
+            raise _Cut(f"no answer ({_reason(error)})") from error
         with response:
             begin, total = self._judge(response, have, notes)
             if begin == 0:
@@ -135,15 +134,15 @@ class _Job:
             raise Missing(f"the server does not have it ({status})", where=self.url, mend=_OTHER_MIRROR)
         if status == 416 or (status == 206 and not have):
             drop(self.target)
-            raise _Cut(f"the server answers {status} out of turn", where=self.url)
+            raise _Cut(f"the server answers {status} out of turn")
         if status == 206:
             told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if told and notes and int(told[1]) == have and told[2] == notes["size"]:
                 return have, int(told[2])
             drop(self.target)
-            raise _Cut("the file changed while it was fetched", where=self.url)
+            raise _Cut("the file changed while it was fetched")
         if status >= 500 or status == 429:
-            raise _Cut(f"the server answers {status}", where=self.url)
+            raise _Cut(f"the server answers {status}")
         if status != 200:
             raise TestbedError(f"the server answers {status} {response.reason}", where=self.url, mend=_OTHER_MIRROR)
         if not self.page and response.headers.get("Content-Type", "").startswith("text/html"):
@@ -178,7 +177,7 @@ class _Job:
                 self._tell(file, total)
         have = self._have()
         if total is not None and have != total:
-            raise _Cut(f"cut off at {have} of {total} bytes", where=self.url)
+            raise _Cut(f"cut off at {have} of {total} bytes")
 
     def _chunks(self, response: requests.Response, file: IO[bytes]) -> Iterator[bytes]:
         # As they are on the wire: some servers call a .tgz "Content-Encoding: x-gzip", and it would be unpacked.
@@ -188,7 +187,7 @@ class _Job:
                 chunk = next(chunks, b"")
             except (urllib3.exceptions.HTTPError, requests.RequestException, ConnectionError, TimeoutError) as error:
                 file.flush()
-                raise _Cut(f"cut off at {file.tell()} bytes ({_reason(error)})", where=self.url) from error
+                raise _Cut(f"cut off at {file.tell()} bytes ({_reason(error)})") from error
             if not chunk:
                 return
             yield chunk
@@ -210,5 +209,5 @@ def _reason(error: Exception) -> str:
         if not isinstance(deeper, BaseException):
             break
         inner = deeper
-    text = os.strerror(inner.errno) if isinstance(inner, OSError) and inner.errno else str(inner)
+    text = (inner.strerror if isinstance(inner, OSError) else None) or str(inner)
     return text.splitlines()[0] if text else type(inner).__name__

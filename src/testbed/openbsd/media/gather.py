@@ -130,9 +130,13 @@ class _Gathering:
         if not held:
             self.report(f"{self.release.base_set} holds no {name}: not compared")
         before = self.release.previous
-        older = self._verified_base(before)
+        try:
+            older = self._verified_base(before)
+        except TestbedError as unverified:
+            self.report(f"key chain: {self.key.name} not compared: {unverified}")
+            return
         if older is None:
-            self.report(f"key chain: no base set of OpenBSD {before.version} at hand, {self.key.name} not compared")
+            self.report(f"key chain: {self.key.name} not compared: no base set of OpenBSD {before.version} at hand")
             return
         for key in (self.key, self.package_key):
             held = archive.members(older, (f"etc/signify/{key.name}",), before.base_set)
@@ -183,7 +187,11 @@ class _Gathering:
         return self.store.keep(incoming, digest_of(incoming))
 
     def _verified_base(self, release: Release) -> Path | None:
-        """Return another release's base set, if it and its signature are at hand and verify."""
+        """Return another release's base set, if it and its signature are at hand.
+
+        Raises:
+            TestbedError: they do not verify, or there is no key to verify them with.
+        """
         signed = self.store.recall(f"{release.path}/{SIGNATURE}") or self.source.at_hand(f"{release.path}/{SIGNATURE}")
         if signed is None:
             return None

@@ -113,8 +113,12 @@ class Directory:
         found = next((place for place in (*self._places(path), flat) if place.is_file()), None)
         if found is None:
             raise Missing(f"no {path}", where=self.name, mend=f"put it there, as {path} or as {flat.name}")
-        with writing(target.parent):
-            shutil.copyfile(found, target)
+        try:
+            original = found.open("rb")
+        except OSError as error:
+            raise TestbedError(f"cannot be read: {error.strerror}", where=str(found)) from error
+        with original, writing(target.parent), target.open("wb") as copy:
+            shutil.copyfileobj(original, copy, 1 << 20)
 
     def at_hand(self, path: str) -> Path | None:
         """The file, where a mirror would have it: among loose files it could be another release's."""
