@@ -293,6 +293,13 @@ def test_a_package_that_was_mended_since_the_release_is_taken(gathered: Gatherer
         assert "apache-httpd-2.4.66.tgz" not in packages
 
 
+def test_a_package_kept_under_another_key_is_fetched_anew(gathered: Gatherer, tmp_path: Path) -> None:
+    gathered()
+    other = Forge(tmp_path / "other")
+    other.make(RELEASE)
+    check_whole(Gatherer(other, gathered.cache)(), other)
+
+
 def test_the_key_is_compared_with_the_one_in_the_release_before(gathered: Gatherer, forge: Forge) -> None:
     gathered()
     assert "key chain: openbsd-80-base.pub not compared: no base set of OpenBSD 7.9 at hand" in gathered.told

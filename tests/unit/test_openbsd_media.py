@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import TestbedError, UsageError
-from testbed.openbsd.media import Directory, Mirror, keyring, parse
+from testbed.host import apt
+from testbed.openbsd.media import Directory, InstallImage, Mirror, keyring, need_tools, parse
 from testbed.openbsd.media.download import Missing
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.media.source import names_in_index, names_in_page
@@ -140,6 +143,25 @@ def test_what_is_no_source_is_refused_with_a_way_out(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=mend):
             parse(text)
+
+
+def test_missing_tools_are_installed_after_saying_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / "install80.iso"
+    image.write_bytes(b"\0" * 0x8001 + b"CD001")
+    installed: list[str] = []
+
+    def install(packages: list[str], why: str, say: Callable[[str], None], log: Path) -> None:
+        assert why
+        assert log.parent == tmp_path
+        assert say is say_nothing
+        installed.extend(packages)
+
+    monkeypatch.setattr(apt, "install", install)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    need_tools(Mirror("https://mirror.example"), say_nothing, tmp_path / "log")
+    assert installed == ["signify-openbsd", "signify-openbsd-keys"]
+    need_tools(InstallImage(image), say_nothing, tmp_path / "log")
+    assert installed[2:] == ["signify-openbsd", "signify-openbsd-keys", "libarchive-tools"]
 
 
 def test_a_spoilt_file_in_the_cache_is_found_out(tmp_path: Path) -> None:

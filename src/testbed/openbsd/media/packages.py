@@ -7,6 +7,7 @@ nobody can pass off one signed package as another.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,9 +142,9 @@ class Packages:
     def _verified(self, name: Name) -> tuple[Path, PackingList]:
         path = self._places[name.text]
         # A package's name stands for one content, as pkg_add(1) takes it: a change has another patch level.
-        kept = self._store.recall(path)
-        if kept:
-            return kept, self._check(kept, name)
+        if kept := self._store.recall(path):
+            with suppress(TestbedError):  # kept when another key was used: fetched anew
+                return kept, self._check(kept, name)
         self._report(f"package {name.text}")
         incoming = self._store.incoming(path)
         self._source.take(path, incoming, self._report)
