@@ -143,7 +143,11 @@ def test_from_an_install_image_and_a_mirror(gathered: Gatherer, forge: Forge, mi
     image = forge.iso(RELEASE, tmp_path / "install80.iso")
     for name in RELEASE.sets:
         (forge.root / RELEASE.path / name).rename(tmp_path / name)
-    gathered(InstallImage(image, Mirror(mirror)))
+    assert set(RELEASE.sets) < set(gathered(InstallImage(image, Mirror(mirror))).files)
+    (forge.root / RELEASE.path / "SHA256.sig").unlink()
+    assert f"{mirror}/8.0/amd64/SHA256.sig: the server does not have it" in gathered.refused(
+        InstallImage(image, Mirror(mirror))
+    )
 
 
 def test_an_install_image_of_another_release_is_refused(gathered: Gatherer, forge: Forge, tmp_path: Path) -> None:

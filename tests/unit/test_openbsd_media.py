@@ -10,7 +10,7 @@ import pytest
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import apt
-from testbed.openbsd.media import Directory, InstallImage, Mirror, keyring, need_tools, parse
+from testbed.openbsd.media import Directory, InstallImage, Mirror, keyring, need_tools
 from testbed.openbsd.media.download import Missing
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.media.source import names_in_index, names_in_page
@@ -126,23 +126,23 @@ def test_loose_files_are_not_taken_for_an_older_releases(tmp_path: Path) -> None
     assert Directory(tmp_path).at_hand("7.9/amd64/SHA256.sig") is None
 
 
-def test_a_source_is_known_by_how_it_is_written(tmp_path: Path) -> None:
-    assert isinstance(parse("https://mirror.example/pub/OpenBSD/"), Mirror)
-    assert isinstance(parse(str(tmp_path)), Directory)
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name the folder"):
+        Directory(tmp_path / "nowhere")
 
 
-def test_what_is_no_source_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    image, disk = tmp_path / "install80.iso", tmp_path / "install80.img"
-    image.write_bytes(b"x" * 40000)
-    disk.write_bytes(b"x" * 40000)
-    for text, mend in (
-        ("ftp://mirror.example/pub", "use http:// or https://"),
-        (str(tmp_path / "nowhere"), "name the folder"),
-        (str(image), "name an installXX.iso"),
-        (str(disk), "use the .iso"),
-    ):
-        with pytest.raises(UsageError, match=mend):
-            parse(text)
+@pytest.mark.parametrize(
+    ("name", "mend"), [("install80.img", r"use the \.iso"), ("install80.iso", "name an installXX.iso")]
+)
+def test_what_is_no_install_image_is_refused_with_a_way_out(tmp_path: Path, name: str, mend: str) -> None:
+    (tmp_path / name).write_bytes(b"x" * 40000)
+    with pytest.raises(UsageError, match=mend):
+        InstallImage(tmp_path / name)
+
+
+def test_an_install_image_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"install80\.iso: cannot be read: No such file"):
+        InstallImage(tmp_path / "install80.iso")
 
 
 def test_missing_tools_are_installed_after_saying_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

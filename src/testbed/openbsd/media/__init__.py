@@ -2,6 +2,6 @@
 
 from testbed.openbsd.media.gather import gather, need_tools
 from testbed.openbsd.media.media import SIGNATURE, Media
-from testbed.openbsd.media.source import Directory, InstallImage, Mirror, Source, parse
+from testbed.openbsd.media.source import Directory, InstallImage, Mirror, Source
 
-__all__ = ["SIGNATURE", "Directory", "InstallImage", "Media", "Mirror", "Source", "gather", "need_tools", "parse"]
+__all__ = ["SIGNATURE", "Directory", "InstallImage", "Media", "Mirror", "Source", "gather", "need_tools"]

@@ -187,6 +187,8 @@ class InstallImage:
                 raise TestbedError(
                     f"holds {', '.join(held) or 'no release'}, not {folder}", where=self.name
                 ) from missing
+            if not isinstance(self._rest, Directory):
+                raise
             mend = f"an image lacks {_LACKED}: put the mirror's {folder}/{name} into {self._rest.name}"
             raise Missing(f"no {name} in it or beside it", where=self.name, mend=mend) from missing
 
@@ -195,26 +197,6 @@ class InstallImage:
             listed = run([BSDTAR, "-t", "-f", self._image], f"listing {self._image.name}", mend="get the image anew")
             self._names = tuple(line.removeprefix("./").rstrip("/") for line in listed.splitlines())
         return self._names
-
-
-def parse(text: str, *, rest: Source | None = None) -> Source:
-    """Return the source that a user named.
-
-    Args:
-        text: an address, a folder, or an install image's path.
-        rest: what an image lacks; by default the folder it lies in.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    if re.match(r"https?://[^/]", text):
-        return Mirror(text)
-    if "://" in text:
-        raise UsageError(f"{text} is no address of a mirror", mend="use http:// or https://, or a folder")
-    path = Path(text).expanduser()
-    if path.is_file():
-        return InstallImage(path, rest)
-    return Directory(path)
 
 
 def names_in_index(text: str) -> tuple[str, ...]:
