@@ -1,0 +1,100 @@
+"""The Debian balancer's packet filter, read out of its own program and evaluated: what pf.conf has to equal.
+
+nft(8), as far as ``images/lb/bin/firewall`` uses it; any other word is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from openbsd_grammar.pf import PROTOCOLS, Packet
+from openbsd_grammar.words import Refused, Word, Words, in_range
+
+Test = Callable[[Packet], bool]
+
+
+@dataclass
+class Tables:
+    """The rules of the two chains that count; what no rule accepts is dropped."""
+
+    chains: dict[str, list[list[Test]]]
+
+    def passes(self, packet: Packet) -> bool:
+        """Whether a packet passes."""
+        rules = self.chains["input" if packet.direction == "in" else "output"]
+        return any(all(test(self._known(packet)) for test in rule) for rule in rules)
+
+    def _known(self, packet: Packet) -> Packet:
+        """The packet as connection tracking sees it: what belongs to a refused packet belongs to nothing."""
+        if packet.first is not None and not self.passes(packet.first):
+            return Packet(**{**packet.__dict__, "first": None})
+        return packet
+
+
+def read(program: str, variables: dict[str, str]) -> Tables:
+    """The rules in a shell program's here document.
+
+    Args:
+        program: its text.
+        variables: values of its variables.
+    """
+    text = program.partition("<<RULES\n")[2].partition("\nRULES\n")[0]
+    for name, value in variables.items():
+        text = text.replace(f"${name}", value)
+    if "$" in text:
+        raise Refused("a variable without a value")
+    chains: dict[str, list[list[Test]]] = {}
+    for name, body in re.findall(r"chain (\w+) \{\n(.*?)\n    \}", text, re.DOTALL):
+        policy, *lines = [line.strip() for line in body.splitlines() if not line.strip().startswith("#")]
+        if not policy.endswith("policy drop;"):
+            raise Refused(f"chain {name} lets pass what it does not know")
+        chains[name] = [_rule(line) for line in lines]
+    return Tables(chains)
+
+
+def _rule(line: str) -> list[Test]:
+    words = Words([Word(text, 0) for text in re.findall(r'!=|[{}]|[^\s{},"]+', line)])
+    tests: list[Test] = []
+    while not words.accept("accept"):
+        tests.append(_test(words))
+    words.end()
+    return tests
+
+
+def _test(words: Words) -> Test:
+    match words.take().text:
+        case "iifname" | "oifname":
+            unlike, name = words.accept("!=") is not None, words.take().text
+            return lambda packet: (packet.interface == name) is not unlike
+        case "tcp":
+            field, ports = words.expect("dport", "sport"), _ports(words)
+            attribute = {"dport": "destination_port", "sport": "source_port"}[field]
+            return lambda packet: packet.protocol == PROTOCOLS["tcp"] and getattr(packet, attribute) in ports
+        case "ip":
+            field, network = words.expect("saddr", "daddr"), IPv4Network(words.take().text)
+            if field == "saddr":
+                return lambda packet: packet.source in network
+            return lambda packet: packet.destination in network
+        case "meta":
+            words.expect("l4proto")
+            protocol = words.number("protocol", 1, 255)
+            return lambda packet: packet.protocol == protocol
+        case "ct":
+            words.expect("state")
+            words.expect("established")
+            words.expect("related")
+            return lambda packet: packet.first is not None
+        case other:
+            raise Refused(f"unknown: {other}")
+
+
+def _ports(words: Words) -> set[int]:
+    if not words.accept("{"):
+        return {words.number("port", 0, 65535)}
+    ports = set()
+    while not words.accept("}"):
+        ports.add(in_range(words.take().text, "port", 0, 65535))
+    return ports
