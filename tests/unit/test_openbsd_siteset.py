@@ -1,0 +1,120 @@
+"""The site set: the same bytes from the same sources, modes that fit, and nothing that must not be in it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import TestbedError
+from testbed.openbsd.install import siteset
+from testbed.openbsd.node.balancer import Balancer
+from testbed.openbsd.node.services import rc_conf_local
+from testbed.openbsd.release import Release
+
+IMAGES = Path(__file__).parents[2] / "images"
+SITE, BALANCER = IMAGES / "openbsd" / "site", IMAGES / "lb"
+RELEASE = Release("8.0")
+
+
+def members(path: Path) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(path) as tar:
+        return {member.name: member for member in tar.getmembers()}
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """The least that makes a set."""
+    site, balancer = tmp_path / "site", tmp_path / "lb"
+    for path, text in {
+        site / "install.site": "#!/bin/ksh\n",
+        site / "etc" / "rc.local": "echo\n",
+        **{balancer / name: "#!/bin/sh\n" for name in siteset.SHARED},
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return site, balancer
+
+
+def test_the_same_sources_make_the_same_bytes(tmp_path: Path, trees: tuple[Path, Path]) -> None:
+    first, second = tmp_path / "first.tgz", tmp_path / "second" / "other name.tgz"
+    second.parent.mkdir()
+    siteset.write(first, RELEASE, *trees)
+    for path in trees[0].rglob("*"):
+        path.chmod(0o700)
+        os.utime(path, (1, 1))
+    siteset.write(second, RELEASE, *trees)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[4:8] == bytes(4)  # no time in gzip's header
+
+
+def test_what_is_in_our_set(tmp_path: Path) -> None:
+    siteset.write(tmp_path / "site80.tgz", RELEASE, SITE, BALANCER)
+    found = members(tmp_path / "site80.tgz")
+    assert {"install.site", "etc/rc.local", "etc/balancer/site.conf", "usr/local/bin/pool-discovery"} <= set(found)
+    assert list(found) == sorted(found)
+    for member in found.values():
+        assert member.isfile()  # a folder would change the mode of the system's
+        assert (member.uid, member.gid, member.uname, member.gname, member.mtime) == (0, 0, "root", "wheel", 0)
+        assert not member.name.startswith(("/", "."))
+
+
+def test_what_can_be_run_can_be_run(tmp_path: Path) -> None:
+    siteset.write(tmp_path / "site80.tgz", RELEASE, SITE, BALANCER)
+    for name, member in members(tmp_path / "site80.tgz").items():
+        program = name == "install.site" or name.startswith("usr/local/bin/")
+        assert member.mode == (0o755 if program else member.mode), name
+        assert member.mode in {0o755, 0o644}
+    assert members(tmp_path / "site80.tgz")["usr/local/libexec/testbed/first-boot"].mode == 0o755
+    assert members(tmp_path / "site80.tgz")["usr/local/libexec/testbed/console"].mode == 0o644
+
+
+def test_no_secret_is_in_it(tmp_path: Path) -> None:
+    siteset.write(tmp_path / "site80.tgz", RELEASE, SITE, BALANCER)
+    content = gzip.decompress((tmp_path / "site80.tgz").read_bytes())
+    assert b"PRIVATE KEY" not in content
+    assert not [name for name in members(tmp_path / "site80.tgz") if name.endswith((".key", ".env", "authorized_keys"))]
+
+
+def test_the_facts_name_release_packages_and_their_place() -> None:
+    assert siteset.image_facts(Release("7.9"), ("apache-httpd", "quirks")) == (
+        b"release='7.9'\npackages='apache-httpd quirks'\nPKG_PATH='http://10.0.2.2/pub/OpenBSD/7.9/packages/amd64/'\n"
+    )
+
+
+def test_a_node_s_services_are_the_image_s() -> None:
+    """rc(8) reads rc.conf.local before a node's own is unpacked: the image's must say the same."""
+    network = IPv4Interface("198.18.0.11/24")
+    balancer = Balancer("lb1", "site", network, network, network, 1, 1, 0, 8081, 2, "reference")
+    assert (SITE / "usr/local/share/testbed/rc.conf.local").read_text() == rc_conf_local(balancer)
+
+
+def test_a_shared_program_that_is_missing(tmp_path: Path, trees: tuple[Path, Path]) -> None:
+    (trees[1] / "bin" / "pool-discovery").unlink()
+    with pytest.raises(TestbedError, match="pool-discovery: is missing"):
+        siteset.write(tmp_path / "site80.tgz", RELEASE, *trees)
+    assert not (tmp_path / "site80.tgz").exists()
+
+
+def test_a_set_without_its_script(tmp_path: Path, trees: tuple[Path, Path]) -> None:
+    (trees[0] / "install.site").unlink()
+    with pytest.raises(TestbedError, match=r"install\.site: is missing"):
+        siteset.write(tmp_path / "site80.tgz", RELEASE, *trees)
+
+
+def test_a_file_from_two_sources(tmp_path: Path, trees: tuple[Path, Path]) -> None:
+    twice = trees[0] / siteset.SHARED["bin/pool-discovery"]
+    twice.parent.mkdir(parents=True)
+    twice.write_text("other")
+    with pytest.raises(TestbedError, match="in the set twice"):
+        siteset.write(tmp_path / "site80.tgz", RELEASE, *trees)
+
+
+def test_a_link_is_refused(tmp_path: Path, trees: tuple[Path, Path]) -> None:
+    (trees[0] / "etc" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(TestbedError, match="symbolic link"):
+        siteset.write(tmp_path / "site80.tgz", RELEASE, *trees)
