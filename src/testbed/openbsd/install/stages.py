@@ -1,8 +1,8 @@
 """What an installation's two boots tell on the console, in OpenBSD's own words, and what each of these words means.
 
 The words are those of sys/stand/boot/boot.c 1.57, distrib/miniroot/install.sub 1.1292 (19 September 2026),
-distrib/miniroot/dot.profile 1.52, distrib/amd64/common/install.md 1.67, etc/rc and libexec/getty, as published; the
-firmware's are SeaBIOS's and iPXE's. Lines that begin with ``testbed: `` are our own: the site set prints them.
+distrib/miniroot/dot.profile 1.52, distrib/amd64/common/install.md 1.67 and etc/rc 1.596, as published; the firmware's
+are SeaBIOS's and iPXE's. Lines that begin with ``testbed: `` are our own: the site set prints them.
 None of it has been seen on OpenBSD itself yet.
 """
 
@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-OURS = re.compile(r"^testbed: (.+)")
-FAILED = re.compile(r"^testbed: failed: *(.*)")
+# Anywhere in a line: what runs in the background may speak while rc(8) is in the middle of one.
+OURS = re.compile(r"(?<!/)testbed: (.+)")
+FAILED = re.compile(r"(?<!/)testbed: failed: *(.*)")
 SEALED = "sealed"
 
 
@@ -55,18 +56,20 @@ class Trouble:
     Args:
         seen: the line, or the prompt.
         means: one line for the user; ``{}`` is what the pattern's group holds.
+        reason: why stands in one of the lines before it.
     """
 
     seen: re.Pattern[str]
     means: str
+    reason: bool = False
 
 
 def _stage(name: str, begins: str, *, silent: bool = False) -> Stage:
     return Stage(name, re.compile(begins), silent)
 
 
-def _trouble(seen: str, means: str) -> Trouble:
-    return Trouble(re.compile(seen), means)
+def _trouble(seen: str, means: str, *, reason: bool = False) -> Trouble:
+    return Trouble(re.compile(seen), means, reason)
 
 
 NETWORK = Boot(
@@ -92,10 +95,12 @@ DISK = Boot(
         _stage("boot loader", r">> OpenBSD/amd64 BOOT"),
         _stage("kernel", r"^booting \S+:|^Copyright \(c\) 1982"),
         _stage("file systems", r"^Automatic boot in progress"),
-        _stage("start", r"^starting network|^reordering:|^starting early daemons"),
+        _stage("network", r"^starting network"),
+        _stage("libraries", r"^reordering:", silent=True),
+        _stage("daemons", r"^starting early daemons"),
         _stage("first start", r"^running rc\.firsttime"),
     ),
-    re.compile(rf"^testbed: {SEALED}$"),
+    re.compile(rf"(?<!/)testbed: {SEALED}$"),
     login=True,
 )
 SILENT = re.compile(r"relink|packag|seal", re.IGNORECASE)
@@ -104,19 +109,19 @@ SILENT = re.compile(r"relink|packag|seal", re.IGNORECASE)
 # Seen in whole lines.
 LINES = (
     _trouble(r"^Question has no answer in response file:? *(.*)", "the installer asks what nobody answers: {}"),
-    _trouble(r"^panic: (.+)", "the kernel panicked: {}"),
+    _trouble(r"\bpanic: (.+)", "the kernel panicked: {}"),
     _trouble(r"^No response file found", "the installer found no response file"),
     _trouble(r"^Autopartitioning failed", "the disk's layout was refused"),
     _trouble(r"^No autopartitioning template found", "the installer did not get the disk's layout"),
     _trouble(r"failed\(\d+\)\. will try", "the boot loader did not get its kernel"),
-    _trouble(r"^install\.site failed", "the site set's script failed"),
+    _trouble(r"^install\.site failed", "the site set's script failed", reason=True),
     _trouble(r"^Failed to install bootblocks", "no boot loader could be written to the disk"),
-    _trouble(r"^No bootable device|^No more network devices", "nothing could be booted"),
-    _trouble(r"^failed; check /tmp/ai/ai\.log", "the installer gave up"),
+    _trouble(r"^No bootable device|^No more network devices", "nothing could be booted", reason=True),
+    _trouble(r"^failed; check /tmp/ai/ai\.log", "the installer gave up", reason=True),
 )
 # Seen in what stands behind the last line's end: whoever asks waits for an answer that does not come.
 PROMPTS = (
-    _trouble(r"^ddb(\{\d+\})?>$", "the kernel stopped in its debugger"),
+    _trouble(r"^ddb(?:\{\d+\})?>$", "the kernel stopped in its debugger"),
     _trouble(r"^Response file location\?", "the installer found no response file"),
     _trouble(r"^root device:?$", "the kernel does not find its disk"),
     _trouble(r"^Enter pathname of shell or RETURN for sh:", "the system wants to be repaired by hand"),

@@ -1,0 +1,176 @@
+"""Follows an installation on its serial console: what stage it is at, whether it goes on, and why it does not.
+
+It reads and never types: an installation that needs somebody at the console is broken. It is driven by bytes and by a
+clock, and knows nothing of where they come from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.openbsd.install import stages
+from testbed.openbsd.install.screen import Screen
+from testbed.openbsd.install.stages import Boot, Stage, Trouble
+
+Report = Callable[[str], None]
+
+_RECENT = 8  # lines in which a reason for giving up is looked for
+_PROMPT_SECONDS = 90.0  # a boot loader goes on by itself after five, however slow the machine
+
+
+class InstallError(TestbedError):
+    """An installation that will not come to its end."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long an installation may take.
+
+    Args:
+        quiet: seconds without a single byte.
+        silent: the same, in a stage that works without a word.
+        whole: seconds for both boots.
+    """
+
+    quiet: float
+    silent: float
+    whole: float
+
+
+# Emulated, a machine is ten to twenty times slower; linking a kernel is nothing but work.
+PACES = {"kvm": Pace(180, 900, 5400), "tcg": Pace(900, 5400, 21600)}
+
+
+class Console:
+    """One boot's console.
+
+    Attributes:
+        done: whether the machine said that it is done; all that is left is that it goes off.
+        stage: where it is.
+        until: when the whole installation has to be done, on the clock's time.
+
+    Args:
+        boot: what is expected of it.
+        pace: how long it may take.
+        log: keeps the console, for the error.
+        report: told each stage as it begins.
+        until: when the whole installation has to be done, on the clock's time.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        boot: Boot,
+        pace: Pace,
+        log: Path,
+        report: Report,
+        *,
+        until: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.boot = boot
+        self.done = False
+        self._pace = pace
+        self._log = log
+        self._report = report
+        self._clock = clock
+        self._heard = clock()
+        self.until = self._heard + pace.whole if until is None else until
+        self._screen = Screen()
+        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self._ahead = list(boot.stages)
+        self._own = False  # our own work has begun
+        self._begin(Stage(boot.name, stages.BOOT))
+
+    def feed(self, data: bytes) -> None:
+        """Take what the console wrote next.
+
+        Args:
+            data: any number of bytes, cut anywhere.
+
+        Raises:
+            InstallError: it tells of something that an installation does not recover from.
+        """
+        if not data:
+            return
+        self._heard = self._clock()
+        for line in self._screen.feed(data):
+            self._recent.append(line)
+            self._stages(line)
+            self._line(line)
+        self._stages(self._screen.unfinished)
+        self._prompt(self._screen.unfinished)
+
+    def check(self) -> None:
+        """Look at the clock.
+
+        Raises:
+            InstallError: it has been silent for too long, or takes too long.
+        """
+        now = self._clock()
+        silence = now - self._heard
+        if stages.BOOT.match(self._screen.unfinished) and silence > _PROMPT_SECONDS:
+            raise self._error("the boot loader waits for somebody to type")
+        if silence > (self._pace.silent if self.stage.silent else self._pace.quiet):
+            raise self._error(f"no sign of life for {silence:.0f} s")
+        if now > self.until:
+            raise self._error(f"not done after {self._pace.whole / 60:.0f} min")
+
+    def ended(self) -> None:
+        """Take it that the machine has switched itself off, or restarted.
+
+        Raises:
+            InstallError: it was not done.
+        """
+        if not self.done:
+            raise self._error("the machine went off before it was done", reason=True)
+
+    def _begin(self, stage: Stage) -> None:
+        self.stage = stage
+        name = self.boot.name
+        self._report(name if stage.name == name else f"{name}: {stage.name}")
+
+    def _stages(self, line: str) -> None:
+        for number, stage in enumerate(self._ahead):
+            if stage.begins.search(line):
+                del self._ahead[: number + 1]
+                self._begin(stage)
+                return
+
+    def _line(self, line: str) -> None:
+        if self.boot.done.search(line):
+            self.done = True
+        if failed := stages.FAILED.search(line):
+            raise self._error(f"it says that it failed: {failed[1] or 'without a reason'}")
+        if own := stages.OURS.search(line):
+            self._own = True
+            if own[1] != self.stage.name:
+                self._begin(Stage(own[1], stages.OURS, bool(stages.SILENT.search(own[1]))))
+        self._troubles(stages.LINES, line)
+
+    def _prompt(self, unfinished: str) -> None:
+        if stages.LOGIN.match(unfinished) and not (self.boot.login and self._own):
+            raise self._error("the system waits for a login: our own work was not begun")
+        self._troubles(stages.PROMPTS, unfinished)
+
+    def _troubles(self, troubles: tuple[Trouble, ...], text: str) -> None:
+        for trouble in troubles:
+            if seen := trouble.seen.search(text):
+                raise self._error(trouble.means.format(*seen.groups()), reason=trouble.reason)
+
+    def _error(self, what: str, *, reason: bool = False) -> InstallError:
+        if reason:
+            omens = [line for line in self._recent if stages.OMENS.search(line)]
+            what += f' after "{omens[-1]}"' if omens else ""
+        last = self._screen.unfinished or (self._recent[-1] if self._recent else "nothing")
+        at = self.boot.name if self.stage.name == self.boot.name else f"{self.boot.name}, {self.stage.name}"
+        return InstallError(
+            f"{what}; last on the screen: {last}",
+            where=f"installing OpenBSD ({at})",
+            mend=f"the whole console is in {self._log}",
+        )

@@ -1,0 +1,218 @@
+"""The console's reader, on scripted consoles in the words that OpenBSD's installer uses; no OpenBSD wrote them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.openbsd.install import stages
+from testbed.openbsd.install.console import Console, InstallError, Pace
+from testbed.openbsd.install.screen import WIDTH, Screen
+
+LOG = Path("/logs/install.log")
+PACE = Pace(quiet=100, silent=1000, whole=5000)
+
+SAMPLES = Path(__file__).parent / "samples" / "openbsd"
+
+
+def _script(name: str) -> list[tuple[str, str]]:
+    r"""Read a scripted console: each ``## STAGE`` begins one; a line that ends in ``\c`` has no end."""
+    script: list[tuple[str, str]] = []
+    for line in (SAMPLES / name).read_text().splitlines():
+        if line.startswith("##"):
+            script.append((line.removeprefix("##").strip(), ""))
+            continue
+        text = line.replace("\\e", "\x1b").replace("\\b", "\b").replace("\\r", "\r") + "\r\n"
+        script[-1] = (script[-1][0], script[-1][1] + text.replace("\\c\r\n", ""))
+    return script
+
+
+FIRST = _script("network-boot.txt")
+SECOND = _script("first-boot.txt")
+
+
+class Watched:
+    """A console, with what it told, and a clock that only the test moves."""
+
+    def __init__(self, boot: stages.Boot) -> None:
+        self.now = 0.0
+        self.told: list[str] = []
+        self.console = Console(boot, PACE, LOG, self.told.append, clock=lambda: self.now)
+
+    def play(self, texts: Iterable[str], *, pause: float = 0) -> None:
+        for text in texts:
+            self.console.check()
+            self.console.feed(text.encode())
+            self.now += pause
+
+
+def _texts(script: list[tuple[str, str]], upto: str | None = None) -> Iterator[str]:
+    for name, text in script:
+        yield text
+        if name == upto:
+            return
+
+
+def _names(boot: stages.Boot, script: list[tuple[str, str]]) -> list[str]:
+    return [boot.name, *(f"{boot.name}: {name}" for name, _ in script if name)]
+
+
+BOOTS = [pytest.param(stages.NETWORK, FIRST, id="network"), pytest.param(stages.DISK, SECOND, id="disk")]
+
+
+@pytest.mark.parametrize(("boot", "script"), BOOTS)
+def test_a_normal_boot_is_told_stage_by_stage(boot: stages.Boot, script: list[tuple[str, str]]) -> None:
+    watched = Watched(boot)
+    watched.play(_texts(script), pause=90)
+    watched.console.ended()
+    assert watched.told == _names(boot, script)
+
+
+@pytest.mark.parametrize(("boot", "script"), BOOTS)
+def test_a_slow_console_is_read_byte_by_byte(boot: stages.Boot, script: list[tuple[str, str]]) -> None:
+    watched = Watched(boot)
+    watched.play((character for text in _texts(script) for character in text), pause=1.5)
+    watched.console.ended()
+    assert watched.told == _names(boot, script)
+
+
+@pytest.mark.parametrize(
+    ("boot", "script", "name"),
+    [pytest.param(boot, script, name, id=f"{boot.name}-{name}")
+     for boot, script in ((stages.NETWORK, FIRST), (stages.DISK, SECOND)) for name, _ in script],
+)  # fmt: skip
+def test_a_stall_is_told_in_whatever_stage_it_comes(
+    boot: stages.Boot, script: list[tuple[str, str]], name: str
+) -> None:
+    watched = Watched(boot)
+    watched.play(_texts(script, name))
+    silent = name in ("device nodes", "relinking", "libraries", "packages", "sealed")
+    watched.now += 85 if not silent else 995
+    watched.console.check()
+    watched.now += 20
+    with pytest.raises(InstallError) as caught:
+        watched.console.check()
+    shown = "".join(_texts(script, name)).replace("\r", "\n")
+    last = [line.strip() for line in shown.split("\n") if line.strip()][-1]
+    told = str(caught.value)
+    assert told.count("\n") == 0
+    assert f"last on the screen: {last};" in told
+    assert (f"({boot.name}, {name})" if name else f"({boot.name})") in told
+    assert f"the whole console is in {LOG}" in told
+    waits = name == "boot loader" and boot is stages.DISK
+    assert ("waits for somebody to type" if waits else "no sign of life for") in told
+
+
+def test_a_console_that_writes_for_ever_ends_at_the_whole_deadline() -> None:
+    watched = Watched(stages.NETWORK)
+    with pytest.raises(InstallError, match="not done after 83 min"):
+        watched.play(("still here\r\n" for _ in range(1000)), pause=50)
+
+
+def test_both_boots_share_one_deadline() -> None:
+    console = Console(stages.DISK, PACE, LOG, lambda _: None, until=30, clock=lambda: 20.0)
+    console.check()
+    assert console.until == 30
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rubbish_neither_breaks_the_reader_nor_hides_what_follows(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 (not for secrets)
+    rubbish = [
+        bytes(chance.randrange(256) for _ in range(3000)).replace(b"login:", b""),
+        b"\xff\xfe\xc3\x28\xf0\x9f" * 50,
+        b"\x1b[" + b"9;" * 500,
+        b"\x1b]0;title\x07\x1b(B\x1b[31m\x1b[2K\x1b",
+        b"\x08" * 700,
+        b"x" * 50_000,
+        b"\x00" * 5000,
+    ]
+    chance.shuffle(rubbish)
+    watched = Watched(stages.NETWORK)
+    for (_, text), noise in zip(FIRST, rubbish + rubbish, strict=False):
+        cut = chance.randrange(len(noise))
+        watched.console.feed(noise[:cut])
+        watched.console.feed(noise[cut:] + b"\r\n")
+        watched.console.feed(text.encode())
+    watched.console.ended()
+    assert watched.told[-1] == "network boot: restart"
+
+
+def test_the_screen_is_what_a_terminal_would_show() -> None:
+    screen = Screen()
+    lines = [
+        *screen.feed(b"\x1b[1"),
+        *screen.feed(b";31mred\x1b[0m\r\n|\b/\b-\bok \xc3"),
+        *screen.feed(b"\xa9\r\n\r\n login: "),
+    ]
+    assert lines == ["red", "ok é"]
+    assert screen.unfinished == "login:"
+    assert [len(line) for line in screen.feed(b"\r" + b"y" * (2 * WIDTH + 1))] == [len("login:"), WIDTH, WIDTH]
+
+
+UNANSWERED = 'Allow the moon? (yes, no) \r\nQuestion has no answer in response file: "allow the moon? (yes, no)"\r\n'
+GAVE_UP = "failed; check /tmp/ai/ai.log\r\n\r\n(I)nstall, (U)pgrade, (A)utoinstall or (S)hell? "
+TROUBLES = [
+    ("questions", UNANSWERED + GAVE_UP, 'asks what nobody answers: "allow the moon? (yes, no)"'),
+    ("questions", "Question has no answer in response file.\r\n", "asks what nobody answers"),  # before 1.1200 or so
+    ("response file", "Response file location? [http://10.0.2.2/install.conf] ", "found no response file"),
+    ("disk", "No autopartitioning template found.\r\n", "did not get the disk's layout"),
+    ("disk", "Autopartitioning failed.\r\n", "layout was refused"),
+    ("disk", "'sd9' is not a valid choice.\r\n" + GAVE_UP, "gave up after \"'sd9' is not a valid choice.\""),
+    ("sets", "Checksum test for base80.tgz failed. Continue anyway? [no] no\r\n" + GAVE_UP,
+     'gave up after "Checksum test for base80.tgz failed. Continue anyway? [no] no"'),
+    ("sets", "Fetching of bsd failed. Continue anyway? [no] no\r\n" + GAVE_UP, 'after "Fetching of bsd failed.'),
+    ("relinking", "panic: uvm_fault\r\nStopped at db_enter+0x14\r\nddb{0}> ", "panicked: uvm_fault"),
+    ("kernel", "Stopped at      db_enter+0x14: popq %rbp\r\nddb> ", "stopped in its debugger"),
+    ("kernel", "root device: ", "does not find its disk"),
+    ("boot loader", "booting tftp:bsd.rd: open tftp:bsd.rd\r\n failed(2). will try /bsd\r\nboot> ",
+     "did not get its kernel"),
+    ("", "PXE-E32: TFTP open timeout\r\nNo more network devices\r\n", 'booted after "PXE-E32: TFTP open timeout"'),
+    ("packages", "testbed: failed: no route to the mirror\r\n", "says that it failed: no route to the mirror"),
+    ("packages", "install.site failed\r\n", "the site set's script failed"),
+    ("packages", "\r\nOpenBSD/amd64 (openbsd) (tty00)\r\n\r\nlogin: ", "waits for a login"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "text", "told"), TROUBLES)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size: int) -> None:
+    watched = Watched(stages.NETWORK)
+    watched.play(_texts(FIRST, stage))
+    with pytest.raises(InstallError) as caught:
+        watched.play(text[at : at + size] for at in range(0, len(text), size))
+    assert told in str(caught.value)
+    assert f"the whole console is in {LOG}" in str(caught.value)
+
+
+def test_a_login_prompt_before_our_own_work_is_a_failure_of_the_first_boot_too() -> None:
+    watched = Watched(stages.DISK)
+    watched.play(_texts(SECOND, "first start"))
+    with pytest.raises(InstallError, match="waits for a login"):
+        watched.console.feed(b"\r\nlogin: ")
+
+
+def test_a_file_system_to_repair_by_hand() -> None:
+    watched = Watched(stages.DISK)
+    watched.play(_texts(SECOND, "file systems"))
+    with pytest.raises(InstallError, match="wants to be repaired by hand"):
+        watched.console.feed(b"Automatic file system check failed; help!\r\nEnter pathname of shell or RETURN for sh: ")
+
+
+@pytest.mark.parametrize("stage", ["", "sets", "relinking", "packages"])
+def test_a_machine_that_goes_off_early_is_no_success(stage: str) -> None:
+    watched = Watched(stages.NETWORK)
+    watched.play(_texts(FIRST, stage))
+    with pytest.raises(InstallError, match="went off before it was done"):
+        watched.console.ended()
+
+
+def test_what_was_answered_with_yes_is_no_trouble() -> None:
+    watched = Watched(stages.NETWORK)
+    watched.play(_texts(FIRST, "sets"))
+    watched.play(["Unverified sets: site80.tgz. Continue without verification? [no] yes\r\n"])
+    watched.play(_texts(FIRST[7:]))
+    assert watched.console.done
