@@ -31,11 +31,13 @@ class Package:
         name: with its version, such as ``apr-1.7.6``.
         depends: ``pkgpath:pkgspec:default`` of each package it needs.
         files: path below /usr/local to content.
+        arch: what it is for.
     """
 
     name: str
     depends: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
+    arch: str = ARCH
 
 
 # Dependencies in the shape of the port's (openbsd/ports www/apache-httpd); versions are made up.
@@ -179,7 +181,13 @@ class Forge:
 
 def contents(package: Package) -> bytes:
     """Return a packing-list as pkg_create(1) writes it, with the lines that testbed and pkg_add(1) go by."""
-    lines = [f"@name {package.name}", "@version 1", "@comment pkgpath=made/up ftp=yes", f"@arch {ARCH}", "+DESC"]
+    lines = [
+        f"@name {package.name}",
+        "@version 1",
+        "@comment pkgpath=made/up ftp=yes",
+        f"@arch {package.arch}",
+        "+DESC",
+    ]
     lines += [f"@depend {depend}" for depend in package.depends]
     lines += ["@cwd /usr/local", *package.files]
     return "".join(f"{line}\n" for line in lines).encode()

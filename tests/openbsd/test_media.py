@@ -277,6 +277,11 @@ def test_a_signed_package_under_anothers_name_is_refused(gathered: Gatherer, for
     assert "apr-1.7.9.tgz: is zsh-5.9 under another name" in gathered.refused()
 
 
+def test_a_package_for_another_machine_is_refused(gathered: Gatherer, forge: Forge) -> None:
+    forge.add_package(RELEASE, Package("apr-1.7.6", arch="arm64"))
+    assert "apr-1.7.6.tgz: is for arm64, not amd64" in gathered.refused()
+
+
 def test_a_missing_dependency_is_named_with_who_needs_it(gathered: Gatherer, forge: Forge) -> None:
     (forge.root / RELEASE.packages_path / "pcre2-10.44.tgz").unlink()
     assert "no package pcre2-*, which apache-httpd-2.4.66 needs" in gathered.refused()
@@ -319,8 +324,17 @@ def test_the_release_before_is_found_in_the_cache(gathered: Gatherer, forge: For
     assert "key chain: openbsd-80-base.pub is the key in the verified base79.tgz" in gathered.told
 
 
-@pytest.mark.parametrize("spoil", ["set", "signature", "key"])
-def test_a_release_before_that_does_not_verify_proves_nothing(gathered: Gatherer, forge: Forge, spoil: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("set", "base79.tgz: does not match its signed checksum"),
+        ("signature", "SHA256.sig: not signed by OpenBSD"),
+        ("key", "no key openbsd-79-base.pub"),
+    ],
+)
+def test_a_release_before_that_does_not_verify_proves_nothing(
+    gathered: Gatherer, forge: Forge, spoil: str, why: str
+) -> None:
     folder = forge.make(OLDER)
     if spoil == "set":
         (folder / OLDER.base_set).write_bytes(tgz({}))
@@ -329,7 +343,9 @@ def test_a_release_before_that_does_not_verify_proves_nothing(gathered: Gatherer
     else:
         (forge.keys / OLDER.base_key).unlink()
     check_whole(gathered(), forge)
-    assert any(line.startswith("key chain: openbsd-80-base.pub not compared: ") for line in gathered.told)
+    told = next(line for line in gathered.told if line.startswith("key chain: "))
+    assert told.startswith("key chain: openbsd-80-base.pub not compared: ")
+    assert why in told
 
 
 def test_a_key_that_the_release_before_does_not_know_is_refused(gathered: Gatherer, forge: Forge) -> None:

@@ -33,6 +33,8 @@ class Behaviour:
     kind: str = "application/octet-stream"
     pages: dict[str, bytes] = field(default_factory=dict)
     encoding: str = ""
+    late: int = 0  # bytes that a first 206 begins after what it was asked for, saying so
+    short: int = 0  # bytes that a first 206 lacks at its end, without a cut
     asked: list[tuple[str, str]] = field(default_factory=list)  # Range and If-Range of each request
 
 
@@ -62,16 +64,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, content: bytes, begin: int, kind: str) -> None:
         it = self.behaviour
+        short = 0
+        if status == 206:
+            begin, it.late = begin + it.late, 0
+            short, it.short = it.short, 0
         self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content) - begin))
+        self.send_header("Content-Length", str(len(content) - begin - short))
         for name, value in (("ETag", it.tag), ("Last-Modified", it.modified), ("Content-Encoding", it.encoding)):
             if value:
                 self.send_header(name, value)
         if status == 206:
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
         self.end_headers()
-        end = begin + it.cuts.pop(0) if it.cuts else len(content)
+        end = begin + it.cuts.pop(0) if it.cuts else len(content) - short
         self.wfile.write(content[begin:end])
         self.close_connection = True
 
@@ -156,6 +162,19 @@ def test_a_file_of_another_size_is_not_glued_whatever_the_server_says(
     behaviour.content = b"y" * 400_000  # with the same ETag
     fetch(f"{mirror}/bsd", tmp_path / "bsd", say_nothing)
     assert (tmp_path / "bsd").read_bytes() == b"y" * 400_000
+
+
+def test_an_answer_that_begins_elsewhere_is_not_glued(mirror: str, behaviour: Behaviour, tmp_path: Path) -> None:
+    behaviour.cuts, behaviour.late = [300_000], 7
+    fetch(f"{mirror}/bsd", tmp_path / "bsd", say_nothing)
+    assert (tmp_path / "bsd").read_bytes() == CONTENT
+
+
+def test_an_answer_that_ends_early_is_not_the_whole(mirror: str, behaviour: Behaviour, tmp_path: Path) -> None:
+    behaviour.cuts, behaviour.short = [300_000], 1000
+    fetch(f"{mirror}/bsd", tmp_path / "bsd", say_nothing)
+    assert (tmp_path / "bsd").read_bytes() == CONTENT
+    assert [asked for asked, _ in behaviour.asked] == ["", "bytes=300000-", "bytes=1047576-"]
 
 
 def test_a_part_of_another_address_is_not_gone_on_from(mirror: str, behaviour: Behaviour, tmp_path: Path) -> None:
