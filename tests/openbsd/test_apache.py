@@ -1,0 +1,202 @@
+"""The generated Apache configuration, run by a real Apache under the paths of OpenBSD's package.
+
+The program is Debian's: what LibreSSL and OpenBSD's build of Apache make of it, only OpenBSD can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from guest_container import Box, box
+
+from testbed.cluster import secrets
+from testbed.openbsd.node import GuestFile, NodeSecrets, files
+from testbed.settings import find_root
+from testbed.topology import load
+from testbed.wait import wait_until
+
+ROOT = find_root(Path(__file__).parent)
+SITE, OWN, NAME = "198.18.0.10", "198.18.0.11", "webmail.testbed.test"
+HTTPD = ("/usr/local/sbin/httpd2", "-f", "/etc/apache2/httpd2.conf")
+# Debian's program and modules where OpenBSD's package has its own; its user; the addresses; two app nodes.
+LAYOUT = f"""
+mkdir -p /usr/local/lib/apache2 /usr/local/sbin /var/www/logs /var/run/pool /srv
+ln -s /usr/lib/apache2/modules/*.so /usr/local/lib/apache2/
+ln -s /usr/sbin/apache2 /usr/local/sbin/httpd2
+useradd --system --no-create-home www
+ip link set lo up
+for address in {SITE} {OWN}; do ip address add $address/24 dev lo; done
+echo '127.0.0.1 {NAME}' >>/etc/hosts
+"""
+# An app node as far as a balancer can tell: it says who it is, and redirects to plain HTTP as a webmail does.
+APP = """
+ServerRoot /usr/lib/apache2
+DefaultRuntimeDir /run/$node
+PidFile /run/$node/httpd.pid
+ServerName $node
+ErrorLog /run/$node/error_log
+LoadModule mpm_worker_module modules/mod_mpm_worker.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule headers_module modules/mod_headers.so
+LoadModule alias_module modules/mod_alias.so
+Listen $address:8081
+DocumentRoot /srv
+Header always set X-App-Node $node
+Redirect /horde http://webmail.testbed.test/horde/
+"""
+
+
+def members(*nodes: str) -> GuestFile:
+    lines = [f"BalancerMember http://127.0.1.{node[-1]}:8081 route={node} ${{MEMBER}}\n" for node in nodes]
+    return GuestFile("".join(lines).encode())
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, GuestFile]:
+    topology = load([ROOT / "compose" / "cluster.yaml"], {"COMPOSE_PROJECT_NAME": "testbed"})
+    state = tmp_path_factory.mktemp("state")
+    secrets.ensure(state, topology)
+    return dict(files(topology, "lb1", NodeSecrets.read(state), ROOT / "images" / "lb"))
+
+
+@pytest.fixture(scope="module")
+def balancer(guest: dict[str, GuestFile]) -> Iterator[Box]:
+    with box("testbed/lb") as container:
+        container.sh(LAYOUT)
+        etc = {
+            path: file for path, file in guest.items() if path.startswith(("etc/apache2", "etc/balancer", "etc/test"))
+        }
+        container.put({**etc, "var/run/pool/members.conf": members("app-1", "app-2")})
+        for node in ("app-1", "app-2"):
+            text = APP.replace("$node", node).replace("$address", f"127.0.1.{node[-1]}")
+            container.put({f"srv/{node}.conf": GuestFile(text.encode()), "srv/alive": GuestFile(b"alive")})
+            container.sh(f"mkdir -p /run/{node}; apache2 -f /srv/{node}.conf")
+        result = container.run(*HTTPD)
+        assert result.status == 0, result.output
+        wait_until(lambda: get(container, "/alive")[0] == 200, 15, "the balancer")
+        yield container
+
+
+def get(balancer: Box, path: str, *options: str, url: str = f"https://{NAME}") -> tuple[int, str]:
+    """Status and headers of an answer; the certificate must be the cluster's, for the site's name."""
+    own = ["--cacert", "/etc/testbed/ca.crt", "--connect-to", f"{NAME}:443:{SITE}:443"]
+    result = balancer.run("curl", "-sS", "-i", "--max-time", "10", *own, *options, f"{url}{path}")
+    found = re.match(r"HTTP/\S+ (\d+)", result.output)
+    return (int(found[1]) if found else 0), result.output
+
+
+def test_its_own_check_passes_and_it_runs_as_openbsds_user(balancer: Box) -> None:
+    result = balancer.run(*HTTPD, "-t")
+    assert (result.status, result.output.strip()) == (0, "Syntax OK")
+    master = balancer.sh("cat /var/run/httpd2.pid").strip()
+    # Owners of folders below /proc would not do: of a process that gave up root's rights, root owns it.
+    children = balancer.sh(f"grep -lx 'PPid:\t{master}' /proc/[0-9]*/status").split()
+    users = balancer.sh(f"awk '$1 == \"Uid:\" {{ print $3 }}' {' '.join(children)}").split()
+    assert set(users) == {balancer.sh("id -u www").strip()}
+
+
+def test_the_site_answers_sticks_and_tells_who_it_is(balancer: Box) -> None:
+    nodes = set()
+    for _ in range(4):
+        status, headers = get(balancer, "/alive")
+        node = re.search(r"X-App-Node: (\S+)", headers)
+        assert (status, node is not None) == (200, True), headers
+        assert "X-Balancer: lb1\n" in headers.replace("\r", "")
+        assert f"Set-Cookie: ROUTEID=.{node and node[1]}; Path=/; Secure; HttpOnly; SameSite=Lax" in headers
+        nodes.add(node and node[1])
+    assert nodes == {"app-1", "app-2"}
+    for name in ("app-1", "app-2"):
+        status, headers = get(balancer, "/alive", "--cookie", f"ROUTEID=.{name}")
+        assert f"X-App-Node: {name}" in headers
+        assert "Set-Cookie" not in headers
+
+
+def test_a_redirect_of_the_app_stays_on_tls(balancer: Box) -> None:
+    status, headers = get(balancer, "/horde/")
+    assert status == 302
+    assert f"Location: https://{NAME}/horde/" in headers
+
+
+def test_plain_http_only_shows_the_way_to_tls(balancer: Box) -> None:
+    for address in (SITE, OWN):
+        status, headers = get(balancer, "/anything", url=f"http://{address}")
+        assert status == 301
+        assert f"Location: https://{NAME}/" in headers
+
+
+def test_old_tls_is_refused(balancer: Box) -> None:
+    assert get(balancer, "/alive", "--tls-max", "1.2")[0] == 200
+    assert get(balancer, "/alive", "--tlsv1.3")[0] == 200
+    assert get(balancer, "/alive", "--tls-max", "1.1")[0] == 0
+
+
+def test_the_manager_is_for_the_balancer_itself(balancer: Box) -> None:
+    status, page = get(balancer, "/balancer-manager", url="http://127.0.0.1:8008")
+    assert status == 200
+    assert "app-1" in page
+    for address in (SITE, OWN):
+        refused = get(balancer, "/balancer-manager", url=f"http://{address}:8008")
+        assert refused[0] == 0
+        assert "Failed to connect" in refused[1]
+
+
+def test_a_new_pool_is_taken_up_and_a_dead_one_is_told(balancer: Box) -> None:
+    reload = "kill -USR1 $(cat /var/run/httpd2.pid)"
+    balancer.put({"var/run/pool/members.conf": members("app-2")})
+    balancer.sh(reload)
+    wait_until(lambda: "app-1" not in get(balancer, "/balancer-manager", url="http://127.0.0.1:8008")[1], 10, "a pool")
+    assert {re.findall(r"X-App-Node: (\S+)", get(balancer, "/alive")[1])[0] for _ in range(4)} == {"app-2"}
+    balancer.put({"var/run/pool/members.conf": members("app-9")})
+    balancer.sh(reload)
+    wait_until(lambda: get(balancer, "/alive")[0] == 503, 10, "a pool of the dead")
+    log = balancer.sh("cat /var/www/logs/failures_log")
+    assert re.search(r'^request-failed status=503 client=\S+ route=app-9 seconds=\d+ms "GET /alive', log, re.MULTILINE)
+    assert "127.0.1.9" in balancer.sh("cat /var/www/logs/error_log")
+    balancer.put({"var/run/pool/members.conf": members("app-1", "app-2")})
+    balancer.sh(reload)
+    wait_until(lambda: get(balancer, "/alive")[0] == 200, 10, "the old pool")
+
+
+def _settings(box: Box, program: str, *options: str, **environment: str) -> list[str]:
+    """Every directive in force, in order, with what it is set to (mod_info's dump)."""
+    info = ("-C", "LoadModule info_module /usr/lib/apache2/modules/mod_info.so", "-D", "DUMP_CONFIG", "-t")
+    result = box.run(program, *options, *info, **environment)
+    assert result.status == 0, result.output
+    lines = (line.strip() for line in result.output.splitlines())
+    return [line for line in lines if line and not line.startswith("#") and line != "Syntax OK"]
+
+
+def test_both_platforms_differ_in_paths_users_and_modules_alone(balancer: Box) -> None:
+    environment = {"NODE": "lb1", "SITE_NAME": NAME, "WEBMAIL_PORT": "8081", "RETRY_SECONDS": "10"}
+    balancer.sh("mkdir -p /run/apache2")
+    debian = _settings(balancer, "apache2", "-f", "/etc/balancer/httpd.conf", **environment)
+    openbsd = _settings(balancer, HTTPD[0], *HTTPD[1:])
+    assert len(debian) > 60
+    only_debian, only_openbsd = ([line for line in one if line not in other] for one, other in
+                                 ((debian, openbsd), (openbsd, debian)))  # fmt: skip
+    words = {line.split()[0] for line in (*only_debian, *only_openbsd)}
+    assert {"User", "Group", "PidFile", "ErrorLog"} <= words
+    assert words <= {
+        "ServerRoot", "DefaultRuntimeDir", "PidFile", "User", "Group", "LoadModule", "Define", "Include",
+        "ErrorLog", "CustomLog",
+    }  # fmt: skip
+
+    # The same directives in the same order, but for the module loading and parameters that are written out there.
+    def shape(lines: list[str]) -> list[str]:
+        return [
+            line.split()[0] for line in lines if not line.startswith(("LoadModule", "Define", "<IfModule", "</IfM"))
+        ]
+
+    assert shape(openbsd) == shape(debian)
+
+
+def test_both_platforms_have_the_same_hosts_and_the_same_modules(balancer: Box) -> None:
+    environment = {"NODE": "lb1", "SITE_NAME": NAME, "WEBMAIL_PORT": "8081", "RETRY_SECONDS": "10"}
+    for dump in ("DUMP_MODULES", "DUMP_VHOSTS"):
+        debian = balancer.run("apache2", "-f", "/etc/balancer/httpd.conf", "-t", "-D", dump, **environment)
+        openbsd = balancer.run(*HTTPD, "-t", "-D", dump)
+        assert (debian.status, openbsd.status) == (0, 0)
+        assert openbsd.output == debian.output
