@@ -18,6 +18,7 @@ from testbed.host import engine
 from testbed.host.acceleration import acceleration
 from testbed.host.doctor import preflight
 from testbed.images import build_images
+from testbed.openbsd import image as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
 
@@ -54,6 +55,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     _check_scale(design, shape)
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
+    _warn_of_old_disk(settings, design)
     found = acceleration(settings, docker_engine)
     progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
     cluster = Cluster(settings, Shape(shape.overlays, shape.scale, found.kind))
@@ -72,6 +74,16 @@ def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> S
             raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
         counts.append((service, int(count)))
     return Shape(overlays, tuple(counts))
+
+
+def _warn_of_old_disk(settings: Settings, design: Topology) -> None:
+    """An installation takes long and is not repeated unasked; what it was made of may have changed since."""
+    disk = openbsd.installed(settings)
+    uses = any(node.keys.platform == "openbsd" for node in design.nodes.values())
+    if uses and disk and not openbsd.is_current(settings, design, disk):
+        progress.say(
+            "  OpenBSD was installed from other sources than this checkout's: `make openbsd-image` does it anew"
+        )
 
 
 def _check_scale(design: Topology, shape: Shape) -> None:

@@ -19,6 +19,7 @@ from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.machines import Power
+from testbed.openbsd.node import tree
 from testbed.progress import Progress
 from testbed.settings import Settings
 from testbed.topology import Role
@@ -48,6 +49,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         progress.say("  the cluster's secrets are gone: replacing its machines")
         project.remove(cluster.settings)
         fresh = True
+    _write_node_files(cluster)
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
     try:
@@ -197,6 +199,14 @@ def forget(settings: Settings) -> None:
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
+
+
+def _write_node_files(cluster: Cluster) -> None:
+    """What an OpenBSD balancer reads at boot: its network, its packet filter, its server, its keys."""
+    settings = cluster.settings
+    for node in cluster.topology.of_role(Role.BALANCER):
+        if node.keys.platform == "openbsd":
+            tree.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")
 
 
 def _make_folders(cluster: Cluster) -> None:

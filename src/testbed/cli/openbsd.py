@@ -1,0 +1,133 @@
+"""``testbed openbsd``: the balancers' OpenBSD, installed from a release's signed files, and tried on this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed import settings as configuration
+from testbed import topology
+from testbed.cli.main import app
+from testbed.cli.output import progress
+from testbed.cli.up import bring_up
+from testbed.cli.verify import report as verify_report
+from testbed.cluster import project
+from testbed.cluster.shape import remembered
+from testbed.errors import UsageError
+from testbed.host import engine
+from testbed.host.acceleration import acceleration
+from testbed.images import build_images
+from testbed.openbsd import image as openbsd_image
+from testbed.openbsd import offline as openbsd_offline
+from testbed.openbsd.image import Disk
+from testbed.openbsd.media import Directory, InstallImage, Mirror, Source, gather
+from testbed.openbsd.release import Release, parse
+from testbed.settings import Settings
+
+openbsd = typer.Typer(help="Balancers that run OpenBSD: install them, and try them.", no_args_is_help=True)
+app.add_typer(openbsd, name="openbsd")
+
+OVERLAY = "openbsd"
+
+ReleaseOption = Annotated[str | None, typer.Option("--release", help="OpenBSD's release, such as 8.0.")]
+MirrorOption = Annotated[str | None, typer.Option("--mirror", help="Address of a mirror's pub/OpenBSD.")]
+ImageOption = Annotated[
+    Path | None, typer.Option("--install-image", help="An installXX.iso; what it lacks comes from the mirror.")
+]
+OfflineOption = Annotated[
+    Path | None, typer.Option("--offline", help="A folder that has every file; nothing is fetched from anywhere.")
+]
+KeysOption = Annotated[
+    Path | None, typer.Option("--keys", help="Public keys in place of OpenBSD's, for a release you signed yourself.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Install anew, even if this very disk is there.")]
+
+
+@openbsd.command()
+def image(
+    release: ReleaseOption = None,
+    mirror: MirrorOption = None,
+    install_image: ImageOption = None,
+    offline: OfflineOption = None,
+    keys: KeysOption = None,
+    fresh: FreshOption = False,
+) -> None:
+    """Install OpenBSD unattended, from signed files, into the image that `testbed up --overlay openbsd` runs."""
+    settings = configuration.load()
+    chosen = parse(release or settings.openbsd_release)
+    source = _source(settings, mirror, install_image, offline)
+    begun = time.monotonic()
+    disk = _make(settings, chosen, source, keys=keys, offline=offline is not None, fresh=fresh)
+    progress.say(
+        f"[green]OpenBSD {disk.version} is ready[/] (after {time.monotonic() - begun:.0f} s): {disk.path}\n"
+        f"  next: `make testbed-up BALANCER=openbsd`"
+    )
+
+
+@openbsd.command()
+def verify(
+    release: ReleaseOption = None,
+    mirror: MirrorOption = None,
+    install_image: ImageOption = None,
+    offline: OfflineOption = None,
+    keys: KeysOption = None,
+) -> None:
+    """Install, boot two balancers, play the failover incidents, and print a page to paste into an issue.
+
+    Exit status: 0 all passed, 1 one failed, 3 one could not be judged, 4 testbed itself failed.
+    """
+    settings = configuration.load()
+    if project.exists(settings) and OVERLAY not in remembered(settings).overlays:
+        raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
+    chosen = parse(release or settings.openbsd_release)
+    source = _source(settings, mirror, install_image, offline)
+    begun = time.monotonic()
+    disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)
+    made = time.monotonic()
+    cluster = bring_up(settings, [], (OVERLAY,))
+    up = time.monotonic()
+    stages = [(f"OpenBSD {disk.version} installed, or found as {disk.path.name}", made - begun),
+              ("cluster brought up", up - made)]  # fmt: skip
+    raise typer.Exit(verify_report(cluster, stages))
+
+
+def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> Source:
+    """Where the release's files come from."""
+    if offline and mirror:
+        raise UsageError("--offline fetches nothing, so --mirror has no use", mend="use one of them")
+    if offline:
+        folder = Directory(offline)
+        return InstallImage(install_image, folder) if install_image else folder
+    address = mirror or settings.openbsd_mirror
+    if not address.startswith(("http://", "https://")):
+        where = "--mirror" if mirror else "TESTBED_OPENBSD_MIRROR"
+        raise UsageError(f"{address!r} is no address of a mirror", where=where, mend="it begins with http or https")
+    online = Mirror(address)
+    return InstallImage(install_image, online) if install_image else online
+
+
+def _make(
+    settings: Settings, release: Release, source: Source, *, keys: Path | None, offline: bool, fresh: bool = False
+) -> Disk:
+    """Gather, verify, install, and build the image of the node."""
+    if keys and not keys.is_dir():
+        raise UsageError("no such folder of keys", where=str(keys), mend="name the folder that holds the .pub files")
+    docker_engine = engine.ensure(settings, progress.say)
+    design = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
+    if offline:
+        openbsd_offline.need(settings, docker_engine, design, source)
+    build_images(settings, design, progress, names=[openbsd_image.INSTALLER])
+    with progress.step(f"OpenBSD {release.version}'s files from {source.name}, each verified"):
+        media = gather(release, source, settings.openbsd_dir / "files", _say, keys=keys)
+    found = acceleration(settings, docker_engine)
+    with progress.step(f"installing OpenBSD {release.version} ({found.kind})"):
+        disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _say, fresh=fresh)
+    build_images(settings, design, progress, names=[openbsd_image.NODE])
+    return disk
+
+
+def _say(text: str) -> None:
+    progress.say(f"    [dim]{text}[/]")

@@ -1,0 +1,52 @@
+"""What must be on a machine before OpenBSD can be installed there without any network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import docker
+
+from testbed.errors import UsageError
+from testbed.images.builder import choices_of, hash_all, label_of
+from testbed.images.catalogue import catalogue, select
+from testbed.openbsd.image import INSTALLER
+from testbed.openbsd.media.signify import PROGRAM
+from testbed.openbsd.media.source import BSDTAR, InstallImage, Source
+from testbed.settings import Settings
+from testbed.topology import Topology
+
+
+def need(settings: Settings, engine: docker.DockerClient, design: Topology, source: Source) -> None:
+    """Refuse to begin what could only end by fetching something.
+
+    Args:
+        settings: the checkout's.
+        engine: has the images.
+        design: the cluster.
+        source: where OpenBSD's files are.
+
+    Raises:
+        UsageError: something is missing; it says how to get it while there is a network.
+    """
+    lacking = list(_lacking(settings, engine, design, source))
+    if lacking:
+        what, mend = zip(*lacking, strict=True)
+        raise UsageError(
+            f"--offline fetches nothing, and here is no {' and no '.join(what)}",
+            mend=f"with a network, run once: {'; '.join(dict.fromkeys(mend))}",
+        )
+
+
+def _lacking(
+    settings: Settings, engine: docker.DockerClient, design: Topology, source: Source
+) -> Iterator[tuple[str, str]]:
+    if shutil.which(PROGRAM) is None:
+        yield PROGRAM, "apt-get install signify-openbsd signify-openbsd-keys"
+    if isinstance(source, InstallImage) and shutil.which(BSDTAR) is None:
+        yield BSDTAR, "apt-get install libarchive-tools"
+    images = select(catalogue(settings.root, choices_of(settings, design)), [INSTALLER])
+    wanted = hash_all(images)
+    stale = [image for image in images if label_of(engine, image.tag) != wanted[image.tag]]
+    if stale:
+        yield f"current image {stale[-1].tag}", f"testbed build {INSTALLER}"
