@@ -60,8 +60,8 @@ def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, tell: Tell) -> 
         assert (each.whole, each.target_mac) == (True, carp.GROUP_MAC)
         # The one difference: UCARP's fifth byte is 0. OpenBSD does not look at the sender's Ethernet address.
         assert each.source_mac == bytes.fromhex("00005e0000") + bytes([vhid])
-    # No counter comes twice; OpenBSD drops the one it used itself last ("replay or network loop detected"). UCARP counts
-    # on from its peer's, or draws each anew as long as it has never heard one.
+    # No counter comes twice; OpenBSD drops the one it used itself last ("replay or network loop detected"). UCARP
+    # counts on from its peer's, or draws each anew as long as it has never heard one.
     assert len({each.counter for each in heard}) == COUNT
     tell(f"{COUNT} advertisements of {master.name}: OpenBSD would accept them; {'; '.join(carp.strangeness(heard[0]))}")
 

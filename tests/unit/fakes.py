@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from testbed.faults import Ledger
 from testbed.machines import ExecResult, Fleet, Machine, Power, Unreachable
+from testbed.machines.platforms import SYSTEMS
 from testbed.topology import Role, Topology, resolve
 
 NODES: dict[str, tuple[str, dict[str, str | None]]] = {
@@ -24,7 +25,7 @@ NODES: dict[str, tuple[str, dict[str, str | None]]] = {
 }
 
 
-def topology(filesystem: str = "ext3") -> Topology:
+def topology(filesystem: str = "ext3", platform: str = "debian") -> Topology:
     """The shipped cluster's topology in short."""
     return resolve(
         {
@@ -39,16 +40,17 @@ def topology(filesystem: str = "ext3") -> Topology:
                 name: {"ipam": {"config": [{"subnet": f"198.18.{number}.0/24"}]}}
                 for number, name in enumerate(("public", "backend", "replication"))
             },
-            "services": {name: _service(name, role, addresses) for name, (role, addresses) in NODES.items()},
+            "services": {name: _service(name, role, addresses, platform) for name, (role, addresses) in NODES.items()},
         },
         (),
     )
 
 
-def _service(name: str, role: str, addresses: dict[str, str | None]) -> dict[str, Any]:
-    machine = "virtual" if role == "database" else "container"
+def _service(name: str, role: str, addresses: dict[str, str | None], platform: str) -> dict[str, Any]:
+    here = platform if role == "balancer" else "debian"
+    machine = "virtual" if role == "database" or here != "debian" else "container"
     return {
-        "x-testbed": {"role": role, "machine": machine},
+        "x-testbed": {"role": role, "machine": machine, "platform": here},
         "scale": 2 if role == "app" else 1,
         "networks": {network: {"ipv4_address": address} for network, address in addresses.items()},
         "environment": {"CARP_ADVSKEW": name[-1]},
@@ -62,15 +64,19 @@ class FakeMachine:
         name: the machine's name.
         ledger: looked into whenever something is done.
         answers: what a command prints, or comes to, by a word that is in it.
+        platform: of the balancers.
     """
 
     # Commands that only ask; they are no deed.
-    questions = ("/proc/[0-9]*", 'grep -q "^/dev/drbd0', "unshare", "qdisc show", "dstate", "xml=1")
+    questions = ("/proc/[0-9]*", 'grep -q "^/dev/drbd0', "unshare", "qdisc show", "dstate")
 
-    def __init__(self, name: str, ledger: Ledger, answers: dict[str, str | ExecResult] | None = None) -> None:
+    def __init__(
+        self, name: str, ledger: Ledger, answers: dict[str, str | ExecResult] | None = None, platform: str = "debian"
+    ) -> None:
         self.name = name
-        known = topology().nodes
+        known = topology(platform=platform).nodes
         self.node = known.get(name) or known[name.rpartition("-")[0]]
+        self.system = SYSTEMS[platform]
         self.ledger = ledger
         self.answers = answers or {}
         self.done: list[str] = []
@@ -149,7 +155,7 @@ class FakeMachine:
         if self.frozen or not self.on:
             raise Unreachable("it does not answer", where=self.name)
         self.asked.append(text)
-        if not any(word in text for word in self.questions):
+        if text != "balancer-manager" and not any(word in text for word in self.questions):
             self._do(text)
         answer = next((answer for word, answer in self.answers.items() if word in text), "")
         return answer if isinstance(answer, ExecResult) else ExecResult(0, answer, "")
@@ -168,6 +174,6 @@ class FakeFleet(SimpleNamespace):
         return {machine.name: machine for machine in self.machines()}[name]
 
 
-def fleet(*machines: FakeMachine, filesystem: str = "ext3") -> Fleet:
+def fleet(*machines: FakeMachine, filesystem: str = "ext3", platform: str = "debian") -> Fleet:
     """A fleet of these machines."""
-    return cast("Fleet", FakeFleet(topology=topology(filesystem), all=machines))
+    return cast("Fleet", FakeFleet(topology=topology(filesystem, platform), all=machines))

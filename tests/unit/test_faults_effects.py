@@ -14,9 +14,11 @@ from testbed import faults
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.faults.options import as_text
-from testbed.faults.processes import SERVICES, parse
+from testbed.faults.processes import SERVICES
 from testbed.machines import ExecResult, wire
+from testbed.machines.linux import Linux
 
+parse = Linux().processes
 STAT = "{pid} ({name}) {state} {parent} 7 7 0 -1 4194624 3 0 0 0 {user} {system} 0 0 20 0 1 0 40 9 9"
 
 
@@ -205,7 +207,7 @@ POOL = """<httpd:manager xmlns:httpd='http://httpd.apache.org'><httpd:nonce>n-1<
 def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     app, lb1, lb2 = machine("app-1", ledger), machine("lb1", ledger), machine("lb2", ledger)
     for balancer in (lb1, lb2):
-        balancer.answers = {"xml=1": POOL.format(status="Init Drn Ok")}
+        balancer.answers = {"balancer-manager": POOL.format(status="Init Drn Ok")}
     inject(fleet(app, lb1, lb2), ledger, "drain", "app-1")
     assert app.done == []
     for balancer in (lb1, lb2):
@@ -216,17 +218,17 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     with pytest.raises(TestbedError, match="lb1: app-1 is 'Init Drn Ok' in its pool, whatever it is told"):
         heal_all(fleet(app, lb1, lb2), ledger)
     lb2.on = False
-    lb1.answers = {"xml=1": POOL.format(status="Init Ok")}
+    lb1.answers = {"balancer-manager": POOL.format(status="Init Ok")}
     heal_all(fleet(app, lb1, lb2), ledger)
     assert "w_status_N=0" in lb1.done[-1]
 
 
 def test_a_balancer_that_was_frozen_does_not_go_on_draining_when_it_thaws(ledger: Ledger) -> None:
     app, lb1 = machine("app-1", ledger), machine("lb1", ledger)
-    lb1.answers = {"xml=1": POOL.format(status="Init Drn Ok")}
+    lb1.answers = {"balancer-manager": POOL.format(status="Init Drn Ok")}
     inject(fleet(app, lb1), ledger, "drain", "app-1")
     inject(fleet(app, lb1), ledger, "freeze", "lb1")
-    lb1.answers = {"xml=1": POOL.format(status="Init Ok")}
+    lb1.answers = {"balancer-manager": POOL.format(status="Init Ok")}
     healed = heal_all(fleet(app, lb1), ledger)
     assert [entry.fault for entry in healed] == ["freeze", "drain"]
     assert "w_status_N=0" in lb1.done[-1]

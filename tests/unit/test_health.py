@@ -23,8 +23,8 @@ def whole() -> ClusterState:
     return ClusterState(
         power=dict.fromkeys(NODES, Power.ON),
         balancers=(
-            BalancerState("lb1", reachable=True, holds_address=True, apache=True, ucarp=True, members=pool),
-            BalancerState("lb2", reachable=True, apache=True, ucarp=True, members=pool),
+            BalancerState("lb1", reachable=True, holds_address=True, apache=True, carp=True, members=pool),
+            BalancerState("lb2", reachable=True, apache=True, carp=True, members=pool),
         ),
         apps=(
             AppState("app-1", reachable=True, apache=True, sessions=3),
@@ -63,7 +63,7 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
     [
         (with_balancer({"holds_address": True}), "the site's address is held by lb1 and lb2"),
         (with_balancer({"apache": False}), "lb2: Apache does not run"),
-        (with_balancer({"ucarp": False}), "lb2: UCARP does not run"),
+        (with_balancer({"carp": False}), "lb2: takes no part in CARP"),
         (with_balancer({"members": ()}), "lb2: app-1, app-2 not usable in the pool"),
         (
             with_balancer({"members": (Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))}),

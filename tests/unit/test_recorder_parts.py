@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from testbed.journal import Leftover
+from testbed.machines.linux import Linux
 from testbed.probes.ports import main, ports, scan
 from testbed.recorder import PATTERNS
 from testbed.recorder.alarms import alarm
 from testbed.recorder.console import ConsoleLog
 from testbed.recorder.follow import Place, stamped_lines, unix_seconds
 from testbed.recorder.leftovers import disciplines, told
-from testbed.recorder.scan import _written, listening_ports
+from testbed.recorder.scan import _written
 from testbed.recorder.translate import member_state, translate
 from testbed.topology import Role
 
@@ -170,7 +171,7 @@ def test_listening_ports_are_those_that_others_can_reach() -> None:
    0: 00000000000000000000000000000000:01BB 00000000000000000000000000000000:0000 0A 00000000:00000000
    1: 00000000000000000000000001000000:1538 00000000000000000000000000000000:0000 0A 00000000:00000000
 """
-    assert listening_ports(sockets) == [80, 443]
+    assert Linux().listening_ports(sockets) == [80, 443]
 
 
 def test_what_a_node_found_when_it_looked_around() -> None:

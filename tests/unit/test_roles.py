@@ -50,7 +50,7 @@ def test_drbd_that_is_not_configured() -> None:
 
 def test_an_active_balancer_and_its_pool() -> None:
     state = balancer.parse("lb1", SITE, sample("lb"))
-    assert (state.holds_address, state.apache, state.ucarp) == (True, True, True)
+    assert (state.holds_address, state.apache, state.carp) == (True, True, True)
     pool = {member.name: member for member in state.members}
     assert pool["app-1"].usable
     assert pool["app-2"].usable
@@ -75,7 +75,42 @@ def test_a_balancer_whose_apache_is_dead() -> None:
     state = balancer.parse("lb1", SITE, {**sections, "sv status": status, "balancer-manager": "\n"})
     assert not state.apache
     assert state.members == ()
-    assert state.ucarp
+    assert state.carp
+
+
+# The format is that of sbin/ifconfig/ifconfig.c (printif, carp_status, in_status) and pgrep(1): not recorded, no
+# OpenBSD was at hand.
+CARP0 = """carp0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500
+\tlladdr 00:00:5e:00:01:01
+\tindex 7 priority 15 llprio 3
+\tcarp: MASTER carpdev vio0 vhid 1 advbase 1 advskew 0
+\tgroups: carp
+\tstatus: master
+\tinet 198.18.0.10 netmask 0xffffff00 broadcast 198.18.0.255
+"""
+
+
+def openbsd(carp0: str, apache: str = "61923\n") -> balancer.BalancerState:
+    pool = sample("lb")["balancer-manager"]
+    sections = split(f"== ifconfig carp0\n{carp0}== balancer-manager\n{pool}== pgrep -x httpd2\n{apache}")
+    return balancer.parse("lb1", SITE, sections)
+
+
+def test_an_openbsd_balancer_holds_the_address_while_it_is_master() -> None:
+    active, standby = (
+        openbsd(CARP0),
+        openbsd(CARP0.replace("MASTER", "BACKUP").replace("status: master", "status: backup")),
+    )
+    assert (active.holds_address, active.carp, active.apache) == (True, True, True)
+    assert (standby.holds_address, standby.carp) == (False, True)
+    assert active.members == balancer.parse("lb1", SITE, sample("lb")).members
+    assert not openbsd(CARP0.replace("198.18.0.10", "198.18.0.100")).holds_address
+
+
+def test_an_openbsd_balancer_out_of_carp() -> None:
+    for carp0 in (CARP0.replace("MASTER", "INIT"), "carp0: no such interface\n"):
+        state = openbsd(carp0, apache="")
+        assert (state.reachable, state.holds_address, state.carp, state.apache) == (True, False, False, False)
 
 
 def test_an_address_is_not_mistaken_for_a_longer_one() -> None:

@@ -40,8 +40,8 @@ def _balancers(state: ClusterState) -> Iterator[str]:
             continue
         if not each.apache:
             yield f"{each.node}: Apache does not run"
-        if not each.ucarp:
-            yield f"{each.node}: UCARP does not run"
+        if not each.carp:
+            yield f"{each.node}: takes no part in CARP"
         usable = {member.name for member in each.members if member.usable}
         if missing := sorted(apps - usable):
             yield f"{each.node}: {', '.join(missing)} not usable in the pool"

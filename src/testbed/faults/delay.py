@@ -26,7 +26,8 @@ class DelayOptions(OnNetworks):
 class Delay(MachineFault[DelayOptions]):
     """The kernel's network emulator, on what the machine sends: a question and its answer take so much longer.
 
-    In a guest it is the guest's own kernel, which has it. For a container it would be the host's, which need not.
+    In a guest it is the guest's own kernel, where that has it. Else it is the host's, at the container's end of the
+    cable, which need not have it.
     """
 
     name = "delay"
@@ -38,7 +39,7 @@ class Delay(MachineFault[DelayOptions]):
         if reason := must_run(machine):
             return reason
         attempt = "tc qdisc add dev lo root netem delay 1ms"
-        if _is_guest(machine):
+        if _by_itself(machine):
             result = machine.exec(["sh", "-c", f"modprobe -q sch_netem; unshare --net {attempt}"])
             if result.status:
                 return f"its kernel has no network emulator (netem): {result.stderr.strip()}"
@@ -58,15 +59,15 @@ class Delay(MachineFault[DelayOptions]):
 
     def heal(self, machine: Machine, options: DelayOptions) -> None:
         """Delay no longer; a restarted machine has forgotten it."""
-        if machine.power() is Power.OFF or (_is_guest(machine) and not awake(machine)):
+        if machine.power() is Power.OFF or (_by_itself(machine) and not awake(machine)):
             return
         for network in reversed(options.on(machine.node)):
             if _on(machine, network):
                 _tc(machine, network, "qdisc del dev DEV root")
 
 
-def _is_guest(machine: Machine) -> bool:
-    return machine.node.keys.machine == "virtual"
+def _by_itself(machine: Machine) -> bool:
+    return machine.node.keys.machine == "virtual" and machine.system.emulates
 
 
 def _on(machine: Machine, network: str) -> bool:
@@ -75,6 +76,6 @@ def _on(machine: Machine, network: str) -> bool:
 
 
 def _tc(machine: Machine, network: str, words: str) -> str:
-    if _is_guest(machine):
+    if _by_itself(machine):
         return done(machine, f"tc {words.replace('DEV', machine.interface(network))}", "tc refuses")
     return machine.tc(network, *words.split())

@@ -11,7 +11,6 @@ from testbed.roles.balancer import members
 from testbed.topology import Node, Role
 from testbed.wait import wait_until
 
-MANAGER = "http://127.0.0.1:8008/balancer-manager"
 SERVING_SECONDS = 30.0
 
 
@@ -59,27 +58,21 @@ def _running(fleet: Fleet) -> list[Machine]:
 
 def _set(balancer: Machine, member: str, *, draining: bool) -> bool:
     """Have a balancer drain a member, or not; returns whether it knows the member."""
-    xml = wait_until(
-        lambda: _manage(balancer, "--get", "--data", "xml=1"), SERVING_SECONDS, f"{balancer.name} to show its pool"
-    )
+    xml = wait_until(lambda: _manage(balancer), SERVING_SECONDS, f"{balancer.name} to show its pool")
     url = next((each.url for each in members(xml) if each.name == member), None)
     nonce = re.search(r"<httpd:nonce>(.*?)</httpd:nonce>", xml)
     if url is None or nonce is None:
         return False
     change = ["b=webmail", f"w={url}", f"nonce={nonce[1]}", f"w_status_N={int(draining)}"]
-    _manage(balancer, *(word for each in change for word in ("--data-urlencode", each)))
-    status = next(
-        (each.status for each in members(_manage(balancer, "--get", "--data", "xml=1")) if each.name == member), ""
-    )
+    status = next((each.status for each in members(_manage(balancer, *change)) if each.name == member), "")
     if ("Drn" in status.split()) is not draining:
         raise TestbedError(f"{member} is {status!r} in its pool, whatever it is told", where=balancer.name)
     return True
 
 
-def _manage(balancer: Machine, *words: str) -> str:
-    """Ask Apache's balancer-manager, which listens to its own pages only: hence the referrer."""
-    command = ["curl", "-sS", "--max-time", "5", "--referer", MANAGER, *words, MANAGER]
-    result = balancer.exec(command)
+def _manage(balancer: Machine, *changes: str) -> str:
+    """Ask Apache's balancer-manager for the pool, after what is to be changed."""
+    result = balancer.exec(["balancer-manager", *changes])
     if result.status:
         raise TestbedError(f"its balancer-manager does not answer: {result.stderr.strip()}", where=balancer.name)
     return result.stdout

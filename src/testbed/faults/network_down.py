@@ -10,7 +10,7 @@ from testbed.machines import Machine
 
 
 class NetworkDown(MachineFault[OnNetworks]):
-    """``ip link set down`` on the chosen interfaces, by the machine's own system."""
+    """``ip link set down`` (``ifconfig down``) on the chosen interfaces, by the machine's own system."""
 
     name = "network-down"
     summary = "take the interfaces down inside the machine (network=...: only those); heal: bring them up"
@@ -18,14 +18,14 @@ class NetworkDown(MachineFault[OnNetworks]):
 
     def inject(self, machine: Machine, options: OnNetworks) -> None:
         """Take them down with one command, so that they fall together."""
-        _set(machine, options.on(machine.node), "down")
+        _set(machine, options.on(machine.node), up=False)
 
     def heal(self, machine: Machine, options: OnNetworks) -> None:
         """Bring them up; a reboot has done so already."""
         if awake(machine):
-            _set(machine, options.on(machine.node)[::-1], "up")
+            _set(machine, options.on(machine.node)[::-1], up=True)
 
 
-def _set(machine: Machine, networks: Sequence[str], state: str) -> None:
-    script = " && ".join(f"ip link set dev {machine.interface(network)} {state}" for network in networks)
-    done(machine, script, f"the network does not go {state}")
+def _set(machine: Machine, networks: Sequence[str], *, up: bool) -> None:
+    names = [machine.interface(network) for network in networks]
+    done(machine, machine.system.set_interfaces(names, up=up), f"the network does not go {'up' if up else 'down'}")

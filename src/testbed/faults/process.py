@@ -9,8 +9,9 @@ from pydantic import Field
 
 from testbed.faults import database
 from testbed.faults.fault import FaultOptions, MachineFault, awake, must_run
-from testbed.faults.processes import SERVICES, Process, Service, listed, signal
+from testbed.faults.processes import SERVICES, running, signal
 from testbed.machines import Machine
+from testbed.machines.platforms import SYSTEMS
 from testbed.topology import Node, Role
 from testbed.wait import wait_until
 
@@ -33,7 +34,7 @@ class ProcessFault(MachineFault[ProcessOptions]):
     def unsuitable(self, node: Node, options: ProcessOptions) -> str | None:
         """Only machines of certain roles run it."""
         if node.role in SERVICES[options.process].roles:
-            return None
+            return SYSTEMS[node.keys.platform].absent.get(options.process)
         here = [name for name, service in SERVICES.items() if node.role in service.roles]
         return f"it runs no {options.process}" + (f" (but {', '.join(here)})" if here else "")
 
@@ -41,7 +42,7 @@ class ProcessFault(MachineFault[ProcessOptions]):
         """It must be running at this moment: a spare has no PostgreSQL."""
         if reason := must_run(machine):
             return reason
-        return None if _running(machine, SERVICES[options.process]) else f"no {options.process} runs there now"
+        return None if running(machine, SERVICES[options.process]) else f"no {options.process} runs there now"
 
 
 class ProcessKill(ProcessFault):
@@ -56,11 +57,11 @@ class ProcessKill(ProcessFault):
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Kill, and wait until they are gone: a busy machine takes its time."""
-        victims = _running(machine, SERVICES[options.process])
+        victims = running(machine, SERVICES[options.process])
         signal(machine, "KILL", victims)
         killed = {each.pid for each in victims}
         wait_until(
-            lambda: not killed & {each.pid for each in _running(machine, SERVICES[options.process])},
+            lambda: not killed & {each.pid for each in running(machine, SERVICES[options.process])},
             GONE_SECONDS, f"{options.process} on {machine.name} to be gone",
         )  # fmt: skip
 
@@ -79,16 +80,12 @@ class ProcessStop(ProcessFault):
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Stop them; those that were born meanwhile too."""
         service = SERVICES[options.process]
-        signal(machine, "STOP", _running(machine, service))
+        signal(machine, "STOP", running(machine, service))
         if not service.worker:
-            signal(machine, "STOP", [each for each in _running(machine, service) if each.state != "T"])
+            signal(machine, "STOP", [each for each in running(machine, service) if each.state != "T"])
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
         """Let all of them go on that are stopped."""
         if awake(machine):
             whole = replace(SERVICES[options.process], worker=False)
-            signal(machine, "CONT", [each for each in _running(machine, whole) if each.state == "T"])
-
-
-def _running(machine: Machine, service: Service) -> list[Process]:
-    return service.of(listed(machine, service.program))
+            signal(machine, "CONT", [each for each in running(machine, whole) if each.state == "T"])

@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testbed.faults.fault import done
 from testbed.machines import Machine
+from testbed.machines.processes import Process
 from testbed.topology import Role
-
-# Not every machine has `ps`, all have a shell.  Processes that run the file $program itself are marked.
-_LIST = """
-for each in /proc/[0-9]*; do
-    mark=
-    [ "$each/exe" -ef "$program" ] && mark='* '
-    read -r line <"$each/stat" && echo "$mark$line"
-done 2>/dev/null
-true
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process, as /proc/PID/stat tells it (proc_pid_stat(5)).
-
-    Attributes:
-        pid: its number.
-        name: its program's name, at most 15 characters.
-        state: ``R`` running, ``S`` sleeping, ``T`` stopped ...
-        parent: its parent's number.
-        ticks: processor time it has used, clock ticks.
-        program: whether it is known to run the program that was asked for.
-    """
-
-    pid: int
-    name: str
-    state: str
-    parent: int
-    ticks: int
-    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +49,12 @@ SERVICES: Mapping[str, Service] = {
 }
 
 
-def listed(machine: Machine, program: str) -> list[Process]:
-    """All processes of a machine; those that run the file ``program`` are marked."""
-    return parse(done(machine, f"program={program or '/'}\n{_LIST}", "its processes cannot be listed"))
-
-
-def parse(text: str) -> list[Process]:
-    """Processes from lines of /proc/PID/stat, some with a mark before them; a line that is none is left out."""
-    found = []
-    for line in text.splitlines():
-        # The name may hold anything, blanks and brackets too; the last bracket ends it.
-        match = re.fullmatch(r"(\* )?(\d+) \((.*)\) (\S) (\d+) (.*)", line)
-        if match:
-            rest = match[6].split()
-            ticks = int(rest[9]) + int(rest[10])
-            found.append(Process(int(match[2]), match[3], match[4], int(match[5]), ticks, program=bool(match[1])))
-    return found
+def running(machine: Machine, service: Service) -> list[Process]:
+    """The processes of a service on a machine, parents before their children."""
+    system = machine.system
+    listing = done(machine, system.list_processes(service.program), "its processes cannot be listed")
+    here = replace(service, name=system.programs.get(service.name, service.name))
+    return here.of(system.processes(listing))
 
 
 def signal(machine: Machine, name: str, processes: Sequence[Process]) -> None:

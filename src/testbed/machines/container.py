@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from testbed.errors import TestbedError
 from testbed.machines import wire
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
+from testbed.machines.platforms import SYSTEMS
 from testbed.settings import PROJECT_LABEL
 from testbed.topology import Node
 
@@ -33,6 +34,7 @@ class ContainerMachine:
     def __init__(self, name: str, node: Node, container: Container) -> None:
         self.name = name
         self.node = node
+        self.system = SYSTEMS[node.keys.platform]
         self._container = container
 
     def power(self) -> Power:

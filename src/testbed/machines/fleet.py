@@ -11,6 +11,7 @@ from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import Machine
+from testbed.machines.openbsd import OpenBSDMachine
 from testbed.machines.virtual import VirtualMachine
 from testbed.settings import PROJECT_LABEL
 from testbed.topology import Role, Topology
@@ -67,7 +68,8 @@ class Fleet:
             return None
         node = self.topology.nodes[container.labels["com.docker.compose.service"]]
         if node.keys.machine == "virtual":
-            return VirtualMachine(name, node, container, self._run_dir / name)
+            kind = OpenBSDMachine if node.keys.platform == "openbsd" else VirtualMachine
+            return kind(name, node, container, self._run_dir / name)
         return ContainerMachine(name, node, container)
 
 

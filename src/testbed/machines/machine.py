@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.machines.systems import System
 from testbed.topology import Node
 
 
@@ -47,10 +48,12 @@ class Machine(Protocol):
     Attributes:
         name: the service's name, with a number behind it where the service is scaled (``app-1``).
         node: the service it belongs to.
+        system: its operating system's own commands.
     """
 
     name: str
     node: Node
+    system: System
 
     def power(self) -> Power:
         """Whether it is on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -103,9 +102,8 @@ class VirtualMachine(ContainerMachine):
     def interface(self, network: str) -> str:
         """Name of the guest's interface that has the node's address on ``network``."""
         address = str(self.node.addresses[network])
-        for link in json.loads(self.exec(["ip", "-j", "addr"]).stdout):
-            if any(entry.get("local") == address for entry in link["addr_info"]):
-                return str(link["ifname"])
+        if name := self.system.interface_of(address, self.exec(["sh", "-c", self.system.list_interfaces()]).stdout):
+            return name
         raise TestbedError(f"no interface has the address {address}", where=self.name)
 
     def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:

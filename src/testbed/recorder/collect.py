@@ -24,8 +24,6 @@ from testbed.host import engine
 from testbed.journal import Journal, JournalError, read
 from testbed.machines import Machine
 
-# What a guest keeps to itself.
-GUEST_LOGS = ("postgresql.log", "role.log", "carp.log")
 # A log of the whole life of a cluster is not wanted: as much as a run of an hour writes.
 GUEST_LOG_BYTES = 4_000_000
 
@@ -91,7 +89,7 @@ def _node(machine: Machine, folder: Path, since: float | None, offset: float) ->
         for name in ("console.log", "console.log.1"):  # of this boot, and of the one before
             with suppress(OSError):
                 shutil.copy(console.with_name(name), folder / f"{machine.name}-{name}")
-        for name in GUEST_LOGS:
+        for name in machine.system.logs:
             with suppress(TestbedError):  # it is off or frozen
                 text = machine.exec(["tail", "-c", str(GUEST_LOG_BYTES), f"/var/log/{name}"], timeout=20).stdout
                 (folder / f"{machine.name}-{name}").write_text(text)

@@ -21,26 +21,6 @@ from testbed.settings import PROJECT_LABEL
 FULL_PERCENT = 95
 # Queueing disciplines that nothing but a fault puts on an interface here (tc(8)).
 FAULTY = ("netem", "tbf", "ingress", "clsact")
-# One program start a node: the shell's own means do the rest. Files of a container lie on the host's disk, which is
-# looked at once, so `df` tells of disks of the node's own.
-LOOK = """
-for each in /proc/[0-9]*; do
-    read -r line <"$each/stat" || continue
-    name=${line#*(}
-    case ${line##*) } in T*) echo "process ${each#/proc/} (${name%)*}) is stopped" ;; esac
-    case $(tr '\\0' ' ' <"$each/cmdline") in
-        *python3\\ -m\\ testbed.probes*) echo "process ${each#/proc/} is a probe that runs on" ;;
-    esac
-done 2>/dev/null
-df -P 2>/dev/null | while read -r device _ _ _ used mount; do
-    case $device in /dev/vd* | /dev/drbd*) [ "${used%\\%}" -gt FULL ] && echo "disk $mount is $used full" ;; esac
-done
-find / /srv/database -xdev -maxdepth 3 \\( -path /usr -o -path /proc -o -path /sys \\) -prune -o \\
-    -type f \\( -name core -o -name 'core.[0-9]*' \\) -print 2>/dev/null |
-    while read -r file; do echo "core $file"; done
-command -v nft >/dev/null && nft list tables netdev 2>/dev/null | while read -r table; do echo "network $table"; done
-:
-"""
 
 
 def leftovers(cluster: Cluster, writer: Writer) -> None:
@@ -116,7 +96,7 @@ def _nodes(cluster: Cluster) -> Iterator[Leftover]:
 def _look(machine: Machine) -> list[Leftover]:
     found: list[Leftover] = []
     with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
-        result = machine.exec(["sh", "-c", LOOK.replace("FULL", str(FULL_PERCENT))], timeout=30)
+        result = machine.exec(["sh", "-c", machine.system.look_around(FULL_PERCENT)], timeout=30)
         found += told(machine.name, result.stdout)
     if isinstance(machine, ContainerMachine) and (process := machine.pid()):
         with suppress(TestbedError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ FULL = range(1, 10_001)
 # Tried on every address, whoever listens there at the moment.
 ALWAYS = (22, 25, 80, 143, 443, 587, 993, 4190, 5432, 7788, 7789, 8008, 8081)
 SCAN_SECONDS = 120.0
-_LISTENING = "0A"
-_SOCKET = re.compile(r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +94,9 @@ def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, 
             yield Target(machine.name, address, full=machine.node.role is Role.BALANCER, allowed=allowed)
 
 
-def listening_ports(sockets: str) -> list[int]:
-    """The ports that are listened on at more than the loopback interface. Pure.
-
-    Args:
-        sockets: the contents of /proc/net/tcp and /proc/net/tcp6 (proc(5)).
-    """
-    found = set()
-    for address, port, state in _SOCKET.findall(sockets):
-        # The last byte of an IPv4 address comes first: 0100007F is 127.0.0.1, whose mapped form ends alike.
-        loopback = (address.endswith("7F") and len(address) in (8, 32)) or address == "0" * 24 + "01000000"
-        if state == _LISTENING and not loopback:
-            found.add(int(port, 16))
-    return sorted(found)
-
-
 def _listening(machine: Machine) -> list[int]:
     try:
-        return listening_ports(machine.exec(["sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"]).stdout)
+        return machine.system.listening_ports(machine.exec(["sh", "-c", machine.system.list_listeners()]).stdout)
     except TestbedError:
         return []  # off or frozen: it listens to nobody
 

@@ -33,7 +33,7 @@ def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
     for balancer in state.balancers:
         if balancer.reachable:
             yield balancer.node, Aspect.SITE_ADDRESS, _held(balancer.holds_address)
-            if balancer.ucarp:
+            if balancer.carp:
                 yield balancer.node, Aspect.CARP, _carp(balancer.holds_address)
             for member in balancer.members:
                 yield balancer.node, f"{Aspect.MEMBER}:{member.name}", member_state(member.status)
@@ -56,5 +56,5 @@ def _held(holds: bool) -> str:
 
 
 def _carp(holds: bool) -> str:
-    """UCARP's part cannot be asked for; its scripts give the address to the master and to nobody else."""
+    """UCARP's part cannot be asked for; the master has the address, and nobody else has."""
     return "master" if holds else "backup"

@@ -42,7 +42,7 @@ class BalancerState:
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the site's virtual address.
         apache: whether its Apache runs.
-        ucarp: whether its UCARP runs.
+        carp: whether it takes part in CARP.
         members: the pool.
     """
 
@@ -50,7 +50,7 @@ class BalancerState:
     reachable: bool
     holds_address: bool = False
     apache: bool = False
-    ucarp: bool = False
+    carp: bool = False
     members: tuple[Member, ...] = ()
 
 
@@ -63,14 +63,21 @@ def state(machine: Machine, virtual_address: str) -> BalancerState:
 
 
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> BalancerState:
-    """A balancer's state from the sections of ``node-state``."""
-    services = section(sections, "sv status")
+    """A balancer's state from the sections of ``node-state``, which differ by platform.
+
+    Where CARP is in the kernel, the address lies on its interface all the time, and counts while that is master:
+    ``ifconfig carp0`` says ``carp: MASTER carpdev vio0 vhid 1 ...`` (ifconfig(8), ``carp_status`` in ifconfig.c).
+    """
+    services, interface = section(sections, "sv status"), section(sections, "ifconfig carp0")
+    carp = re.search(r"^\s*carp: ([A-Z]+) ", interface, re.MULTILINE)
+    own = re.search(rf"^\s*inet {re.escape(virtual_address)} ", interface, re.MULTILINE)
     return BalancerState(
         node,
         reachable=True,
-        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
-        apache=bool(re.search(r"run: \S*apache", services)),
-        ucarp=bool(re.search(r"run: \S*ucarp", services)),
+        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr"))
+        or bool(carp and own and carp[1] == "MASTER"),
+        apache=bool(re.search(r"run: \S*apache", services) or section(sections, "pgrep -x httpd2").strip()),
+        carp=bool(re.search(r"run: \S*ucarp", services) or (carp and carp[1] in ("MASTER", "BACKUP"))),
         members=tuple(members(section(sections, "balancer-manager"))),
     )
 

@@ -1,0 +1,49 @@
+"""The balancers' shared programs on the Debian cluster: the very files that go into OpenBSD's site set run here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.roles.balancer import members
+
+ROOT = Path(__file__).parents[2]
+SHARED = ("balancer-manager", "member-watch", "pool-discovery")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_runs_here_is_what_openbsd_gets(cluster: Cluster, name: str) -> None:
+    """And it needs no module that Debian's perl-base or OpenBSD's perl lacks: @INC is cut down to perl-base."""
+    text = (ROOT / "images/lb/bin" / name).read_text()
+    lb1 = cluster.machine("lb1")
+    assert lb1.exec(["cat", f"/usr/local/bin/{name}"]).stdout == text
+    base = "BEGIN { @INC = grep m{/perl-base$}, @INC; die unless @INC } "
+    load = f"{base} $0 = q(/usr/local/bin/{name}); exit system $^X, q(-c), map(qq(-I$_), @INC), $0"
+    result = lb1.exec(["perl", "-e", load])
+    assert result.status == 0, result.stderr
+    assert set(re.findall(r"^use ([A-Z]\S+)", text, re.MULTILINE)) <= {"Socket"}
+
+
+def test_the_pool_is_found_anew_as_it_is(cluster: Cluster) -> None:
+    """A second pool discovery, with a file of its own, finds what the first has given to Apache."""
+    script = (
+        "set -e; mkdir -p /tmp/pool; : >/tmp/pool/members.conf; export POOL_FILE=/tmp/pool/members.conf;"
+        "pool-discovery once; pool-discovery once; forget-member app-2; pool-discovery once;"
+        "cmp /tmp/pool/members.conf /run/pool/members.conf; rm -r /tmp/pool"
+    )
+    result = cluster.machine("lb1").exec(["sh", "-c", script])
+    assert result.status == 0, result.stderr
+    # Told when it is found, not when nothing has changed; forgotten, it is found again in the same look.
+    [line] = result.stdout.splitlines()
+    assert re.fullmatch(r"event=pool-changed members=app-1:[\d.]+,app-2:[\d.]+", line)
+
+
+def test_the_manager_shows_and_fails_as_it_must(cluster: Cluster) -> None:
+    lb1 = cluster.machine("lb1")
+    assert {each.name for each in members(lb1.exec(["balancer-manager"]).stdout)} == {"app-1", "app-2"}
+    result = lb1.exec(["unshare", "--net", "balancer-manager"])  # a loopback interface without an Apache
+    assert (result.status != 0, result.stdout) == (True, "")
+    assert result.stderr.startswith("balancer-manager: ")
