@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from test_topology import CLUSTER, merged
 from testbed.cluster import secrets
 from testbed.errors import TestbedError, UsageError
 from testbed.openbsd.node import Balancer, GuestFile, NodeSecrets, files, write
-from testbed.openbsd.node.apache import httpd_conf
+from testbed.openbsd.node.apache import ACCESS_LOG, CONFIG_FILE, ERROR_LOG, PID_FILE, POOL_FILE, httpd_conf
 from testbed.openbsd.node.interfaces import hostname_if as interface_files
 from testbed.topology import Topology, resolve
 
-TEMPLATES = Path(__file__).parents[2] / "images" / "lb"
+IMAGES = Path(__file__).parents[2] / "images"
+TEMPLATES = IMAGES / "lb"
 
 
 def topology(profile: str = "reference", **environment: str) -> Topology:
@@ -200,6 +203,22 @@ def test_a_template_that_has_changed_is_told(old: str, new: str, told: str) -> N
     assert old in debian
     with pytest.raises(TestbedError, match=told):
         httpd_conf(Balancer.of(topology(), "lb1"), debian.replace(old, new))
+
+
+@pytest.mark.parametrize("name", ["POOL_FILE", "PidFile", "ERROR_LOG", "ACCESS_LOG"])
+def test_the_guests_scripts_find_apaches_files_in_its_configuration(
+    guest: dict[str, GuestFile], tmp_path: Path, name: str
+) -> None:
+    platform = (IMAGES / "openbsd/site/usr/local/libexec/testbed/platform").read_text()
+    function = re.search(r"^apache_setting\(\).*?^}$", platform, re.MULTILINE | re.DOTALL)
+    assert function
+    (tmp_path / "httpd2.conf").write_bytes(guest["etc/apache2/httpd2.conf"].content)
+    script = f"HTTPD_CONF={tmp_path}/httpd2.conf\n{function[0]}\napache_setting {name}"
+    told = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout.strip()
+    assert told == str(
+        {"POOL_FILE": POOL_FILE, "PidFile": PID_FILE, "ERROR_LOG": ERROR_LOG, "ACCESS_LOG": ACCESS_LOG}[name]
+    )
+    assert re.search(rf"HTTPD_CONF={CONFIG_FILE}$", platform, re.MULTILINE)
 
 
 def test_written_where_the_container_looks_and_nothing_of_another_profile_stays(state: Path) -> None:

@@ -1,8 +1,9 @@
 """A balancer's packet filter: ``/etc/pf.conf``, equal in effect to ``images/lb/bin/firewall``.
 
 Sources: pf.conf(5). A rule of ``pass`` keeps state unless it says ``no state``, and a stateful rule for TCP matches a
-connection's first packet alone (``flags S/SA``). Packets for an address of ``carp0`` are seen on the interface below
-it (``pf_match_rcvif`` and ``pf_test`` in ``sys/net/pf.c``), so no rule names ``carp0``.
+connection's first packet alone (``flags S/SA``). Packets for an address of ``carp0`` are seen on the interface below it
+(``pf_match_rcvif`` in ``sys/net/pf.c``; P. Hansteen's tutorial, "PF sees the traffic on the physical interface"), so
+no rule names ``carp0``.
 """
 
 from __future__ import annotations
