@@ -139,6 +139,12 @@ def test_daemons(state: Path, profile: str) -> None:
     assert ("ifstated_flags" in found) is ("etc/ifstated.conf" in made) is (profile == "hardened")
 
 
+def test_the_sealed_disk_starts_the_same_daemons(guest: dict[str, GuestFile]) -> None:
+    """A node's very first boot reads the disk's own file: the drive's is unpacked too late for it."""
+    sealed = (IMAGES / "openbsd/site/usr/local/share/testbed/rc.conf.local").read_bytes()
+    assert sealed == guest["etc/rc.conf.local"].content
+
+
 @pytest.mark.parametrize("line", ["sound_flags=NO", "pf=maybe", "smtpd_flags NO", "smtpd_flag=NO", "sshd_flags=$(id)"])
 def test_what_rc_would_not_know_is_refused(line: str) -> None:
     with pytest.raises(Refused):
