@@ -177,7 +177,7 @@ def test_the_first_boot_adds_relinks_seals_and_switches_off(root: Root) -> None:
     assert root.calls == [
         "ftp -MV -w 5 -o /dev/null http://10.0.2.2/pub/OpenBSD/8.0/packages/amd64/",
         "pkg_add -I apache-httpd",
-        "pkg_info -qe apache-httpd-*",
+        "pkg_info -q -e apache-httpd-*",
         "reorder_kernel",
         "sha256 -C /var/db/kernel.SHA256 /bsd",
         "rcctl -q stop syslogd smtpd ntpd resolvd dhcpleased slaacd",
