@@ -5,15 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import TestbedError
 from testbed.openbsd.install import siteset
-from testbed.openbsd.node.balancer import Balancer
-from testbed.openbsd.node.services import rc_conf_local
 from testbed.openbsd.release import Release
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -84,13 +81,6 @@ def test_the_facts_name_release_packages_and_their_place() -> None:
     assert siteset.image_facts(Release("7.9"), ("apache-httpd", "quirks")) == (
         b"release='7.9'\npackages='apache-httpd quirks'\nPKG_PATH='http://10.0.2.2/pub/OpenBSD/7.9/packages/amd64/'\n"
     )
-
-
-def test_a_node_s_services_are_the_image_s() -> None:
-    """rc(8) reads rc.conf.local before a node's own is unpacked: the image's must say the same."""
-    network = IPv4Interface("198.18.0.11/24")
-    balancer = Balancer("lb1", "site", network, network, network, 1, 1, 0, 8081, 2, "reference")
-    assert (SITE / "usr/local/share/testbed/rc.conf.local").read_text() == rc_conf_local(balancer)
 
 
 def test_a_shared_program_that_is_missing(tmp_path: Path, trees: tuple[Path, Path]) -> None:
