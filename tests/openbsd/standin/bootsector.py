@@ -11,7 +11,7 @@ _ORIGIN = 0x7C00  # where a BIOS puts it
 _CODE = bytes.fromhex(
     "fa 31c0 8ed8"  # 0: cli; ds = 0
     "be 0000"  # 5: si = the text (put in below)
-    "ac 84c0 740f"  # 8: al = [si++]; at its end jump to 28
+    "ac 84c0 7411"  # 8: al = [si++]; at its end jump to 30
     "88c4 ba fd03"  # 13: ah = al; dx = COM1's line status
     "ec a820 74fb"  # 18: again until the transmitter is empty
     "88e0 b2f8 ee"  # 23: al = ah; dl = COM1's data; out

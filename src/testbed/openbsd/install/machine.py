@@ -54,7 +54,6 @@ def install(
     disk_mib: int = DISK_MIB,
     memory_mib: int = MEMORY_MIB,
     pace: Pace | None = None,
-    extra: Sequence[str] = (),
 ) -> Path:
     """Install and seal a machine.
 
@@ -69,7 +68,6 @@ def install(
         disk_mib: size of the disk, MiB; what nobody writes takes no room.
         memory_mib: the machine's memory, MiB.
         pace: how long it may take, by default as long as the acceleration lets expect.
-        extra: further QEMU arguments, such as those that keep its packets.
 
     Returns:
         The disk, a compressed qcow2 file.
@@ -88,7 +86,7 @@ def install(
         for step, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
             console = Console(boot, pace, room.log, report, until=until)
             until = console.until
-            room.boot([step, "--accel", accel, *options, "--", *extra], console, pace)
+            room.boot([step, "--accel", accel, *options], console, pace)
         report("packing the disk")
         room.pack()
         return (out / "packed.qcow2").replace(out / DISK)
