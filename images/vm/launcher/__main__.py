@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from launcher import disks, machine, network
+from launcher import control, disks, machine, network
 from launcher.settings import LauncherError, Settings, read
 
 # What happens to the machine as a whole and is told, by QMP's names (QEMU, docs/interop/qemu-qmp-ref).
@@ -168,6 +168,9 @@ def main() -> int:
     try:
         settings = read()
         nics = network.wire(settings.nics, os.environ)
+        if settings.control:
+            nics.append(control.wire(settings.control))
+            control.relay_names(settings.control)
         overlays = disks.overlays(settings)
         configuration = disks.configuration(os.environ, nics)
         watch = Watch(settings, machine.start(settings, overlays, configuration, nics))

@@ -17,6 +17,7 @@ from launcher.settings import LauncherError, Settings
 
 CONFIGURATION = Path("/tmp/configuration.tar")  # noqa: S108 - the container is the launcher's alone
 SECRETS = Path("/etc/testbed/secrets.env")
+FILES = Path("/etc/testbed/guest")
 
 
 def _image_identity(settings: Settings) -> str:
@@ -59,7 +60,7 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     """Write the drive that tells the guest who it is: a tar archive, read as a raw disk.
 
     It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
-    where the node has them, ``secrets.env``.
+    where the node has them, ``secrets.env`` and every file below ``/etc/testbed/guest``, with its mode.
 
     Args:
         environment: the container's environment.
@@ -73,13 +74,16 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
         values[f"{nic.name.upper()}_MAC"] = nic.mac
         values[f"{nic.name.upper()}_PREFIX"] = str(nic.prefix)
     lines = "".join(f"{key}='{_quoted(value)}'\n" for key, value in sorted(values.items()))
-    contents = {"node.env": lines.encode()}
+    contents = {"node.env": (lines.encode(), 0o600)}
     if SECRETS.exists():
-        contents["secrets.env"] = SECRETS.read_bytes()
+        contents["secrets.env"] = (SECRETS.read_bytes(), 0o600)
+    for path in sorted(FILES.rglob("*")):
+        if path.is_file():
+            contents[path.relative_to(FILES).as_posix()] = (path.read_bytes(), path.stat().st_mode & 0o777)
     with tarfile.open(CONFIGURATION, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in contents.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o600
+        for name, (content, mode) in contents.items():
+            member = tarfile.TarInfo(name)  # its owner is number 0, root everywhere
+            member.size, member.mode = len(content), mode
             archive.addfile(member, io.BytesIO(content))
     return CONFIGURATION
 

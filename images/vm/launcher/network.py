@@ -35,7 +35,18 @@ class Nic:
     prefix: int
 
 
-def _ip(*arguments: str) -> str:
+def ip(*arguments: str) -> str:
+    """Run ip(8).
+
+    Args:
+        arguments: its arguments.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        LauncherError: it failed; with what it said.
+    """
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LauncherError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
@@ -62,14 +73,14 @@ def _wire(name: str, address: str, links: list[dict[str, Any]]) -> Nic:
     # Names of interfaces end after 15 characters.
     bridge, tap = f"br-{name}"[:15], f"tap-{name}"[:15]
     # No spanning tree delay, no snooping: CARP's multicast and gratuitous ARP pass from the start.
-    _ip("link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
-    _ip("tuntap", "add", "dev", tap, "mode", "tap", "vnet_hdr")
-    _ip("address", "flush", "dev", interface)
-    _ip("link", "set", interface, "down")
-    _ip("link", "set", interface, "address", _other_mac(mac))
+    ip("link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+    ip("tuntap", "add", "dev", tap, "mode", "tap", "vnet_hdr")
+    ip("address", "flush", "dev", interface)
+    ip("link", "set", interface, "down")
+    ip("link", "set", interface, "address", _other_mac(mac))
     for port in (interface, tap):
-        _ip("link", "set", port, "master", bridge, "up", "addrgenmode", "none")
-    _ip("link", "set", bridge, "up", "addrgenmode", "none")
+        ip("link", "set", port, "master", bridge, "up", "addrgenmode", "none")
+    ip("link", "set", bridge, "up", "addrgenmode", "none")
     return Nic(name, tap, mac, address, prefix)
 
 
@@ -88,9 +99,9 @@ def wire(names: tuple[str, ...], environment: Mapping[str, str]) -> list[Nic]:
     """
     if not names:
         return []
-    if _ip("route", "show", "default").strip():
-        _ip("route", "del", "default")
-    links: list[dict[str, Any]] = json.loads(_ip("-json", "address", "show"))
+    if ip("route", "show", "default").strip():
+        ip("route", "del", "default")
+    links: list[dict[str, Any]] = json.loads(ip("-json", "address", "show"))
     nics = []
     for name in names:
         variable = f"{name.upper()}_ADDRESS"

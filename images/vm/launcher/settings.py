@@ -31,6 +31,8 @@ class Settings:
         kernel: kernel in ``images`` to boot directly, empty: the first disk boots [VM_KERNEL].
         initrd: initial ramdisk in ``images``, or empty [VM_INITRD].
         append: the kernel's command line [VM_APPEND].
+        control: the container's own address on a network of two that it shares with the guest alone, such as
+            ``169.254.77.1/30``; empty: there is none [VM_CONTROL].
         events: how the guest tells its events: ``virtio`` port or second ``serial`` line [VM_EVENTS].
         boot_seconds: the guest must say ``event=booted`` within these, 0: it need not [VM_BOOT_SECONDS].
         stop_seconds: time for an orderly power-down before the power is cut [VM_STOP_SECONDS].
@@ -49,6 +51,7 @@ class Settings:
     kernel: str
     initrd: str
     append: str
+    control: str
     events: str
     boot_seconds: float
     stop_seconds: float
@@ -95,6 +98,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         kernel=get("VM_KERNEL", ""),
         initrd=get("VM_INITRD", ""),
         append=get("VM_APPEND", ""),
+        control=get("VM_CONTROL", ""),
         events=_choice(environment, "VM_EVENTS", ("virtio", "serial")),
         boot_seconds=_number(environment, "VM_BOOT_SECONDS", 120),
         stop_seconds=_number(environment, "VM_STOP_SECONDS", 15),

@@ -25,10 +25,18 @@ class Shape:
     accel: str = "tcg"
 
     def files(self, settings: Settings) -> list[Path]:
-        """The Compose files of this shape, in the order they are merged."""
+        """The Compose files of this shape, in the order they are merged.
+
+        With hardware virtualisation ``kvm.yaml`` is one of them, and ``NAME-kvm.yaml`` of an overlay that adds VMs.
+        """
         folder = settings.topology.parent
-        kvm = [folder / "kvm.yaml"] if self.accel == "kvm" else []
-        return [settings.topology, *kvm, *(folder / f"{name}.yaml" for name in self.overlays)]
+        kvm = self.accel == "kvm"
+        files = [settings.topology, *([folder / "kvm.yaml"] if kvm else [])]
+        for name in self.overlays:
+            files.append(folder / f"{name}.yaml")
+            if kvm and (devices := folder / f"{name}-kvm.yaml").is_file():
+                files.append(devices)
+        return files
 
 
 def remember(settings: Settings, shape: Shape) -> None:

@@ -20,6 +20,8 @@ GUEST = "guest"
 SSH_FAILED = 255
 TIMED_OUT = 124
 READY_SECONDS = 8.0
+# An emulated system takes its time to say goodbye; the launcher cuts the power a little sooner.
+STOP_SECONDS = 70
 
 
 class OpenBSDMachine(VirtualMachine):
@@ -31,6 +33,10 @@ class OpenBSDMachine(VirtualMachine):
             return self.exec(["true"], timeout=READY_SECONDS).status == 0
         except Unreachable:
             return False
+
+    def stop(self) -> None:
+        """Press its power button, and wait until it is off."""
+        self._container.stop(timeout=STOP_SECONDS)
 
     def agent(self) -> Path | None:
         """It has no guest agent; it asks for the time by itself."""
