@@ -36,7 +36,7 @@ class Nic:
 
 
 def ip(*arguments: str) -> str:
-    """Run ip(8).
+    """Run the program of that name (iproute2).
 
     Args:
         arguments: its arguments.
