@@ -3,7 +3,7 @@
 The installer unpacks it over the system with ``tar -zxph`` and then runs its ``install.site``. It holds
 
 - the tree images/openbsd/site, as it is;
-- programs and the site's template that both platforms share, out of images/lb;
+- programs that both platforms share, out of images/lb (Apache's configuration comes with each node's own files);
 - ``usr/local/share/testbed/image``, generated: the release, the packages and where they are, for its scripts.
 
 The same sources make the same bytes: no times, no names of users, members in order. There are no folders in it, for
@@ -24,7 +24,6 @@ from testbed.openbsd.release import Release
 
 # Shared with the Debian balancer: a file below images/lb, and where it goes.
 SHARED: Mapping[str, str] = {
-    "site.conf": "etc/balancer/site.conf",
     "bin/balancer-manager": "usr/local/bin/balancer-manager",
     "bin/forget-member": "usr/local/bin/forget-member",
     "bin/member-watch": "usr/local/bin/member-watch",
