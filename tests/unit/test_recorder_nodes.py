@@ -160,3 +160,38 @@ def test_a_guest_whose_clock_runs_wrong_is_an_alarm_once() -> None:
     alarms = [event for event in events if isinstance(event, Alarm)]
     assert [alarm.text for alarm in alarms] == ["the guest's clock runs 26.2 times too fast"]
     assert alarms[0].pattern == "guest-clock"
+
+
+def test_a_guest_that_asks_again_keeps_its_clock() -> None:
+    """OpenBSD's teller: the first question of a boot begins a clock, those after it confine it further."""
+    listener = Listener("lb1", Role.BALANCER, guest=True)
+
+    def told(up: float, again: str = "") -> list[Event]:
+        host = 1000.0 + up  # the guest booted when the host's monotonic clock was 1000
+        asked = f"event=clock-asked{again} up={up - 0.02:.6f}"
+        answer = f"event=clock-told host={host + OFFSET:.6f} up={up + 0.01:.6f}"
+        return [event for text in (asked, answer) for event in listener.line(text, host + 0.1, OFFSET)]
+
+    assert [type(event) for event in told(20.0)] == [ClockSample]
+    assert listener.clock.known
+    told(30.0, " again=yes")
+    told(40.0, " again=yes")
+    assert listener.clock.known
+    [change] = changes(list(listener.line("event=carp-master address=1 up=41.000000", 1041.2, OFFSET)), "carp")
+    assert abs(change.at - 1041.0) <= change.error < 0.05
+    told(3.0)  # it was reset unseen
+    assert listener.clock.known
+    [change] = changes(list(listener.line("event=carp-backup address=1 up=4.000000", 1004.2, OFFSET)), "carp")
+    assert abs(change.at - 1004.0) <= change.error < 0.05
+
+
+def test_openbsds_kernel_panics_on_its_console() -> None:
+    listener = Listener("lb1", Role.BALANCER, guest=True)
+    for text in (
+        'panic: kernel diagnostic assertion "m != NULL" failed',
+        "Stopped at      db_enter+0x14:  popq    %rbp",
+    ):
+        [event] = listener.console_line(text, 5.0)
+        assert isinstance(event, Alarm)
+        assert event.pattern == "kernel-panic"
+        listener = Listener("lb1", Role.BALANCER, guest=True)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 
 PATTERNS: Mapping[str, str] = {
-    # Linux: panic.c, dump_stack.c, fault.c, oom_kill.c, rcu/tree_stall.h
-    "kernel-panic": r"Kernel panic - not syncing",
+    # Linux: panic.c, dump_stack.c, fault.c, oom_kill.c, rcu/tree_stall.h; OpenBSD: subr_prf.c, trap.c, ddb(4)
+    "kernel-panic": r"Kernel panic - not syncing|^panic: |^kernel: .* trap, code=|^uvm_fault\(|^Stopped at +\S",
     "kernel-oops": r"\bOops: |\bBUG: (?!workqueue)|kernel BUG at |general protection fault, |Unable to handle kernel ",
     "kernel-warning": r"\bWARNING: CPU: \d+ PID: ",
     "segfault": r"segfault at |traps: .*(general protection|invalid opcode)"

@@ -1,7 +1,7 @@
 """CARP on the wire: an advertisement decoded, and judged as OpenBSD's kernel judges it. Pure: bytes in, facts out.
 
 There is no RFC. The format is what OpenBSD's ``sys/netinet/ip_carp.h`` declares (``struct carp_header``), the rules are
-what ``ip_carp.c`` (revision 1.270 and later) does with it: ``carp_proto_input_if``, ``carp_proto_input_c``,
+what ``ip_carp.c`` (revisions 1.270 to 1.370) does with it: ``carp_proto_input_if``, ``carp_proto_input_c``,
 ``carp_hmac_prepare_ctx``; the frame around it is what ``carp_send_ad`` makes::
 
     byte 0     version (4 bits), type (4 bits)       byte 5      advbase, seconds
