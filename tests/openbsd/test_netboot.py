@@ -31,7 +31,10 @@ from testbed.openbsd.install import machine, netboot, siteset
 from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
 from testbed.openbsd.install.console import InstallError, Pace
 from testbed.openbsd.install.netboot import Tree
+from testbed.openbsd.install.questions import Responses, Way, play
+from testbed.openbsd.install.session import REVISIONS, Machine, installation
 from testbed.openbsd.media import Directory, Media, gather
+from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import Release
 from testbed.progress import Progress
 
@@ -43,6 +46,8 @@ IMAGES = Path(__file__).parents[2] / "images"
 INSTALLER = "testbed/openbsd-installer"
 MAC = "52:54:00:6f:62:73"
 MEMORY_MIB = 320
+# Signed files that nobody fetches; the installer looks for the name of one.
+SIGNED = {"INSTALL.amd64": b"how to install\n", "comp80.tgz": b"compilers\n", "xbase80.tgz": b"X11\n"}
 SECOND_BOOT = b"\r\n>> OpenBSD/amd64 BOOT 3.67\r\ntestbed: relinking the kernel\r\ntestbed: sealed\r\n"
 
 
@@ -95,7 +100,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     need_tools(folder / "apt.log")
     forge = Forge(folder / "forge")
     pxeboot = (STANDIN / "auto_install").read_text().replace("${settings}", f"release={RELEASE.version}")
-    forge.make(RELEASE, files={"pxeboot": pxeboot.encode(), "bsd.rd": standin / "kernel"})
+    forge.make(RELEASE, files={**SIGNED, "pxeboot": pxeboot.encode(), "bsd.rd": standin / "kernel"})
     media = gather(RELEASE, Directory(forge.root), folder / "cache", print, keys=forge.keys)
     site = folder / PLAN.site_set
     siteset.write(site, RELEASE, IMAGES / "openbsd" / "site", IMAGES / "lb")
@@ -120,6 +125,24 @@ def _arrived(log: Path) -> dict[str, str]:
     """What the stand-in says it got: name to SHA-256."""
     lines = (line.split() for line in log.read_text(errors="replace").splitlines() if line.startswith("standin: got "))
     return {words[2]: words[3] for words in lines}
+
+
+def _asked(log: Path) -> list[str]:
+    """What the stand-in asked, each question with its answer."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line.removeprefix("standin: asked ") for line in lines if line.startswith("standin: asked ")]
+
+
+def _expected_questions(tree: Tree) -> list[str]:
+    """What the model of the installer asks, in its newest revision: written apart from the stand-in."""
+    served = tree.http / "pub/OpenBSD" / RELEASE.path
+    signed = tuple(parse_list((served / "SHA256.sig").read_text().split("\n", 2)[2]))  # behind comment and signature
+    offered = tuple(path.name for path in served.iterdir())
+    session = installation(REVISIONS[RELEASE.version][-1], RELEASE, Machine(offered, signed))
+    responses = Responses((tree.http / "install.conf").read_text())
+    words = {Way.YES_OR_NO: {"y": "yes", "n": "no"}}
+    return [f"{question.text} = {words.get(question.way, {}).get(answer, answer)}"
+            for question, answer in play(session, responses)[0]]  # fmt: skip
 
 
 def _sha256(path: Path) -> str:
@@ -160,6 +183,7 @@ def test_a_machine_is_installed_over_the_network_and_sealed(bench: Bench, tmp_pa
         "standin: lease filename: auto_install",
         "standin: lease host-name: ",
     ]
+    assert _asked(log) == _expected_questions(tree)
     first = ("boot loader", "kernel", "response file", "questions", "disk", "sets", "configuration", "device nodes",
              "relinking", "the first boot is prepared", "restart")  # fmt: skip
     second = ("boot loader", "relinking the kernel", "sealed")
@@ -197,6 +221,8 @@ def _without(response: str, question: str) -> str:
 def test_a_question_that_nobody_answers_ends_the_installation(bench: Bench, tmp_path: Path) -> None:
     tree = bench.tree(tmp_path, _without(response_file(PLAN), "Password for root account"))
     told: list[str] = []
+    # As after a testbed that was killed: it goes first, and is not there afterwards.
+    bench.engine.containers.create(INSTALLER, ["pack"], labels={machine.LABEL: str(tmp_path / "out")})
     with pytest.raises(InstallError) as caught:
         bench.install(tree, tmp_path, told)
     line = str(caught.value)

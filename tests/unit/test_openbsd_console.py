@@ -89,7 +89,7 @@ def test_a_stall_is_told_in_whatever_stage_it_comes(
 ) -> None:
     watched = Watched(boot)
     watched.play(_texts(script, name))
-    silent = name in ("device nodes", "relinking", "libraries", "packages", "sealed")
+    silent = name in ("device nodes", "libraries") or name.startswith(("relinking", "packages", "sealing"))
     watched.now += 85 if not silent else 995
     watched.console.check()
     watched.now += 20
@@ -174,6 +174,7 @@ TROUBLES = [
     ("packages", "testbed: failed: no route to the mirror\r\n", "says that it failed: no route to the mirror"),
     ("packages", "install.site failed\r\n", "the site set's script failed"),
     ("packages", "\r\nOpenBSD/amd64 (openbsd) (tty00)\r\n\r\nlogin: ", "waits for a login"),
+    ("packages", "starting local daemons: crontestbed: failed: interrupted\r\n", "that it failed: interrupted"),
 ]  # fmt: skip
 
 
@@ -188,9 +189,10 @@ def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size:
     assert f"the whole console is in {LOG}" in str(caught.value)
 
 
-def test_a_login_prompt_before_our_own_work_is_a_failure_of_the_first_boot_too() -> None:
+@pytest.mark.parametrize("stage", ["first start", "relinking the kernel"])
+def test_a_login_prompt_is_a_failure_of_the_first_boot_too(stage: str) -> None:
     watched = Watched(stages.DISK)
-    watched.play(_texts(SECOND, "first start"))
+    watched.play(_texts(SECOND, stage))
     with pytest.raises(InstallError, match="waits for a login"):
         watched.console.feed(b"\r\nlogin: ")
 

@@ -84,7 +84,6 @@ class Console:
         self._screen = Screen()
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._ahead = list(boot.stages)
-        self._own = False  # our own work has begun
         self._begin(Stage(boot.name, stages.BOOT))
 
     def feed(self, data: bytes) -> None:
@@ -104,7 +103,7 @@ class Console:
             self._stages(line)
             self._line(line)
         self._stages(self._screen.unfinished)
-        self._prompt(self._screen.unfinished)
+        self._troubles(stages.PROMPTS, self._screen.unfinished)
 
     def check(self) -> None:
         """Look at the clock.
@@ -147,16 +146,9 @@ class Console:
             self.done = True
         if failed := stages.FAILED.search(line):
             raise self._error(f"it says that it failed: {failed[1] or 'without a reason'}")
-        if own := stages.OURS.search(line):
-            self._own = True
-            if own[1] != self.stage.name:
-                self._begin(Stage(own[1], stages.OURS, bool(stages.SILENT.search(own[1]))))
+        if (own := stages.OURS.search(line)) and own[1] != self.stage.name:
+            self._begin(Stage(own[1], stages.OURS, bool(stages.SILENT.search(own[1]))))
         self._troubles(stages.LINES, line)
-
-    def _prompt(self, unfinished: str) -> None:
-        if stages.LOGIN.match(unfinished) and not (self.boot.login and self._own):
-            raise self._error("the system waits for a login: our own work was not begun")
-        self._troubles(stages.PROMPTS, unfinished)
 
     def _troubles(self, troubles: tuple[Trouble, ...], text: str) -> None:
         for trouble in troubles:

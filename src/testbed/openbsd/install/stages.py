@@ -40,13 +40,11 @@ class Boot:
         name: told to the user, and the first stage.
         stages: those that may follow, in their order; a stage never comes back to one before it.
         done: the line after which the machine only has to go off.
-        login: a login prompt is no failure, as long as our own work goes on behind it.
     """
 
     name: str
     stages: tuple[Stage, ...]
     done: re.Pattern[str]
-    login: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ NETWORK = Boot(
         _stage("restart", r"^CONGRATULATIONS! Your OpenBSD install"),
     ),
     re.compile(r"^CONGRATULATIONS! Your OpenBSD install has been successfully completed!"),
-    login=False,
 )
 DISK = Boot(
     "first boot",
@@ -101,9 +98,8 @@ DISK = Boot(
         _stage("first start", r"^running rc\.firsttime"),
     ),
     re.compile(rf"(?<!/)testbed: {SEALED}$"),
-    login=True,
 )
-SILENT = re.compile(r"relink|packag|seal", re.IGNORECASE)
+SILENT = re.compile(r"relink|packag|sealing", re.IGNORECASE)
 """Stages of our own that may work long without a word."""
 
 # Seen in whole lines.
@@ -124,9 +120,10 @@ PROMPTS = (
     _trouble(r"^ddb(?:\{\d+\})?>$", "the kernel stopped in its debugger"),
     _trouble(r"^Response file location\?", "the installer found no response file"),
     _trouble(r"^root device:?$", "the kernel does not find its disk"),
+    # The first boot ends before rc(8) does; whoever comes to log in has been left alone.
+    _trouble(r"^login:$", "the system waits for a login, so nothing of ours runs any more"),
     _trouble(r"^Enter pathname of shell or RETURN for sh:", "the system wants to be repaired by hand"),
 )
-LOGIN = re.compile(r"^login:$")
 BOOT = re.compile(r"^boot>$")
 # What went before says why the installer gave up later; by itself it may be nothing: some are answered with yes.
 OMENS = re.compile(
