@@ -45,7 +45,7 @@ def test_the_boot_loader_finds_its_configuration_and_its_kernel(tmp_path: Path, 
     assert _contents(_write(tmp_path, media).tftp) == {
         "auto_install": "content of pxeboot",
         "bsd.rd": "content of bsd.rd",
-        # The line's speed before the line, or what is written in between is lost: boot_amd64(8).
+        # In the order that the installer itself writes them for the installed system (install.sub, apply).
         "etc/boot.conf": "stty com0 115200\nset tty com0\nboot tftp:bsd.rd\n",
     }
 
