@@ -79,6 +79,24 @@ def test_a_slow_console_is_read_byte_by_byte(boot: stages.Boot, script: list[tup
     assert watched.told == _names(boot, script)
 
 
+@pytest.mark.parametrize("size", [1, 13, 100_000])
+def test_a_recorded_console_is_read_whatever_way_it_is_cut(size: int) -> None:
+    """Recorded from the machine that stands in for OpenBSD (tests/openbsd): real firmware and boot ROM, no OpenBSD."""
+    told = []
+    for name, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
+        watched = Watched(boot)
+        recorded = (SAMPLES / f"standin-{name}.console").read_bytes()
+        for at in range(0, len(recorded), size):
+            watched.console.feed(recorded[at : at + size])
+        watched.console.ended()
+        told += watched.told
+    assert [each.rpartition(": ")[2] for each in told] == [
+        "network boot", "boot loader", "kernel", "response file", "questions", "disk", "sets", "configuration",
+        "device nodes", "relinking", "the first boot is prepared", "restart",
+        "first boot", "boot loader", "relinking the kernel", "sealed",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("boot", "script", "name"),
     [pytest.param(boot, script, name, id=f"{boot.name}-{name}")
