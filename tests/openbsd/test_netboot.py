@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -27,6 +27,9 @@ from testbed import topology
 from testbed.host import engine as host_engine
 from testbed.host.acceleration import Kind, acceleration
 from testbed.images import build_images
+from testbed.images.pieces import installed_disk
+from testbed.openbsd import image
+from testbed.openbsd.image import Disk
 from testbed.openbsd.install import machine, netboot, siteset
 from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
 from testbed.openbsd.install.console import InstallError, Pace
@@ -37,6 +40,8 @@ from testbed.openbsd.media import Directory, Media, gather
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import Release
 from testbed.progress import Progress
+from testbed.settings import Settings
+from testbed.topology import Topology
 
 RELEASE = Release("8.0")
 PLAN = Plan(RELEASE)
@@ -44,6 +49,7 @@ PACE = Pace(quiet=60, silent=60, whole=240)
 STANDIN = Path(__file__).parent / "standin"
 IMAGES = Path(__file__).parents[2] / "images"
 INSTALLER = "testbed/openbsd-installer"
+NODE_TRIAL = "testbed/lb-openbsd:trial"
 MAC = "52:54:00:6f:62:73"
 MEMORY_MIB = 320
 # Signed files that nobody fetches; the installer looks for the name of one.
@@ -56,6 +62,8 @@ class Bench:
     """What every test here stands on.
 
     Args:
+        settings: the checkout's.
+        design: the cluster.
         engine: the Docker engine.
         accel: how machines run.
         media: a forged release, verified.
@@ -63,6 +71,8 @@ class Bench:
         ramdisk: the stand-in's.
     """
 
+    settings: Settings
+    design: Topology
     engine: docker.DockerClient
     accel: Kind
     media: Media
@@ -73,9 +83,13 @@ class Bench:
         """Lay out what is served, and beside it what only the stand-in needs."""
         response = response_file(PLAN) if response is None else response
         tree = netboot.write(folder / "tree", self.media, response, disklabel_template(PLAN), self.site)
+        self.dress(tree)
+        return tree
+
+    def dress(self, tree: Tree) -> None:
+        """Put beside what is served what only the stand-in needs."""
         shutil.copyfile(self.ramdisk, tree.tftp / "ramdisk")
         (tree.tftp / "boot-sector").write_bytes(boot_sector(SECOND_BOOT))
-        return tree
 
     def install(self, tree: Tree, folder: Path, told: list[str]) -> Path:
         """Install as the product does."""
@@ -104,7 +118,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     media = gather(RELEASE, Directory(forge.root), folder / "cache", print, keys=forge.keys)
     site = folder / PLAN.site_set
     siteset.write(site, RELEASE, IMAGES / "openbsd" / "site", IMAGES / "lb")
-    return Bench(engine, acceleration(settings, engine).kind, media, site, standin / "ramdisk")
+    return Bench(settings, cluster, engine, acceleration(settings, engine).kind, media, site, standin / "ramdisk")
 
 
 def _standin(engine: docker.DockerClient, folder: Path) -> Path:
@@ -158,12 +172,32 @@ def _expected_sums(bench: Bench, tree: Tree) -> Mapping[str, str]:
     }
 
 
-def test_a_machine_is_installed_over_the_network_and_sealed(bench: Bench, tmp_path: Path) -> None:
-    tree = bench.tree(tmp_path)
-    told: list[str] = []
-    log = tmp_path / "install.log"
-    disk = bench.install(tree, tmp_path, told)
+@pytest.fixture
+def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Disk, Tree, list[str]]:
+    """The disk that `testbed openbsd image` makes of verified files, what was served, and what was told."""
+    write, served = netboot.write, Tree(tmp_path / "served" / "tftp", tmp_path / "served" / "http")
 
+    def write_and_dress(folder: Path, media: Media, response: str, disklabel: str, site: Path) -> Tree:
+        tree = write(folder, media, response, disklabel, site)
+        bench.dress(tree)
+        shutil.copytree(tree.http, served.http)
+        return tree
+
+    monkeypatch.setattr(netboot, "write", write_and_dress)
+    told: list[str] = []
+    settings = replace(bench.settings, state_dir=tmp_path / "state")
+    disk = image.make(settings, bench.engine, bench.design, bench.media, bench.accel, told.append)
+    assert image.installed(settings) == disk
+    assert image.is_current(settings, bench.design, disk)
+    assert bench.engine.containers.list(all=True, filters={"label": machine.LABEL}) == []
+    return disk, served, told
+
+
+def test_a_machine_is_installed_over_the_network_and_sealed(
+    bench: Bench, made: tuple[Disk, Tree, list[str]], tmp_path: Path
+) -> None:
+    disk, tree, told = made
+    log = tmp_path / "state" / "logs" / "openbsd-install.log"
     release, packages = f"/pub/OpenBSD/{RELEASE.path}", f"/pub/OpenBSD/{RELEASE.packages_path}"
     sets = ("SHA256.sig", "index.txt", "SHA256.sig", "bsd", "bsd.rd", RELEASE.base_set, PLAN.site_set, "BUILDINFO")
     assert _requests(log) == [
@@ -194,8 +228,12 @@ def test_a_machine_is_installed_over_the_network_and_sealed(bench: Bench, tmp_pa
         *(f"first boot: {name}" for name in second),
         "packing the disk",
     ]
-    assert list((tmp_path / "out").iterdir()) == [disk]
-    _check_disk(bench, disk)
+    # The disk, what it is made of, and the name that clusters know it by.
+    assert {path.name for path in disk.path.parent.iterdir()} == {
+        disk.path.name, disk.path.with_suffix(".json").name, image.CURRENT,
+    }  # fmt: skip
+    _check_disk(bench, disk.path)
+    _check_node(bench, disk.path, tmp_path)
 
 
 def _check_disk(bench: Bench, disk: Path) -> None:
@@ -210,6 +248,25 @@ def _check_disk(bench: Bench, disk: Path) -> None:
     assert json.loads(facts + "}")["virtual-size"] == machine.DISK_MIB * 1024 * 1024
     assert rest.split()[0] == hashlib.sha256(boot_sector(SECOND_BOOT)).hexdigest()
     assert disk.stat().st_size < 2 * 1024 * 1024
+
+
+def _check_node(bench: Bench, disk: Path, folder: Path) -> None:
+    """The node's image is made of the disk, and its launcher boots it: its console is the first serial line."""
+    context = folder / "lb-openbsd"
+    shutil.copytree(IMAGES / "lb-openbsd", context, ignore=shutil.ignore_patterns("build"))
+    installed_disk(context, disk).ensure(print)
+    node, _ = bench.engine.images.build(path=str(context), tag=NODE_TRIAL, rm=True)
+    try:
+        (folder / "vm").mkdir()
+        alone = {"VM_NICS": "", "VM_CONTROL": "", "VM_BOOT_SECONDS": "0", "VM_ACCEL": bench.accel, "NODE": "lb1"}
+        bench.engine.containers.run(
+            node, environment=alone, network_mode="none", remove=True,
+            devices=["/dev/kvm"] if bench.accel == "kvm" else [],
+            volumes={str(folder / "vm"): {"bind": "/run/vm", "mode": "rw"}}, tmpfs={"/disk": ""},
+        )  # fmt: skip
+        assert "testbed: sealed" in (folder / "vm" / "console.log").read_text(errors="replace")
+    finally:
+        bench.engine.images.remove(NODE_TRIAL, force=True)
 
 
 def _without(response: str, question: str) -> str:

@@ -26,6 +26,8 @@ from testbed.topology import Role
 from testbed.wait import wait_until
 
 BOOT_SECONDS = 180.0
+# An emulated OpenBSD's kernel and rc(8) take minutes; its container gives it as long (images/lb-openbsd).
+OPENBSD_BOOT_SECONDS = 600.0
 
 
 def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
@@ -59,7 +61,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
-            wait_healthy(cluster, BOOT_SECONDS)
+            wait_healthy(cluster, _boot_seconds(cluster))
         with progress.step("logging in to the webmail through the site's virtual address"):
             first_page(cluster)
     except (TestbedError, DockerException) as error:
@@ -67,6 +69,11 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         if fresh and not keep:
             project.remove(cluster.settings)
         raise TestbedError(f"{error} (logs: {folder})") from None
+
+
+def _boot_seconds(cluster: Cluster) -> float:
+    platforms = {node.keys.platform for node in cluster.topology.nodes.values()}
+    return OPENBSD_BOOT_SECONDS if "openbsd" in platforms and cluster.shape.accel == "tcg" else BOOT_SECONDS
 
 
 def heal(cluster: Cluster, progress: Progress) -> int:
