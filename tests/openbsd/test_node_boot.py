@@ -1,0 +1,206 @@
+"""An OpenBSD node's own scripts, run by a Korn shell in a root of their own, from the drive that the launcher writes.
+
+As in test_install_site.py: mksh comes from the same pdksh as OpenBSD's ksh, busybox has the common tools, and in place
+of OpenBSD's own programs stand some that write down how they were called. What those do is not proved here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_install_site import tools as tools  # noqa: PLC0414 - a fixture
+
+from testbed import settings as configuration
+from testbed import topology
+from testbed.cluster.shape import Shape
+from testbed.openbsd.node import apache, ssh, tree
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "images/openbsd/site"
+BUSYBOX = "awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
+RECORDED = (
+    "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
+    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "usr/local/bin/pool-discovery", "usr/local/sbin/httpd2",
+    "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
+)  # fmt: skip
+RECORDER = """#!/bin/sh
+echo "${0##*/}${1:+ $*}" >>/calls
+[ ! -e "/answers/${0##*/}" ] || cat "/answers/${0##*/}"
+"""
+PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin"
+
+
+class Node:
+    """A root that a node's scripts run in.
+
+    Args:
+        path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def put(self, name: str, text: str, mode: int = 0o644) -> None:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        whole = ["chroot", str(self.path), "/bin/env", "-i", f"PATH={PATH}", *command]
+        return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=20)
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.path / "calls").read_text().splitlines() if (self.path / "calls").exists() else []
+
+
+@pytest.fixture
+def node(tmp_path: Path, tools: None) -> Node:  # noqa: ARG001
+    made = Node(tmp_path / "root")
+    shutil.copytree(SITE, made.path)
+    for folder in ("bin", "dev", "var/run", "tmp"):
+        (made.path / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy("/bin/busybox", made.path / "bin" / "busybox")
+    for name in BUSYBOX.split():
+        (made.path / "bin" / name).symlink_to("busybox")
+    (made.path / "bin" / "sh").unlink()
+    shutil.copy("/bin/mksh-static", made.path / "bin" / "sh")
+    for name in RECORDED:
+        made.put(name, RECORDER, 0o755)
+    made.put("dev/null", "")
+    return made
+
+
+@pytest.fixture
+def drive(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    """The node with its drive: D's files of the shipped cluster's lb1, written by the launcher's own code."""
+    settings = configuration.load({}, ROOT)
+    design = topology.load(Shape(("openbsd",)).files(settings), settings.compose_environment("tcg"))
+    key = ssh.KeyPair.generate()
+    secrets = tree.NodeSecrets("secret", b"certificate", b"key", b"authority", key, key)
+    for name, file in tree.files(design, "lb1", secrets, ROOT / "images/lb").items():
+        target = tmp_path / "guest" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.content)
+        target.chmod(file.mode)
+    monkeypatch.syspath_prepend(str(ROOT / "images/vm"))
+    disks = importlib.import_module("launcher.disks")
+    try:
+        monkeypatch.setattr(disks, "CONFIGURATION", node.path / "dev/rsd1c")
+        monkeypatch.setattr(disks, "SECRETS", tmp_path / "none")
+        monkeypatch.setattr(disks, "FILES", tmp_path / "guest")
+        disks.configuration({**design.nodes["lb1"].environment, "PATH": "/nowhere", "ODD": "it's"}, [])
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "launcher"]:
+            del sys.modules[name]
+    return node
+
+
+def test_without_a_drive_nothing_happens(node: Node) -> None:
+    result = node.run("sh", "/etc/rc.local")
+    assert (result.returncode, result.stdout, result.stderr, node.calls) == (0, "", "", [])
+
+
+def test_a_node_is_made_of_its_drive(drive: Node) -> None:
+    (drive.path / "etc").chmod(0o755)
+    result = drive.run("sh", "/etc/rc.local")
+    assert (result.stdout, result.stderr) == ("testbed: configuring the node\ntestbed: the node runs\n", "")
+    assert drive.calls[0] == "hostname lb1"
+    network = drive.calls.index("netstart vio0 vio1 vio2 carp0")
+    assert drive.calls[1:network] == [
+        "sysctl -q net.inet.carp.preempt=0",
+        "sysctl -q net.inet.ip.forwarding=0",
+        "sysctl -q net.inet6.ip6.forwarding=0",
+    ]
+    assert drive.calls[network + 1 : network + 4] == [
+        "pfctl -q -f /etc/pf.conf",
+        "sshd -f restart",
+        "pool-discovery once",
+    ]
+    [teller] = [call for call in drive.calls if call.startswith("teller")]
+    port, *programs = teller.split()[1:]
+    assert port == "/dev/cua01"
+    assert all((drive.path / program.lstrip("/")).stat().st_mode & 0o100 for program in programs[:3])
+    assert {Path(program).name for program in programs[3:]} == {"pool-discovery", "member-watch"}
+    # Modes are the files' own, folders keep theirs, and nobody but root reads what the drive was unpacked into.
+    assert (drive.path / "etc/hostname.vio0").stat().st_mode & 0o777 == 0o640
+    assert (drive.path / "etc").stat().st_mode & 0o777 == 0o755
+    assert (drive.path / "var/run/testbed").stat().st_mode & 0o777 == 0o700
+    assert (drive.path / str(apache.POOL_FILE).lstrip("/")).read_text() == ""
+
+
+def test_programs_find_where_apaches_files_are(drive: Node) -> None:
+    drive.run("sh", "/etc/rc.local")
+    script = '. /usr/local/libexec/testbed/platform; echo "$NODE $POOL_FILE $APACHE_PID_FILE $ODD $PATH"'
+    told = drive.run("sh", "-c", script).stdout.split()
+    assert told[:4] == ["lb1", str(apache.POOL_FILE), str(apache.PID_FILE), "it's"]
+    assert "/nowhere" not in told[4]
+
+
+def test_apache_runs_in_the_foreground_and_alone(drive: Node) -> None:
+    drive.run("sh", "/etc/rc.local")
+    drive.put(str(apache.PID_FILE).lstrip("/"), "1")
+    assert drive.run("/usr/local/libexec/testbed/apache").returncode == 0
+    assert drive.calls[-2:] == [
+        "pkill -KILL -x httpd2",
+        "httpd2 -f /etc/apache2/httpd2.conf -D FOREGROUND",
+    ]
+    assert not (drive.path / str(apache.PID_FILE).lstrip("/")).exists()
+
+
+def test_its_state_in_sections(node: Node) -> None:
+    node.put("answers/ifconfig", "carp0: flags=8843\n\tcarp: BACKUP carpdev vio0 vhid 1 advbase 1 advskew 0\n")
+    node.put("answers/pgrep", "17\n")
+    lines = node.run("node-state").stdout.splitlines()
+    assert [line for line in lines if line.startswith("==")] == [
+        "== ifconfig carp0",
+        "== balancer-manager",
+        "== pgrep -x httpd2",
+    ]
+    assert lines[-1] == "17"
+
+
+def test_who_is_no_master_has_nothing_to_resign(node: Node) -> None:
+    node.put("answers/ifconfig", "\tcarp: BACKUP carpdev vio0 vhid 1\n")
+    assert node.run("resign").returncode == 0
+    assert node.calls == ["ifconfig carp0"]
+
+
+def test_a_demotion_is_taken_back_whatever_comes_of_it(node: Node) -> None:
+    node.put("answers/ifconfig", "\tcarp: MASTER carpdev vio0 vhid 1\n")
+    result = node.run("resign")
+    assert (result.returncode, result.stderr) == (1, "nobody takes the address over\n")
+    assert node.calls[1] == "ifconfig -g carp carpdemote 128"
+    assert node.calls[-1] == "ifconfig -g carp -carpdemote 128"
+
+
+def test_a_member_is_tried_by_its_route(drive: Node) -> None:
+    drive.run("sh", "/etc/rc.local")
+    drive.put("answers/nc", "HTTP/1.1 200 OK\n")
+    assert drive.run("try-member", "app-2").returncode == 0
+    assert drive.calls[-1] == "nc -c -e webmail.testbed.test -R /etc/testbed/ca.crt -w 10 127.0.0.1 443"
+    drive.put("answers/nc", "")
+    assert drive.run("try-member", "app-2").returncode != 0
+
+
+@pytest.mark.parametrize(("state", "words"), [("MASTER", ("master", "claimed")), ("INIT", ("backup", "released"))])
+def test_carps_state_is_told_from_the_beginning(state: str, words: tuple[str, str], tmp_path: Path) -> None:
+    """This host's Perl, and in place of ifconfig(8) one that says what OpenBSD's would."""
+    (tmp_path / "ifconfig").write_text(f"#!/bin/sh\nprintf '\\tcarp: {state} carpdev vio0 vhid 1 advbase 1\\n'\n")
+    (tmp_path / "ifconfig").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SITE_ADDRESS": "198.18.0.10"}
+    program = SITE / "usr/local/libexec/testbed/carp-watch"
+    with subprocess.Popen(["perl", program], env=environment, stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout
+        told = [watch.stdout.readline().split() for _ in range(2)]
+        watch.kill()
+    assert [line[0] for line in told] == [f"event=carp-{words[0]}", f"event=address-{words[1]}"]
+    assert told[1][1:3] == ["address=198.18.0.10", "interface=carp0"]
+    assert told[0][-1] == told[1][-1]
+    assert told[0][-1].startswith("up=")
