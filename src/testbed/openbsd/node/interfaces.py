@@ -13,8 +13,8 @@ from ipaddress import IPv4Interface
 from testbed.errors import TestbedError
 from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, VIRTUAL, Balancer
 
-# The kernel keeps 20 bytes of a password (CARP_KEY_LEN in netinet/ip_carp.h).
-PASSWORD_LENGTH = 20
+# The kernel has room for 20 bytes (CARP_KEY_LEN in netinet/ip_carp.h), ifconfig(8) ends them with a zero byte.
+PASSWORD_LENGTH = 19
 
 
 def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
