@@ -1,23 +1,21 @@
 """Which of the system's daemons a balancer runs.
 
 Sources: rc.conf.local(8), rc.conf(8), rcctl(8). Apache is not among ``pkg_scripts``: it is started, and started again
-when it ends, by the node's own ``rc.local``, as runit does on Debian.
+when it ends, by the node's own ``rc.local``, as runit does on Debian. ``rc.local`` starts ifstated too, in the profile
+that has it, behind Apache; enabled here as well it would run twice, and demote twice, for while rc(8) runs no daemon is
+looked for before it is started (``INRC`` in ``etc/rc.d/rc.subr`` 1.162).
 """
 
 from __future__ import annotations
-
-from testbed.openbsd.node.balancer import Balancer
 
 # What a fresh system starts and a balancer has no use for: no automatic addresses, no time server that it could
 # reach, no log of packets (the rules log none), no mail, no sound.
 _OFF = ("dhcpleased", "ntpd", "pflogd", "resolvd", "slaacd", "smtpd", "sndiod")
 
 
-def rc_conf_local(balancer: Balancer) -> str:
-    """``/etc/rc.conf.local``."""
+def rc_conf_local() -> str:
+    """``/etc/rc.conf.local``, the same for every balancer."""
     lines = [f"{daemon}_flags=NO" for daemon in _OFF]
-    if balancer.profile == "hardened":
-        lines.append("ifstated_flags=")
     lines += [
         "sshd_flags=",
         "pf=YES",

@@ -101,7 +101,7 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
         "etc/resolv.conf": (interfaces.resolv_conf(), 0o644),
         "etc/sysctl.conf": (interfaces.sysctl_conf(), 0o644),
         "etc/pf.conf": (pf.pf_conf(balancer), 0o600),
-        "etc/rc.conf.local": (services.rc_conf_local(balancer), 0o644),
+        "etc/rc.conf.local": (services.rc_conf_local(), 0o644),
         "etc/ssh/sshd_config": (ssh.sshd_config(), 0o644),
         _below(str(apache.CONFIG_FILE)): (apache.httpd_conf(balancer, (templates / "httpd.conf").read_text()), 0o644),
         _below(str(apache.SITE_FILE)): ((templates / "site.conf").read_text(), 0o644),
