@@ -180,7 +180,7 @@ def test_the_first_boot_adds_relinks_seals_and_switches_off(root: Root) -> None:
         "pkg_info -q -e apache-httpd-*",
         "reorder_kernel",
         "sha256 -C /var/db/kernel.SHA256 /bsd",
-        "rcctl -q stop syslogd smtpd ntpd resolvd dhcpleased slaacd",
+        "rcctl stop syslogd smtpd ntpd resolvd dhcpleased slaacd",
         "halt -qp",
     ]
 
