@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +58,7 @@ def image(
 ) -> None:
     """Install OpenBSD unattended, from signed files, into the image that `testbed up --overlay openbsd` runs."""
     settings = configuration.load()
-    chosen = parse(release or settings.openbsd_release)
+    chosen = parse(settings.openbsd_release if release is None else release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None, fresh=fresh)
@@ -82,7 +83,7 @@ def verify(
     settings = configuration.load()
     if project.exists(settings) and OVERLAY not in remembered(settings).overlays:
         raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
-    chosen = parse(release or settings.openbsd_release)
+    chosen = parse(settings.openbsd_release if release is None else release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)
@@ -96,15 +97,16 @@ def verify(
 
 def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> Source:
     """Where the release's files come from."""
-    if offline and mirror:
+    if offline and mirror is not None:
         raise UsageError("--offline fetches nothing, so --mirror has no use", mend="use one of them")
     if offline:
         folder = Directory(offline)
         return InstallImage(install_image, folder) if install_image else folder
-    address = mirror or settings.openbsd_mirror
-    if not address.startswith(("http://", "https://")):
-        where = "--mirror" if mirror else "TESTBED_OPENBSD_MIRROR"
-        raise UsageError(f"{address!r} is no address of a mirror", where=where, mend="it begins with http or https")
+    address = settings.openbsd_mirror if mirror is None else mirror
+    if not re.match(r"https?://([^/\s\[]|\[[0-9A-Fa-f:.]+\])", address):
+        where = "TESTBED_OPENBSD_MIRROR" if mirror is None else "--mirror"
+        mend = "write it as https://HOST/pub/OpenBSD"
+        raise UsageError(f"{address!r} is no address of a mirror", where=where, mend=mend)
     online = Mirror(address)
     return InstallImage(install_image, online) if install_image else online
 
