@@ -58,7 +58,7 @@ def image(
 ) -> None:
     """Install OpenBSD unattended, from signed files, into the image that `testbed up --overlay openbsd` runs."""
     settings = configuration.load()
-    chosen = parse(settings.openbsd_release if release is None else release)
+    chosen = parse(release or settings.openbsd_release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None, fresh=fresh)
@@ -83,7 +83,7 @@ def verify(
     settings = configuration.load()
     if project.exists(settings) and OVERLAY not in remembered(settings).overlays:
         raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
-    chosen = parse(settings.openbsd_release if release is None else release)
+    chosen = parse(release or settings.openbsd_release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)

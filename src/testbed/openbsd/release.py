@@ -102,7 +102,7 @@ def parse(text: str | None = None) -> Release:
     Raises:
         UsageError: it is no release, or none that is supported.
     """
-    wanted = DEFAULT if text is None else text.strip()
+    wanted = (text or DEFAULT).strip()
     if wanted in SUPPORTED:
         return Release(wanted)
     known = " or ".join(SUPPORTED)
