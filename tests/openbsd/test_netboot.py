@@ -230,7 +230,7 @@ def test_a_machine_is_installed_over_the_network_and_sealed(
     ]
     # The disk, what it is made of, and the name that clusters know it by.
     assert {path.name for path in disk.path.parent.iterdir()} == {
-        disk.path.name, disk.path.with_suffix(".json").name, image.CURRENT,
+        disk.path.name, disk.path.with_suffix(".json").name, image.CURRENT, "lock",
     }  # fmt: skip
     _check_disk(bench, disk.path)
     _check_node(bench, disk.path, tmp_path)

@@ -22,7 +22,7 @@ from testbed.openbsd.node import apache, ssh, tree
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "images/openbsd/site"
-BUSYBOX = "awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
+BUSYBOX = "cmp awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
 RECORDED = (
     "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
     "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "usr/local/bin/pool-discovery", "usr/local/sbin/httpd2",
@@ -133,6 +133,18 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     assert (drive.path / "etc").stat().st_mode & 0o777 == 0o755
     assert (drive.path / "var/run/testbed").stat().st_mode & 0o777 == 0o700
     assert (drive.path / str(apache.POOL_FILE).lstrip("/")).read_text() == ""
+
+
+def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> None:
+    """By then rc(8) has configured it from them, and carp0 would lose its address for seconds."""
+    assert drive.run("sh", "/etc/rc.local").stderr == ""
+    (drive.path / "calls").unlink()
+    assert drive.run("sh", "/etc/rc.local").stderr == ""
+    assert not [call for call in drive.calls if call.startswith("netstart")]
+    assert "pfctl -q -f /etc/pf.conf" in drive.calls
+    drive.put("etc/hostname.carp0", "inet 192.0.2.1")
+    assert drive.run("sh", "/etc/rc.local").stderr == ""
+    assert "netstart carp0" in drive.calls
 
 
 def test_programs_find_where_apaches_files_are(drive: Node) -> None:

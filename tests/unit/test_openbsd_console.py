@@ -118,6 +118,8 @@ def test_a_stall_is_told_in_whatever_stage_it_comes(
     told = str(caught.value)
     assert told.count("\n") == 0
     assert f"last on the screen: {last};" in told
+    assert caught.value.screen[-1] == last
+    assert len(caught.value.screen) <= 25
     assert (f"({boot.name}, {name})" if name else f"({boot.name})") in told
     assert f"the whole console is in {LOG}" in told
     waits = name == "boot loader" and boot is stages.DISK

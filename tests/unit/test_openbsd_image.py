@@ -98,7 +98,7 @@ def test_other_files_make_another_disk_and_the_old_one_goes(
     assert not first.path.exists()
     assert installed(settings) == second
     assert sorted(path.name for path in settings.openbsd_dir.iterdir()) == sorted(
-        ["current.qcow2", second.path.name, second.path.with_suffix(".json").name]
+        ["current.qcow2", "lock", second.path.name, second.path.with_suffix(".json").name]
     )
     assert is_current(settings, design, second)
     assert not is_current(settings, design, replace(second, inputs=first.inputs))

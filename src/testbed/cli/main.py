@@ -52,7 +52,7 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         sys.exit(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
-        err.print("\ntestbed: interrupted; `testbed up` goes on from here, `testbed down` removes everything")
+        err.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
         sys.exit(INTERRUPTED)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed import topology
@@ -24,6 +25,7 @@ from testbed.images import build_images
 from testbed.openbsd import image as openbsd_image
 from testbed.openbsd import offline as openbsd_offline
 from testbed.openbsd.image import Disk
+from testbed.openbsd.install.console import InstallError
 from testbed.openbsd.media import Directory, InstallImage, Mirror, Source, gather
 from testbed.openbsd.release import Release, parse
 from testbed.settings import Settings
@@ -58,7 +60,7 @@ def image(
 ) -> None:
     """Install OpenBSD unattended, from signed files, into the image that `testbed up --overlay openbsd` runs."""
     settings = configuration.load()
-    chosen = parse(release or settings.openbsd_release)
+    chosen = _release(settings, release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None, fresh=fresh)
@@ -83,7 +85,7 @@ def verify(
     settings = configuration.load()
     if project.exists(settings) and OVERLAY not in remembered(settings).overlays:
         raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
-    chosen = parse(release or settings.openbsd_release)
+    chosen = _release(settings, release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)
@@ -93,6 +95,16 @@ def verify(
     stages = [(f"OpenBSD {disk.version} installed, or found as {disk.path.name}", made - begun),
               ("cluster brought up", up - made)]  # fmt: skip
     raise typer.Exit(verify_report(cluster, stages))
+
+
+def _release(settings: Settings, named: str | None) -> Release:
+    """Which release is to be installed."""
+    if named is None and settings.openbsd_release:
+        try:
+            return parse(settings.openbsd_release)
+        except UsageError as error:
+            raise UsageError(error.what, where="TESTBED_OPENBSD_RELEASE", mend=error.mend) from None
+    return parse(named)
 
 
 def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> Source:
@@ -125,11 +137,17 @@ def _make(
     with progress.step(f"OpenBSD {release.version}'s files from {source.name}, each verified"):
         media = gather(release, source, settings.openbsd_dir / "files", _say, keys=keys)
     found = acceleration(settings, docker_engine)
-    with progress.step(f"installing OpenBSD {release.version} ({found.kind})"):
-        disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _say, fresh=fresh)
+    try:
+        with progress.step(f"installing OpenBSD {release.version} ({found.kind})"):
+            disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _say, fresh=fresh)
+    except InstallError as error:
+        progress.say("  the last screen:")
+        for line in error.screen:
+            _say(line)
+        raise
     build_images(settings, design, progress, names=[openbsd_image.NODE])
     return disk
 
 
 def _say(text: str) -> None:
-    progress.say(f"    [dim]{text}[/]")
+    progress.say(f"    [dim]{escape(text)}[/]")

@@ -18,6 +18,7 @@ from testbed.host import engine
 from testbed.host.acceleration import acceleration
 from testbed.host.doctor import preflight
 from testbed.images import build_images
+from testbed.images.builder import needed_by
 from testbed.openbsd import image as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
@@ -53,6 +54,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     shape = _shape(settings, scale, overlays)
     design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
     _check_scale(design, shape)
+    needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
     _warn_of_old_disk(settings, design)

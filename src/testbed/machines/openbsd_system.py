@@ -1,6 +1,6 @@
 """OpenBSD, in a guest.
 
-Sources: ifconfig(8) and ``sbin/ifconfig/ifconfig.c`` (``in_status``), ps(1) and ``bin/ps/print.c`` (``cputime``),
+Sources: ifconfig(8) and ``sbin/ifconfig/ifconfig.c`` (``in_status``), ps(1) and ``bin/ps/print.c`` (``time``),
 netstat(1) and ``usr.bin/netstat/inet.c``, date(1), core(5). Not run on OpenBSD yet.
 """
 
@@ -58,7 +58,7 @@ class OpenBSD:
 
     def list_processes(self, program: str) -> str:  # noqa: ARG002 - no service of this system needs it
         """ps(1), whose ``ucomm`` is the program's name as the kernel keeps it."""
-        return "ps -axo pid=,ppid=,state=,cputime=,ucomm="
+        return "ps -axo pid=,ppid=,state=,time=,ucomm="
 
     def processes(self, listing: str) -> list[Process]:
         """Process time is minutes, seconds and hundredths; of the state's letters the first tells what it does."""

@@ -6,6 +6,7 @@ filter's rules) comes with the configuration drive of each, written by ``testbed
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -97,13 +98,13 @@ def make(
     """
     folder = settings.openbsd_dir
     folder.mkdir(parents=True, exist_ok=True)
-    with _site_set(settings, media.release) as site:
+    with _alone(folder, report), _site_set(settings, media.release) as site:
         inputs = _inputs(settings, design, media.release, media.digests, site)
         target = folder / f"openbsd-{media.release.version}-{inputs[:12]}.qcow2"
         if fresh or not target.is_file():
             _install(settings, engine, media, accel, site, target, report)
-    disk = Disk(target, media.release.version, inputs, dict(media.digests))
-    _choose(folder, disk)
+        disk = Disk(target, media.release.version, inputs, dict(media.digests))
+        _choose(folder, disk)
     return disk
 
 
@@ -140,6 +141,18 @@ def _inputs(settings: Settings, design: Topology, release: Release, digests: Map
         "installer": hash_all(rooms)[f"testbed/{INSTALLER}"],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _alone(folder: Path, report: Report) -> Iterator[None]:
+    """Let one installation go on at a time: two would work in the same folder. It ends with its process."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another testbed is installing OpenBSD; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

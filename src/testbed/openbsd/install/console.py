@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,23 @@ from testbed.openbsd.install.stages import Boot, Stage, Trouble
 Report = Callable[[str], None]
 
 _RECENT = 8  # lines in which a reason for giving up is looked for
+_SCREEN = 24  # lines of a terminal
 _PROMPT_SECONDS = 90.0  # a boot loader goes on by itself after five, however slow the machine
 
 
 class InstallError(TestbedError):
-    """An installation that will not come to its end."""
+    """An installation that will not come to its end.
+
+    Args:
+        what: what went wrong, one line.
+        screen: what stood on the console last, a line each.
+        where: at which stage.
+        mend: where to look closer.
+    """
+
+    def __init__(self, what: str, *, screen: Sequence[str] = (), where: str = "", mend: str = "") -> None:
+        self.screen = tuple(screen)
+        super().__init__(what, where=where, mend=mend)
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class Console:
         self._heard = clock()
         self.until = self._heard + pace.whole if until is None else until
         self._screen = Screen()
-        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self._recent: deque[str] = deque(maxlen=_SCREEN)
         self._ahead = list(boot.stages)
         self._begin(Stage(boot.name, stages.BOOT))
 
@@ -157,12 +169,13 @@ class Console:
 
     def _error(self, what: str, *, reason: bool = False) -> InstallError:
         if reason:
-            omens = [line for line in self._recent if stages.OMENS.search(line)]
+            omens = [line for line in list(self._recent)[-_RECENT:] if stages.OMENS.search(line)]
             what += f' after "{omens[-1]}"' if omens else ""
-        last = self._screen.unfinished or (self._recent[-1] if self._recent else "nothing")
+        screen = [line for line in (*self._recent, self._screen.unfinished) if line]
         at = self.boot.name if self.stage.name == self.boot.name else f"{self.boot.name}, {self.stage.name}"
         return InstallError(
-            f"{what}; last on the screen: {last}",
+            f"{what}; last on the screen: {screen[-1] if screen else 'nothing'}",
+            screen=screen,
             where=f"installing OpenBSD ({at})",
             mend=f"the whole console is in {self._log}",
         )

@@ -159,7 +159,7 @@ class Packages:
         return kept, packing
 
     def _check(self, file: Path, name: Name) -> PackingList:
-        where = f"{name.text}.tgz"
+        where = f"{self._source.name}: {self._places[name.text]}"
         signify.verify_package(file, self._key, where)
         found = archive.members(file, (_CONTENTS,), where)
         packing = parse_contents(found.get(_CONTENTS, b"").decode(errors="replace"), where)
