@@ -35,6 +35,13 @@ else
 fi
 free=$(stat -f -c %a "$mountpoint")
 [ "$free" -eq 0 ] || { echo "$free blocks are still free" >&2; exit 1; }
+# Not by its word alone: a block that PostgreSQL's user wants must be refused.
+if as_postgres dd if=/dev/zero of="$pgdata/wanted" bs=4096 count=1 conv=fsync status=none 2>/dev/null; then
+    rm -f "$pgdata/wanted"
+    echo "PostgreSQL's user still gets blocks" >&2
+    exit 1
+fi
+rm -f "$pgdata/wanted"
 """
 )
 _EMPTY = (
