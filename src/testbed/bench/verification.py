@@ -6,7 +6,6 @@ and told in an issue by the page it prints.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,18 +43,21 @@ class Played:
         name: the incident's.
         summary: what came of it, None when testbed itself failed.
         error: why it failed.
-        seconds: how long it took with all that belongs to it.
     """
 
     name: str
     summary: Summary | None
     error: str
-    seconds: float
 
     @property
     def verdict(self) -> str:
         """In one word."""
         return self.summary.verdict if self.summary else "error"
+
+    @property
+    def exit_status(self) -> int:
+        """What a command that played only this ends with."""
+        return self.summary.exit_status if self.summary else TestbedError.exit_status
 
 
 def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]:
@@ -70,14 +72,13 @@ def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]
         Each when it is judged.
     """
     for name in names:
-        begun = time.monotonic()
         summary, error = None, ""
         try:
             for result in run_scenario(cluster, checked(name, cluster.settings), tell=tell, repeat=1):
                 summary = load(result.folder)
         except TestbedError as broken:
             error = str(broken)
-        yield Played(name, summary, error, time.monotonic() - begun)
+        yield Played(name, summary, error)
 
 
 def answers(cluster: Cluster) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
 from testbed.cli.main import app
-from testbed.cli.output import err, out
+from testbed.cli.output import err, out, worst
 from testbed.cluster import Cluster, project
 from testbed.errors import TestbedError, UsageError
 from testbed.probes.catalogue import PROBES
@@ -61,8 +61,8 @@ def run(
     if not project.exists(settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
     cluster = Cluster(settings)
-    worst = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
-    raise typer.Exit(next((code for code in (4, 1, 3) if code in worst), 0))
+    statuses = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
+    raise typer.Exit(worst(statuses))
 
 
 def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:
@@ -81,7 +81,7 @@ def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | 
         # The incidents after it are played all the same: each begins with a healthy cluster, or says why it cannot.
         err.print(f"[bold red]testbed:[/] {scenario.name}: {escape(str(error))}", highlight=False)
         codes.append(TestbedError.exit_status)
-    return next((code for code in (4, 1, 3) if code in codes), 0)
+    return worst(codes)
 
 
 def _show(scenario: Scenario, result: Result) -> None:

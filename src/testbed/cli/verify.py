@@ -11,12 +11,10 @@ from rich.markup import escape
 from testbed import settings as configuration
 from testbed.bench import verification
 from testbed.cli.main import app
-from testbed.cli.output import out, progress
+from testbed.cli.output import out, progress, worst
 from testbed.cluster import Cluster, project
 from testbed.errors import UsageError
 from testbed.topology import Role
-
-_EXIT = {"pass": 0, "fail": 1, "unknown": 3, "error": 4}
 
 
 @app.command()
@@ -53,5 +51,4 @@ def report(cluster: Cluster, stages: Sequence[tuple[str, float]]) -> int:
     path.write_text(text)
     out.print(text, markup=False, highlight=False)
     progress.say(f"  the page: {path}")
-    codes = [_EXIT[each.verdict] for each in played]
-    return next((code for code in (4, 1, 3) if code in codes), 0)
+    return worst([each.exit_status for each in played])

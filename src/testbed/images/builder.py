@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -13,6 +13,7 @@ from docker.errors import APIError, ImageNotFound
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine as host_engine
+from testbed.host.lock import alone
 from testbed.images import base, manifest
 from testbed.images.build import build
 from testbed.images.catalogue import OPENBSD_BALANCER, Choices, Image, catalogue, select
@@ -50,7 +51,9 @@ def build_images(
         UsageError: an image is unknown, or rights are missing.
         TestbedError: a build failed.
     """
-    with _alone(settings, progress):
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    waiting = partial(progress.say, "  another testbed is building; waiting for it")
+    with alone(settings.state_dir / "build.lock", waiting):  # two would prepare the same contexts
         return _build_stale(settings, cluster, progress, names, fresh=fresh)
 
 
@@ -126,19 +129,6 @@ def label_of(client: docker.DockerClient, tag: str) -> str | None:
         return client.images.get(tag).labels.get(LABEL)
     except ImageNotFound:
         return None
-
-
-@contextmanager
-def _alone(settings: Settings, progress: Progress) -> Iterator[None]:
-    """Let one build go on at a time: two would prepare the same contexts."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.state_dir / "build.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.say("  another testbed is building; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class _Builder:

@@ -6,7 +6,6 @@ filter's rules) comes with the configuration drive of each, written by ``testbed
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,6 +19,7 @@ import docker
 
 from testbed.errors import TestbedError
 from testbed.host.acceleration import Kind
+from testbed.host.lock import alone
 from testbed.images.builder import choices_of, hash_all
 from testbed.images.catalogue import catalogue, select
 from testbed.openbsd.install import machine, netboot, siteset
@@ -98,7 +98,9 @@ def make(
     """
     folder = settings.openbsd_dir
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, report), _site_set(settings, media.release) as site:
+    # Two would work in the same folder.
+    turn = alone(folder / "lock", lambda: report("another testbed is installing OpenBSD; waiting for it"))
+    with turn, _site_set(settings, media.release) as site:
         inputs = _inputs(settings, design, media.release, media.digests, site)
         target = folder / f"openbsd-{media.release.version}-{inputs[:12]}.qcow2"
         if fresh or not target.is_file():
@@ -141,18 +143,6 @@ def _inputs(settings: Settings, design: Topology, release: Release, digests: Map
         "installer": hash_all(rooms)[f"testbed/{INSTALLER}"],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@contextmanager
-def _alone(folder: Path, report: Report) -> Iterator[None]:
-    """Let one installation go on at a time: two would work in the same folder. It ends with its process."""
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another testbed is installing OpenBSD; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host import apt
+from testbed.host.lock import alone
 from testbed.openbsd.media import archive, keyring, signify
 from testbed.openbsd.media.download import Missing, Report
 from testbed.openbsd.media.media import SIGNATURE, Media
@@ -45,7 +44,11 @@ def gather(
         TestbedError: something is missing, does not verify, cannot be fetched, or there is no room for it.
     """
     need_tools(source, report, cache / "apt.log")
-    with _alone(cache, report):
+    with writing(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "lock").touch()
+    # Two would write the same parts.
+    with alone(cache / "lock", lambda: report("another testbed is fetching OpenBSD; waiting for it")):
         job = _Gathering(release, source, Store(cache), report, keys)
         files, digests = job.release_files()
         job.follow_keys(files[release.base_set])
@@ -206,18 +209,3 @@ class _Gathering:
                 "does not match its signed checksum", where=str(beside), mend="remove it, or get it anew"
             )
         return beside
-
-
-@contextmanager
-def _alone(cache: Path, report: Report) -> Iterator[None]:
-    """Let one gather at a time: two would write the same parts."""
-    with writing(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = (cache / "lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another testbed is fetching OpenBSD; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -12,9 +12,7 @@ from ipaddress import IPv4Interface
 
 from testbed.errors import TestbedError
 from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, VIRTUAL, Balancer
-
-# The kernel has room for 20 bytes (CARP_KEY_LEN in netinet/ip_carp.h), ifconfig(8) ends them with a zero byte.
-PASSWORD_LENGTH = 19
+from testbed.roles.carp import PASSWORD_BYTES
 
 
 def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
@@ -27,9 +25,9 @@ def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
     Raises:
         TestbedError: the password cannot stand in such a file.
     """
-    if not (carp_password.isascii() and carp_password.isalnum() and len(carp_password) <= PASSWORD_LENGTH):
+    if not (carp_password.isascii() and carp_password.isalnum() and len(carp_password) <= PASSWORD_BYTES):
         raise TestbedError(
-            f"CARP_PASSWORD must be at most {PASSWORD_LENGTH} letters and digits",
+            f"CARP_PASSWORD must be at most {PASSWORD_BYTES} letters and digits",
             mend="`testbed down` and `testbed up` make new secrets",
         )
     carp = (
