@@ -28,6 +28,8 @@ class Settings:
         site_port: loopback port of the site.
         locust_port: loopback port of Locust's web UI.
         debian_archive: mirror of the releases that the host's mirror no longer has.
+        images: what the names of images begin with.
+        network_prefix: the first two numbers of all the cluster's addresses; two clusters need two of them.
         openbsd_release: the OpenBSD release of balancers, such as ``8.0``, else None: the newest that is supported.
         openbsd_mirror: where OpenBSD's releases are, the folder that holds one folder a release.
     """
@@ -43,6 +45,8 @@ class Settings:
     locust_port: int = 8089
     debian_archive: str = "http://archive.debian.org/debian"
     openbsd_release: str | None = None
+    images: str = "testbed"
+    network_prefix: str = "198.18"
     openbsd_mirror: str = "https://cdn.openbsd.org/pub/OpenBSD"
 
     @property
@@ -73,6 +77,8 @@ class Settings:
             "TESTBED_ACCEL": accel,
             "TESTBED_SITE_PORT": str(self.site_port),
             "TESTBED_LOCUST_PORT": str(self.locust_port),
+            "TESTBED_IMAGES": self.images,
+            "TESTBED_PREFIX": self.network_prefix,
         }
 
 
@@ -109,6 +115,10 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
         locust_port=_port(env, "TESTBED_LOCUST_PORT", 8089),
         debian_archive=(env.get("TESTBED_DEBIAN_ARCHIVE") or Settings.debian_archive).rstrip("/"),
         openbsd_release=env.get("TESTBED_OPENBSD_RELEASE") or None,
+        images=_matching(env, "TESTBED_IMAGES", "testbed", r"[a-z0-9][a-z0-9_-]*", "a-z, 0-9, - and _"),
+        network_prefix=_matching(
+            env, "TESTBED_PREFIX", "198.18", r"(\d{1,3})\.(\d{1,3})", "two numbers, such as 198.19"
+        ),
         openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
     )
 
@@ -129,6 +139,13 @@ def find_root(cwd: Path) -> Path:
 
 def _absolute(value: str, root: Path) -> Path:
     return (root / Path(value).expanduser()).resolve()
+
+
+def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, form: str) -> str:
+    value = env.get(name) or default
+    if not re.fullmatch(pattern, value):
+        raise UsageError(f"{value!r} cannot be used", where=name, mend=f"use {form}")
+    return value
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

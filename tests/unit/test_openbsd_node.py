@@ -251,14 +251,3 @@ def test_without_secrets_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(TestbedError, match="secrets cannot be read"):
         write(tmp_path, topology(), "lb1", TEMPLATES)
     assert not (tmp_path / "nodes" / "lb1").exists()
-
-
-def test_hardened_debian_balancers_are_refused_in_one_line() -> None:
-    document = merged()
-    document["x-testbed"]["profile"] = "hardened"
-    with pytest.raises(UsageError, match=r"^cluster\.yaml:\d+: x-testbed\.profile: 'hardened' needs OpenBSD") as caught:
-        resolve(document, [CLUSTER])
-    assert "\n" not in str(caught.value)
-    document["x-testbed"]["profile"] = "hardend"
-    with pytest.raises(UsageError, match=r"x-testbed\.profile: "):
-        resolve(document, [CLUSTER])

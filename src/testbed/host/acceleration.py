@@ -21,7 +21,7 @@ from testbed.host import guestprobe
 from testbed.settings import Settings
 
 KVM = Path("/dev/kvm")
-IMAGE = "testbed/vm"
+IMAGE = "vm"
 SECONDS = 5.0
 LABEL = "org.testbed.probe"
 
@@ -91,13 +91,13 @@ def device_trouble(device: Path = KVM) -> str | None:
     return None
 
 
-def acceleration(settings: Settings, engine: docker.DockerClient, image: str = IMAGE) -> Acceleration:
+def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "") -> Acceleration:
     """Return how the VMs are to run on this machine; probed once per boot, kernel and image.
 
     Args:
         settings: a choice of the user's, and where the answer is kept.
         engine: runs the tiny guest.
-        image: has QEMU.
+        image: has QEMU; by default the VM runner.
 
     Raises:
         TestbedError: the image is missing or its QEMU runs no guest at all.
@@ -107,6 +107,7 @@ def acceleration(settings: Settings, engine: docker.DockerClient, image: str = I
     trouble = device_trouble()
     if trouble is not None:
         return Acceleration("tcg", trouble)
+    image = image or f"{settings.images}/{IMAGE}"
     try:
         image_id = str(engine.images.get(image).id)
     except ImageNotFound as error:

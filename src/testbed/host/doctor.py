@@ -16,7 +16,7 @@ from testbed.host.findings import Finding, Level, fail, ok, warn
 from testbed.settings import PROJECT_LABEL, Settings
 from testbed.topology import Topology
 
-_LAST_BUILT = "testbed/db"
+_LAST_BUILT = "db"
 _ACCELERATION = "acceleration"
 
 
@@ -70,7 +70,7 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
     running = bool(ours)
     yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
     root = Path(client.info()["DockerRootDir"] if client else "/var/lib/docker")
-    yield resources.disk(root, built=client is not None and _has(client, _LAST_BUILT))
+    yield resources.disk(root, built=client is not None and _has(client, f"{settings.images}/{_LAST_BUILT}"))
     yield resources.tun()
     yield resources.kernel_networking(uid)
     ports = {"TESTBED_SITE_PORT": settings.site_port, "TESTBED_LOCUST_PORT": settings.locust_port}
@@ -79,7 +79,11 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
 
 
 def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:
-    if settings.accel is None and acceleration.device_trouble() is None and not _has(client, acceleration.IMAGE):
+    if (
+        settings.accel is None
+        and acceleration.device_trouble() is None
+        and not _has(client, f"{settings.images}/{acceleration.IMAGE}")
+    ):
         return ok(_ACCELERATION, "not probed yet: that takes the image testbed/vm (`testbed build vm`)")
     try:
         found = acceleration.acceleration(settings, client)

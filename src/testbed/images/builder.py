@@ -89,7 +89,7 @@ def choices_of(settings: Settings, cluster: Topology) -> Choices:
     disk = settings.openbsd_dir / "current.qcow2"
     return Choices(
         cluster.releases.model_dump(), cluster.database.filesystem, cluster.mail.users, cluster.mail.seed,
-        disk.resolve() if disk.exists() else None,
+        disk.resolve() if disk.exists() else None, settings.images,
     )  # fmt: skip
 
 
@@ -101,7 +101,8 @@ def needed_by(settings: Settings, cluster: Topology) -> list[str]:
     """
     images = catalogue(settings.root, choices_of(settings, cluster))
     used = {node.image for node in cluster.nodes.values()}
-    if OPENBSD_BALANCER in used and OPENBSD_BALANCER not in images:
+    balancer = f"{settings.images}/{OPENBSD_BALANCER}"
+    if balancer in used and balancer not in images:
         raise UsageError("no OpenBSD has been installed yet for the balancers", mend="run `make openbsd-image`")
     return [image.name for image in images.values() if not image.optional or image.tag in used]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from testbed.errors import UsageError
 from testbed.images.pieces import Piece, installed_disk, mailboxes, wheels
 
-OPENBSD_BALANCER = "testbed/lb-openbsd"
+OPENBSD_BALANCER = "lb-openbsd"
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Choices:
         mail_users: how many users have mail.
         mail_seed: seed of their mail.
         openbsd_disk: the disk that OpenBSD was installed on, None where it has not been.
+        prefix: what the images' names begin with.
     """
 
     releases: Mapping[str, str]
@@ -29,6 +30,7 @@ class Choices:
     mail_users: int
     mail_seed: int
     openbsd_disk: Path | None = None
+    prefix: str = "testbed"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ class Image:
     @property
     def name(self) -> str:
         """Short name: ``lb``, or ``base-bookworm``."""
-        return self.tag.removeprefix("testbed/").replace(":", "-")
+        return self.tag.rpartition("/")[2].replace(":", "-")
 
 
-def base_tag(release: str) -> str:
+def base_tag(prefix: str, release: str) -> str:
     """Return the tag of a release's base image."""
-    return f"testbed/base:{release}"
+    return f"{prefix}/base:{release}"
 
 
 def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
@@ -71,34 +73,41 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
         root: the checkout.
         choices: what the topology says.
     """
-    base, app, vm = (base_tag(choices.releases[name]) for name in ("base", "app", "vm"))
+    prefix = choices.prefix
+    base, app, vm = (base_tag(prefix, choices.releases[name]) for name in ("base", "app", "vm"))
     folder = root / "images"
     mail = mailboxes(folder / "mail", choices.mail_users, choices.mail_seed)
     python = wheels(folder / "client", root / "requirements" / "client.txt", choices.releases["base"])
     releases = dict.fromkeys(choices.releases[name] for name in ("app", "base", "vm"))
     images = [  # in the order in which to begin: the longest chain is base, app, schema, db
-        *(Image(base_tag(release), release=release) for release in releases),
-        Image("testbed/app", folder / "app", bases={"BASE": app}),
-        Image("testbed/preload", folder / "preload", bases={"BASE": base}),
-        Image("testbed/guest", folder / "guest", bases={"BASE": base, "PRELOAD": "testbed/preload"}),
-        Image("testbed/vm", folder / "vm", bases={"BASE": vm}),
-        Image("testbed/schema", folder / "schema", bases={"BASE": "testbed/app"}),
-        Image("testbed/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
-        Image("testbed/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
-        Image("testbed/lb", folder / "lb", bases={"BASE": base, "PRELOAD": "testbed/preload"}),
-        Image("testbed/gateway", folder / "gateway", bases={"BASE": base}),
+        *(Image(base_tag(prefix, release), release=release) for release in releases),
+        Image(f"{prefix}/app", folder / "app", bases={"BASE": app}),
+        Image(f"{prefix}/preload", folder / "preload", bases={"BASE": base}),
+        Image(f"{prefix}/guest", folder / "guest", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
+        Image(f"{prefix}/vm", folder / "vm", bases={"BASE": vm}),
+        Image(f"{prefix}/schema", folder / "schema", bases={"BASE": f"{prefix}/app"}),
+        Image(f"{prefix}/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
+        Image(f"{prefix}/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
+        Image(f"{prefix}/lb", folder / "lb", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
+        Image(f"{prefix}/gateway", folder / "gateway", bases={"BASE": base}),
         Image(
-            "testbed/db",
+            f"{prefix}/db",
             folder / "db",
-            bases={"VM": "testbed/vm", "GUEST": "testbed/guest", "SCHEMA": "testbed/schema"},
+            bases={"VM": f"{prefix}/vm", "GUEST": f"{prefix}/guest", "SCHEMA": f"{prefix}/schema"},
             args={"FILESYSTEM": choices.filesystem},
         ),
-        Image("testbed/openbsd-installer", folder / "openbsd", bases={"VM": "testbed/vm"}, optional=True),
+        Image(f"{prefix}/openbsd-installer", folder / "openbsd", bases={"VM": f"{prefix}/vm"}, optional=True),
     ]
     if choices.openbsd_disk is not None:
         disk = installed_disk(folder / "lb-openbsd", choices.openbsd_disk)
         images.append(
-            Image(OPENBSD_BALANCER, folder / "lb-openbsd", bases={"VM": "testbed/vm"}, pieces=(disk,), optional=True)
+            Image(
+                f"{prefix}/{OPENBSD_BALANCER}",
+                folder / "lb-openbsd",
+                bases={"VM": f"{prefix}/vm"},
+                pieces=(disk,),
+                optional=True,
+            )
         )
     return {image.tag: image for image in images}
 

@@ -18,9 +18,6 @@ from testbed.machines.platforms import SYSTEMS
 from testbed.settings import PROJECT_LABEL
 from testbed.topology import Node
 
-# A host need not have nft; this image does.
-NFT_IMAGE = "testbed/lb"
-
 
 class ContainerMachine:
     """A container of the Compose project.
@@ -91,8 +88,9 @@ class ContainerMachine:
         labels = {PROJECT_LABEL: self._container.labels[PROJECT_LABEL], "com.docker.compose.oneoff": "True"}
         try:
             self._docker.containers.run(
-                NFT_IMAGE, [script], entrypoint="nft", network_mode=f"container:{self._container.id}",
-                cap_add=["NET_ADMIN"], labels=labels, remove=True,
+                # A host need not have nft; the balancers' image does.
+                f"{self.node.image.rpartition('/')[0]}/lb", [script], entrypoint="nft",
+                network_mode=f"container:{self._container.id}", cap_add=["NET_ADMIN"], labels=labels, remove=True,
             )  # fmt: skip
         except ContainerError as error:
             told = cast("bytes | None", error.stderr) or b""

@@ -121,7 +121,7 @@ def _install(
     try:
         plan = Plan(media.release)
         tree = netboot.write(work / "tree", media, response_file(plan), disklabel_template(plan), site)
-        made = machine.install(engine, f"testbed/{INSTALLER}", tree, work, accel, log, report)
+        made = machine.install(engine, f"{settings.images}/{INSTALLER}", tree, work, accel, log, report)
         made.replace(target)
     except OSError as error:
         raise TestbedError(f"the disk cannot be written: {error.strerror}", where=str(settings.openbsd_dir)) from None
@@ -140,7 +140,7 @@ def _inputs(settings: Settings, design: Topology, release: Release, digests: Map
         "answers": response_file(plan),
         "disklabel": disklabel_template(plan),
         "site": hashlib.sha256(site.read_bytes()).hexdigest(),
-        "installer": hash_all(rooms)[f"testbed/{INSTALLER}"],
+        "installer": hash_all(rooms)[f"{settings.images}/{INSTALLER}"],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

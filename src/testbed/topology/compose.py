@@ -70,7 +70,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
     Raises:
         UsageError: with file, line, what is wrong and the mend.
     """
-    project = _validated(ProjectKeys, merged.get("x-testbed"), ("x-testbed",), files)
+    project = _validated(ProjectKeys, _keys(merged), ("x-testbed",), files)
     topology = Topology(
         project=str(merged["name"]),
         site=project.site,
@@ -88,6 +88,17 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
     for problem in problems(topology):
         raise _refusal(problem, files)
     return topology
+
+
+def _keys(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """The block ``x-testbed``, with each overlay's ``x-testbed-NAME`` laid over it: Compose itself would replace it."""
+    keys = dict(merged.get("x-testbed") or {})
+    for name, block in merged.items():
+        if name.startswith("x-testbed-"):
+            for key, value in (block or {}).items():
+                old = keys.get(key)
+                keys[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return keys
 
 
 def _subnets(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, IPv4Network]:

@@ -77,9 +77,7 @@ class Problem:
 
 def problems(topology: Topology) -> Iterator[Problem]:
     """All the rules of a cluster that ``topology`` breaks."""
-    return chain(
-        _addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology), _profile(topology)
-    )
+    return chain(_addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology))
 
 
 def _addresses(topology: Topology) -> Iterator[Problem]:
@@ -137,10 +135,3 @@ def _roles(topology: Topology) -> Iterator[Problem]:
         if count != wanted:
             what = f"{count} services have the role {role.value}"
             yield Problem(("services",), what, f"a cluster has {wanted}")
-
-
-def _profile(topology: Topology) -> Iterator[Problem]:
-    debian = [node.name for node in topology.of_role(Role.BALANCER) if node.keys.platform == "debian"]
-    if topology.profile == "hardened" and debian:
-        what = f"'hardened' needs OpenBSD balancers; {' and '.join(debian)} run Debian, where it is not there yet"
-        yield Problem(("x-testbed", "profile"), what, "use OpenBSD balancers, or the profile reference")
