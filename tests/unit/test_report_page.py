@@ -140,7 +140,7 @@ def test_the_summary_tells_the_figures(failed: Path) -> None:
         "after power-loss",
     )
     assert phases.seconds["address claimed"] == pytest.approx(3.1, abs=0.01)
-    assert summary.platform == {"balancer": "debian", "accel": "tcg"}
+    assert summary.platform == {"balancer": "debian", "accel": "tcg", "profile": "reference"}
 
 
 def test_reporting_again_changes_nothing(failed: Path) -> None:

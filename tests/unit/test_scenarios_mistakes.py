@@ -106,6 +106,25 @@ MEASURED = {
     ),
     "logins, no users": ("rejoin", "logins-failed: 0\n  rejoin", "14:3: nothing measures logins-failed", "load.users"),
     "unasked": ("rejoin", "documented: {isolation: so}\n  rejoin", "14:16: isolation cannot fail", "expect it too"),
+    "hardened, no users": ("rejoin", "hardened: {doomed: true}\n  rejoin", "14:14: nothing measures doomed", "users"),
+    "finer under hardened": (
+        "rejoin",
+        "hardened: {outage: {sql-write: 9ms}}\n  rejoin",
+        "14:34: sql-write is sent each 100ms",
+        "100ms",
+    ),
+    "excused under hardened": (
+        "expect:\n",
+        "cluster: {profile: hardened}\nexpect:\n  documented: {alarms: so}\n",
+        "12:3: nothing is excused under hardened",
+        "remove it",
+    ),
+    "hardened of reference alone": (
+        "expect:\n",
+        "cluster: {profile: reference}\nexpect:\n  hardened: {alarms: []}\n",
+        "12:3: nothing differs under hardened: it is played under reference alone",
+        "remove cluster.profile",
+    ),
     "no reason": ("rejoin", "documented: {outage: ' '}\n  rejoin", "14:24: outage is documented without", "write why"),
 }
 FITTING = {

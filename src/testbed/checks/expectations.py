@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from testbed.units import Duration
 
@@ -15,8 +15,12 @@ CheckName = Literal[
 ]  # fmt: skip
 
 
-class Expectations(BaseModel):
-    """What must be true of the run. Stickiness, durability, ownership, alarms and leftovers are always checked."""
+# The profile that nothing is excused under.
+HARDENED = "hardened"
+
+
+class Asked(BaseModel):
+    """What a run can be asked for; stickiness, durability, ownership, alarms and leftovers are always checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +55,41 @@ class Expectations(BaseModel):
     alarms: list[str] = Field(
         default_factory=list, description="Names of log patterns that may appear; every other one fails the run."
     )
+
+
+class Expectations(Asked):
+    """What must be true of the run, and what differs where the design's holes are closed."""
+
     documented: dict[CheckName, str] = Field(
         default_factory=dict,
-        description="Checks that are known to fail, with the reason: such a failure does not fail the run.",
+        description="Checks that are known to fail under the profile reference, with the reason: such a failure does "
+        "not fail the run. Under hardened nothing is excused.",
     )
+    hardened: Asked = Field(
+        default_factory=Asked, description="What is expected instead under the profile hardened, key by key."
+    )
+
+    @field_serializer("hardened")
+    def _as_written(self, block: Asked) -> dict[str, Any]:
+        """Only what the file says: what it leaves out is not expected to be nothing."""
+        return block.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def under(self, profile: str) -> Expectations:
+        """What is expected of a cluster of this profile.
+
+        Args:
+            profile: ``reference`` or ``hardened``; the latter's own words count for more, and nothing is excused.
+        """
+        if profile != HARDENED:
+            return self
+        changed = {name: _laid_over(getattr(self, name), getattr(self.hardened, name)) for name in self.changed}
+        return self.model_copy(update={**changed, "documented": {}, "hardened": Asked()})
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The fields of which something else is expected under the profile hardened."""
+        return frozenset(self.hardened.model_fields_set)
+
+
+def _laid_over(mine: object, theirs: object) -> object:
+    return {**mine, **theirs} if isinstance(mine, dict) and isinstance(theirs, dict) else theirs

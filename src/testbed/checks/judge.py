@@ -45,13 +45,14 @@ def judge(journal: Journal) -> list[Verdict]:
     """What every check says of a run, as its plan expects it.
 
     Checks that the plan does not ask for say nothing, but for those that every run must pass. A failure that the plan
-    documents carries the reason. What broke the run itself, or its journal, is told first.
+    documents carries the reason, unless the cluster was hardened. What broke the run itself, or its journal, is told
+    first.
     """
     verdicts = breakage(journal)
     expect = Expectations()
     if plan := journal.plan:
         try:
-            expect = Expectations.model_validate(plan.scenario.get("expect", {}))
+            expect = Expectations.model_validate(plan.scenario.get("expect", {})).under(plan.profile)
         except ValidationError as error:
             told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             verdicts.append(Verdict(RUN, Status.UNKNOWN, f"what was expected cannot be read: {told}"))

@@ -11,7 +11,7 @@ from testbed.faults import Ledger
 from testbed.machines import Fleet, Machine
 from testbed.settings import Settings
 from testbed.settings import load as load_settings
-from testbed.topology import Topology
+from testbed.topology import Role, Topology
 
 
 class Cluster:
@@ -45,6 +45,13 @@ class Cluster:
     def machine(self, name: str) -> Machine:
         """The machine called ``name``."""
         return self.fleet[name]
+
+    @property
+    def platform(self) -> dict[str, str]:
+        """What figures of different clusters must not be mixed up by: balancers, VMs, filesystem, profile."""
+        balancers = {node.keys.platform for node in self.topology.of_role(Role.BALANCER)}
+        return {"balancer": " and ".join(sorted(balancers)), "accel": self.shape.accel,
+                "filesystem": self.topology.database.filesystem, "profile": self.topology.profile}  # fmt: skip
 
     def state(self) -> ClusterState:
         """Who does what at this moment, asked of all machines at once."""

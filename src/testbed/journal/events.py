@@ -196,7 +196,8 @@ class Plan:
         repeat: which repetition this is, from 1.
         repeats: how many there are to be.
         series: what runs of one call have in common.
-        platform: what balances, and how VMs run, such as ``{"balancer": "debian", "accel": "tcg"}``.
+        platform: what balances, how VMs run and whose holes are closed, such as ``{"balancer": "debian",
+            "accel": "tcg", "profile": "reference"}``.
     """
 
     kind: ClassVar[str] = "plan"
@@ -207,6 +208,11 @@ class Plan:
     repeats: int = 1
     series: str = ""
     platform: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> str:
+        """The cluster's profile; before there were two, it was the reference."""
+        return self.platform.get("profile", "reference")
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class Findings:
             verdict=self.verdict,
             error=self.error,
             damage=self.journal.damage,
-            platform=dict(plan.platform) if plan else {},
+            platform={**plan.platform, "profile": plan.profile} if plan else {},
             started=round(self.axis.begin + self.axis.wall_offset, 3),
             duration=round(self.axis.span, 3),
             checks=[

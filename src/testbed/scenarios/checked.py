@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from testbed import topology
+from testbed.checks.expectations import HARDENED
 from testbed.cluster.shape import Shape, remembered
 from testbed.recorder import PATTERNS
 from testbed.scenarios.load import find, load
@@ -29,8 +30,17 @@ def checked(name: str | Path, settings: Settings) -> Scenario:
     overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
     first = load(path, patterns=frozenset(PATTERNS), overlays=overlays)
     now = remembered(settings)
-    shape = Shape(tuple(first.cluster.overlays) or now.overlays, now.scale, now.accel)
+    shape = Shape(_overlays(first, now), now.scale, now.accel)
     return load(path, _design(settings, shape), scale=dict(now.scale))
+
+
+def _overlays(scenario: Scenario, now: Shape) -> tuple[str, ...]:
+    """The overlays of the cluster that an incident asks for: those of now, unless it says more."""
+    overlays = tuple(scenario.cluster.overlays) or now.overlays
+    if scenario.cluster.profile is None:
+        return overlays
+    rest = tuple(name for name in overlays if name != HARDENED)
+    return (*rest, HARDENED) if scenario.cluster.profile == HARDENED else rest
 
 
 @lru_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
+from testbed.checks.expectations import HARDENED, Expectations
 from testbed.scenarios.model import CONDITIONS, WITHIN_SECONDS, Scenario, Step
 from testbed.units import written
 
@@ -70,6 +71,8 @@ def _time(step: Step) -> str:
 
 def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str]:
     load, cluster = scenario.load, scenario.cluster
+    if cluster.profile:
+        yield f"the profile {cluster.profile}, and no other"
     if cluster.overlays:
         yield f"the overlays {', '.join(cluster.overlays)}"
     if cluster.scale:
@@ -87,7 +90,24 @@ def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str
 
 def _expected(scenario: Scenario) -> Iterator[str]:
     expect = scenario.expect
-    yield from _users_see(scenario)
+    asked = list(_asked(expect))
+    yield from asked
+    yield from ALWAYS
+    for check, reason in expect.documented.items():
+        yield f"known to fail under reference: {check}. {' '.join(reason.split())}"
+    if expect.changed:
+        hardened = list(_asked(expect.under(HARDENED)))
+        yield from (f"hardened: {line}" for line in hardened if line not in asked)
+        yield from (f"not asked for under hardened: {line}" for line in asked if _gone(line, hardened))
+
+
+def _gone(line: str, hardened: list[str]) -> bool:
+    """Whether nothing of its kind is expected there, whatever its figures."""
+    return not any(each.split()[:3] == line.split()[:3] for each in hardened)
+
+
+def _asked(expect: Expectations) -> Iterator[str]:
+    yield from _users_see(expect)
     for address, owner in expect.owner.items():
         holder = "who held it before" if owner == "same" else "the peer of who held it before"
         yield f"in the end the {address}'s address is held by {holder}"
@@ -95,15 +115,11 @@ def _expected(scenario: Scenario) -> Iterator[str]:
         yield f"everything is whole again within {written(expect.rejoin)} of the last heal"
     if expect.isolation:
         yield "nothing behind the balancers answers on the public network"
-    yield from ALWAYS
     if expect.alarms:
         yield f"these alarms may appear: {', '.join(expect.alarms)}"
-    for check, reason in expect.documented.items():
-        yield f"known to fail: {check}. {' '.join(reason.split())}"
 
 
-def _users_see(scenario: Scenario) -> Iterator[str]:
-    expect = scenario.expect
+def _users_see(expect: Expectations) -> Iterator[str]:
     for probe, limit in expect.outage.items():
         yield f"{probe} sees no outage" if limit == 0 else f"{probe} sees no outage longer than {written(limit)}"
     if expect.felt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from testbed.checks.expectations import HARDENED
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.source import Problem
 
@@ -17,10 +19,34 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         scenario: the incident.
     """
     yield from _intervals(scenario)
+    yield from _profiles(scenario)
+    yield from _unmeasured(scenario)
+    if scenario.expect.changed:
+        hardened = scenario.model_copy(update={"expect": scenario.expect.under(HARDENED)})
+        for problem in _unmeasured(hardened):
+            # Where both profiles are wrong, the first told is the reference's.
+            yield replace(problem, path=("expect", "hardened", *problem.path[1:]))
+
+
+def _unmeasured(scenario: Scenario) -> Iterator[Problem]:
+    """What is wrong with what one profile is asked for."""
     yield from _without_fault(scenario)
     yield from _without_users(scenario)
     yield from _contradictions(scenario)
     yield from _documented(scenario)
+
+
+def _profiles(scenario: Scenario) -> Iterator[Problem]:
+    """An incident of one profile expects nothing of the other."""
+    expect, only = scenario.expect, scenario.cluster.profile
+    if only is not None and expect.changed:
+        what = f"nothing differs under hardened: it is played under {only} alone"
+        yield Problem(
+            ("expect", "hardened"), what, "say it under expect itself, or remove cluster.profile", at_key=True
+        )
+    if only == HARDENED and expect.documented:
+        what = "nothing is excused under hardened, and it is played under that alone"
+        yield Problem(("expect", "documented"), what, "remove it", at_key=True)
 
 
 def _intervals(scenario: Scenario) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from testbed.checks.expectations import Expectations, ProbeName
+from testbed.topology.keys import Profile
 from testbed.units import Duration
 
 ActionName = Literal["inbox", "read", "write", "find contact", "add contact", "vacation", "log out"]
@@ -45,6 +46,7 @@ class ClusterShape(Block):
     scale: dict[str, Annotated[int, Field(ge=1, le=20)]] = Field(
         default_factory=dict, description="Machines of a scaled service, such as app: 3."
     )
+    profile: Profile | None = Field(default=None, description="The only profile it is played under; by default both.")
 
 
 class Load(Block):

@@ -60,7 +60,7 @@ class Run:
     ) -> None:
         self.cluster = cluster
         self.name = name
-        self.plan = plan or Plan(name, {}, seed=2006)
+        self.plan = plan or Plan(name, {}, seed=2006, platform=cluster.platform)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
         self._keep = keep

@@ -18,7 +18,6 @@ from testbed.scenarios.describe import describe_step
 from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
 from testbed.scenarios.run import HEALTHY_SECONDS, Run
 from testbed.scenarios.turn import turn
-from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse
 
 Told = Callable[[str], None]
@@ -84,7 +83,7 @@ def run_scenario(
     for number in range(1, repeats + 1):
         plan = Plan(
             scenario.name, scenario.model_dump(mode="json", by_alias=True),
-            scenario.seed if seed is None else seed, number, repeats, series, platform(cluster),
+            scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
         )  # fmt: skip
         with turn(cluster.settings):
             result = _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
@@ -166,20 +165,20 @@ def _step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
     return True
 
 
-def platform(cluster: Cluster) -> dict[str, str]:
-    """What balances, and how the VMs run: figures of different platforms must not be mixed up."""
-    balancers = {node.keys.platform for node in cluster.topology.of_role(Role.BALANCER)}
-    return {"balancer": " and ".join(sorted(balancers)), "accel": cluster.shape.accel,
-            "filesystem": cluster.topology.database.filesystem}  # fmt: skip
-
-
 def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
     """The cluster in the shape the incident needs: scaled if need be.
 
     Raises:
-        UsageError: it needs overlays that the cluster was not brought up with.
+        UsageError: it needs overlays that the cluster was not brought up with, or the other profile.
     """
     wanted = scenario.cluster
+    profile = cluster.topology.profile
+    if wanted.profile not in (None, profile):
+        flags = "" if wanted.profile == "reference" else f" --overlay {wanted.profile}"
+        raise UsageError(
+            f"{scenario.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
+            mend=f"run `testbed down` and `testbed up{flags}`",
+        )
     if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays]:
         flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
         raise UsageError(

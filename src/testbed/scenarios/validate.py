@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from testbed import faults
+from testbed.checks.expectations import Asked
 from testbed.errors import UsageError
 from testbed.faults import OptionError, Target
 from testbed.faults.options import OnNetworks
@@ -38,11 +39,12 @@ def problems(
     """
     yield from order.problems(scenario)
     yield from measured.problems(scenario)
-    yield from _resolution(scenario)
-    for number, name in enumerate(scenario.expect.alarms):
-        if patterns is not None and name not in patterns:
-            mend = nearest(name, patterns, "the patterns are")
-            yield Problem(("expect", "alarms", number), f"nothing looks for {name!r} in the logs", mend)
+    for path, expect in (("expect",), scenario.expect), (("expect", "hardened"), scenario.expect.hardened):
+        yield from _resolution(scenario, expect, path)
+        for number, name in enumerate(expect.alarms):
+            if patterns is not None and name not in patterns:
+                mend = nearest(name, patterns, "the patterns are")
+                yield Problem((*path, "alarms", number), f"nothing looks for {name!r} in the logs", mend)
     for number, name in enumerate(scenario.cluster.overlays):
         if overlays is not None and name not in overlays:
             mend = nearest(name, overlays, "there are")
@@ -52,14 +54,14 @@ def problems(
         yield from _timeline(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
 
 
-def _resolution(scenario: Scenario) -> Iterator[Problem]:
+def _resolution(scenario: Scenario, expect: Asked, path: tuple[str, ...]) -> Iterator[Problem]:
     """A probe cannot tell an outage that is shorter than the time between two of its samples."""
     usual = {name: spec.interval for name, spec in PROBES.items()}
-    for probe, limit in scenario.expect.outage.items():
+    for probe, limit in expect.outage.items():
         interval = scenario.probes.get(probe, usual[probe])
         if 0 < limit < interval:
             what = f"{probe} is sent each {written(interval)}: it cannot measure {written(limit)}"
-            yield Problem(("expect", "outage", probe), what, f"write at least {written(interval)}, or 0s for none")
+            yield Problem((*path, "outage", probe), what, f"write at least {written(interval)}, or 0s for none")
 
 
 def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
