@@ -14,8 +14,9 @@ PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests)
 
-# For `make testbed-up BALANCER=openbsd`; without it, a cluster that is up keeps its balancers.
-UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER))
+# For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
+UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
+	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE))
 
 # For `make openbsd-image RELEASE=7.9 MIRROR=https://...`, or OFFLINE=a folder, ISO=an install image.
 OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \
@@ -55,7 +56,7 @@ build: venv ## Build the images (only what changed)
 	@$(TESTBED) build
 
 .PHONY: testbed-up
-testbed-up: venv ## Bring the whole cluster up, building what is missing (BALANCER=openbsd)
+testbed-up: venv ## Bring the whole cluster up, building what is missing (PROFILE=hardened, BALANCER=openbsd)
 	@$(TESTBED) up $(UP_ARGS)
 
 .PHONY: openbsd-image
@@ -90,15 +91,27 @@ check: venv ## Lint, type check and unit tests: no cluster needed, under a minut
 	@$(PYTEST) -q tests/unit
 
 .PHONY: test
-test: check test-failover ## Everything: check, then the failover tests on a real cluster
+test: check test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
-	@$(PYTEST) tests --ignore tests/unit
+	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened
+
+.PHONY: test-hardened
+test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it is taken down when they pass
+	@$(TESTBED) down
+	@$(TESTBED) up --overlay hardened
+	@$(PYTEST) tests/hardened
+	@$(TESTBED) down
 
 .PHONY: test-long
-test-long: test ## Everything, and every incident in scenarios/ (about half an hour more)
+test-long: test ## Everything, and every incident in scenarios/ under both profiles (about an hour more)
+	@$(TESTBED) up
 	@$(PYTEST) scenarios
+	@$(TESTBED) down
+	@$(TESTBED) up --overlay hardened
+	@$(PYTEST) scenarios
+	@$(TESTBED) down
 
 .PHONY: bench-failover
 bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max

@@ -29,6 +29,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         document = {
             "healthy": not wrong,
             "complaints": wrong,
+            "profile": cluster.topology.profile,
             "active_balancer": state.active_balancer,
             "primary_database": state.primary_database,
             "faults": [asdict(entry) for entry in faults],
@@ -43,7 +44,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         for complaint in wrong:
             err.print(f"[red]✗[/] {complaint}", highlight=False)
         if not wrong:
-            err.print("[green]✓[/] healthy")
+            err.print(f"[green]✓[/] healthy ({cluster.topology.profile})", highlight=False)
     if wrong:
         raise typer.Exit(UNHEALTHY)
 

@@ -32,7 +32,7 @@ def up(
 ) -> None:
     """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
 
-    Without --scale and --overlay, a cluster that exists keeps its shape.
+    A cluster that exists keeps its overlays, and the machines of a service that --scale does not name.
     """
     bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep)
 
@@ -54,6 +54,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     shape = _shape(settings, scale, overlays)
     design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
     _check_scale(design, shape)
+    _check_overlays(settings, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
@@ -67,15 +68,26 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
 
 
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
-    if not scale and not overlays and project.exists(settings):
-        return remembered(settings)
-    counts = []
+    """The shape that is asked for; what is not said stays as it is."""
+    now = remembered(settings) if project.exists(settings) else Shape()
+    counts = dict(now.scale)
     for text in scale:
         service, _, count = text.partition("=")
         if not count.isdigit() or int(count) < 1:
             raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
-        counts.append((service, int(count)))
-    return Shape(overlays, tuple(counts))
+        counts[service] = int(count)
+    return Shape(overlays or now.overlays, tuple(counts.items()))
+
+
+def _check_overlays(settings: Settings, shape: Shape) -> None:
+    """Half of a cluster made over would be neither the one nor the other: its disks and records are of the old one."""
+    now = remembered(settings).overlays
+    if project.exists(settings) and set(now) != set(shape.overlays):
+        has = f"the overlay {', '.join(now)}" if now else "no overlay"
+        raise UsageError(
+            f"the cluster that is up has {has}", where=f"--overlay {' --overlay '.join(shape.overlays)}",
+            mend="run `testbed down` first: a fresh one gets what you ask for",
+        )  # fmt: skip
 
 
 def _warn_of_old_disk(settings: Settings, design: Topology) -> None:
