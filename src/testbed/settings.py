@@ -32,6 +32,8 @@ class Settings:
         network_prefix: the first two numbers of all the cluster's addresses; two clusters need two of them.
         openbsd_release: the OpenBSD release of balancers, such as ``8.0``, else None: the newest that is supported.
         openbsd_mirror: where OpenBSD's releases are, the folder that holds one folder a release.
+        sessions: where the webmail keeps its sessions, ``files`` or ``database``; None: as the cluster has it.
+        session_padding: KiB added to each session; None: as the cluster has it.
     """
 
     __test__ = False
@@ -48,6 +50,8 @@ class Settings:
     images: str = "testbed"
     network_prefix: str = "198.18"
     openbsd_mirror: str = "https://cdn.openbsd.org/pub/OpenBSD"
+    sessions: str | None = None
+    session_padding: int | None = None
 
     @property
     def topology(self) -> Path:
@@ -98,6 +102,13 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
     accel = env.get("TESTBED_ACCEL") or None
     if accel not in (None, "kvm", "tcg"):
         raise UsageError(f"{accel!r} is not an acceleration", where="TESTBED_ACCEL", mend="use kvm or tcg, or unset it")
+    sessions = env.get("TESTBED_SESSIONS") or None
+    if sessions not in (None, "files", "database"):
+        raise UsageError(
+            f"sessions are not kept in {sessions!r}",
+            where="TESTBED_SESSIONS",
+            mend="use files or database, or unset it",
+        )
     project = env.get("COMPOSE_PROJECT_NAME") or "testbed"
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", project):
         raise UsageError(
@@ -120,6 +131,8 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
             env, "TESTBED_PREFIX", "198.18", r"(\d{1,3})\.(\d{1,3})", "two numbers, such as 198.19"
         ),
         openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
+        sessions=sessions,
+        session_padding=_kib(env, "TESTBED_SESSION_PADDING"),
     )
 
 
@@ -146,6 +159,15 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, for
     if not re.fullmatch(pattern, value):
         raise UsageError(f"{value!r} cannot be used", where=name, mend=f"use {form}")
     return value
+
+
+def _kib(env: Mapping[str, str], name: str) -> int | None:
+    value = env.get(name) or ""
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) > 1024:
+        raise UsageError(f"{value!r} is no size in KiB", where=name, mend="use a number from 0 to 1024")
+    return int(value)
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

@@ -94,6 +94,16 @@ def test_sessions_that_cannot_be_lost_are_not_expected_to_be() -> None:
         assert result.doomed == frozenset()
 
 
+def test_sessions_in_the_database_roam_and_are_never_lost() -> None:
+    roams = [*ALIVE, asked(2, "app-2"), asked(7, "app-2")]
+    result = check_stickiness(roams, [GONE], roaming=True)
+    assert result.ok, result.explain()
+    assert "kept in the database; 1 moves; none was lost" in result.explain()
+    lost = check_stickiness(LOST, [GONE], roaming=True)
+    assert not lost.ok
+    assert "lost although the database has them: s1" in lost.explain()
+
+
 def test_nothing_asked_proves_nothing() -> None:
     assert not check_stickiness([]).ok
     assert not check_stickiness([asked(1, "", cause="timeout")]).ok

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed import settings
+from testbed.cluster.shape import Shape, remember, remembered
 from testbed.errors import UsageError
 
 
@@ -64,3 +65,20 @@ def test_impossible_values_name_the_variable(checkout: Path, name: str, value: s
 
 def test_without_a_checkout_around_the_package_is_searched(tmp_path: Path) -> None:
     assert (settings.find_root(tmp_path) / "compose" / "cluster.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TESTBED_SESSIONS", "memcache"), ("TESTBED_SESSION_PADDING", "1025"), ("TESTBED_SESSION_PADDING", "-1")],
+)
+def test_sessions_are_kept_in_files_or_the_database(checkout: Path, name: str, value: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.load({name: value}, checkout)
+    assert caught.value.where == name
+
+
+def test_the_shape_says_where_sessions_are_kept(checkout: Path) -> None:
+    found = settings.load({}, checkout)
+    remember(found, Shape(sessions="database", padding=64))
+    environment = remembered(found).environment(found)
+    assert (environment["TESTBED_SESSIONS"], environment["TESTBED_SESSION_PADDING"]) == ("database", "64")

@@ -4,7 +4,8 @@ The matrix is session x app node x time. A move is two answers to one session, o
 different nodes. It is caused if the session's node was absent at some time between the two. A session is
 established by a login that succeeded, and then lives in the files of the node that answered; if that node is
 absent when the session is asked for, the session is lost and its user must log in again: exactly those users
-must, and no others.
+must, and no others. Where sessions live in the database instead, they roam: any move is right, and nobody may have to
+log in again, whichever node dies.
 """
 
 from __future__ import annotations
@@ -72,32 +73,34 @@ class Stickiness:
         moves: every move, caused or not.
         doomed: established sessions that asked for something while their node was absent, and were not served by it.
         lost: sessions that were sent to the login page in the middle, and when first.
+        roaming: sessions live in the database: every node knows them all.
     """
 
     matrix: Mapping[str, tuple[Stay, ...]]
     moves: tuple[Move, ...]
     doomed: frozenset[str]
     lost: Mapping[str, float]
+    roaming: bool = False
 
     @property
     def uncaused(self) -> tuple[Move, ...]:
         """Moves away from a node that could be reached."""
-        return tuple(move for move in self.moves if move.cause is None)
+        return () if self.roaming else tuple(move for move in self.moves if move.cause is None)
 
     @property
     def survivors(self) -> tuple[str, ...]:
         """Sessions that should have been lost and were not."""
-        return tuple(sorted(self.doomed - self.lost.keys()))
+        return () if self.roaming else tuple(sorted(self.doomed - self.lost.keys()))
 
     @property
     def strays(self) -> tuple[str, ...]:
         """Sessions that were lost and should not have been."""
-        return tuple(sorted(self.lost.keys() - self.doomed))
+        return tuple(sorted(self.lost.keys() - (frozenset() if self.roaming else self.doomed)))
 
     @property
     def ok(self) -> bool:
-        """Every move was caused, and exactly the sessions that lived on absent nodes were lost."""
-        return bool(self.matrix) and not self.uncaused and self.doomed == self.lost.keys()
+        """Every move was caused, and exactly the sessions of absent nodes were lost; of roaming ones none."""
+        return bool(self.matrix) and not self.uncaused and not self.survivors and not self.strays
 
     def explain(self) -> str:
         """The verdict and its evidence, one paragraph."""
@@ -107,7 +110,10 @@ class Stickiness:
         across = sum(any(len(stay.balancers) > 1 for stay in stays) for stays in self.matrix.values())
         text = f"{len(self.matrix)} sessions on {', '.join(nodes)}"
         text += f"; {across} stayed on their node through a change of balancer" if across else ""
-        text += f"; {len(self.moves)} moves, {len(self.uncaused)} without a cause" if self.moves else "; none moved"
+        if self.roaming:
+            text += f", kept in the database; {len(self.moves)} moves"
+        else:
+            text += f"; {len(self.moves)} moves, {len(self.uncaused)} without a cause" if self.moves else "; none moved"
         if self.uncaused:
             move = self.uncaused[0]
             text += f" (first: session {move.session} from {move.source} to {move.target})"
@@ -116,12 +122,13 @@ class Stickiness:
         if self.survivors:
             text += f"; not lost although their node was gone: {', '.join(self.survivors[:EXAMPLES])}"
         if self.strays:
-            text += f"; lost although their node was there: {', '.join(self.strays[:EXAMPLES])}"
+            why = "although the database has them" if self.roaming else "although their node was there"
+            text += f"; lost {why}: {', '.join(self.strays[:EXAMPLES])}"
         return text + "."
 
 
 def check_stickiness(
-    requests: Iterable[RequestSample], absences: Sequence[Absence] = (), *, slack: float = 0.5
+    requests: Iterable[RequestSample], absences: Sequence[Absence] = (), *, slack: float = 0.5, roaming: bool = False
 ) -> Stickiness:
     """Follow each session from node to node.
 
@@ -129,6 +136,7 @@ def check_stickiness(
         requests: of webmail users, in any order.
         absences: of app nodes; the first that fits is named as a move's cause.
         slack: seconds that an answer may be on its way.
+        roaming: sessions live in the database.
     """
     sessions: dict[str, list[RequestSample]] = defaultdict(list)
     for request in sorted(requests, key=lambda request: request.finished):
@@ -150,6 +158,7 @@ def check_stickiness(
             for name, asked in sessions.items()
             if (told := [request.finished for request in asked if request.cause == LOST])
         },
+        roaming=roaming,
     )
 
 
@@ -157,23 +166,25 @@ def stickiness(case: Case) -> Stickiness:
     """The sessions of a run, with the causes of their moves."""
     requests = case.journal.of(RequestSample)
     nodes = {request.app for request in requests if request.app}
-    return check_stickiness(requests, absences(nodes, case.faults, case.lines))
+    roaming = bool(case.journal.plan and case.journal.plan.platform.get("sessions") == "database")
+    return check_stickiness(requests, absences(nodes, case.faults, case.lines), roaming=roaming)
 
 
 def judge_stickiness(case: Case) -> Verdict | None:
-    """Every move has a cause in the journal; sessions lost are exactly those of absent nodes."""
+    """Every move has a cause in the journal; sessions lost are exactly those of absent nodes; of roaming ones none."""
     if not case.journal.of(RequestSample) and case.plans_no("load"):
         return None
     found = stickiness(case)
     findings = Findings()
-    for move in found.moves:
+    for move in () if found.roaming else found.moves:
         text = f"session {move.session} went from {move.source} to {move.target}"
         if move.cause:
             findings.note(f"{text}: {move.cause.why}", move.at, move.source)
         else:
             findings.fail(f"{text} without a cause", move.at, move.source)
     for session in found.strays:
-        findings.fail(f"session {session} was lost, though its node was there", found.lost[session])
+        where = "it is in the database" if found.roaming else "its node was there"
+        findings.fail(f"session {session} was lost, though {where}", found.lost[session])
     for session in found.survivors:
         # What told that it was lost may be what the journal does not hold.
         (findings.fail if case.complete else findings.doubt)(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -23,16 +24,25 @@ from testbed.openbsd import image as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
 
+# Overlays that add machines and change none: they come and go beside a cluster that is up.
+ADDING = frozenset({"single"})
+# Instead of an overlay's name: none of them.
+NONE = "none"
+
 
 @app.command()
 def up(
     scale: Annotated[list[str] | None, typer.Option(help="Machines of a service, such as app=3.")] = None,
-    overlay: Annotated[list[str] | None, typer.Option(help="A Compose overlay, compose/NAME.yaml.")] = None,
+    overlay: Annotated[
+        list[str] | None, typer.Option(help="A Compose overlay, compose/NAME.yaml; none: without any.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
 ) -> None:
     """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
 
-    A cluster that exists keeps its overlays, and the machines of a service that --scale does not name.
+    A cluster that exists keeps its overlays, and the machines of a service that --scale does not name;
+    --overlay single adds the single server to it, --overlay none takes it away. TESTBED_SESSIONS changes where sessions
+    are kept.
     """
     bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep)
 
@@ -52,7 +62,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     started = time.monotonic()
     docker_engine = engine.ensure(settings, progress.say)
     shape = _shape(settings, scale, overlays)
-    design = topology.load(shape.files(settings), settings.compose_environment(shape.accel))
+    design = topology.load(shape.files(settings), shape.environment(settings))
     _check_scale(design, shape)
     _check_overlays(settings, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
@@ -61,7 +71,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     _warn_of_old_disk(settings, design)
     found = acceleration(settings, docker_engine)
     progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
-    cluster = Cluster(settings, Shape(shape.overlays, shape.scale, found.kind))
+    cluster = Cluster(settings, replace(shape, accel=found.kind))
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
     return cluster
@@ -70,22 +80,27 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
     """The shape that is asked for; what is not said stays as it is."""
     now = remembered(settings) if project.exists(settings) else Shape()
+    named = tuple(name for name in overlays if name != NONE)
+    if not overlays or (named and ADDING.issuperset(named)):
+        named = tuple(dict.fromkeys((*now.overlays, *named)))
     counts = dict(now.scale)
     for text in scale:
         service, _, count = text.partition("=")
         if not count.isdigit() or int(count) < 1:
             raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
         counts[service] = int(count)
-    return Shape(overlays or now.overlays, tuple(counts.items()))
+    sessions = now.sessions if settings.sessions is None else settings.sessions
+    padding = now.padding if settings.session_padding is None else settings.session_padding
+    return replace(now, overlays=named, scale=tuple(counts.items()), sessions=sessions, padding=padding)
 
 
 def _check_overlays(settings: Settings, shape: Shape) -> None:
     """Half of a cluster made over would be neither the one nor the other: its disks and records are of the old one."""
     now = remembered(settings).overlays
-    if project.exists(settings) and set(now) != set(shape.overlays):
+    if project.exists(settings) and (set(now) ^ set(shape.overlays)) - ADDING:
         has = f"the overlay {', '.join(now)}" if now else "no overlay"
         raise UsageError(
-            f"the cluster that is up has {has}", where=f"--overlay {' --overlay '.join(shape.overlays)}",
+            f"the cluster that is up has {has}", where=f"--overlay {' --overlay '.join(shape.overlays) or NONE}",
             mend="run `testbed down` first: a fresh one gets what you ask for",
         )  # fmt: skip
 

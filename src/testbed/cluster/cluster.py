@@ -29,8 +29,7 @@ class Cluster:
     @cached_property
     def topology(self) -> Topology:
         """What its Compose files say."""
-        environment = self.settings.compose_environment(self.shape.accel)
-        return topology.load(self.shape.files(self.settings), environment)
+        return topology.load(self.shape.files(self.settings), self.shape.environment(self.settings))
 
     @cached_property
     def fleet(self) -> Fleet:
@@ -51,7 +50,8 @@ class Cluster:
         """What figures of different clusters must not be mixed up by: balancers, VMs, filesystem, profile."""
         balancers = {node.keys.platform for node in self.topology.of_role(Role.BALANCER)}
         return {"balancer": " and ".join(sorted(balancers)), "accel": self.shape.accel,
-                "filesystem": self.topology.database.filesystem, "profile": self.topology.profile}  # fmt: skip
+                "filesystem": self.topology.database.filesystem, "profile": self.topology.profile,
+                "sessions": self.topology.sessions.store}  # fmt: skip
 
     def state(self) -> ClusterState:
         """Who does what at this moment, asked of all machines at once."""

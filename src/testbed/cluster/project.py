@@ -32,7 +32,7 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
     command += ["up", "--detach", "--no-build", "--remove-orphans"]
     for service, count in shape.scale:
         command += ["--scale", f"{service}={count}"]
-    environment = {**os.environ, **settings.compose_environment(shape.accel)}
+    environment = {**os.environ, **shape.environment(settings)}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         status = subprocess.run(

@@ -18,11 +18,23 @@ class Shape:
         overlays: Compose overlays by name (``compose/<name>.yaml``), in order.
         scale: machines of a scaled service, where it differs from the Compose file.
         accel: ``kvm`` or ``tcg``: what the VMs run on.
+        sessions: where the webmail keeps its sessions: ``files`` or ``database``.
+        padding: KiB added to each session.
     """
 
     overlays: tuple[str, ...] = ()
     scale: tuple[tuple[str, int], ...] = ()
     accel: str = "tcg"
+    sessions: str = "files"
+    padding: int = 0
+
+    def environment(self, settings: Settings) -> dict[str, str]:
+        """The variables its Compose files are interpolated with."""
+        return {
+            **settings.compose_environment(self.accel),
+            "TESTBED_SESSIONS": self.sessions,
+            "TESTBED_SESSION_PADDING": str(self.padding),
+        }
 
     def files(self, settings: Settings) -> list[Path]:
         """The Compose files of this shape, in the order they are merged.
@@ -53,7 +65,7 @@ def remembered(settings: Settings) -> Shape:
     try:
         data = json.loads(path.read_text())
         scale = tuple((str(service), int(count)) for service, count in data["scale"])
-        return Shape(tuple(data["overlays"]), scale, data["accel"])
+        return Shape(tuple(data["overlays"]), scale, data["accel"], data["sessions"], data["padding"])
     except (ValueError, KeyError, TypeError):
         raise UsageError("not a cluster's record", where=str(path), mend="delete it and run `testbed up`") from None
 

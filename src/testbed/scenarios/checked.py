@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def checked(name: str | Path, settings: Settings) -> Scenario:
     overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
     first = load(path, patterns=frozenset(PATTERNS), overlays=overlays)
     now = remembered(settings)
-    shape = Shape(_overlays(first, now), now.scale, now.accel)
+    shape = replace(now, overlays=_overlays(first, now))
     return load(path, _design(settings, shape), scale=dict(now.scale))
 
 
@@ -46,4 +47,4 @@ def _overlays(scenario: Scenario, now: Shape) -> tuple[str, ...]:
 @lru_cache
 def _design(settings: Settings, shape: Shape) -> Topology:
     """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
-    return topology.load(shape.files(settings), settings.compose_environment(shape.accel))
+    return topology.load(shape.files(settings), shape.environment(settings))

@@ -80,12 +80,12 @@ def everyone_served(asked: Question, hold: float) -> bool:  # noqa: ARG001
 
 
 def sessions_everywhere(asked: Question, hold: float) -> bool:  # noqa: ARG001
-    """Every app node holds the session of some user."""
+    """Every app node was the last to answer some user: it holds that session, unless the database does."""
     return set(asked.apps) <= set(asked.live.sessions.values())
 
 
 def drained(asked: Question, hold: float) -> bool:  # noqa: ARG001
-    """No user has a session on the app node that was struck last."""
+    """No user was answered last by the app node that was struck last."""
     return asked.live.victim not in asked.live.sessions.values()
 
 

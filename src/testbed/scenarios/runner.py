@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed import report
 from testbed.checks import Status, Verdict, overall
 from testbed.cluster import Cluster, lifecycle, project
-from testbed.cluster.shape import Shape, remember
+from testbed.cluster.shape import remember
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.journal import Plan
@@ -188,7 +188,7 @@ def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
     now = dict(cluster.shape.scale)
     if all(len(_machines(cluster, service)) == count for service, count in wanted.scale.items()):
         return cluster
-    shape = Shape(cluster.shape.overlays, tuple({**now, **wanted.scale}.items()), cluster.shape.accel)
+    shape = replace(cluster.shape, scale=tuple({**now, **wanted.scale}.items()))
     project.start(cluster.settings, shape, cluster.settings.logs_dir / "compose.log")
     remember(cluster.settings, shape)
     return Cluster(cluster.settings, shape)

@@ -84,6 +84,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
             if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
         },
         profile=project.profile,
+        sessions=project.sessions,
     )
     for problem in problems(topology):
         raise _refusal(problem, files)

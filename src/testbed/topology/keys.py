@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Profile = Literal["reference", "hardened"]
+Store = Literal["files", "database"]
 
 
 class Role(StrEnum):
@@ -59,6 +60,18 @@ class Mail(Keys):
     seed: int = Field(ge=0, description="Seed of the generated mail: the same seed gives the same messages.")
 
 
+class Sessions(Keys):
+    """Where the webmail keeps what it knows of a user between two requests."""
+
+    store: Store = Field(
+        default="files",
+        description="Files of the app node, to which the balancers send each user; or the database: any node will do.",
+    )
+    padding: int = Field(
+        default=0, ge=0, le=1024, description="KiB that are added to each session: the users of 2006 had 50 to 100 KB."
+    )
+
+
 class Releases(Keys):
     """Debian releases, by code name."""
 
@@ -74,6 +87,7 @@ class ProjectKeys(Keys):
     database: Database
     mail: Mail
     releases: Releases
+    sessions: Sessions = Field(default_factory=Sessions)
     profile: Profile = Field(
         "reference", description="The 2006 design as it was, or with its known holes closed (hardened)."
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
-from testbed.topology.keys import Database, Mail, Profile, Releases, Role, ServiceKeys, Site
+from testbed.topology.keys import Database, Mail, Profile, Releases, Role, ServiceKeys, Sessions, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Topology:
     networks: Mapping[str, IPv4Network]
     nodes: Mapping[str, Node]
     profile: Profile = "reference"
+    sessions: Sessions = field(default_factory=Sessions)
 
     def of_role(self, role: Role) -> list[Node]:
         """The nodes of a role, in the file's order of names."""

@@ -59,6 +59,7 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
         "SITE_NAME": balancer.site_name,
         "WEBMAIL_PORT": str(balancer.webmail_port),
         "RETRY_SECONDS": str(balancer.retry_seconds),
+        "SESSIONS": balancer.sessions,
     }
     lines = [f'Define {name} "{value}"' for name, value in parameters.items()]
     for module in _BUILT_IN:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from testbed.errors import UsageError
 from testbed.topology import Node, Topology
+from testbed.topology.keys import Store
 
 # The launcher makes the network cards in this order, and virtio's driver counts them: vio(4).
 PUBLIC, BACKEND, CONTROL, VIRTUAL = "vio0", "vio1", "vio2", "carp0"
@@ -32,6 +33,7 @@ class Balancer:
         advskew: 1/256 s that are added to ``advbase``, 0 to 254.
         webmail_port: where app nodes listen.
         retry_seconds: how long Apache leaves a failed app node alone.
+        sessions: where the webmail keeps its sessions.
         profile: whether known holes of the 2006 design are closed.
     """
 
@@ -45,6 +47,7 @@ class Balancer:
     advskew: int
     webmail_port: int
     retry_seconds: int
+    sessions: Store
     profile: Literal["reference", "hardened"]
 
     @classmethod
@@ -73,6 +76,7 @@ class Balancer:
             advskew=_number(node, "CARP_ADVSKEW", 0, 254),
             webmail_port=_number(node, "WEBMAIL_PORT", 1, 65535),
             retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
+            sessions=topology.sessions.store,
             profile=topology.profile,
         )
 

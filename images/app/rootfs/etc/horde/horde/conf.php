@@ -19,10 +19,22 @@ $conf['umask'] = 077;
 $conf['testdisable'] = true;
 $conf['tmpdir'] = '/tmp';
 
-// Sessions: PHP's own files on this node. The balancer keeps each user here.
+// Sessions: PHP's own files on this node, where the balancer then keeps each user; or rows of the database, and any
+// node will do.
 $conf['session'] = ['name' => 'Horde', 'use_only_cookies' => true, 'timeout' => 0, 'cache_limiter' => 'nocache',
     'max_time' => 72000];
 $conf['sessionhandler'] = ['type' => 'Builtin', 'hashtable' => false];
+if (($node['sessions'] ?? 'files') === 'database') {
+    $conf['sessionhandler'] = ['type' => 'Sql', 'params' => ['driverconfig' => 'horde'], 'hashtable' => false];
+}
+// For measuring: sessions as large as those of 2006 were. Random, because the database would compress anything else.
+if ($padding = (int) ($node['session_padding'] ?? 0)) {
+    register_shutdown_function(function () use ($padding) {
+        if (session_status() === PHP_SESSION_ACTIVE && !isset($_SESSION['padding'])) {
+            $_SESSION['padding']['text'] = base64_encode(random_bytes(768 * $padding));
+        }
+    });
+}
 
 // Whom the mail server lets in may enter. No administrators: they would get a PHP and an SQL shell.
 $conf['auth'] = ['driver' => 'application', 'params' => ['app' => 'imp'], 'admins' => [], 'checkip' => true,
@@ -76,4 +88,4 @@ $conf['image'] = ['driver' => 'Gd'];
 $conf['exif'] = ['driver' => 'Bundled'];
 $conf['problems'] = ['tickets' => false, 'email' => 'postmaster@' . $node['mail_domain'],
     'maildomain' => $node['mail_domain'], 'attachments' => false];
-unset($node, $store);
+unset($node, $store, $padding);
