@@ -62,7 +62,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     started = time.monotonic()
     docker_engine = engine.ensure(settings, progress.say)
     shape = _shape(settings, scale, overlays)
-    design = topology.load(shape.files(settings), shape.environment(settings))
+    design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)
     _check_overlays(settings, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user

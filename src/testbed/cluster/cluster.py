@@ -29,7 +29,8 @@ class Cluster:
     @cached_property
     def topology(self) -> Topology:
         """What its Compose files say."""
-        return topology.load(self.shape.files(self.settings), self.shape.environment(self.settings))
+        files, environment = self.shape.files(self.settings), self.shape.environment(self.settings)
+        return topology.load(files, environment, dict(self.shape.scale))
 
     @cached_property
     def fleet(self) -> Fleet:

@@ -6,13 +6,15 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
 
 from testbed.errors import TestbedError, UsageError
+from testbed.topology.applications import application_problems
 from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
 from testbed.topology.locate import locate
 from testbed.topology.model import Node, Problem, Topology, problems
@@ -21,12 +23,15 @@ Block = TypeVar("Block", bound=Keys)
 Parsed = TypeVar("Parsed", IPv4Address, IPv4Network)
 
 
-def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Topology:
+def load(
+    files: Sequence[Path], environment: Mapping[str, str] | None = None, scale: Mapping[str, int] | None = None
+) -> Topology:
     """Read, merge and validate Compose files.
 
     Args:
         files: the Compose file and its overlays, in order.
         environment: variables for Compose's interpolation, over the process's own.
+        scale: machines of a scaled service, where it differs from the files.
 
     Raises:
         UsageError: a file is missing or refused by Compose, or an x-testbed key or an address is wrong.
@@ -35,7 +40,7 @@ def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) ->
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), mend=f"there are: {known}")
-    return resolve(_merge(files, environment or {}), files)
+    return resolve(_merge(files, environment or {}), files, scale)
 
 
 def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -60,12 +65,13 @@ def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, A
     return merged
 
 
-def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
+def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str, int] | None = None) -> Topology:
     """Validate a merged Compose configuration.
 
     Args:
         merged: what ``docker compose config`` prints, parsed.
         files: the sources, to tell where a mistake stands.
+        scale: machines of a scaled service, where it differs from the files.
 
     Raises:
         UsageError: with file, line, what is wrong and the mend.
@@ -79,26 +85,34 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path]) -> Topology:
         releases=project.releases,
         networks=_subnets(merged, files),
         nodes={
-            name: _node(name, service, files)
+            name: _node(name, service, files, scale or {})
             for name, service in merged["services"].items()
             if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
         },
+        applications=project.applications,
+        dispatch=project.dispatch,
         profile=project.profile,
         sessions=project.sessions,
     )
-    for problem in problems(topology):
+    for problem in chain(problems(topology), application_problems(topology)):
         raise _refusal(problem, files)
     return topology
 
 
 def _keys(merged: Mapping[str, Any]) -> dict[str, Any]:
-    """The block ``x-testbed``, with each overlay's ``x-testbed-NAME`` laid over it: Compose itself would replace it."""
+    """The block ``x-testbed``, with each overlay's ``x-testbed-NAME`` laid over it: Compose itself would replace it.
+
+    What an overlay sets to nothing (``wiki:`` or ``wiki: null``) is taken away.
+    """
     keys = dict(merged.get("x-testbed") or {})
     for name, block in merged.items():
         if name.startswith("x-testbed-"):
             for key, value in (block or {}).items():
                 old = keys.get(key)
-                keys[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+                both = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+                keys[key] = (
+                    {name: each for name, each in both.items() if each is not None} if both is not value else both
+                )
     return keys
 
 
@@ -120,7 +134,7 @@ def _parsed(kind: Callable[[str], Parsed], text: object, path: tuple[str | int, 
         raise _refusal(Problem(path, str(error), "write it as 198.18.0.10, a subnet as 198.18.0.0/24"), files) from None
 
 
-def _node(name: str, service: Mapping[str, Any], files: Sequence[Path]) -> Node:
+def _node(name: str, service: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str, int]) -> Node:
     path = ("services", name)
     addresses: dict[str, IPv4Address | None] = {}
     for network, options in service.get("networks", {}).items():
@@ -131,7 +145,7 @@ def _node(name: str, service: Mapping[str, Any], files: Sequence[Path]) -> Node:
         name=name,
         keys=_validated(ServiceKeys, service.get("x-testbed"), (*path, "x-testbed"), files),
         image=str(service.get("image", "")),
-        scale=int(service.get("scale", 1)),
+        scale=scale.get(name, int(service.get("scale", 1))),
         addresses=addresses,
         environment={key: str(value) for key, value in (service.get("environment") or {}).items()},
     )
@@ -142,7 +156,9 @@ def _validated(model: type[Block], data: object, path: tuple[str | int, ...], fi
         return model.model_validate(data if data is not None else {})
     except ValidationError as error:
         first = error.errors()[0]
-        raise _refusal(_problem(model, first["type"], first["msg"], (*path, *first["loc"])), files) from None
+        # Of a choice of types pydantic names the one it tried, such as literal['all']: no key of the file.
+        place = tuple(part for part in first["loc"] if isinstance(part, int) or "[" not in part)
+        raise _refusal(_problem(model, first["type"], first["msg"], (*path, *place)), files) from None
 
 
 def _problem(model: type[Keys], kind: str, message: str, path: tuple[str | int, ...]) -> Problem:
@@ -157,13 +173,16 @@ def _problem(model: type[Keys], kind: str, message: str, path: tuple[str | int, 
 
 def _known_keys(model: type[Keys], path: tuple[str | int, ...]) -> list[str]:
     """The keys allowed in the block that ``path`` ends in."""
-    inside = path[path.index("x-testbed") + 1 : -1]
-    for key in inside:
-        field = model.model_fields.get(str(key))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Keys)):
-            break
-        model = field.annotation
-    return list(model.model_fields)
+    kind: object = model
+    for key in path[path.index("x-testbed") + 1 : -1]:
+        if isinstance(kind, type) and issubclass(kind, Keys):
+            field = kind.model_fields.get(str(key))
+            kind = field.annotation if field else None
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]  # the key is a name of the user's own
+        elif get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Keys) else []
 
 
 def _refusal(problem: Problem, files: Sequence[Path]) -> UsageError:

@@ -6,7 +6,7 @@ These models are the schema: ``testbed schema`` publishes them for editors, and 
 from __future__ import annotations
 
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Profile = Literal["reference", "hardened"]
 Store = Literal["files", "database"]
+# A name that stands in file names, host names and Apache's configuration.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
+# Machines of the app service, such as app-1; or all there are, however many that is.
+Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class Role(StrEnum):
@@ -80,6 +85,48 @@ class Releases(Keys):
     vm: str = Field(pattern=r"^[a-z]+$", description="The containers that run QEMU.")
 
 
+class Php(Keys):
+    """What PHP is to an application: each has a server and a php.ini of its own."""
+
+    settings: dict[
+        Annotated[str, Field(pattern=r"^[a-z0-9_.]+$")], int | Annotated[str, Field(pattern=r"^[^\"\n]*$")]
+    ] = Field(default_factory=dict, description="Settings of its php.ini, over those that all applications share.")
+    extensions: Literal["all"] | tuple[Name, ...] = Field("all", description="The extensions that are loaded for it.")
+
+
+class Application(Keys):
+    """A program that app nodes run, on a port of its own behind a pool of its own."""
+
+    kind: Literal["php", "wsgi"] = Field(description="Apache with PHP, or Python's WSGI under Gunicorn.")
+    port: Port = Field(description="Where it listens on each of its app nodes.")
+    path: Prefix = Field(description="The URLs that are its: a prefix such as /wiki/; the longest one wins.")
+    nodes: Nodes = Field("all", description="The app nodes that run it: all of them, or a list such as [app-2].")
+    code: Name | None = Field(None, description="Its folder below applications/ on the app nodes; by default its name.")
+    processes: int = Field(4, ge=1, le=200, description="How many requests a node works on at a time, at most.")
+    state: Literal["local", "shared"] = Field(
+        "local",
+        description="Where its files are: on each node, or (shared) on the shared volume where that is mounted.",
+    )
+    php: Php = Field(Php.model_validate({}), description="Only for PHP.")
+
+
+class Dispatch(Keys):
+    """A rule for requests that do not go by their path alone: all that it names must be so, the first rule wins."""
+
+    name: Name = Field(description="What the rule is called.")
+    path: Prefix | None = Field(None, description="What the URL begins with.")
+    client: IPv4Network | None = Field(None, description="The network the client is in.")
+    header: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], Annotated[str, Field(pattern=r"^[\w ./;=*+-]*$")]
+    ] = Field(default_factory=dict, description="Request headers and their values.")
+    content: str | None = Field(
+        None, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$", description="The media type of the request's body."
+    )
+    over: int | None = Field(None, ge=0, description="The request's body is larger, in bytes.")
+    application: Name = Field(description="The application that gets these requests.")
+    nodes: Nodes = Field("all", description="Those of its app nodes that get them.")
+
+
 class ProjectKeys(Keys):
     """``x-testbed`` at the top of the Compose file."""
 
@@ -88,6 +135,8 @@ class ProjectKeys(Keys):
     mail: Mail
     releases: Releases
     sessions: Sessions = Field(default_factory=Sessions)
+    applications: dict[Name, Application] = Field(description="What the app nodes run; the webmail is one of them.")
+    dispatch: tuple[Dispatch, ...] = Field((), description="Rules that come before the applications' paths.")
     profile: Profile = Field(
         "reference", description="The 2006 design as it was, or with its known holes closed (hardened)."
     )
@@ -99,4 +148,3 @@ class ServiceKeys(Keys):
     role: Role = Field(description="What the machine is for.")
     machine: Literal["container", "virtual"] = Field("container", description="Whether the container holds a VM.")
     platform: Literal["debian", "openbsd"] = Field("debian", description="The operating system that does the work.")
-    ports: dict[str, Port] = Field(default_factory=dict, description="Application name to its listener's port.")

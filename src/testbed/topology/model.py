@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
-from testbed.topology.keys import Database, Mail, Profile, Releases, Role, ServiceKeys, Sessions, Site
+from testbed.topology.keys import (
+    Application,
+    Database,
+    Dispatch,
+    Mail,
+    Profile,
+    Releases,
+    Role,
+    ServiceKeys,
+    Sessions,
+    Site,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +64,27 @@ class Topology:
     releases: Releases
     networks: Mapping[str, IPv4Network]
     nodes: Mapping[str, Node]
+    applications: Mapping[str, Application]
+    dispatch: tuple[Dispatch, ...] = ()
     profile: Profile = "reference"
     sessions: Sessions = field(default_factory=Sessions)
 
     def of_role(self, role: Role) -> list[Node]:
         """The nodes of a role, in the file's order of names."""
         return [node for node in self.nodes.values() if node.role is role]
+
+    def app_machines(self) -> tuple[str, ...]:
+        """Names of all app nodes, such as ``app-1``, by number."""
+        return tuple(
+            f"{node.name}-{number + 1}" if node.scalable else node.name
+            for node in self.of_role(Role.APP)
+            for number in range(node.scale)
+        )
+
+    def machines_of(self, application: str) -> tuple[str, ...]:
+        """Names of the app nodes that run an application, by number."""
+        nodes = self.applications[application].nodes
+        return tuple(name for name in self.app_machines() if nodes == "all" or name in nodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,81 @@
+"""The rules that the tables of applications and of dispatch must obey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from testbed.topology.keys import Application, Nodes
+from testbed.topology.model import Problem, Topology
+
+# The load and the probes are its users.
+WEBMAIL = "webmail"
+# Every application has its prefix here too, for the health of its pool.
+ALIVE = "/alive/"
+
+
+def application_problems(topology: Topology) -> Iterator[Problem]:
+    """All the rules of applications and dispatch that ``topology`` breaks."""
+    return chain(_webmail(topology), _unique(topology), _places(topology), _dispatch(topology))
+
+
+def _webmail(topology: Topology) -> Iterator[Problem]:
+    path = ("x-testbed", "applications")
+    if WEBMAIL not in topology.applications:
+        yield Problem(path, f"no application {WEBMAIL!r}", "it must be there: the load and the probes are its users")
+    elif not any(each.path == "/" for each in topology.applications.values()):
+        yield Problem(path, "no application has the path /", f"give it to {WEBMAIL}: someone must answer the rest")
+
+
+def _unique(topology: Topology) -> Iterator[Problem]:
+    ports: dict[int, str] = {}
+    paths: dict[str, str] = {}
+    for name, application in topology.applications.items():
+        path = ("x-testbed", "applications", name)
+        if application.port in ports:
+            what = f"port {application.port} is already {ports[application.port]}'s"
+            yield Problem((*path, "port"), what, "give each application its own")
+        if application.path in paths:
+            what = f"path {application.path} is already {paths[application.path]}'s"
+            yield Problem((*path, "path"), what, "give each application its own")
+        if application.path.startswith(ALIVE):
+            yield Problem((*path, "path"), f"{ALIVE} is the balancers' own", "choose another path")
+        if application.kind != "php" and "php" in application.model_fields_set:
+            yield Problem((*path, "php"), f"its kind is {application.kind}", "leave php out, or make it kind: php")
+        ports[application.port], paths[application.path] = name, name
+
+
+def _places(topology: Topology) -> Iterator[Problem]:
+    for name, application in topology.applications.items():
+        path = ("x-testbed", "applications", name, "nodes")
+        yield from _missing(path, application.nodes, topology.app_machines())
+
+
+def _dispatch(topology: Topology) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, rule in enumerate(topology.dispatch):
+        path = ("x-testbed", "dispatch", number)
+        application: Application | None = topology.applications.get(rule.application)
+        if rule.name in seen:
+            yield Problem((*path, "name"), f"there is a rule {rule.name!r} already", "give each rule its own name")
+        seen.add(rule.name)
+        if not (rule.path or rule.client or rule.header or rule.content or rule.over is not None):
+            yield Problem(path, "it holds for every request", "give it a path, client, header, content or over")
+        if application is None:
+            known = ", ".join(topology.applications)
+            yield Problem(
+                (*path, "application"), f"no application {rule.application!r}", f"the applications are {known}"
+            )
+        else:
+            yield from _missing((*path, "nodes"), rule.nodes, topology.machines_of(rule.application), rule.application)
+
+
+def _missing(
+    path: tuple[str | int, ...], nodes: Nodes, there: tuple[str, ...], application: str = ""
+) -> Iterator[Problem]:
+    for node in () if nodes == "all" else nodes:
+        if node not in there:
+            what = f"{node} does not run {application}" if application else f"no app node {node!r}"
+            known = f"{application} runs on" if application else "the app nodes are"
+            more = "" if application else " (--scale makes more)"
+            yield Problem(path, what, f"{known} {', '.join(there)}{more}")
