@@ -7,35 +7,17 @@ from collections.abc import Sequence
 
 import pytest
 
+from outside import newcomer
+from telling import Tell
 from testbed.cluster import Cluster
 from testbed.machines import Machine
+from testbed.machines.container import ContainerMachine
+from testbed.recorder.scan import ALWAYS
 from testbed.topology import Role
 
-# Run inside the client: which of the given ports accept a connection. All at once, or silence would take forever.
-SCAN = """
-import asyncio, json, sys
-host, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-limit = asyncio.Semaphore(2000)
-async def probe(port):
-    async with limit:
-        try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1.5)
-        except (OSError, asyncio.TimeoutError):
-            return None
-        writer.transport.abort()
-        return port
-async def main():
-    found = await asyncio.gather(*(probe(port) for port in range(first, last + 1)))
-    print(json.dumps([port for port in found if port]))
-asyncio.run(main())
-"""
-
-
-def open_ports(client: Machine, host: str, first: int, last: int) -> list[int]:
-    result = client.exec(["python3", "-c", SCAN, host, str(first), str(last)], timeout=120)
-    assert result.status == 0, result.stderr
-    ports: list[int] = json.loads(result.stdout)
-    return ports
+ALL = "1-65535"
+PORTS = "python3 -m testbed.probes.ports"
+SITE_PORTS = [80, 443]
 
 
 @pytest.fixture
@@ -43,29 +25,56 @@ def client(cluster: Cluster) -> Machine:
     return cluster.fleet.machines(Role.CLIENT)[0]
 
 
-def test_balancers_answer_on_the_sites_ports_only(cluster: Cluster, client: Machine) -> None:
-    assert open_ports(client, str(cluster.topology.site.address), 1, 10_000) == [80, 443]
-    for node in cluster.topology.of_role(Role.BALANCER):
-        assert open_ports(client, str(node.addresses["public"]), 1, 10_000) == [80, 443], node.name
+def entrances(cluster: Cluster) -> dict[str, str]:
+    """Where the site answers: its own address and each balancer's, by name."""
+    own = {node.name: str(node.addresses["public"]) for node in cluster.topology.of_role(Role.BALANCER)}
+    return {"site": str(cluster.topology.site.address), **own}
 
 
-def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, client: Machine) -> None:
-    targets = [str(cluster.topology.database.address)]
+def behind(cluster: Cluster) -> list[str]:
+    """Every address that is not on `public`."""
+    found = [str(cluster.topology.database.address)]
     for machine in cluster.fleet.machines():
-        targets += [address_of(machine, network) for network in machine.node.addresses if network != "public"]
-    assert len(targets) >= 10
-    known = (22, 25, 80, 143, 443, 587, 993, 4190, 5432, 7789, 8008, 8081)
-    for target in targets:
-        for port in known:
-            assert open_ports(client, target, port, port) == [], f"{target}:{port} is reachable from public"
+        assert isinstance(machine, ContainerMachine)
+        found += [machine.address(network) for network in machine.node.addresses if network != "public"]
+    return found
+
+
+def test_every_port_of_the_balancers_but_the_sites_is_silent(cluster: Cluster, client: Machine, tell: Tell) -> None:
+    addresses = entrances(cluster)
+    found = json.loads(run(client, [*PORTS.split(), *(f"{address}={ALL}" for address in addresses.values())]))
+    assert found == dict.fromkeys(addresses.values(), SITE_PORTS)
+    tell(f"all 65,535 ports of {len(found)} addresses tried from public")
+
+
+def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, tell: Tell) -> None:
+    """Whoever is on `public` may send his packets to a balancer, or to the host, instead of nowhere."""
+    addresses = behind(cluster)
+    assert len(addresses) >= 10
+    listened = {port for machine in cluster.fleet.machines() for port in listeners(machine)}
+    assert {5432, 8081, 993, 587, 4190} <= listened
+    ports = ",".join(map(str, sorted({*range(1, 1025), *ALWAYS, *listened})))
+    scan = f"{PORTS} {' '.join(f'{address}={ports}' for address in addresses)}"
+    hidden = [network for network in cluster.topology.networks if network != "public"]
+    balancers = {str(node.addresses["public"]): node for node in cluster.topology.of_role(Role.BALANCER)}
+    for way in ("", *balancers):
+        routes = [f"ip route add {cluster.topology.networks[network]} via {way};" for network in hidden if way]
+        found = json.loads(newcomer(cluster, "public", f"{' '.join(routes)} {scan}"))
+        if way:  # its other address is the same machine, and the same site
+            assert set(found.pop(str(balancers[way].addresses["backend"]))) <= set(SITE_PORTS)
+        assert not any(found.values()), f"by {way or 'the host'}: {found}"
+    tell(f"{ports.count(',') + 1} ports of {len(addresses)} addresses tried by each balancer and by the host")
 
 
 def test_the_same_scan_finds_what_is_there(cluster: Cluster) -> None:
-    """The scan itself works: where an application stands, the same ports do answer."""
-    [observer] = cluster.fleet.machines(Role.OBSERVER)
-    assert open_ports(observer, str(cluster.topology.database.address), 5432, 5432) == [5432]
-    app = address_of(cluster.machine("app-1"), "backend")
-    assert open_ports(observer, app, 8081, 8081) == [8081]
+    """Where an application stands, the very scan that found nothing does find, and so can find."""
+    database = str(cluster.topology.database.address)
+    app = cluster.machine("app-1")
+    assert isinstance(app, ContainerMachine)
+    scan = f"{PORTS} {database}=1-10000 {app.address('backend')}=8081"
+    found = json.loads(newcomer(cluster, "backend", scan))
+    assert 5432 in found[database]
+    assert found[app.address("backend")] == [8081]
 
 
 @pytest.mark.parametrize("name", ["lb1", "app-1", "mail", "db1", "client", "observer", "gateway"])
@@ -74,12 +83,29 @@ def test_no_node_has_a_way_out(cluster: Cluster, name: str) -> None:
     assert run(machine, ["ip", "-4", "route", "show", "default"]) == ""
 
 
+def test_plain_http_is_only_the_way_to_tls(cluster: Cluster, client: Machine) -> None:
+    site = cluster.topology.site.name
+    for name, address in entrances(cluster).items():
+        command = ["curl", "-sS", "-D", "-", "-o", "/dev/null", "--connect-to", f"{site}:80:{address}:80"]
+        head = run(client, [*command, f"http://{site}/horde/login.php?url=x"]).lower()
+        assert head.startswith("http/1.1 301 "), name
+        assert f"\r\nlocation: https://{site}/horde/login.php?url=x\r\n" in head, name
+        assert "set-cookie" not in head, name
+
+
 def test_balancer_manager_is_for_the_testbed_only(cluster: Cluster, client: Machine) -> None:
-    site = f"https://{cluster.topology.site.name}/balancer-manager"
-    answer = run(client, ["curl", "-sS", "--cacert", "/etc/testbed/ca.crt", site])
-    assert "Load Balancer Manager" not in answer
-    own = run(cluster.machine("lb1"), ["curl", "-sS", "http://127.0.0.1:8008/balancer-manager"])
-    assert "Load Balancer Manager" in own
+    site, page, title = cluster.topology.site.name, "/balancer-manager", "Load Balancer Manager"
+    for address in entrances(cluster).values():
+        tls = ["curl", "-sS", "--cacert", "/etc/testbed/ca.crt", "--connect-to", f"{site}:443:{address}:443"]
+        for host in (site, "127.0.0.1:8008"):
+            assert title not in run(client, [*tls, "-H", f"Host: {host}", f"https://{site}{page}"])
+    # Nor from where the applications stand; inside the balancer, and only there, it answers.
+    for node in cluster.topology.of_role(Role.BALANCER):
+        refused = cluster.machine("observer").exec(
+            ["curl", "-sS", "--max-time", "2", f"http://{node.addresses['backend']}:8008{page}"]
+        )
+        assert refused.status in (7, 28), refused.stdout
+        assert title in run(cluster.machine(node.name), ["curl", "-sS", f"http://127.0.0.1:8008{page}"])
 
 
 def test_a_client_that_does_not_know_the_authority_refuses_the_site(cluster: Cluster, client: Machine) -> None:
@@ -89,14 +115,10 @@ def test_a_client_that_does_not_know_the_authority_refuses_the_site(cluster: Clu
 
 
 def run(machine: Machine, command: Sequence[str]) -> str:
-    result = machine.exec(command)
+    result = machine.exec(command, timeout=120)
     assert result.status == 0, f"{machine.name}: {' '.join(command)}: {result.stderr}"
     return result.stdout
 
 
-def address_of(machine: Machine, network: str) -> str:
-    fixed = machine.node.addresses[network]
-    if fixed:
-        return str(fixed)
-    interfaces = json.loads(run(machine, ["ip", "-j", "-4", "addr", "show", "scope", "global"]))
-    return str(interfaces[0]["addr_info"][0]["local"])
+def listeners(machine: Machine) -> list[int]:
+    return machine.system.listening_ports(machine.exec(["sh", "-c", machine.system.list_listeners()]).stdout)

@@ -163,6 +163,10 @@ class ContainerMachine:
         """The image it was made from."""
         return str(self._inspect()["Image"])
 
+    def container_id(self) -> str:
+        """The engine's name for the container."""
+        return str(self._container.id)
+
     def address(self, network: str) -> str:
         """Its own address on ``network``, empty when it is off."""
         settings = self._inspect()["NetworkSettings"]["Networks"]
