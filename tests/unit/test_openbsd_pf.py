@@ -24,7 +24,14 @@ TEXT = pf_conf(BALANCER)
 RULES = pf.parse(TEXT)
 DEBIAN = nft.read(
     FIREWALL.read_text(),
-    {"public_subnet": str(BALANCER.public.network), "public": "vio0", "WEBMAIL_PORT": str(BALANCER.webmail_port)},
+    {
+        "advertiser": str(BALANCER.public.network),
+        "public": "vio0",
+        "WEBMAIL_PORT": str(BALANCER.webmail_port),
+        # Rules that are there when the other balancer is known, which UCARP does not need.
+        "hear_peer": "",
+        "ask_peer": "",
+    },
 )
 
 CLIENT, PEER, STRANGER = (IPv4Address(text) for text in ("198.18.0.50", "198.18.0.12", "203.0.113.9"))

@@ -45,6 +45,15 @@ BOOTED = (
 )
 ADDRESS = {"address-claimed": "held", "address-released": "none"}
 ADDRESS_OF = {Role.BALANCER: Aspect.SITE_ADDRESS, Role.DATABASE: Aspect.DATABASE_ADDRESS}
+# Words of the balancer-manager (mod_proxy, ``proxy_wstat``), the telling ones first.
+MEMBER_STATES = (
+    ("Err", "error"),
+    ("HcFl", "error"),
+    ("Dis", "disabled"),
+    ("Stop", "stopped"),
+    ("Drn", "draining"),
+    ("Ok", "ok"),
+)
 # QEMU's events as the launcher tells them.
 MACHINE = {"vm-stopped": "frozen", "vm-resumed": "on", "vm-reset": "reset"}
 
@@ -105,7 +114,7 @@ def member_state(status: str) -> str:
         ``error``, ``disabled``, ``stopped``, ``draining`` or ``ok``; else the words themselves.
     """
     words = status.replace(",", " ").split()
-    for word, state in (("Err", "error"), ("Dis", "disabled"), ("Stop", "stopped"), ("Drn", "draining"), ("Ok", "ok")):
+    for word, state in MEMBER_STATES:
         if word in words:
             return state
     return " ".join(words).lower() or "unknown"

@@ -29,8 +29,8 @@ class Member:
 
     @property
     def usable(self) -> bool:
-        """Whether new sessions may go there: not in error, stopped, disabled or draining."""
-        return "Ok" in self.status.split() and not {"Err", "Dis", "Stop", "Drn"} & set(self.status.split())
+        """Whether new sessions may go there: not in error, failing its health check, stopped, disabled or draining."""
+        return "Ok" in self.status.split() and not {"Err", "Dis", "Stop", "Drn", "HcFl"} & set(self.status.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BalancerState:
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the site's virtual address.
         apache: whether its Apache runs.
-        carp: whether it takes part in CARP.
+        carp: whether it takes part in CARP, or in VRRP.
         members: the pool.
     """
 
@@ -77,7 +77,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
         holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr"))
         or bool(carp and own and carp[1] == "MASTER"),
         apache=bool(re.search(r"run: \S*apache", services) or section(sections, "pgrep -x httpd2").strip()),
-        carp=bool(re.search(r"run: \S*ucarp", services) or (carp and carp[1] in ("MASTER", "BACKUP"))),
+        carp=bool(re.search(r"run: \S*/(ucarp|keepalived):", services) or (carp and carp[1] in ("MASTER", "BACKUP"))),
         members=tuple(members(section(sections, "balancer-manager"))),
     )
 

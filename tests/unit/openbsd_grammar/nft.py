@@ -48,7 +48,8 @@ def read(program: str, variables: dict[str, str]) -> Tables:
         raise Refused("a variable without a value")
     chains: dict[str, list[list[Test]]] = {}
     for name, body in re.findall(r"chain (\w+) \{\n(.*?)\n    \}", text, re.DOTALL):
-        policy, *lines = [line.strip() for line in body.splitlines() if not line.strip().startswith("#")]
+        lines = [line.strip() for line in body.splitlines()]
+        policy, *lines = [line for line in lines if line and not line.startswith("#")]
         if not policy.endswith("policy drop;"):
             raise Refused(f"chain {name} lets pass what it does not know")
         chains[name] = [_rule(line) for line in lines]

@@ -60,6 +60,8 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
         "WEBMAIL_PORT": str(balancer.webmail_port),
         "RETRY_SECONDS": str(balancer.retry_seconds),
         "SESSIONS": balancer.sessions,
+        "REQUEST_SECONDS": str(balancer.request_seconds),
+        "MEMBER_CHECK": balancer.member_check,
     }
     lines = [f'Define {name} "{value}"' for name, value in parameters.items()]
     for module in _BUILT_IN:

@@ -34,6 +34,8 @@ class Balancer:
         webmail_port: where app nodes listen.
         retry_seconds: how long Apache leaves a failed app node alone.
         sessions: where the webmail keeps its sessions.
+        request_seconds: how long an app node may take over a request.
+        member_check: parameters of Apache's active health checks of app nodes; empty for none.
         profile: whether known holes of the 2006 design are closed.
     """
 
@@ -48,6 +50,8 @@ class Balancer:
     webmail_port: int
     retry_seconds: int
     sessions: Store
+    request_seconds: int
+    member_check: str
     profile: Literal["reference", "hardened"]
 
     @classmethod
@@ -77,6 +81,8 @@ class Balancer:
             webmail_port=_number(node, "WEBMAIL_PORT", 1, 65535),
             retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
             sessions=topology.sessions.store,
+            request_seconds=_number(node, "REQUEST_SECONDS", 1, 86400),
+            member_check=node.environment.get("MEMBER_CHECK", ""),
             profile=topology.profile,
         )
 
