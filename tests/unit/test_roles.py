@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed.roles import app, balancer, database, mail
+from testbed.roles import app, balancer, database, mail, single
 from testbed.roles.sections import split
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -130,3 +130,10 @@ def test_the_mail_server() -> None:
     [status] = [name for name in sections if name.startswith("sv status")]
     dead = {**sections, status: sections[status].replace("run: /etc/service/dovecot", "down: /etc/service/dovecot")}
     assert not mail.parse("mail", dead).imap
+
+
+def test_a_single_server_and_its_daemons() -> None:
+    state = single.parse("single", sample("single"))
+    assert (state.reachable, state.apache, state.database, state.sessions) == (True, True, True, 3)
+    dead = {**sample("single"), "mariadb-admin ping": "mariadb-admin: connect to server at 'localhost' failed\n"}
+    assert not single.parse("single", dead).database

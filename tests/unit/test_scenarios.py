@@ -11,7 +11,9 @@ import pytest
 import yaml
 from test_topology import CLUSTER, merged
 
+from testbed import settings as configuration
 from testbed.checks.expectations import CheckName, Expectations, ProbeName
+from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import UsageError
 from testbed.faults import FAULTS
 from testbed.recorder.alarms import PATTERNS
@@ -20,6 +22,7 @@ from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import CONDITIONS, ActionName, Step
 from testbed.scenarios.schema import schema
 from testbed.topology import Topology, resolve
+from testbed.topology import load as load_topology
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -37,7 +40,11 @@ def test_a_dozen_and_more_are_shipped() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_incident_fits_the_shipped_cluster(path: Path, topology: Topology) -> None:
-    scenario = load(path, topology, patterns=PATTERNS, overlays=set())
+    if overlays := load(path, overlays=ADDING).cluster.overlays:
+        settings = configuration.load({})
+        shape = Shape(tuple(overlays))
+        topology = load_topology(shape.files(settings), shape.environment(settings))
+    scenario = load(path, topology, patterns=PATTERNS, overlays=ADDING)
     assert scenario.name == path.stem
     assert len(scenario.why) > 100, "operators are to learn from it why it matters"
     assert path.read_text().startswith("# yaml-language-server: $schema=scenario.schema.json\n")

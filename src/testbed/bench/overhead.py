@@ -74,7 +74,7 @@ def _without(cluster: Cluster, seconds: float, load: Load) -> Round:
     folder.mkdir(parents=True)
     task = Task.start(
         client,
-        locust.command(load, SEED, LIMIT_SECONDS),
+        locust.command(load, SEED, LIMIT_SECONDS, locust.site_url(cluster.topology, locust.CLUSTER)),
         f"/runs/{name}/load.log",
         {"TESTBED_JOURNAL": f"/runs/{name}/journal.jsonl"},
     )

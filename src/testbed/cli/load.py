@@ -15,6 +15,7 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 from testbed.machines import Power
+from testbed.scenarios.locust import CLUSTER, site_url
 from testbed.scenarios.task import end_strays
 from testbed.topology import Role
 
@@ -27,16 +28,18 @@ def load(
     seconds: Annotated[int, typer.Option(help="Headless: for how long.", min=1, max=86400)] = 60,
     rate: Annotated[float, typer.Option(help="Headless: users started a second.", min=0.1, max=50)] = 2.0,
     think: Annotated[float, typer.Option(help="Factor on the users' thinking times.", min=0.0, max=10)] = 1.0,
+    site: Annotated[str, typer.Option(help="Where: cluster, or single (the overlay of that name).")] = CLUSTER,
 ) -> None:
     """Run the load: with Locust's web UI on loopback, or headless with --users; the run's journal is kept."""
     cluster = Cluster()
     machines = cluster.fleet.machines(Role.CLIENT)
     if not machines or machines[0].power() is not Power.ON:
         raise UsageError("no client is up", mend="run `testbed up`")
+    host = site_url(cluster.topology, site, where="--site")
     end_strays(machines[0])
     run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"
     (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
-    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}"]
+    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}", "--host", host]
     if users is None:
         locust += ["--users", "10", "--spawn-rate", f"{rate:g}"]  # what the form proposes
         err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")

@@ -13,7 +13,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
 from testbed.cluster.state import RoleState
-from testbed.roles import AppState, BalancerState, DatabaseState, MailState
+from testbed.roles import AppState, BalancerState, DatabaseState, MailState, SingleState
 
 UNHEALTHY = 1
 
@@ -76,7 +76,17 @@ def _describe(state: RoleState | None) -> str:
             parts = (state.drbd_role, state.drbd_connection, state.drbd_disks)
             postgres = "PostgreSQL accepts" if state.postgres else "no PostgreSQL"
             return f"{serving}; DRBD {' '.join(parts)}; {'mounted; ' if state.mounted else ''}{postgres}"
-        case MailState(reachable=True):
-            return f"IMAP {'runs' if state.imap else 'is dead'}; SMTP {'runs' if state.smtp else 'is dead'}"
+        case MailState(reachable=True) | SingleState(reachable=True):
+            return _running(state)
         case _:
             return "does not answer"
+
+
+def _running(state: MailState | SingleState) -> str:
+    """Which of a machine's daemons run."""
+    if isinstance(state, MailState):
+        daemons = {"IMAP": state.imap, "SMTP": state.smtp}
+        return "; ".join(f"{name} {'runs' if runs else 'is dead'}" for name, runs in daemons.items())
+    daemons = {"Apache": state.apache, "MariaDB": state.database}
+    told = [f"{name} {'runs' if runs else 'is dead'}" for name, runs in daemons.items()]
+    return "; ".join([*told, f"{state.sessions} sessions"])

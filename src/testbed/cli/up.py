@@ -13,7 +13,7 @@ from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, lifecycle, project, secrets
-from testbed.cluster.shape import Shape, remembered
+from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.host.acceleration import acceleration
@@ -24,8 +24,6 @@ from testbed.openbsd import image as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
 
-# Overlays that add machines and change none: they come and go beside a cluster that is up.
-ADDING = frozenset({"single"})
 # Instead of an overlay's name: none of them.
 NONE = "none"
 
@@ -80,9 +78,7 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
     """The shape that is asked for; what is not said stays as it is."""
     now = remembered(settings) if project.exists(settings) else Shape()
-    named = tuple(name for name in overlays if name != NONE)
-    if not overlays or (named and ADDING.issuperset(named)):
-        named = tuple(dict.fromkeys((*now.overlays, *named)))
+    shape = replace(now, overlays=()) if NONE in overlays else now.with_overlays(overlays)
     counts = dict(now.scale)
     for text in scale:
         service, _, count = text.partition("=")
@@ -91,7 +87,7 @@ def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> S
         counts[service] = int(count)
     sessions = now.sessions if settings.sessions is None else settings.sessions
     padding = now.padding if settings.session_padding is None else settings.session_padding
-    return replace(now, overlays=named, scale=tuple(counts.items()), sessions=sessions, padding=padding)
+    return replace(shape, scale=tuple(counts.items()), sessions=sessions, padding=padding)
 
 
 def _check_overlays(settings: Settings, shape: Shape) -> None:

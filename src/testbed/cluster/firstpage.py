@@ -10,8 +10,13 @@ from testbed.wait import wait_until
 DEADLINE_SECONDS = 60.0
 
 
-def first_page(cluster: Cluster, user: str = "user01") -> str:
+def first_page(cluster: Cluster, user: str = "user01", site: str = "cluster") -> str:
     """Log in from the client's network until it works.
+
+    Args:
+        cluster: the cluster.
+        user: who logs in.
+        site: where: a key of ``Topology.sites``.
 
     Returns:
         Who answered and how long it took, as ``python -m testbed.probes.login`` prints it.
@@ -20,14 +25,14 @@ def first_page(cluster: Cluster, user: str = "user01") -> str:
         WaitTimeout: it does not work; the webmail's own words are in the message.
     """
     [client] = cluster.fleet.machines(Role.CLIENT)
-    site = f"https://{cluster.topology.site.name}"
+    base = f"https://{cluster.topology.sites[site]}"
 
     def visit() -> str:
-        result = client.exec(["python3", "-m", "testbed.probes.login", "--base", site, "--user", user], timeout=60)
+        result = client.exec(["python3", "-m", "testbed.probes.login", "--base", base, "--user", user], timeout=60)
         if result.status:
             raise TestbedError((result.stderr.strip().splitlines() or ["no answer"])[-1])
         return result.stdout.strip()
 
     return wait_until(
-        visit, DEADLINE_SECONDS, f"{user} to see mail at {site}", hint="`testbed logs lb1 lb2 app-1 app-2` may tell why"
+        visit, DEADLINE_SECONDS, f"{user} to see mail at {base}", hint="`testbed logs lb1 lb2 app-1 app-2` may tell why"
     )

@@ -16,7 +16,14 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
         state: what the machines say.
         topology: what there should be.
     """
-    return [*_power(state, topology), *_balancers(state), *_apps(state), *_databases(state), *_mail(state)]
+    return [
+        *_power(state, topology),
+        *_balancers(state),
+        *_apps(state),
+        *_databases(state),
+        *_mail(state),
+        *_single(state),
+    ]
 
 
 def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
@@ -79,3 +86,14 @@ def _mail(state: ClusterState) -> Iterator[str]:
             yield f"{each.node}: Dovecot does not run"
         if not each.smtp:
             yield f"{each.node}: Postfix does not run"
+
+
+def _single(state: ClusterState) -> Iterator[str]:
+    for each in state.single:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+            continue
+        if not each.apache:
+            yield f"{each.node}: Apache does not run"
+        if not each.database:
+            yield f"{each.node}: MariaDB does not run"

@@ -64,6 +64,9 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             wait_healthy(cluster, _boot_seconds(cluster))
         with progress.step("logging in to the webmail through the site's virtual address"):
             first_page(cluster)
+        for node in cluster.topology.of_role(Role.SINGLE):
+            with progress.step("logging in to the single server"):
+                first_page(cluster, site=node.name)
     except (TestbedError, DockerException) as error:
         folder = save_logs(cluster)
         if fresh and not keep:

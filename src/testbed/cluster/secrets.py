@@ -37,6 +37,8 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
         return False
     authority = Authority("testbed CA")
     site = authority.issue([topology.site.name, "localhost"], [str(topology.site.address), "127.0.0.1"])
+    # For the overlay that adds it, which may be asked for later.
+    single = authority.issue([f"single.{topology.site.name.partition('.')[2]}"], [])
     mail = authority.issue(["mail"], [])
     carp, horde, probe, users = (password() for _ in range(4))
     nodes = {
@@ -44,6 +46,11 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
         "app": {"secrets.env": _env(HORDE_DB_PASSWORD=horde, HORDE_SECRET_KEY=password(40))},
         "mail": {"mail.crt": mail[0], "mail.key": mail[1], "secrets.env": _env(MAIL_PASSWORD=users)},
         "db": {"secrets.env": _env(CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe)},
+        "single": {
+            "single.crt": single[0],
+            "single.key": single[1],
+            "secrets.env": _env(HORDE_DB_PASSWORD=password(), HORDE_SECRET_KEY=password(40)),
+        },
         "client": {"secrets.env": _env(MAIL_PASSWORD=users)},
         "observer": {"secrets.env": _env(PROBE_DB_PASSWORD=probe)},
     }

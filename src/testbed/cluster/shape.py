@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from testbed.errors import UsageError
 from testbed.settings import Settings
+
+# Overlays that add machines and change none: they come and go beside a cluster that is up.
+ADDING = frozenset({"single"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,13 @@ class Shape:
             "TESTBED_SESSIONS": self.sessions,
             "TESTBED_SESSION_PADDING": str(self.padding),
         }
+
+    def with_overlays(self, names: Iterable[str]) -> Shape:
+        """This shape with the overlays named; those that only add machines come beside the ones it has."""
+        named = tuple(names)
+        if not named or ADDING.issuperset(named):
+            named = tuple(dict.fromkeys((*self.overlays, *named)))
+        return replace(self, overlays=named)
 
     def files(self, settings: Settings) -> list[Path]:
         """The Compose files of this shape, in the order they are merged.

@@ -6,10 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from testbed.machines import Fleet, Machine, Power
-from testbed.roles import AppState, BalancerState, DatabaseState, MailState, app, balancer, database, mail
+from testbed.roles import (
+    AppState,
+    BalancerState,
+    DatabaseState,
+    MailState,
+    SingleState,
+    app,
+    balancer,
+    database,
+    mail,
+    single,
+)
 from testbed.topology import Role
 
-RoleState = BalancerState | AppState | DatabaseState | MailState
+RoleState = BalancerState | AppState | DatabaseState | MailState | SingleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,7 @@ class ClusterState:
         apps: the app nodes, by name.
         databases: the database machines, by name.
         mail: the mail server.
+        single: the single server, where there is one.
     """
 
     power: dict[str, Power]
@@ -29,11 +41,12 @@ class ClusterState:
     apps: tuple[AppState, ...]
     databases: tuple[DatabaseState, ...]
     mail: tuple[MailState, ...]
+    single: tuple[SingleState, ...] = ()
 
     @property
     def roles(self) -> tuple[RoleState, ...]:
         """All answers."""
-        return (*self.balancers, *self.apps, *self.databases, *self.mail)
+        return (*self.balancers, *self.apps, *self.databases, *self.mail, *self.single)
 
     @property
     def active_balancer(self) -> str | None:
@@ -64,6 +77,7 @@ def observe(fleet: Fleet) -> ClusterState:
         apps=tuple(each for each in states if isinstance(each, AppState)),
         databases=tuple(each for each in states if isinstance(each, DatabaseState)),
         mail=tuple(each for each in states if isinstance(each, MailState)),
+        single=tuple(each for each in states if isinstance(each, SingleState)),
     )
 
 
@@ -77,6 +91,8 @@ def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
             return app.state(machine)
         case Role.MAIL:
             return mail.state(machine)
+        case Role.SINGLE:
+            return single.state(machine)
         case _:
             return None
 

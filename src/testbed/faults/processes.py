@@ -42,9 +42,10 @@ class Service:
 SERVICES: Mapping[str, Service] = {
     "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/15/bin/postgres"),
     "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE})),
-    "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP})),
-    "php-worker": Service("apache2", frozenset({Role.APP}), worker=True),
+    "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),
+    "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True),
     "dovecot": Service("dovecot", frozenset({Role.MAIL})),
+    "mariadb": Service("mariadbd", frozenset({Role.SINGLE})),
     "postfix": Service("master", frozenset({Role.MAIL})),
 }
 

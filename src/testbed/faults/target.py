@@ -14,12 +14,19 @@ from testbed.topology import Node, Role, Topology
 
 S = TypeVar("S")
 
-ROLES: Mapping[str, Role] = {"lb": Role.BALANCER, "app": Role.APP, "db": Role.DATABASE, "mail": Role.MAIL}
+ROLES: Mapping[str, Role] = {
+    "lb": Role.BALANCER,
+    "app": Role.APP,
+    "db": Role.DATABASE,
+    "mail": Role.MAIL,
+    "single": Role.SINGLE,
+}
 STATES: Mapping[str, tuple[str, ...]] = {
     "lb": ("active", "standby", "any"),
     "app": ("any",),
     "db": ("primary", "standby", "any"),
     "mail": ("any",),
+    "single": ("any",),
 }
 
 

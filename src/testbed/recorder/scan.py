@@ -87,7 +87,7 @@ def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, 
             if not address:  # it is off
                 continue
             allowed: tuple[int, ...] = ()
-            if network == SOURCE and machine.node.role is Role.BALANCER:
+            if network == SOURCE and machine.node.role in (Role.BALANCER, Role.SINGLE):
                 allowed = SITE_PORTS
             elif machine.node.role is Role.GATEWAY:  # the way in for who sits at this machine: it stands outside
                 allowed = tuple(listening[machine.name])

@@ -4,5 +4,6 @@ from testbed.roles.app import AppState
 from testbed.roles.balancer import BalancerState, Member
 from testbed.roles.database import DatabaseState
 from testbed.roles.mail import MailState
+from testbed.roles.single import SingleState
 
-__all__ = ["AppState", "BalancerState", "DatabaseState", "MailState", "Member"]
+__all__ = ["AppState", "BalancerState", "DatabaseState", "MailState", "Member", "SingleState"]

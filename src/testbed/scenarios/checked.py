@@ -37,7 +37,7 @@ def checked(name: str | Path, settings: Settings) -> Scenario:
 
 def _overlays(scenario: Scenario, now: Shape) -> tuple[str, ...]:
     """The overlays of the cluster that an incident asks for: those of now, unless it says more."""
-    overlays = tuple(scenario.cluster.overlays) or now.overlays
+    overlays = now.with_overlays(scenario.cluster.overlays).overlays
     if scenario.cluster.profile is None:
         return overlays
     rest = tuple(name for name in overlays if name != HARDENED)

@@ -75,8 +75,12 @@ def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str
         yield f"the profile {cluster.profile}, and no other"
     if cluster.overlays:
         yield f"the overlays {', '.join(cluster.overlays)}"
+    if cluster.sessions:
+        yield f"sessions kept in {'the database' if cluster.sessions == 'database' else 'files of the app nodes'}"
     if cluster.scale:
         yield ", ".join(f"{count} machines of {service}" for service, count in cluster.scale.items())
+    if scenario.site != "cluster":
+        yield f"users and the site's probes at the {scenario.site} server"
     if load.users:
         doing = ", ".join(load.actions) or "everything they usually do"
         yield f"{load.users} users, {load.rate:g} more a second, thinking {load.think:g} times as long: {doing}"

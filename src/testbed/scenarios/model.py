@@ -43,6 +43,9 @@ class ClusterShape(Block):
     """The cluster the incident needs; it is brought into this shape first."""
 
     overlays: list[str] = Field(default_factory=list, description="Compose overlays by name, in order.")
+    sessions: Literal["files", "database"] | None = Field(
+        default=None, description="Where sessions are kept while it is played; by default wherever they are."
+    )
     scale: dict[str, Annotated[int, Field(ge=1, le=20)]] = Field(
         default_factory=dict, description="Machines of a scaled service, such as app: 3."
     )
@@ -101,6 +104,10 @@ class Scenario(Block):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$", description="What runs of it are called.")
     why: str = Field(min_length=10, description="Why it matters, for people.")
     cluster: ClusterShape = Field(default_factory=ClusterShape)
+    site: Literal["cluster", "single"] = Field(
+        default="cluster",
+        description="Where users and the site's probes go: the cluster, or the single server that the overlay adds.",
+    )
     load: Load = Field(default_factory=Load)
     probes: dict[ProbeName, Duration] = Field(
         default_factory=dict, description="Probe to the time between two of its samples, where it differs from usual."

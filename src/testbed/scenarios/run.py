@@ -53,16 +53,19 @@ class Run:
         plan: what it is to do and what is expected of it, kept in the journal; by default nothing is expected.
         scan: find out at the end what can be reached from `public`.
         keep: leave the cluster as it is at the end, broken or not.
+        site: where users and the site's probes go: the cluster, or the single server beside it.
     """
 
     def __init__(
-        self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False
-    ) -> None:
+        self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
+        site: str = locust.CLUSTER,
+    ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
         self.plan = plan or Plan(name, {}, seed=2006, platform=cluster.platform)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
+        self._url = locust.site_url(cluster.topology, site)
         self._keep = keep
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         number = f"-{self.plan.repeat}" if self.plan.repeats > 1 else ""
@@ -138,7 +141,7 @@ class Run:
         for role in {PROBES[name].role for name in chosen}:
             mine = [f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].role is role]
             command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
-            command += ["--seconds", str(LIMIT_SECONDS), *mine]
+            command += ["--site", self._url.removeprefix("https://"), "--seconds", str(LIMIT_SECONDS), *mine]
             self._probers.append(Task.start(self._machine(role), command, f"{self._inside}/probes-{role.value}.log"))
         self._probing += chosen
 
@@ -151,7 +154,7 @@ class Run:
         self._users = load.users
         if not load.users:
             return
-        command = locust.command(load, self.plan.seed, LIMIT_SECONDS)
+        command = locust.command(load, self.plan.seed, LIMIT_SECONDS, self._url)
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
         self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
 

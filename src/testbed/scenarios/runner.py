@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich.console import Console
+
 from testbed import report
 from testbed.checks import Status, Verdict, overall
 from testbed.cluster import Cluster, lifecycle, project
-from testbed.cluster.shape import remember
+from testbed.cluster.shape import ADDING, Shape, remember
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
+from testbed.images import build_images
 from testbed.journal import Plan
+from testbed.progress import Progress
 from testbed.scenarios.describe import describe_step
 from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
 from testbed.scenarios.run import HEALTHY_SECONDS, Run
@@ -77,17 +81,22 @@ def run_scenario(
         UsageError: the cluster has not the shape that the incident needs and cannot get it.
         TestbedError: testbed could not do its work; the run's folder holds what there is.
     """
+    before = cluster.shape
     cluster = shaped(cluster, scenario)
     repeats = repeat or scenario.repeat
     series = time.strftime("%Y%m%d-%H%M%S-") + scenario.name
-    for number in range(1, repeats + 1):
-        plan = Plan(
-            scenario.name, scenario.model_dump(mode="json", by_alias=True),
-            scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
-        )  # fmt: skip
-        with turn(cluster.settings):
-            result = _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
-        yield result
+    try:
+        for number in range(1, repeats + 1):
+            plan = Plan(
+                scenario.name, scenario.model_dump(mode="json", by_alias=True),
+                scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
+            )  # fmt: skip
+            with turn(cluster.settings):
+                result = _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+            yield result
+    finally:  # the next incident is played where the user keeps sessions
+        if cluster.shape.sessions != before.sessions and not keep:
+            _reshape(cluster, replace(cluster.shape, sessions=before.sessions))
 
 
 def play_all(
@@ -111,7 +120,7 @@ def _play(
     heal_all(cluster.fleet, cluster.ledger)
     if discarded := lifecycle.make_whole(cluster, HEALTHY_SECONDS):
         tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
-    run = Run(cluster, scenario.name, plan=plan, scan=scenario.expect.isolation, keep=keep)
+    run = Run(cluster, scenario.name, plan=plan, scan=scenario.expect.isolation, keep=keep, site=scenario.site)
     try:
         with run:
             tell(f"run {run.folder}")
@@ -166,7 +175,7 @@ def _step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
 
 
 def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
-    """The cluster in the shape the incident needs: scaled if need be.
+    """The cluster in the shape the incident needs: scaled, its sessions moved, the single server added if need be.
 
     Raises:
         UsageError: it needs overlays that the cluster was not brought up with, or the other profile.
@@ -179,19 +188,27 @@ def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
             f"{scenario.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
             mend=f"run `testbed down` and `testbed up{flags}`",
         )
-    if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays]:
+    if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays and name not in ADDING]:
         flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
         raise UsageError(
             f"{scenario.name} needs the overlay {', '.join(missing)}",
             mend=f"run `testbed down` and `testbed up {flags}`",
         )
-    now = dict(cluster.shape.scale)
-    if all(len(_machines(cluster, service)) == count for service, count in wanted.scale.items()):
-        return cluster
-    shape = replace(cluster.shape, scale=tuple({**now, **wanted.scale}.items()))
+    shape = cluster.shape.with_overlays(name for name in wanted.overlays if name in ADDING)
+    if wanted.sessions:
+        shape = replace(shape, sessions=wanted.sessions)
+    if any(len(_machines(cluster, service)) != count for service, count in wanted.scale.items()):
+        shape = replace(shape, scale=tuple({**dict(shape.scale), **wanted.scale}.items()))
+    return cluster if shape == cluster.shape else _reshape(cluster, shape)
+
+
+def _reshape(cluster: Cluster, shape: Shape) -> Cluster:
+    """Have what differs made anew; whoever plays an incident waits until it is whole."""
+    changed = Cluster(cluster.settings, shape)
+    build_images(cluster.settings, changed.topology, Progress(Console(stderr=True)))
     project.start(cluster.settings, shape, cluster.settings.logs_dir / "compose.log")
     remember(cluster.settings, shape)
-    return Cluster(cluster.settings, shape)
+    return changed
 
 
 def _machines(cluster: Cluster, service: str) -> list[str]:

@@ -50,6 +50,9 @@ def problems(
             mend = nearest(name, overlays, "there are")
             yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", mend)
     if topology is not None:
+        if scenario.site not in topology.sites:
+            what = f"there is no site {scenario.site!r} in this cluster"
+            yield Problem(("site",), what, f"add it: cluster: {{overlays: [{scenario.site}]}}")
         yield from _scale(scenario, topology)
         yield from _timeline(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
 

@@ -31,6 +31,7 @@ class Role(StrEnum):
     CLIENT = "client"
     OBSERVER = "observer"
     GATEWAY = "gateway"
+    SINGLE = "single"
 
 
 class Keys(BaseModel):

@@ -86,6 +86,13 @@ class Topology:
         nodes = self.applications[application].nodes
         return tuple(name for name in self.app_machines() if nodes == "all" or name in nodes)
 
+    @property
+    def sites(self) -> dict[str, str]:
+        """What users can be sent to, and its DNS name: the cluster, and the single server where there is one."""
+        return {"cluster": self.site.name} | {
+            node.name: node.environment["SITE_NAME"] for node in self.of_role(Role.SINGLE)
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -159,6 +166,8 @@ def _roles(topology: Topology) -> Iterator[Problem]:
     for role in Role:
         count = len(topology.of_role(role))
         wanted = 2 if role in (Role.BALANCER, Role.DATABASE) else 1
+        if role is Role.SINGLE and not count:  # the overlay `single` alone has one
+            continue
         if count != wanted:
             what = f"{count} services have the role {role.value}"
             yield Problem(("services",), what, f"a cluster has {wanted}")
