@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -140,6 +141,10 @@ class FakeMachine:
 
     def mend_disk(self, number: int) -> None:
         self._do(f"mend disk {number}")
+
+    def copy_disk(self, number: int, target: Path) -> None:
+        self._do(f"copy disk {number}")
+        target.write_text(f"disk {number} of {self.name}")
 
     def unplug(self, network: str) -> None:
         self._do(f"unplug {network}")

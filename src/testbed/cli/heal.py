@@ -11,11 +11,12 @@ DEADLINE_SECONDS = 120.0
 
 @app.command()
 def heal() -> None:
-    """Undo all faults on record, also those of a process that died, and wait until the cluster is whole."""
+    """Undo all faults on record, also those of a process that died, and wait until the cluster is whole.
+
+    A split brain stays, and is told: which side to keep is for people to decide (`testbed resolve split-brain`).
+    """
     cluster = Cluster()
     if not lifecycle.heal(cluster, progress):
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
-        discarded = lifecycle.make_whole(cluster, DEADLINE_SECONDS)
-    if discarded:
-        err.print(f"[yellow]split brain resolved:[/] what only {discarded} had written was dropped", highlight=False)
+        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)

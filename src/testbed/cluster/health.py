@@ -68,6 +68,8 @@ def _databases(state: ClusterState) -> Iterator[str]:
         yield f"the database's address is held by {' and '.join(owners) or 'nobody'}"
     elif state.primary_database is None:
         yield f"{owners[0]} holds the database's address but does not serve"
+    if state.split_brain:
+        yield "split brain: DRBD has parted for good; `testbed resolve split-brain` keeps one side and copies the other"
     for each in state.databases:
         if not each.reachable:
             yield f"{each.node} does not answer"

@@ -169,7 +169,7 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
     except SplitBrain:
         raise SplitBrainError(
             "split brain: both database machines were written to, and DRBD keeps them apart",
-            mend="`testbed heal` keeps the data of the one that serves and drops the other's",
+            mend="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
         ) from None
 
 

@@ -1,22 +1,174 @@
-"""A split brain resolved: one side keeps its data, the other's is overwritten.
+"""A split brain resolved: one side keeps its data; the other's is copied away, then overwritten.
 
-DRBD stays apart when both sides were written to, and rightly so: which side to keep is for people to decide. A
-testbed has to go on after it has measured what was lost, so it keeps the side that serves and says which it dropped.
+DRBD stays apart when both sides were written to, and rightly so: which side to keep is for people to decide
+(`testbed resolve split-brain`). A testbed has to go on after it has measured what was lost, so a run keeps the side
+that serves, and says which it dropped.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.cluster import discarded
 from testbed.cluster.cluster import Cluster
-from testbed.errors import TestbedError
+from testbed.cluster.state import ClusterState
+from testbed.errors import TestbedError, UsageError
 from testbed.wait import wait_until
 
 SERVING_SECONDS = 60.0
-DISCARD = "drbdadm disconnect database; drbdadm secondary database && drbdadm connect --discard-my-data database"
+DISCONNECT = "grep -q cs:StandAlone /proc/drbd || drbdadm disconnect database"
+DISCARD = "drbdadm secondary database && drbdadm connect --discard-my-data database"
 RECONNECT = "grep -q cs:StandAlone /proc/drbd && drbdadm connect database || true"
+# DRBD's generation identifiers: current, bitmap, history, flags (drbdsetup(8), show-gi).
+GENERATION = "drbdadm get-gi database"
+TOKENS = "select extract(epoch from written_at), token from writes order by 1"
+# Rows of each of the webmail's tables that has any.
+TABLES = """select relname, (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %s', oid::regclass),
+    false, true, '')))[1] from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one side of a split brain has.
+
+    Attributes:
+        node: the machine.
+        generation: DRBD's identifiers of its data.
+        tokens: the probes' writes it holds, each with its time in Unix seconds.
+        tables: rows of each of the webmail's tables.
+    """
+
+    node: str
+    generation: str
+    tokens: dict[str, float]
+    tables: dict[str, int]
+
+    def alone(self, other: Side) -> dict[str, float]:
+        """The probes' writes that only this side has."""
+        return {token: at for token, at in self.tokens.items() if token not in other.tokens}
+
+    def differing(self, other: Side) -> list[str]:
+        """The webmail's tables that hold another number of rows here than there."""
+        names = sorted(self.tables.keys() | other.tables.keys())
+        return [name for name in names if self.tables.get(name, 0) != other.tables.get(name, 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Who keeps its data, and who loses it.
+
+    Attributes:
+        survivor: the machine whose data is kept.
+        loser: the one whose data is overwritten.
+    """
+
+    survivor: str
+    loser: str
+
+
+def sides(cluster: Cluster, keep: str = "") -> Sides:
+    """Who would keep its data.
+
+    Args:
+        cluster: the cluster.
+        keep: the machine whose data is to be kept; by default the one that serves.
+
+    Raises:
+        UsageError: there is no split brain, a fault is still in force, or ``keep`` is no database machine.
+        TestbedError: a database machine does not answer, or none serves.
+    """
+    state = cluster.state()
+    names = [each.node for each in state.databases]
+    if keep and keep not in names:
+        raise UsageError(f"{keep!r} is no database machine", where="--keep", mend=f"they are {' and '.join(names)}")
+    if faults := cluster.ledger.entries():
+        raise UsageError(
+            f"{faults[0].fault} on {faults[0].node} is still in force", mend="run `testbed heal` first, then see again"
+        )
+    _refuse_absent(state)
+    survivor = keep or _serving(cluster)
+    [loser] = [name for name in names if name != survivor]
+    return Sides(survivor, loser)
+
+
+def _refuse_absent(state: ClusterState) -> None:
+    for each in state.databases:
+        if not each.reachable:
+            mend = "bring it back first (`testbed up`): its data cannot be looked at, nor be kept"
+            raise TestbedError("it does not answer", where=each.node, mend=mend)
+    if not state.split_brain:
+        told = " and ".join(f"{each.node} {each.drbd_connection} {each.drbd_disks}" for each in state.databases)
+        raise UsageError(f"there is no split brain: DRBD is {told}", mend="nothing is to be resolved")
+
+
+def _serving(cluster: Cluster) -> str:
+    survivor: str = wait_until(
+        lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database machine to serve",
+        hint="`testbed status` shows both; name the one whose data is to be kept with --keep",
+        describe=lambda: cluster.state().databases,
+    )  # fmt: skip
+    return survivor
+
+
+def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
+    """Make sure that the survivor serves and the loser writes no more, and keep a copy of the loser's data.
+
+    Args:
+        cluster: the cluster.
+        which: who is to keep its data.
+        name: what the copy is called; by default the time and the machine.
+
+    Returns:
+        The copy.
+
+    Raises:
+        TestbedError: the loser does not let go, or its disk cannot be copied; nothing was overwritten.
+    """
+    if cluster.state().primary_database == which.loser:
+        cluster.machine(which.loser).exec(["resign"])
+    wait_until(
+        lambda: _is_spare(cluster, which.loser), SERVING_SECONDS, f"{which.loser} to have let go of its data",
+        hint="nothing was overwritten", describe=lambda: cluster.state().databases,
+    )  # fmt: skip
+    wait_until(
+        lambda: cluster.state().primary_database == which.survivor, SERVING_SECONDS, f"{which.survivor} to serve",
+        hint="nothing was overwritten", describe=lambda: cluster.state().databases,
+    )  # fmt: skip
+    _run(cluster, which.loser, DISCONNECT)
+    return discarded.keep(cluster, which.loser, name)
+
+
+def compare(cluster: Cluster, which: Sides, copy: Path) -> tuple[Side, Side]:
+    """What each side has, the loser's read from the copy: what can be read here can be read later.
+
+    Returns:
+        The survivor's side, and the loser's.
+
+    Raises:
+        TestbedError: the copy cannot be opened.
+    """
+    with discarded.Opened(cluster, copy, which.loser) as opened:
+        lost = _side(cluster, which.loser, opened.sql("probe", TOKENS), opened.sql("horde", TABLES))
+    served = [discarded.sql(cluster, which.survivor, *asked) for asked in (("probe", TOKENS), ("horde", TABLES))]
+    kept = _side(cluster, which.survivor, *served)
+    return kept, lost
+
+
+def reunite(cluster: Cluster, which: Sides) -> None:
+    """Overwrite the loser's data with the survivor's.
+
+    Raises:
+        TestbedError: DRBD refuses.
+    """
+    _run(cluster, which.loser, DISCARD)
+    _run(cluster, which.survivor, RECONNECT)
 
 
 def repair_split_brain(cluster: Cluster) -> str:
-    """Keep the data of the machine that serves; the other's is overwritten by it.
+    """Keep the data of the machine that serves, as a run does that has to go on.
+
+    The discarded side's last copy is kept as ``.testbed/discarded/last-NODE.qcow2``.
 
     Returns:
         The machine whose data was discarded.
@@ -24,21 +176,32 @@ def repair_split_brain(cluster: Cluster) -> str:
     Raises:
         TestbedError: nobody serves, or DRBD refuses.
     """
-    survivor: str = wait_until(
-        lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database machine to serve",
-        hint="`testbed status` shows both; `testbed down` and `testbed up` make a fresh cluster",
-        describe=lambda: cluster.state().databases,
-    )  # fmt: skip
+    survivor = _serving(cluster)
     [loser] = [each.node for each in cluster.state().databases if each.node != survivor]
-    wait_until(
-        lambda: _is_spare(cluster, loser), SERVING_SECONDS, f"{loser} to have let go of its data",
-        describe=lambda: cluster.state().databases,
-    )  # fmt: skip
-    for node, script in ((loser, DISCARD), (survivor, RECONNECT)):
-        result = cluster.machine(node).exec(["sh", "-c", script])
-        if result.status:
-            raise TestbedError(f"DRBD does not reconnect: {result.stderr.strip()}", where=node)
+    which = Sides(survivor, loser)
+    part(cluster, which, f"last-{loser}")
+    reunite(cluster, which)
     return loser
+
+
+def _side(cluster: Cluster, node: str, tokens: list[str], tables: list[str]) -> Side:
+    written = (row.partition("|") for row in tokens)
+    counted = (row.partition("|") for row in tables)
+    return Side(
+        node, _generation(cluster, node), {token: float(at) for at, _, token in written},
+        {name: int(rows) for name, _, rows in counted},
+    )  # fmt: skip
+
+
+def _generation(cluster: Cluster, node: str) -> str:
+    told = cluster.machine(node).exec(["sh", "-c", GENERATION]).stdout.strip().splitlines()
+    return told[-1] if told else "unknown"
+
+
+def _run(cluster: Cluster, node: str, script: str) -> None:
+    result = cluster.machine(node).exec(["sh", "-c", script])
+    if result.status:
+        raise TestbedError(f"DRBD does not reconnect: {result.stderr.strip()}", where=node)
 
 
 def _is_spare(cluster: Cluster, node: str) -> bool:

@@ -129,6 +129,17 @@ class Machine(Protocol):
     def mend_disk(self, number: int) -> None:
         """Let the disk work again; nothing changes if it does."""
 
+    def copy_disk(self, number: int, target: Path) -> None:
+        """Copy a disk of the machine's own, whole, as it is at this moment.
+
+        Args:
+            number: from 0.
+            target: the file to make, in the format qcow2.
+
+        Raises:
+            TestbedError: it has none, or it cannot be copied.
+        """
+
     def interface(self, network: str) -> str:
         """The name the machine's own system has for its interface on ``network``."""
 

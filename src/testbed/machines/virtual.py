@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 import errno
 import logging
+import shutil
+import tarfile
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +21,16 @@ from testbed.machines.container import ContainerMachine
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult, Power, Unreachable
 from testbed.topology import Node
+from testbed.wait import wait_until
 
 # A machine without power refuses connections; that is an answer, not an error to print.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 SECONDS = 5.0
 SECOND_RESET_SECONDS = 3.0
+# A copy of a disk: what QEMU's job and its file are called, and how long it may take.
+COPY = "discarded"
+COPY_SECONDS = 120.0
 
 
 class VirtualMachine(ContainerMachine):
@@ -98,6 +105,44 @@ class VirtualMachine(ContainerMachine):
         if any(node["node-name"] == _filter(number) for node in nodes):
             self._set_image(number, f"image{number}")
             self._qmp("blockdev-del", {"node-name": _filter(number)})
+
+    def copy_disk(self, number: int, target: Path) -> None:
+        """Copy a disk as it is at this moment (QMP ``drive-backup``), through the layers below it, to the host."""
+        inside = f"/disk/{COPY}.qcow2"
+        self._qmp("drive-backup", {
+            "job-id": COPY, "device": f"image{number}", "target": inside, "format": "qcow2", "sync": "full",
+            "auto-dismiss": False,
+        })  # fmt: skip
+        try:
+            wait_until(
+                lambda: self._copying()["status"] == "concluded", COPY_SECONDS, f"the copy of {self.name}'s disk",
+                hint="is its disk broken?", describe=self._copying,
+            )  # fmt: skip
+            trouble = self._copying().get("error")
+            self._qmp("job-dismiss", {"id": COPY})
+            if trouble:
+                raise TestbedError(f"its disk cannot be copied: {trouble}", where=self.name)
+            self._fetch(inside, target)
+        finally:
+            self.exec_in_container(["rm", "-f", inside])
+
+    def _copying(self) -> dict[str, Any]:
+        jobs: Any = self._qmp("query-jobs")
+        return next((dict(job) for job in jobs if job["id"] == COPY), {"status": "unknown"})
+
+    def _fetch(self, path: str, target: Path) -> None:
+        """A file out of the container: Docker gives it as a tar archive."""
+        chunks, _ = self._container.get_archive(path)
+        unfinished = target.with_suffix(".new")
+        with tempfile.TemporaryFile() as archive:
+            archive.writelines(chunks)
+            archive.seek(0)
+            with tarfile.open(fileobj=archive) as tar, unfinished.open("wb") as out:
+                member = tar.extractfile(tar.getmembers()[0])
+                if member is None:
+                    raise TestbedError(f"{path} is no file", where=self.name)
+                shutil.copyfileobj(member, out)
+        unfinished.rename(target)
 
     def interface(self, network: str) -> str:
         """Name of the guest's interface that has the node's address on ``network``."""

@@ -1,0 +1,91 @@
+"""``testbed resolve``: what DRBD leaves to people, done in the right order, with nothing thrown away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.main import app
+from testbed.cli.output import err, out, progress
+from testbed.cluster import Cluster, discarded, lifecycle, project, repair
+from testbed.cluster.repair import Side
+from testbed.errors import UsageError
+from testbed.topology import Role
+
+resolve = typer.Typer(help="Resolve what DRBD leaves to people to decide.", no_args_is_help=True)
+app.add_typer(resolve, name="resolve")
+
+HEALTHY_SECONDS = 120.0
+
+
+@resolve.command("split-brain")
+def split_brain(
+    keep: Annotated[str, typer.Option(help="The machine whose data is kept; by default the one that serves.")] = "",
+    show: Annotated[bool, typer.Option("--show", help="Only tell what each side has.")] = False,
+) -> None:
+    """Keep one side's data and overwrite the other's, of which a copy is kept that can be opened later.
+
+    Refused (exit status 2) when there is no split brain, or a fault is still in force.
+    """
+    if show and keep:
+        raise UsageError("--show changes nothing, and --keep may move the service", mend="use one of them")
+    cluster = _running()
+    which = repair.sides(cluster, keep)
+    with progress.step(f"copying the data of {which.loser}, before anything overwrites it"):
+        copy = repair.part(cluster, which)
+    with progress.step("opening the copy, and comparing it with what is served"):
+        kept, lost = repair.compare(cluster, which, copy)
+    _tell(kept, lost, "keeps its data")
+    _tell(lost, kept, "is overwritten")
+    err.print(f"  the copy of {which.loser}: {copy}", highlight=False)
+    if show:
+        return
+    with progress.step(f"overwriting {which.loser} with the data of {which.survivor}"):
+        repair.reunite(cluster, which)
+        lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+    err.print(f"[green]split brain resolved:[/] {which.survivor} serves, {which.loser} is its spare", highlight=False)
+    err.print(f"  what only {which.loser} had: `testbed resolve read {copy} 'SELECT ...'`", highlight=False)
+
+
+@resolve.command("read")
+def read(
+    copy: Annotated[Path, typer.Argument(help="The copy, a file in .testbed/discarded.")],
+    query: Annotated[str, typer.Argument(help="An SQL statement.")],
+    database: Annotated[str, typer.Option(help="horde (the webmail's) or probe (the probes' writes).")] = "horde",
+) -> None:
+    """Ask the PostgreSQL of a discarded side's copy, opened in a machine without network; the copy stays as it is."""
+    if not copy.is_file():
+        raise UsageError("no such copy", where=str(copy), mend="`ls .testbed/discarded` lists them")
+    cluster = Cluster()
+    node = cluster.topology.of_role(Role.DATABASE)[0].name
+    with progress.step(f"asking {copy.name}"), discarded.Opened(cluster, copy, node) as opened:
+        rows = opened.sql(database, query)
+    for row in rows:
+        typer.echo(row)
+
+
+def _running() -> Cluster:
+    cluster = Cluster()
+    if not project.exists(cluster.settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    return cluster
+
+
+def _tell(side: Side, other: Side, fate: str) -> None:
+    alone = side.alone(other)
+    out.print(f"[bold]{side.node}[/] {fate}: DRBD generation {side.generation}", highlight=False)
+    out.print(f"  last write {_when(side.tokens)}; {len(alone)} of the probes' writes are here alone"
+              + (f", the first {_when(alone, first=True)}" if alone else ""), highlight=False)  # fmt: skip
+    if differing := side.differing(other):
+        rows = ", ".join(f"{name} {side.tables.get(name, 0)}" for name in differing)
+        out.print(f"  the webmail's tables that differ in length, with rows here: {rows}", highlight=False)
+
+
+def _when(writes: dict[str, float], *, first: bool = False) -> str:
+    if not writes:
+        return "never"
+    at = min(writes.values()) if first else max(writes.values())
+    return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="milliseconds")

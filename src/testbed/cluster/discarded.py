@@ -1,0 +1,168 @@
+"""Copies of a database machine's disk, kept when its data is dropped, and a way to open them later.
+
+A copy is a whole disk (qcow2), taken by QEMU while the guest lets it alone. DRBD's metadata lies at its end, so that
+the filesystem begins at its first block and can be mounted without DRBD. It is opened in a machine of its own, which
+has no network and writes into a layer over the copy: reading it changes nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from docker.models.containers import Container
+
+from testbed.cluster.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.host import engine
+from testbed.machines import Unreachable
+from testbed.machines.guest_agent import GuestAgent
+from testbed.machines.machine import ExecResult
+from testbed.settings import PROJECT_LABEL
+from testbed.wait import wait_until
+
+FOLDER = "discarded"
+DATA_DISK = 1
+BOOT_SECONDS = 180.0
+START_SECONDS = 90.0
+SQL_SECONDS = 120.0
+# The name of the throw-away machine; its sockets lie beside those of the cluster's.
+NAME = "opened-copy"
+SQL = '. /usr/lib/testbed/common; as_postgres psql -qXAt -v ON_ERROR_STOP=1 -d "$0" -c "$1"'
+OPEN = """
+. /usr/lib/testbed/common
+drbdadm down database
+mount -t "$DATABASE_FILESYSTEM" -o noatime /dev/vdb "$mountpoint" || exit 1
+rm -f "$pgdata/postmaster.pid"
+as_postgres "$postgres/pg_ctl" -D "$pgdata" -w -t 60 -s -l /tmp/log -o "-c listen_addresses=''" start
+"""
+
+
+def keep(cluster: Cluster, node: str, name: str = "") -> Path:
+    """Copy the data disk of a database machine, as it is at this moment.
+
+    Args:
+        cluster: the cluster.
+        node: the machine; its guest must not be writing.
+        name: of the file, without its ending; by default the time and the machine. An older one of that name is
+            replaced.
+
+    Returns:
+        The copy.
+
+    Raises:
+        TestbedError: QEMU cannot copy it.
+    """
+    folder = cluster.settings.state_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{name or time.strftime('%Y%m%d-%H%M%S-') + node}.qcow2"
+    cluster.machine(node).copy_disk(DATA_DISK, path)
+    return path
+
+
+def sql(cluster: Cluster, node: str, database: str, query: str) -> list[str]:
+    """Ask the PostgreSQL of a machine that serves.
+
+    Args:
+        cluster: the cluster.
+        node: the machine.
+        database: ``horde``, ``probe`` ...
+        query: one statement.
+
+    Returns:
+        Its rows, columns parted by ``|``.
+
+    Raises:
+        TestbedError: it refuses, in its own words.
+    """
+    return _rows(cluster.machine(node).exec(["sh", "-c", SQL, database, query], SQL_SECONDS), node)
+
+
+class Opened:
+    """A copy, opened: a machine without network that serves its PostgreSQL to whoever asks here.
+
+    Args:
+        cluster: whose image it is opened with.
+        copy: the copy; it is not changed.
+        node: a database machine of the cluster, whose image fits the copy.
+    """
+
+    def __init__(self, cluster: Cluster, copy: Path, node: str) -> None:
+        self._cluster = cluster
+        self._copy = copy
+        self._node = cluster.topology.nodes[node]
+        self._container: Container | None = None
+
+    def __enter__(self) -> Self:
+        base = self._cluster.settings.run_dir
+        base.mkdir(parents=True, exist_ok=True)
+        self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
+        try:
+            self._container = self._start()
+            wait_until(
+                self._answers, BOOT_SECONDS, f"the machine that opens {self._copy.name} to boot",
+                hint="the copy is whole all the same", describe=self._last_words,
+            )  # fmt: skip
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._container is not None:
+            self._container.remove(v=True, force=True)
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def sql(self, database: str, query: str) -> list[str]:
+        """Ask the copy's PostgreSQL; see ``sql``."""
+        return _rows(self._exec(["sh", "-c", SQL, database, query], SQL_SECONDS), str(self._copy))
+
+    def _start(self) -> Container:
+        # One of the project's, so that `testbed down` takes it away; a one-off, so that nobody takes it for a node.
+        labels = {PROJECT_LABEL: self._cluster.settings.project, "com.docker.compose.oneoff": "True"}
+        layer = "qemu-img create -q -f qcow2 -F qcow2 -b /copy.qcow2 /disk/data.qcow2"
+        accel = self._cluster.shape.accel
+        return engine.client().containers.run(
+            self._node.image, ["-c", f"{layer} && exec python3 -m launcher"], entrypoint="sh", detach=True,
+            network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges:true"],
+            devices=["/dev/kvm"] if accel == "kvm" else [], labels=labels,
+            volumes={str(self._copy.resolve()): {"bind": "/copy.qcow2", "mode": "ro"},
+                     str(self._sockets): {"bind": "/run/vm", "mode": "rw"}},
+            tmpfs={"/disk": ""},
+            environment={"NODE": NAME, "VM_ACCEL": accel, "VM_NICS": "", "VM_MEMORY_MIB": "256",
+                         "REHEARSE_AFTER_SECONDS": "86400"},
+        )  # fmt: skip
+
+    def _open(self) -> None:
+        opened = self._exec(["sh", "-c", OPEN], START_SECONDS)
+        if opened.status:
+            said = (opened.stderr.strip() or opened.stdout.strip() or "no reason told").splitlines()[-1]
+            raise TestbedError(f"the copy cannot be opened: {said}", where=str(self._copy))
+
+    def _answers(self) -> bool:
+        try:
+            return self._exec(["test", "-e", "/var/log/carp.log"], 5).status == 0
+        except Unreachable:
+            return False
+
+    def _exec(self, command: list[str], timeout: float) -> ExecResult:
+        with GuestAgent(self._sockets / "agent.sock", NAME) as agent:
+            return agent.exec(command, timeout)
+
+    def _last_words(self) -> str:
+        said = self._container.logs(tail=1).decode(errors="replace").strip() if self._container else ""
+        return said or "it said nothing"
+
+
+def _rows(result: ExecResult, where: str) -> list[str]:
+    if result.status:
+        said = (result.stderr.strip() or "no reason told").splitlines()[0]
+        raise TestbedError(f"PostgreSQL refuses: {said}", where=where)
+    return result.stdout.splitlines()

@@ -1,0 +1,82 @@
+"""A split brain is told, resolved by people, and nothing of the side that loses is thrown away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telling import Tell
+from testbed import faults
+from testbed.cluster import Cluster, discarded, lifecycle
+from testbed.wait import wait_until
+
+TESTBED = Path(sys.executable).with_name("testbed")
+WRITE = "insert into writes (token) values ('{}') returning token"
+
+
+def typed(*words: str, status: int = 0) -> str:
+    result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == status, f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+    return result.stdout + result.stderr
+
+
+def part(cluster: Cluster) -> tuple[str, str]:
+    """Have both sides written to: one hangs, the other takes over, and the first wakes up. Who serves, and who not."""
+    first = cluster.state().primary_database or ""
+    [second] = [each.node for each in cluster.state().databases if each.node != first]
+    faults.inject(cluster.fleet, cluster.ledger, "freeze", first)
+    wait_until(lambda: cluster.state().primary_database == second, 60, f"{second} to take over")
+    discarded.sql(cluster, second, "probe", WRITE.format(f"only-on-{second}"))
+    faults.heal_all(cluster.fleet, cluster.ledger)
+    wait_until(
+        lambda: cluster.state().split_brain, 60, "both sides to part", describe=lambda: cluster.state().databases
+    )
+    serving = wait_until(lambda: cluster.state().primary_database or "", 60, "one to serve")
+    return serving, second if serving == first else first
+
+
+def test_nothing_is_resolved_that_is_whole(cluster: Cluster) -> None:  # noqa: ARG001
+    assert "there is no split brain: DRBD is db1 Connected" in typed("resolve", "split-brain", status=2)
+    assert "'db9' is no database machine; they are db1 and db2" in typed(
+        "resolve", "split-brain", "--keep", "db9", status=2
+    )
+    assert "no such copy" in typed("resolve", "read", "nowhere.qcow2", "select 1", status=2)
+
+
+def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) -> None:
+    if cluster.topology.profile != "reference":
+        pytest.skip("the hardened profile lets no split brain come about this way")
+    serving, spare = part(cluster)
+    mine = f"kept-on-{serving}"
+    discarded.sql(cluster, serving, "probe", WRITE.format(mine))
+    # It is told at once, by whoever is asked, and nobody resolves it unasked.
+    told = typed("status", "--json", status=1)
+    assert any("split brain" in each for each in json.loads(told)["complaints"])
+    assert "`testbed resolve split-brain`" in typed("heal", status=4)
+    assert cluster.state().split_brain
+
+    said = typed("resolve", "split-brain")
+    tell(" ".join(said.split()))
+    lifecycle.wait_healthy(cluster, 60)
+    assert f"{serving} keeps its data" in said
+    assert f"{spare} is overwritten" in said
+    copy = max(
+        (cluster.settings.state_dir / discarded.FOLDER).glob(f"*-{spare}.qcow2"), key=lambda it: it.stat().st_mtime
+    )
+    assert str(copy) in said
+
+    # Each side's row was on that side alone; the loser's is in its copy, and no longer in what is served.
+    served = discarded.sql(cluster, serving, "probe", "select token from writes where token like '%-on-db_'")
+    rows = typed(
+        "resolve", "read", str(copy), "select token from writes where token like '%-on-db_'", "--database", "probe"
+    )
+    copied = [line for line in rows.splitlines() if "-on-db" in line]
+    assert mine in served
+    assert mine not in copied
+    lone = {f"only-on-{spare}"} & {*served, *copied}
+    assert lone <= set(copied) - set(served)
+    copy.unlink()
