@@ -86,7 +86,7 @@ def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[Container
         browser.log_in()
         browser.read(browser.inbox()[0])
         browser.send(browser.compose(), OTHER, "on the wire", WORDS)
-    webmail = cluster.topology.nodes["app"].keys.ports["webmail"]
+    webmail = cluster.topology.applications["webmail"].port
     asked, answered = said(flows, target=webmail), said(flows, source=webmail)
     assert re.search(rb"^POST /horde/login.php HTTP/1.1\r$", asked, re.MULTILINE)
     assert f"horde_pass={password}".encode() in asked

@@ -11,7 +11,7 @@ from testbed.cluster import Cluster
 from testbed.roles.balancer import members
 
 ROOT = Path(__file__).parents[2]
-SHARED = ("balancer-manager", "member-watch", "pool-discovery")
+SHARED = ("balancer-manager", "member-watch", "pool-decisions", "pool-discovery", "pool-member")
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -20,12 +20,29 @@ class Member:
         url: where requests are sent.
         status: Apache's words for its state, such as ``Init Ok`` or ``Init Err``.
         elected: how many requests it was chosen for.
+        pool: whose member it is: an application's name, or ``APPLICATION.RULE`` for those that a rule of dispatch uses.
+        weight: its share of new sessions, against the other members'.
+        busy: how many requests it is answering.
+        sent: bytes it was sent.
+        received: bytes that came from it.
+        retries: how often it was tried again since it failed; 0 when it works.
     """
 
     name: str
     url: str
     status: str
     elected: int
+    pool: str = ""
+    weight: float = 1.0
+    busy: int = 0
+    sent: int = 0
+    received: int = 0
+    retries: int = 0
+
+    @property
+    def application(self) -> str:
+        """The application it serves."""
+        return self.pool.partition(".")[0]
 
     @property
     def usable(self) -> bool:
@@ -83,12 +100,21 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
 
 
 def members(xml: str) -> Iterator[Member]:
-    """The pool, from what Apache's balancer-manager answers to ``xml=1``; empty when it did not."""
+    """The members of all pools, from what Apache's balancer-manager answers to ``xml=1``; none when it did not."""
     try:
         root = ET.fromstring(xml.strip())  # noqa: S314
     except ET.ParseError:
         return  # Apache does not run, or is just starting: it has no pool to show
-    for worker in root.iterfind(".//{*}worker"):
-        text = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker}
-        elected = text.get("elected", "0")
-        yield Member(text.get("route", ""), text.get("name", ""), text.get("status", ""), int(elected or 0))
+    for pool in root.iterfind(".//{*}balancer"):
+        name = (pool.findtext("{*}name") or "").strip().removeprefix("balancer://")
+        for worker in pool.iterfind(".//{*}worker"):
+            yield _member(name, {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker})
+
+
+def _member(pool: str, text: Mapping[str, str]) -> Member:
+    counts = [int(text.get(key) or 0) for key in ("elected", "busy", "transferred", "read", "retries")]
+    elected, busy, sent, received, retries = counts
+    return Member(
+        text.get("route", ""), text.get("name", ""), text.get("status", ""), elected,
+        pool, float(text.get("loadfactor") or 1), busy, sent, received, retries,
+    )  # fmt: skip

@@ -27,7 +27,9 @@ SHARED: Mapping[str, str] = {
     "bin/balancer-manager": "usr/local/bin/balancer-manager",
     "bin/forget-member": "usr/local/bin/forget-member",
     "bin/member-watch": "usr/local/bin/member-watch",
+    "bin/pool-decisions": "usr/local/bin/pool-decisions",
     "bin/pool-discovery": "usr/local/bin/pool-discovery",
+    "bin/pool-member": "usr/local/bin/pool-member",
 }
 IMAGE = "usr/local/share/testbed/image"
 _IGNORED = {"__pycache__", ".gitkeep"}

@@ -1,0 +1,70 @@
+"""What a balancer can be told about a member of its pools, by its own ``pool-member`` (images/lb/bin)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from testbed.errors import TestbedError
+from testbed.machines.machine import Machine
+
+Verb = Literal["drain", "disable", "enable", "remove", "weight"]
+LEAST_WEIGHT, MOST_WEIGHT = 1, 100
+# pool-member waits for twenty seconds itself, and then once more for what it takes back.
+OBEY_SECONDS = 40.0
+
+
+def decide(
+    balancer: Machine, verb: Verb, application: str, node: str, *, weight: int = 0, until_boot: bool = False
+) -> None:
+    """Have a balancer's Apache do something with a member; returns when it does.
+
+    Args:
+        balancer: it must be on.
+        verb: what.
+        application: whose pools.
+        node: the app node.
+        weight: its new weight, for ``weight``.
+        until_boot: only until the balancer is started again; by default the decision outlives that.
+
+    Raises:
+        TestbedError: Apache does not answer, or does not do it; what was decided before stands.
+    """
+    words = [*(["--until-boot"] if until_boot else []), verb, application, node, *([str(weight)] if weight else [])]
+    _run(balancer, words)
+
+
+def decisions(balancer: Machine) -> tuple[str, ...]:
+    """The lasting decisions of a balancer, one a member: ``APPLICATION NODE STATE WEIGHT``.
+
+    Raises:
+        TestbedError: it does not tell.
+    """
+    return tuple(_run(balancer, ["show"]).splitlines())
+
+
+def take(balancer: Machine, decided: Sequence[str]) -> None:
+    """Have a balancer drop its decisions for others; those of nodes that are not there wait for them.
+
+    Args:
+        balancer: it must be on.
+        decided: as ``decisions`` tells them.
+
+    Raises:
+        TestbedError: Apache does not do it.
+    """
+    _run(balancer, ["take", *decided])
+
+
+def forget(balancer: Machine, node: str) -> None:
+    """Have a balancer forget a node that has left for good, and what was decided about it."""
+    for command in (["forget-member", node], ["pool-member", "forget", node]):
+        balancer.exec(command)
+
+
+def _run(balancer: Machine, words: Sequence[str]) -> str:
+    result = balancer.exec(["pool-member", *words], timeout=OBEY_SECONDS)
+    if result.status:
+        said = result.stderr.strip().splitlines() or [f"pool-member ended with status {result.status}"]
+        raise TestbedError(said[-1], where=balancer.name)
+    return result.stdout

@@ -1,0 +1,212 @@
+"""The pool under load: nodes drained, weighed, taken out and put back on both balancers, and what that survives."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telling import Tell
+from testbed.cluster import Cluster, lifecycle, pool
+from testbed.errors import TestbedError, UsageError
+from testbed.journal import Outcome, RequestSample
+from testbed.machines import Machine
+from testbed.roles import pool as balancer_pool
+from testbed.scenarios.model import Load
+from testbed.scenarios.run import Run
+from testbed.topology import Role
+from testbed.wait import elapse, wait_until
+
+WEBMAIL = "webmail"
+TESTBED = Path(sys.executable).with_name("testbed")
+# Where a visitor without a cookie is sent by the balancer's own Apache, `count` times.
+VISIT = (
+    "for _ in $(seq {count}); do curl -sk -o /dev/null -D - --connect-to $SITE_NAME:443:127.0.0.1:443"
+    " https://$SITE_NAME/alive; done | sed -n 's/.*ROUTEID=\\.\\([a-z0-9-]*\\);.*/\\1/p'"
+)
+
+
+@pytest.fixture
+def decided(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster on which decisions are dropped at the end, whatever became of the test."""
+    yield cluster
+    for each in cluster.fleet.machines(Role.BALANCER):
+        balancer_pool.take(each, [])
+
+
+def balancers(cluster: Cluster) -> list[Machine]:
+    return cluster.fleet.machines(Role.BALANCER)
+
+
+def states(cluster: Cluster, node: str) -> set[str]:
+    """A node's state in the webmail's pool, as the balancers have it."""
+    return {row.state.strip() for row in pool.overview(cluster) if (row.pool, row.node) == (WEBMAIL, node)}
+
+
+def visitors(balancer: Machine, count: int) -> Counter[str]:
+    """To which nodes new visitors go."""
+    result = balancer.exec(["sh", "-c", VISIT.format(count=count)], timeout=60)
+    assert result.status == 0, result.stderr
+    return Counter(result.stdout.split())
+
+
+def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None:
+    """Who is there stays, who comes goes elsewhere, and no request is lost: neither by drain nor by enable."""
+    with Run(decided, "pool-drain") as run:
+        run.probe(only=["https"])
+        run.load(Load.model_validate({"users": 4, "think": 0.2, "actions": {"inbox": 5, "read": 5, "log out": 2}}))
+        run.steady()
+        wait_until(lambda: len(users_on(run)) == 2, 60, "users on both nodes", describe=lambda: users_on(run))
+        pool.change(decided, "drain", WEBMAIL, "app-1")
+        drained = time.monotonic()
+        for each in balancers(decided):
+            assert set(visitors(each, 6)) == {"app-2"}, each.name
+        # Whose cookie names it is served by it still.
+        assert stays(balancers(decided)[0], "app-1") == "app-1"
+        elapse(6)
+        pool.change(decided, "enable", WEBMAIL, "app-1")
+        wait_until(lambda: visitors(balancers(decided)[0], 4)["app-1"], 20, "new visitors on app-1 again")
+    journal = run.journal()
+    probes = list(journal.probes["https"])
+    lost = [each for each in probes if each.outcome is not Outcome.OK and "unanswered" not in each.detail]
+    requests = journal.of(RequestSample)
+    bad = [each for each in requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
+    assert not lost, lost[0]
+    assert not bad, bad[0]
+    begun = {each.session: each.started for each in reversed(requests)}
+    stayed = [each for each in requests if each.app == "app-1" and each.started > drained]
+    assert all(begun[each.session] <= drained or each.started > drained + 6 for each in stayed)
+    tell(f"{len(probes)} probes and {len(requests)} requests, none lost; {len(stayed)} on app-1 after it was drained")
+
+
+def users_on(run: Run) -> set[str]:
+    return {each.app for each in run.journal().of(RequestSample) if each.app}
+
+
+def stays(balancer: Machine, node: str) -> str:
+    """Which node answers a visitor whose cookie names one."""
+    script = (
+        f"curl -sk -o /dev/null -D - --cookie ROUTEID=.{node} --connect-to $SITE_NAME:443:127.0.0.1:443"
+        " https://$SITE_NAME/alive"
+    )
+    found = re.search(r"(?i)^x-app-node: (\S+)", balancer.exec(["sh", "-c", script]).stdout, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
+    pool.change(decided, "drain", WEBMAIL, "app-1")
+    pool.change(decided, "weight", WEBMAIL, "app-2", 50)
+    lb1, lb2 = balancers(decided)
+    for script in ("sv 1 apache", "sv restart apache"):  # a graceful reload, a new Apache
+        assert lb1.exec(["sh", "-c", script]).status == 0
+        wait_until(lambda: visitors(lb1, 2), 20, "Apache to answer")
+        assert states(decided, "app-1") == {"Init Drn Ok"}
+        assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
+    standby = lb2 if decided.state().active_balancer == lb1.name else lb1
+    standby.reset()
+    wait_until(lambda: states(decided, "app-1") == {"Init Drn Ok"}, 30, "the balancer to drain as before")
+    assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
+    # A decision is no damage: the cluster is whole with it.
+    lifecycle.wait_healthy(decided, 60)
+
+
+def weights(cluster: Cluster) -> dict[str, set[float]]:
+    found: dict[str, set[float]] = {}
+    for row in pool.overview(cluster):
+        if row.pool == WEBMAIL:
+            found.setdefault(row.node, set()).add(row.weight)
+    return found
+
+
+def test_weight_shifts_new_sessions(decided: Cluster, tell: Tell) -> None:
+    pool.change(decided, "weight", WEBMAIL, "app-2", 4)
+    for each in balancers(decided):
+        seen = visitors(each, 40)
+        assert 6 <= seen["app-1"] <= 10, seen
+        assert seen["app-1"] + seen["app-2"] == 40
+    tell(f"weights 1 and 4: {dict(seen)}")
+
+
+def test_out_of_the_pool_and_back(decided: Cluster) -> None:
+    pool.change(decided, "remove", WEBMAIL, "app-1")
+    assert states(decided, "app-1") == {"removed"}
+    for each in balancers(decided):
+        assert set(visitors(each, 4)) == {"app-2"}
+        assert stays(each, "app-1") == "app-2"
+    with pytest.raises(UsageError, match="app-1 is not in the pool of webmail"):
+        pool.change(decided, "drain", WEBMAIL, "app-1")
+    pool.change(decided, "add", WEBMAIL, "app-1")
+    assert states(decided, "app-1") == {"Init Ok"}
+
+
+def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
+    pool.change(decided, "disable", WEBMAIL, "app-2")
+    assert states(decided, "app-2") == {"Init Dis"}
+    assert stays(balancers(decided)[0], "app-2") == "app-1"
+    listed = json.loads(testbed(decided, "pool", "list", "--json").stdout)
+    rows = {(each["balancer"], each["node"]): each for each in listed if each["pool"] == WEBMAIL}
+    assert len(rows) == 4
+    for each in rows.values():
+        assert each["elected"] >= 0
+        assert (each["busy"], each["retries"]) == (0, 0)
+        assert isinstance(each["sessions"], int)
+    assert rows["lb1", "app-1"]["received"] > 0
+    assert rows["lb1", "app-1"]["elected"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("drain nothing app-1", "no application 'nothing'; the applications are "),
+        ("drain webmail app-9", "no app node 'app-9'; webmail runs on app-1, app-2"),
+        ("add webmail app-1", "app-1 is in the pool of webmail already"),
+        ("weight webmail app-1 0", "0 is no weight; use a whole number from 1 to 100"),
+    ],
+)
+def test_what_cannot_be_is_refused(decided: Cluster, words: str, said: str) -> None:
+    before = [balancer_pool.decisions(each) for each in balancers(decided)]
+    result = testbed(decided, "pool", *words.split())
+    assert (result.returncode, said in result.stderr) == (2, True), result.stderr
+    assert [balancer_pool.decisions(each) for each in balancers(decided)] == before
+
+
+def test_the_last_node_stays(decided: Cluster) -> None:
+    pool.change(decided, "drain", WEBMAIL, "app-1")
+    for verb in ("drain", "disable", "remove"):
+        with pytest.raises(UsageError, match="app-2 is the last node that takes new sessions of webmail"):
+            pool.change(decided, verb, WEBMAIL, "app-2")
+    assert states(decided, "app-2") == {"Init Ok"}
+
+
+def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -> None:
+    """A frozen one is refused before anything; one whose Apache hangs is noticed after the first was told."""
+    lb1, lb2 = balancers(decided)
+    lb2.pause()
+    try:
+        with pytest.raises(TestbedError, match="lb2: it is frozen"):
+            pool.change(decided, "drain", WEBMAIL, "app-1")
+    finally:
+        lb2.unpause()
+    lb2.exec(["sh", "-c", "sv pause apache && pkill -STOP apache2"])
+    try:
+        with pytest.raises(TestbedError, match="lb2: its Apache does not show its pools; nothing was changed"):
+            pool.change(decided, "drain", WEBMAIL, "app-1")
+    finally:
+        lb2.exec(["sh", "-c", "pkill -CONT apache2; sv cont apache"])
+    assert balancer_pool.decisions(lb1) == ()
+    assert states(decided, "app-1") == {"Init Ok"}
+
+
+def testbed(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(TESTBED), *words]
+    return subprocess.run(command, cwd=cluster.settings.root, capture_output=True, text=True, check=False)
+
+
+testbed.__test__ = False  # type: ignore[attr-defined]
