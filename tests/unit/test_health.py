@@ -19,7 +19,7 @@ NODES = ["app-1", "app-2", "client", "db1", "db2", "gateway", "lb1", "lb2", "mai
 
 def whole() -> ClusterState:
     pool = tuple(Member(name, f"http://{name}:8081", "Init Ok", 0) for name in ("app-1", "app-2"))
-    copies: dict[str, Any] = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate", "ucarp": True}
+    copies: dict[str, Any] = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate", "carp": True}
     return ClusterState(
         power=dict.fromkeys(NODES, Power.ON),
         balancers=(
@@ -75,7 +75,7 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
         (with_databases({}, {"drbd_connection": "StandAlone"}), "db2: DRBD is StandAlone UpToDate/UpToDate"),
         (with_databases({}, {"drbd_disks": "Inconsistent/UpToDate"}), "db2: DRBD is Connected Inconsistent/UpToDate"),
         (with_databases({}, {"reachable": False}), "db2 does not answer"),
-        (with_databases({}, {"ucarp": False}), "db2: UCARP does not run"),
+        (with_databases({}, {"carp": False}), "db2: takes no part in CARP"),
         (replace(whole(), apps=(AppState("app-1", reachable=False),)), "app-1 does not answer"),
         (replace(whole(), mail=(MailState("mail", reachable=True, imap=True),)), "mail: Postfix does not run"),
         (replace(whole(), power={**whole().power, "db2": Power.FROZEN}), "db2 is frozen"),

@@ -20,7 +20,7 @@ def test_a_primary_that_serves() -> None:
     state = database.parse("db2", DATABASE, sample("db-primary"))
     assert state.serving
     assert state.replicated
-    assert state.ucarp
+    assert state.carp
     assert (state.drbd_role, state.drbd_connection, state.drbd_disks) == ("Primary", "Connected", "UpToDate/UpToDate")
 
 

@@ -120,7 +120,7 @@ def test_equal_skews_would_make_both_master() -> None:
 def test_a_cluster_has_two_balancers() -> None:
     document = merged()
     del document["services"]["lb2"]
-    assert "1 services have the role balancer; a cluster has 2" in refused(document)
+    assert "1 services have the role balancer; a reference cluster has 2" in refused(document)
 
 
 def test_a_service_without_keys_is_no_part_of_the_cluster() -> None:

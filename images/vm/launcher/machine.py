@@ -50,11 +50,14 @@ def _console(sockets: Path) -> list[str]:
 
 def _public_sockets(sockets: Path) -> list[str]:
     sockets.mkdir(parents=True, exist_ok=True)
-    for name in ("qmp.sock", "agent.sock", "console.sock"):
+    for name in ("qmp.sock", "power.sock", "agent.sock", "console.sock"):
         (sockets / name).unlink(missing_ok=True)
     return [
         "-chardev", f"socket,id=qmp,path={sockets}/qmp.sock,server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
+        # One for whoever switches the power: each serves one client at a time.
+        "-chardev", f"socket,id=power,path={sockets}/power.sock,server=on,wait=off",
+        "-mon", "chardev=power,mode=control",
         "-chardev", f"socket,id=agent,path={sockets}/agent.sock,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
         *_console(sockets),

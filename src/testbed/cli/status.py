@@ -13,7 +13,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
 from testbed.cluster.state import RoleState
-from testbed.roles import AppState, BalancerState, DatabaseState, MailState, SingleState
+from testbed.roles import AppState, ArbiterState, BalancerState, DatabaseState, MailState, SingleState
 
 UNHEALTHY = 1
 
@@ -58,14 +58,12 @@ def _table(state: ClusterState, cluster: Cluster) -> Table:
         each = described.get(name)
         holds = isinstance(each, BalancerState | DatabaseState) and each.holds_address
         virtual = cluster.topology.site if isinstance(each, BalancerState) else cluster.topology.database
-        table.add_row(name, power.value, str(virtual.address) if holds else "", _describe(each))
+        table.add_row(name, power.value, str(virtual.address) if holds else "", _describe(each) if each else "")
     return table
 
 
-def _describe(state: RoleState | None) -> str:
+def _describe(state: RoleState) -> str:
     match state:
-        case None:
-            return ""
         case BalancerState(reachable=True):
             pool = ", ".join(f"{each.name} ({each.status.strip()}, {each.elected})" for each in state.members)
             return f"{'active' if state.holds_address else 'standby'}; pool: {pool or 'empty'}"
@@ -78,6 +76,8 @@ def _describe(state: RoleState | None) -> str:
             return f"{serving}; DRBD {' '.join(parts)}; {'mounted; ' if state.mounted else ''}{postgres}"
         case MailState(reachable=True) | SingleState(reachable=True):
             return _running(state)
+        case ArbiterState(reachable=True):
+            return f"{state.alone or 'nobody'} has the data alone; {state.generation} decisions"
         case _:
             return "does not answer"
 

@@ -23,6 +23,7 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
         *_databases(state),
         *_mail(state),
         *_single(state),
+        *_arbiters(state),
     ]
 
 
@@ -75,8 +76,8 @@ def _databases(state: ClusterState) -> Iterator[str]:
             yield f"{each.node} does not answer"
         elif not each.replicated:
             yield f"{each.node}: DRBD is {each.drbd_connection} {each.drbd_disks}"
-        if each.reachable and not each.ucarp:
-            yield f"{each.node}: UCARP does not run"
+        if each.reachable and not each.carp:
+            yield f"{each.node}: takes no part in CARP"
 
 
 def _mail(state: ClusterState) -> Iterator[str]:
@@ -99,3 +100,11 @@ def _single(state: ClusterState) -> Iterator[str]:
             yield f"{each.node}: Apache does not run"
         if not each.database:
             yield f"{each.node}: MariaDB does not run"
+
+
+def _arbiters(state: ClusterState) -> Iterator[str]:
+    for each in state.arbiters:
+        if not each.reachable:
+            yield f"{each.node} does not answer"
+        elif each.alone:
+            yield f"{each.node}: {each.alone} has the data alone"

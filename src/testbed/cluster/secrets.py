@@ -40,12 +40,17 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     # For the overlay that adds it, which may be asked for later.
     single = authority.issue([f"single.{topology.site.name.partition('.')[2]}"], [])
     mail = authority.issue(["mail"], [])
-    carp, horde, probe, users = (password() for _ in range(4))
+    carp, horde, probe, users, arbiter = (password() for _ in range(5))
     nodes = {
         "lb": {"site.crt": site[0], "site.key": site[1], "secrets.env": _env(CARP_PASSWORD=carp)},
         "app": {"secrets.env": _env(HORDE_DB_PASSWORD=horde, HORDE_SECRET_KEY=password(40))},
         "mail": {"mail.crt": mail[0], "mail.key": mail[1], "secrets.env": _env(MAIL_PASSWORD=users)},
-        "db": {"secrets.env": _env(CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe)},
+        "db": {
+            "secrets.env": _env(
+                CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe, ARBITER_SECRET=arbiter
+            )
+        },
+        "arbiter": {"secrets.env": _env(ARBITER_SECRET=arbiter)},
         "single": {
             "single.crt": single[0],
             "single.key": single[1],

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from testbed.machines import Fleet, Machine, Power
 from testbed.roles import (
     AppState,
+    ArbiterState,
     BalancerState,
     DatabaseState,
     MailState,
     SingleState,
     app,
+    arbiter,
     balancer,
     database,
     mail,
@@ -20,7 +22,7 @@ from testbed.roles import (
 )
 from testbed.topology import Role
 
-RoleState = BalancerState | AppState | DatabaseState | MailState | SingleState
+RoleState = BalancerState | AppState | DatabaseState | MailState | SingleState | ArbiterState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class ClusterState:
         databases: the database machines, by name.
         mail: the mail server.
         single: the single server, where there is one.
+        arbiters: the arbiter, which the hardened profile has.
     """
 
     power: dict[str, Power]
@@ -42,11 +45,12 @@ class ClusterState:
     databases: tuple[DatabaseState, ...]
     mail: tuple[MailState, ...]
     single: tuple[SingleState, ...] = ()
+    arbiters: tuple[ArbiterState, ...] = ()
 
     @property
     def roles(self) -> tuple[RoleState, ...]:
         """All answers."""
-        return (*self.balancers, *self.apps, *self.databases, *self.mail, *self.single)
+        return (*self.balancers, *self.apps, *self.databases, *self.mail, *self.single, *self.arbiters)
 
     @property
     def active_balancer(self) -> str | None:
@@ -78,6 +82,7 @@ def observe(fleet: Fleet) -> ClusterState:
         databases=tuple(each for each in states if isinstance(each, DatabaseState)),
         mail=tuple(each for each in states if isinstance(each, MailState)),
         single=tuple(each for each in states if isinstance(each, SingleState)),
+        arbiters=tuple(each for each in states if isinstance(each, ArbiterState)),
     )
 
 
@@ -93,6 +98,8 @@ def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
             return mail.state(machine)
         case Role.SINGLE:
             return single.state(machine)
+        case Role.ARBITER:
+            return arbiter.state(machine)
         case _:
             return None
 

@@ -18,6 +18,7 @@ class Service:
     Attributes:
         name: name of the program of its first process.
         roles: the machines that run it.
+        other: name of the program that does the same in the hardened profile.
         program: the file that its first process runs, where the name alone is not enough: a script may bear it too.
         worker: whether one worker alone is meant: the one of its processes that has worked most, the first excepted.
     """
@@ -25,6 +26,7 @@ class Service:
     name: str
     roles: frozenset[Role]
     program: str = ""
+    other: str = ""
     worker: bool = False
 
     def of(self, processes: Sequence[Process]) -> list[Process]:
@@ -36,12 +38,12 @@ class Service:
         return [max(children, key=lambda each: (each.ticks, each.pid))] if children else []
 
     def _is_first(self, process: Process) -> bool:
-        return process.program if self.program else process.name == self.name
+        return process.program if self.program else process.name in (self.name, self.other)
 
 
 SERVICES: Mapping[str, Service] = {
     "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/15/bin/postgres"),
-    "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE})),
+    "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE}), other="keepalived"),
     "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),
     "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True),
     "dovecot": Service("dovecot", frozenset({Role.MAIL})),

@@ -89,6 +89,7 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
         Image(f"{prefix}/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
         Image(f"{prefix}/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
         Image(f"{prefix}/lb", folder / "lb", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
+        Image(f"{prefix}/arbiter", folder / "arbiter", bases={"BASE": base}),
         Image(f"{prefix}/gateway", folder / "gateway", bases={"BASE": base}),
         Image(
             f"{prefix}/db",

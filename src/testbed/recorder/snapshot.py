@@ -41,7 +41,7 @@ def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
         if database.reachable:
             own, _, peer = database.drbd_disks.partition("/")
             yield database.node, Aspect.DATABASE_ADDRESS, _held(database.holds_address)
-            if database.ucarp:
+            if database.carp:
                 yield database.node, Aspect.CARP, _carp(database.holds_address)
             yield database.node, Aspect.DRBD_ROLE, database.drbd_role
             yield database.node, Aspect.DRBD_CONNECTION, database.drbd_connection

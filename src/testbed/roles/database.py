@@ -23,7 +23,7 @@ class DatabaseState:
         drbd_disks: own and peer's disk state, ``UpToDate/UpToDate`` when all is well.
         mounted: whether the replicated filesystem is mounted.
         postgres: whether PostgreSQL accepts connections.
-        ucarp: whether UCARP runs; without it a spare takes nothing over.
+        carp: whether UCARP runs, or keepalived in the hardened profile; without it a spare takes nothing over.
     """
 
     node: str
@@ -34,7 +34,7 @@ class DatabaseState:
     drbd_disks: str = "Unknown/Unknown"
     mounted: bool = False
     postgres: bool = False
-    ucarp: bool = False
+    carp: bool = False
 
     @property
     def serving(self) -> bool:
@@ -71,5 +71,5 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Datab
         drbd_disks=disks or "Unknown/Unknown",
         mounted="/dev/drbd" in section(sections, "grep drbd /proc/mounts"),
         postgres="accepting connections" in section(sections, "pg_isready"),
-        ucarp=bool(section(sections, "pgrep -x ucarp").strip()),
+        carp=bool(section(sections, "pgrep -x ucarp").strip()),
     )

@@ -32,6 +32,7 @@ class Role(StrEnum):
     OBSERVER = "observer"
     GATEWAY = "gateway"
     SINGLE = "single"
+    ARBITER = "arbiter"
 
 
 class Keys(BaseModel):

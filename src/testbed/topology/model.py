@@ -168,6 +168,8 @@ def _roles(topology: Topology) -> Iterator[Problem]:
         wanted = 2 if role in (Role.BALANCER, Role.DATABASE) else 1
         if role is Role.SINGLE and not count:  # the overlay `single` alone has one
             continue
+        if role is Role.ARBITER:
+            wanted = int(topology.profile == "hardened")
         if count != wanted:
             what = f"{count} services have the role {role.value}"
-            yield Problem(("services",), what, f"a cluster has {wanted}")
+            yield Problem(("services",), what, f"a {topology.profile} cluster has {wanted}")

@@ -1,0 +1,144 @@
+"""The arbiter at work: one line asks, one line answers, one after the other.
+
+``SECRET VERB NODE [GENERATION]`` is answered by ``granted GENERATION``, ``refused REASON`` or ``unproved REASON``.
+A line without these words tells the state. Who asks waits; a decision is on the disk before it is told.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import socketserver
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arbiter import memory, power
+from arbiter.rules import FENCING, VERBS, Memory, Request, after, refusal
+
+PORT = 7000
+LINE_SECONDS = 2.0
+LONGEST = 200
+
+
+@dataclass
+class Arbiter:
+    """Decides.
+
+    Args:
+        path: where it remembers.
+        machines: the two machines' names and the monitors of their power.
+        secret: what a machine proves itself by.
+    """
+
+    path: Path
+    machines: dict[str, Path]
+    secret: str
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.memory = memory.load(self.path)
+
+    def answer(self, line: str) -> str:
+        """Answer one line.
+
+        Args:
+            line: the question.
+        """
+        words = line.split()
+        if not words:
+            return describe(self.memory)
+        if not hmac.compare_digest(words[0].encode(), self.secret.encode()):
+            return "refused wrong secret"
+        request = self._request(words[1:])
+        if request is None:
+            return "refused not understood"
+        with self._lock:
+            return self._decide(request)
+
+    def _request(self, words: list[str]) -> Request | None:
+        if len(words) not in (2, 3) or words[0] not in VERBS or words[1] not in self.machines:
+            return None
+        if len(words) == 3 and not words[2].isdecimal():
+            return None
+        return Request(words[0], words[1], int(words[2]) if len(words) == 3 else -1)
+
+    def _decide(self, request: Request) -> str:
+        if reason := refusal(self.memory, request):
+            tell(f"fence-refused node={request.node} reason={_word(reason)}")
+            return f"refused {reason}"
+        if request.verb in FENCING:
+            [peer] = [name for name in self.machines if name != request.node]
+            try:
+                how = power.prove_off(self.machines[peer], cut=request.verb == "take")
+            except power.NotProved as doubt:
+                if request.verb == "take":
+                    tell(f"fence-refused node={request.node} reason={_word(f'{peer}: {doubt}')}")
+                return f"unproved {peer}: {doubt}"
+            tell(f"fenced peer={peer} by={request.node} how={how}")
+        decided = after(self.memory, request)
+        if decided != self.memory:
+            memory.store(self.path, decided)
+            self.memory = decided
+            tell(f"arbiter {describe(decided)}")
+        return f"granted {decided.generation}"
+
+
+def describe(decided: Memory) -> str:
+    """Say what is remembered."""
+    return f"alone={decided.alone or 'nobody'} generation={decided.generation}"
+
+
+def tell(words: str) -> None:
+    """Write an event, with the kernel's time of it."""
+    print(f"event={words} up={time.clock_gettime(time.CLOCK_BOOTTIME):.2f}", flush=True)
+
+
+def _word(text: str) -> str:
+    return text.replace(" ", "-")
+
+
+class Question(socketserver.StreamRequestHandler):
+    """One line in, one line out."""
+
+    timeout = LINE_SECONDS
+
+    def handle(self) -> None:
+        """Answer."""
+        try:
+            line = self.rfile.readline(LONGEST).decode(errors="replace")
+            self.wfile.write(f"{arbiter.answer(line)}\n".encode())
+        except OSError:
+            return  # it asks too slowly, or did not wait: it will ask again
+
+
+class Door(socketserver.ThreadingTCPServer):
+    """Where questions come in."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+def main() -> int:
+    """Serve until killed.
+
+    Returns:
+        The container's exit status.
+    """
+    with Door(("0.0.0.0", PORT), Question) as door:  # noqa: S104 - its networks are the cluster's own
+        tell(f"booted node={os.environ['NODE']}")
+        tell(f"arbiter {describe(arbiter.memory)}")
+        door.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    env = dict(line.split("=", 1) for line in Path("/etc/testbed/secrets.env").read_text().splitlines() if "=" in line)
+    arbiter = Arbiter(
+        Path("/var/lib/arbiter/memory.json"),
+        {name: Path(f"/run/power/{name}/power.sock") for name in os.environ["MACHINES"].split()},
+        env["ARBITER_SECRET"],
+    )
+    sys.exit(main())
