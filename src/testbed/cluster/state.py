@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -92,16 +93,16 @@ def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
             return balancer.state(machine, str(fleet.topology.site.address))
         case Role.DATABASE:
             return database.state(machine, str(fleet.topology.database.address))
-        case Role.APP:
-            return app.state(machine)
-        case Role.MAIL:
-            return mail.state(machine)
-        case Role.SINGLE:
-            return single.state(machine)
-        case Role.ARBITER:
-            return arbiter.state(machine)
-        case _:
-            return None
+        case role:
+            return _PLAIN[role](machine) if role in _PLAIN else None
+
+
+_PLAIN: Mapping[Role, Callable[[Machine], RoleState]] = {
+    Role.APP: app.state,
+    Role.ARBITER: arbiter.state,
+    Role.MAIL: mail.state,
+    Role.SINGLE: single.state,
+}
 
 
 def _only(names: list[str]) -> str | None:
