@@ -114,8 +114,8 @@ test-long: test ## Everything, and every incident in scenarios/ under both profi
 	@$(TESTBED) down
 
 .PHONY: bench-failover
-bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max
-	@$(TESTBED) bench failover
+bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (TRIALS=20, PROFILE=hardened)
+	@$(TESTBED) bench failover $(if $(TRIALS),--trials $(TRIALS))
 
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal

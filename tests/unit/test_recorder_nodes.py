@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.journal import Alarm, ClockSample, Event, StateChange
+from testbed.journal import Alarm, ClockSample, Event, Mark, StateChange
 from testbed.recorder.follow import unix_seconds
 from testbed.recorder.nodes import Listener
 from testbed.topology import Role
@@ -195,3 +195,15 @@ def test_openbsds_kernel_panics_on_its_console() -> None:
         assert isinstance(event, Alarm)
         assert event.pattern == "kernel-panic"
         listener = Listener("lb1", Role.BALANCER, guest=True)
+
+
+@pytest.mark.parametrize(
+    ("role", "line", "mark"),
+    [
+        (Role.BALANCER, "event=resigned reason=apache up=12.5", Mark("resigned", "n", {"reason": "apache"})),
+        (Role.DATABASE, "event=promote-failed step=drbd up=40.25", Mark("promote-failed", "n", {"step": "drbd"})),
+        (Role.OBSERVER, "event=fenced peer=db1 by=db2 up=7.0", Mark("fenced", "n", {"peer": "db1", "by": "db2"})),
+    ],
+)
+def test_what_a_node_decides_is_told_with_its_reason(role: Role, line: str, mark: Mark) -> None:
+    assert list(Listener("n", role, guest=False).line(line, 100.0, OFFSET)) == [mark]

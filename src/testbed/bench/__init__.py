@@ -3,5 +3,6 @@
 from testbed.bench.failover import KINDS, Failover, repeated
 from testbed.bench.idle import Idle, idle
 from testbed.bench.overhead import Round, overhead
+from testbed.bench.soak import Soaked, soak
 
-__all__ = ["KINDS", "Failover", "Idle", "Round", "idle", "overhead", "repeated"]
+__all__ = ["KINDS", "Failover", "Idle", "Round", "Soaked", "idle", "overhead", "repeated", "soak"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
+from math import inf
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from testbed.bench import KINDS, Failover, Round, idle, overhead, repeated
+from testbed.bench import KINDS, Failover, Round, Soaked, idle, overhead, repeated, soak
 from testbed.checks import Status
 from testbed.cli.main import app
 from testbed.cli.output import out, progress
@@ -27,10 +29,14 @@ HEALTHY_SECONDS = 120.0
 @bench.command()
 def failover(
     kinds: Annotated[list[str] | None, typer.Argument(help=f"{' | '.join(KINDS)}; by default all.")] = None,
-    repeat: Annotated[int, typer.Option(help="How many times each.", min=1, max=100)] = 5,
+    repeat: Annotated[int, typer.Option("--repeat", "--trials", help="How many times each.", min=1, max=100)] = 5,
     users: Annotated[int, typer.Option(help="Webmail users in the background.", min=1, max=60)] = 6,
 ) -> None:
-    """Cut a machine's power again and again under load; print n, median, p95 and max of the outage and each phase."""
+    """Cut a machine's power again and again under load; print n, median, p95 and max of the outage and each phase.
+
+    With them the acknowledged writes lost, the failovers that nobody asked for, and the requests that failed. Exit
+    status 1 when a run does not pass.
+    """
     chosen = kinds or list(KINDS)
     for kind in chosen:
         if kind not in KINDS:
@@ -42,10 +48,11 @@ def failover(
         for run in repeated(cluster, kind, repeat, users):
             good = run.status is Status.PASS
             verdict = "" if good else f" [red]verdict: {run.status.value}[/], see {run.folder / 'report.html'}"
-            progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s{verdict}")
+            progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
             wrong += not good
             runs.append(run)
-        out.print(_table(kind, runs))
+        out.print(_table(kind, runs, cluster.topology.profile))
+        out.print(f"  in all: {_losses(runs)}", highlight=False)
         _keep(cluster, kind, runs)
     if wrong:
         raise typer.Exit(1)
@@ -93,9 +100,50 @@ def idle_cost(
     out.print(table)
 
 
-def _table(kind: str, runs: list[Failover]) -> Table:
-    target = KINDS[kind].target
-    title = f"{KINDS[kind].title} (to reach: median {target:g} s)"
+@bench.command("soak")
+def heaviest_load(
+    minutes: Annotated[float, typer.Option(help="How long in all.", min=0.5, max=600)] = 10,
+    users: Annotated[int, typer.Option(help="Webmail users, who never stop to think.", min=1, max=60)] = 30,
+) -> None:
+    """Load the cluster as hard as it bears, and count the failovers: there must be none, else exit status 1."""
+    cluster = Cluster()
+    stretches = []
+    for each in soak(cluster, minutes * 60, users):
+        progress.say(f"  {each.seconds / 60:.1f} min, {each.exchanges:.1f} good exchanges a second, {each.failed} "
+                     f"failed; {len(each.moves)} moves of an address; {each.folder}")  # fmt: skip
+        for told in (*each.moves, *each.complaints):
+            progress.say(f"    {told}")
+        stretches.append(each)
+    moves = sum(len(each.moves) for each in stretches)
+    table = Table("probe", "longest outage, s", box=None, header_style="bold")
+    for name in stretches[0].outages:
+        table.add_row(name, f"{max(each.outages[name] for each in stretches):.2f}")
+    out.print(table)
+    seconds = sum(each.seconds for each in stretches)
+    out.print(f"{moves} false failovers in {seconds / 60:.0f} min of {users} users ({cluster.topology.profile}; to "
+              f"reach: 0), state asked {sum(each.samples for each in stretches)} times", highlight=False)  # fmt: skip
+    _write(cluster, f"soak-{users}", {"users": users, "stretches": [_stretch(each) for each in stretches]})
+    if moves:
+        raise typer.Exit(1)
+
+
+def _stretch(each: Soaked) -> dict[str, object]:
+    return asdict(each) | {"folder": each.folder.name}
+
+
+def _losses(runs: list[Failover]) -> str:
+    lost, false = sum(run.lost for run in runs), sum(run.false for run in runs)
+    flying, beyond = sum(run.in_flight for run in runs), sum(run.beyond for run in runs)
+    return (f"{lost} acknowledged writes lost, {false} false failovers, {flying} requests failed that were in flight "
+            f"and {beyond} later ones")  # fmt: skip
+
+
+def _table(kind: str, runs: list[Failover], profile: str) -> Table:
+    target = KINDS[kind].targets.get(profile)
+    reach = f"to reach: median {target[0]:g} s" if target else "no time to reach"
+    if target and target[1] < inf:
+        reach += f", p95 {target[1]:g} s"
+    title = f"{KINDS[kind].title} ({profile}; {reach})"
     table = Table(
         "seconds", "n", "median", "p95", "max", box=None, header_style="bold", title=title, title_justify="left"
     )
@@ -115,18 +163,28 @@ def _row(table: Table, name: str, values: list[float], style: str = "") -> None:
 
 
 def _keep(cluster: Cluster, kind: str, runs: list[Failover]) -> None:
-    folder = cluster.settings.state_dir / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-failover-{kind}.json"
+    spread = Distribution.of([run.outage for run in runs])
     rows = [
         {
             "victim": run.victim,
             "outage": run.outage,
             "phases": dict(run.phases.seconds) if run.phases else {},
+            "lost": run.lost,
+            "false": run.false,
+            "in-flight": run.in_flight,
+            "beyond": run.beyond,
             "verdict": run.status.value,
             "run": run.folder.name,
         }
         for run in runs
     ]
-    path.write_text(json.dumps({"accel": cluster.shape.accel, "runs": rows}, indent=2))
+    _write(cluster, f"failover-{kind}", {"outage": asdict(spread), "runs": rows})
+
+
+def _write(cluster: Cluster, name: str, figures: dict[str, object]) -> None:
+    """Keep figures with what they were measured on."""
+    folder = cluster.settings.state_dir / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
+    path.write_text(json.dumps({**cluster.platform, **figures}, indent=2))
     progress.say(f"  kept in {path}")

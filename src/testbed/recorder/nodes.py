@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from testbed.journal import Alarm, Aspect, ClockSample, Event, StateChange
+from testbed.journal import Alarm, Aspect, ClockSample, Event, Mark, StateChange
 from testbed.machines import Power
 from testbed.recorder.alarms import alarm
 from testbed.recorder.clocks import GuestClock, Moment, SharedClock, stamped
-from testbed.recorder.translate import Told, console_time, translate
+from testbed.recorder.translate import DECISIONS, Told, console_time, translate
 from testbed.topology import Role
 
 # A kill and the death it causes belong together when no more than so many seconds lie between them.
@@ -72,6 +72,9 @@ class Listener:
         if told.name.startswith("clock"):
             yield from self._clock_line(told, stamp, offset)
             return
+        if told.name in DECISIONS:
+            words = {name: value for name, value in (told.words or {}).items() if name not in ("up", "at")}
+            yield Mark(told.name, self.node, words)
         pattern = alarm(text)
         if not told.changes and not pattern:
             return

@@ -25,6 +25,14 @@ NARROW, ROOM = 14.0, 30.0
 # Percent of the width around an outage's length in which no other is written.
 LABEL = 12.0
 LOAD = "load"
+# What a node decided, told with its words.
+DECISIONS = {
+    "resigned": "resigns",
+    "fenced": "fences its peer",
+    "fence-refused": "may not promote itself",
+    "promote-failed": "cannot take over",
+    "demote-failed": "cannot let go, and switches itself off",
+}
 STAGES = {
     "steady": "the steady state begins",
     "timeline-done": "the timeline is done",
@@ -155,6 +163,9 @@ def _moments(findings: Findings) -> list[Moment]:
             )
         elif mark.name in STAGES:
             found.append(Moment(mark.at, "", STAGES[mark.name]))
+        elif mark.name in DECISIONS and mark.node:
+            told = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
+            found.append(Moment(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({told})' if told else ''}"))
     return sorted(found, key=lambda each: each.at)
 
 
