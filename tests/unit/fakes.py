@@ -36,6 +36,7 @@ def topology(filesystem: str = "ext3", platform: str = "debian") -> Topology:
                 "database": {"address": "198.18.1.20", "network": "backend", "filesystem": filesystem},
                 "mail": {"users": 60, "seed": 1},
                 "releases": {"base": "bookworm", "app": "bullseye", "vm": "trixie"},
+                "applications": {"webmail": {"kind": "php", "port": 8081, "path": "/"}},
             },
             "networks": {
                 name: {"ipam": {"config": [{"subnet": f"198.18.{number}.0/24"}]}}

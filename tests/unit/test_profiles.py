@@ -14,6 +14,7 @@ from forging import Story, lines, write
 from testbed.checks import Status, Verdict, judge
 from testbed.checks.expectations import Expectations
 from testbed.cluster import Cluster
+from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
 from testbed.journal import Plan, parse
 from testbed.scenarios.describe import describe
@@ -90,9 +91,7 @@ def incident(**cluster: object) -> Scenario:
 
 
 def test_an_incident_of_the_other_profile_is_refused() -> None:
-    cluster = cast(
-        "Cluster", SimpleNamespace(topology=topology(), shape=SimpleNamespace(overlays=(), scale=(), accel="tcg"))
-    )
+    cluster = cast("Cluster", SimpleNamespace(topology=topology(), shape=Shape()))
     assert shaped(cluster, incident()) is cluster
     assert shaped(cluster, incident(profile="reference")) is cluster
     with pytest.raises(UsageError) as refused:
