@@ -96,7 +96,7 @@ def run_scenario(
             yield result
     finally:  # the next incident is played where the user keeps sessions
         if cluster.shape.sessions != before.sessions and not keep:
-            _reshape(cluster, replace(cluster.shape, sessions=before.sessions))
+            reshape(cluster, replace(cluster.shape, sessions=before.sessions))
 
 
 def play_all(
@@ -199,10 +199,10 @@ def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
         shape = replace(shape, sessions=wanted.sessions)
     if any(len(_machines(cluster, service)) != count for service, count in wanted.scale.items()):
         shape = replace(shape, scale=tuple({**dict(shape.scale), **wanted.scale}.items()))
-    return cluster if shape == cluster.shape else _reshape(cluster, shape)
+    return cluster if shape == cluster.shape else reshape(cluster, shape)
 
 
-def _reshape(cluster: Cluster, shape: Shape) -> Cluster:
+def reshape(cluster: Cluster, shape: Shape) -> Cluster:
     """Have what differs made anew; whoever plays an incident waits until it is whole."""
     changed = Cluster(cluster.settings, shape)
     build_images(cluster.settings, changed.topology, Progress(Console(stderr=True)))

@@ -1,0 +1,125 @@
+"""``testbed bench sessions`` and ``testbed bench single``: the same users at work under two designs, side by side."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from testbed.bench import Work, work
+from testbed.cli.bench import bench
+from testbed.cli.output import out, progress
+from testbed.cluster import Cluster
+from testbed.scenarios.locust import site_url
+from testbed.scenarios.model import Load
+from testbed.scenarios.runner import reshape
+
+Rows = Mapping[str, Callable[[Work], float]]
+SERVERS = ("lb", "app", "db", "mail")
+Users = Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)]
+Seconds = Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)]
+Rounds = Annotated[int, typer.Option(help="Rounds of each, in turns.", min=1, max=50)]
+Think = Annotated[float, typer.Option(help="Factor on their thinking times; 0: as busy as can be.", min=0)]
+
+
+@bench.command()
+def sessions(
+    rounds: Rounds = 1,
+    seconds: Seconds = 40,
+    users: Users = 6,
+    think: Think = 0.3,
+    padding: Annotated[
+        list[int] | None, typer.Option(help="KiB added to each session; by default 0 and 64.", min=0, max=1024)
+    ] = None,
+) -> None:
+    """Measure sessions in files with sticky routing against sessions in the database, and what a node's death costs.
+
+    The cluster is switched from one to the other, and back to what it was in the end.
+    """
+    cluster = Cluster()
+    load = Load.model_validate({"users": users, "think": think})
+    shape = cluster.shape
+    done: dict[str, list[Work]] = {}
+    try:
+        for number in range(rounds):
+            for size in padding or (0, 64):
+                for store in ("files", "database") if number % 2 == 0 else ("database", "files"):
+                    name = f"{store}, {size} KiB added" if size else store
+                    cluster = reshape(cluster, replace(shape, sessions=store, padding=size))
+                    found = work(cluster, "bench-sessions", load, seconds, kill=True)
+                    done.setdefault(name, []).append(_told(name, found))
+    finally:
+        reshape(cluster, shape)
+    rows: Rows = {
+        "requests a second": lambda each: each.rate,
+        "request, median, ms": lambda each: each.latency.median,
+        "request, p95, ms": lambda each: each.latency.p95,
+        "database transactions a second": lambda each: each.transactions,
+        "session, mean, KiB": lambda each: each.size,
+        "processor time a request, ms: app nodes": lambda each: each.cost("app"),
+        "processor time a request, ms: databases": lambda each: each.cost("db"),
+        "processor time a request, ms: all machines": lambda each: each.cost(*SERVERS),
+        "users who log in again when an app node dies": lambda each: float(each.logins or 0),
+    }
+    _print(done, rows)
+    _keep(cluster, "sessions", done)
+
+
+@bench.command()
+def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: Think = 0.3) -> None:
+    """Measure the cluster against the single server that it replaced (overlay single): the same users, in turns."""
+    cluster = Cluster()
+    site_url(cluster.topology, "single", where="bench single")
+    load = Load.model_validate({"users": users, "think": think})
+    done: dict[str, list[Work]] = {}
+    for number in range(rounds):
+        for site in ("cluster", "single") if number % 2 == 0 else ("single", "cluster"):
+            done.setdefault(site, []).append(_told(site, work(cluster, f"bench-{site}", load, seconds, site)))
+    nodes = len([name for name in done["cluster"][0].cores if name.startswith("app")])
+    rows: Rows = {
+        "requests a second": lambda each: each.rate,
+        "request, median, ms": lambda each: each.latency.median,
+        "request, p95, ms": lambda each: each.latency.p95,
+        "cores of the machine PHP runs on": lambda each: (
+            each.cores["single"] if each.site == "single" else each.busy("app") / nodes
+        ),
+        "processor time a request, ms: PHP, and on the single server TLS and database": lambda each: (
+            each.cost("single") if each.site == "single" else each.cost("app")
+        ),
+        "processor time a request, ms: balancers": lambda each: each.cost("lb"),
+        "processor time a request, ms: databases": lambda each: each.cost("db"),
+        "processor time a request, ms: mail": lambda each: each.cost("mail"),
+    }
+    _print(done, rows)
+    _keep(cluster, "single", done)
+
+
+def _told(name: str, found: Work) -> Work:
+    """Tell what one round came to."""
+    again = "" if found.logins is None else f"; {found.logins} logged in again when an app node died"
+    progress.say(f"  {name}: {found.rate:.2f} requests a second, median {found.latency.median:.0f} ms{again}")
+    return found
+
+
+def _print(done: Mapping[str, Sequence[Work]], rows: Rows) -> None:
+    """One column a design; of several rounds the median."""
+    table = Table("median of the rounds", *done, box=None, header_style="bold")
+    for title, value in rows.items():
+        table.add_row(title, *(f"{median(value(each) for each in works):.2f}" for works in done.values()))
+    out.print(table)
+
+
+def _keep(cluster: Cluster, name: str, done: Mapping[str, Sequence[Work]]) -> None:
+    """Write the figures down."""
+    folder = cluster.settings.state_dir / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
+    rounds = {key: [{**asdict(each), "folder": each.folder.name} for each in works] for key, works in done.items()}
+    path.write_text(json.dumps({"accel": cluster.shape.accel, "rounds": rounds}, indent=2))
+    progress.say(f"  kept in {path}")
