@@ -21,6 +21,7 @@ CHOSEN = [
     "balancer-cable-pull",
     "balancer-apache-stopped",
     "app-power-loss",
+    "app-power-loss-database-sessions",
     "mail-gone",
     "double-failure",
 ]

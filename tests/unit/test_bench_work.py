@@ -1,0 +1,21 @@
+"""What a round of users at work comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.bench import Work
+
+
+def test_cost_is_processor_time_for_each_good_exchange() -> None:
+    cores = {"app-1": 0.3, "app-2": 0.1, "db1": 0.5, "client": 0.2}
+    latencies = (0.1,) * 90 + (0.5,) * 10
+    found = Work("cluster", Path("run"), 50.0, latencies, cores, 12.5, (1024, 3072), 2)
+    assert found.rate == pytest.approx(2.0)
+    assert (found.latency.median, found.latency.p95) == (100.0, 500.0)
+    assert found.size == pytest.approx(2.0)
+    assert found.busy("app") == pytest.approx(0.4)
+    assert found.cost("app") == pytest.approx(200.0)
+    assert found.cost("app", "db") == pytest.approx(450.0)
