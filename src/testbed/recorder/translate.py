@@ -37,7 +37,7 @@ PLAIN = {
     "postgres-stopped": (Aspect.POSTGRES, "stopped"),
 }
 # What a node decides, and an instant: it changes no state by itself.
-DECISIONS = ("resigned", "fenced", "fence-refused", "promote-failed", "demote-failed")
+DECISIONS = ("resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed")
 # A database machine has come up when its DRBD has, and nobody has promoted it yet.
 BOOTED = (
     (Aspect.DRBD_ROLE, "Secondary"),

@@ -28,8 +28,9 @@ LOAD = "load"
 # What a node decided, told with its words.
 DECISIONS = {
     "resigned": "resigns",
-    "fenced": "fences its peer",
-    "fence-refused": "may not promote itself",
+    "going-on-alone": "goes on without its peer",
+    "fenced": "cuts a machine's power",
+    "fence-refused": "refuses a machine the data",
     "promote-failed": "cannot take over",
     "demote-failed": "cannot let go, and switches itself off",
 }
