@@ -74,6 +74,17 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         raise TestbedError(f"{error} (logs: {folder})") from None
 
 
+def start(cluster: Cluster) -> None:
+    """Have what its shape changes in a cluster that is up made anew, and return before it serves.
+
+    Args:
+        cluster: in its new shape, with its images built.
+    """
+    _write_node_files(cluster)
+    remember(cluster.settings, cluster.shape)
+    project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
+
+
 def _boot_seconds(cluster: Cluster) -> float:
     platforms = {node.keys.platform for node in cluster.topology.nodes.values()}
     return OPENBSD_BOOT_SECONDS if "openbsd" in platforms and cluster.shape.accel == "tcg" else BOOT_SECONDS

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from testbed import report
 from testbed.checks import Status, Verdict, overall
-from testbed.cluster import Cluster, lifecycle, project
-from testbed.cluster.shape import ADDING, Shape, remember
+from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.images import build_images
@@ -205,9 +205,10 @@ def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
 def reshape(cluster: Cluster, shape: Shape) -> Cluster:
     """Have what differs made anew; whoever plays an incident waits until it is whole."""
     changed = Cluster(cluster.settings, shape)
-    build_images(cluster.settings, changed.topology, Progress(Console(stderr=True)))
-    project.start(cluster.settings, shape, cluster.settings.logs_dir / "compose.log")
-    remember(cluster.settings, shape)
+    nodes = changed.topology.nodes
+    if added := [nodes[name].image.rpartition("/")[2] for name in nodes.keys() - cluster.topology.nodes.keys()]:
+        build_images(cluster.settings, changed.topology, Progress(Console(stderr=True)), names=added)
+    lifecycle.start(changed)
     return changed
 
 
