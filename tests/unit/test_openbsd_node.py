@@ -28,6 +28,8 @@ TEMPLATES = IMAGES / "lb"
 def topology(profile: str = "reference", **environment: str) -> Topology:
     document = merged()
     document["x-testbed"]["profile"] = profile
+    if profile == "hardened":
+        document["services"]["arbiter"] = {"image": "testbed/arbiter", "x-testbed": {"role": "arbiter"}}
     for name in ("lb1", "lb2"):
         document["services"][name]["x-testbed"] = {"role": "balancer", "platform": "openbsd", "machine": "virtual"}
         document["services"][name]["environment"] |= environment

@@ -202,6 +202,11 @@ def test_openbsds_kernel_panics_on_its_console() -> None:
     [
         (Role.BALANCER, "event=resigned reason=apache up=12.5", Mark("resigned", "n", {"reason": "apache"})),
         (Role.DATABASE, "event=promote-failed step=drbd up=40.25", Mark("promote-failed", "n", {"step": "drbd"})),
+        (
+            Role.DATABASE,
+            "block drbd0: Split-Brain detected, 1 primaries, automatically solved. Sync from peer node level=4 up=61.5",
+            Mark("split-brain-solved", "n", {"primaries": "1", "how": "automatically", "keeps": "peer"}),
+        ),
         (Role.OBSERVER, "event=fenced peer=db1 by=db2 up=7.0", Mark("fenced", "n", {"peer": "db1", "by": "db2"})),
     ],
 )

@@ -27,8 +27,8 @@ PATTERNS: Mapping[str, str] = {
     r"|XFS \(\S+\): .*([Cc]orruption|log I/O error|[Ss]hutting down filesystem|Unmount and run)",
     "disk-error": r"(I/O error, dev|blk_update_request: .*error|Buffer I/O error on dev|critical (medium|target) error)"
     r"|event=vm-disk-error|block drbd\d+: .*(IO ERROR|I/O error|io error)",
-    # DRBD 8.4: drbd_receiver.c
-    "drbd-split-brain": r"Split-Brain detected|Unrelated data, aborting",
+    # DRBD 8.4: drbd_receiver.c. One that it resolves by its own rules is told as a decision of the node (translate.py).
+    "drbd-split-brain": r"Split-Brain detected but unresolved|Unrelated data, aborting",
     "drbd-corruption": r"[Dd]igest integrity check FAILED|Out of sync: start=|ASSERT(ION)?\( .* \) in |logic BUG",
     # PostgreSQL 15
     "postgres-panic": r"\bPANIC:  ",

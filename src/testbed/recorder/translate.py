@@ -18,6 +18,11 @@ _WORD = re.compile(r"(\S+?)=(\S*)")
 _UP = re.compile(r"\bup=(\d+\.\d+)$")
 # One line holds all that changed at a moment: "peer( Unknown -> Secondary ) conn( WFReportParams -> Connected ) ..."
 _DRBD = re.compile(r"\b(role|conn|disk|pdsk)\( \S+ -> (\S+) \)")
+# drbd_receiver.c: "Split-Brain detected, 1 primaries, automatically solved. Sync from peer node"; or manually solved.
+_SOLVED = re.compile(
+    r"Split-Brain detected, (?:(\d) primaries, )?(automatically|manually) solved\. Sync from (this|peer) node"
+)
+SOLVED = "split-brain-solved"
 # The kernel's own log, as a serial console shows it.
 _PRINTK = re.compile(r"\[ *(\d+\.\d+)\] ")
 
@@ -37,7 +42,7 @@ PLAIN = {
     "postgres-stopped": (Aspect.POSTGRES, "stopped"),
 }
 # What a node decides, and an instant: it changes no state by itself.
-DECISIONS = ("resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed")
+DECISIONS = (SOLVED, "resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed")
 # A database machine has come up when its DRBD has, and nobody has promoted it yet.
 BOOTED = (
     (Aspect.DRBD_ROLE, "Secondary"),
@@ -90,6 +95,9 @@ def translate(role: Role, text: str) -> Told:
         role: what the node is for.
         text: the line, without Docker's stamp.
     """
+    if solved := _SOLVED.search(text):
+        words = {"primaries": solved[1] or "", "how": solved[2], "keeps": "own" if solved[3] == "this" else "peer"}
+        return Told(SOLVED, words, up=_up(text))
     if not (match := _EVENT.search(text)):
         return Told(up=_up(text))
     name, rest = match[1], match[2]

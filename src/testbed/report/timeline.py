@@ -28,6 +28,7 @@ LOAD = "load"
 # What a node decided, told with its words.
 DECISIONS = {
     "resigned": "resigns",
+    "split-brain-solved": "sees DRBD resolve a split brain",
     "going-on-alone": "goes on without its peer",
     "fenced": "cuts a machine's power",
     "fence-refused": "refuses a machine the data",
