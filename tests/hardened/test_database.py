@@ -1,0 +1,106 @@
+"""The holes of the database, closed: whatever becomes of the primary, nothing acknowledged is lost and one writes.
+
+Each test names a failure that costs the design of 2006 writes, an owner or its service, or that the cure could bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.pytest_plugin.bed import Bed, Findings
+from testbed.topology import Role
+from testbed.wait import wait_until
+
+# Of a machine without hardware virtualisation that has other things to do as well.
+TAKEN_OVER_SECONDS = 60.0
+
+
+def alone(cluster: Cluster) -> str:
+    """Who has the data alone."""
+    [arbiter] = cluster.state().arbiters
+    return arbiter.alone if arbiter.reachable else "unknown"
+
+
+def fenced(cluster: Cluster) -> list[str]:
+    """Which machines' power the arbiter has cut, or found to be off."""
+    [arbiter] = cluster.fleet.machines(Role.ARBITER)
+    return [line.text for line in arbiter.logs() if "event=fenced" in line.text]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("power-loss", {}),
+        ("freeze", {}),
+        ("silent-cut", {"network": "backend"}),
+        ("process-kill", {"process": "postgres"}),
+        ("process-stop", {"process": "postgres"}),
+    ],
+    ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-stopped"],
+)
+def test_the_peer_takes_over_with_all_that_was_acknowledged(
+    testbed: Bed, probes: Callable[..., None], journal: Findings, fault: str, options: dict[str, str]
+) -> None:
+    probes("sql-write")
+    testbed.steady()
+    victim = testbed.cluster.state().primary_database
+    testbed.inject(fault, "db:primary", **options)
+    testbed.wait("taken-over", within=TAKEN_OVER_SECONDS)
+    testbed.wait("served", hold=2, within=TAKEN_OVER_SECONDS)
+    testbed.heal()
+    testbed.wait("served", hold=3, within=TAKEN_OVER_SECONDS)
+    assert testbed.cluster.state().primary_database != victim
+    assert journal.lost_writes() == []
+
+
+@pytest.mark.parametrize("target", ["db:primary", "db:standby"])
+def test_a_cut_of_replication_alone_moves_nothing(
+    testbed: Bed, probes: Callable[..., None], journal: Findings, target: str
+) -> None:
+    """The primary stands still until the arbiter has written down that it is alone; its peer is not cut."""
+    probes("sql-write")
+    testbed.steady()
+    owner, before = testbed.cluster.state().primary_database, fenced(testbed.cluster)
+    testbed.inject("silent-cut", target, network="replication")
+    wait_until(lambda: alone(testbed.cluster) == owner, TAKEN_OVER_SECONDS, f"{owner} to have the data alone")
+    testbed.wait("served", hold=2, within=TAKEN_OVER_SECONDS)
+    testbed.heal()
+    wait_until(lambda: not alone(testbed.cluster), TAKEN_OVER_SECONDS, "both copies to be whole")
+    assert testbed.cluster.state().primary_database == owner
+    assert fenced(testbed.cluster) == before
+    assert journal.lost_writes() == []
+
+
+def test_old_data_is_never_served_and_the_address_not_stranded(testbed: Bed, probes: Callable[..., None]) -> None:
+    """The spare has fallen behind, then the primary is lost: no service is better than old data."""
+    probes("sql-write")
+    testbed.steady()
+    cluster = testbed.cluster
+    owner = cluster.state().primary_database
+    [spare] = [each.node for each in cluster.state().databases if each.node != owner]
+    testbed.inject("silent-cut", "db:primary", network="replication")
+    wait_until(lambda: alone(cluster) == owner, TAKEN_OVER_SECONDS, f"{owner} to have the data alone")
+    testbed.inject("power-loss", "db:primary")
+    [arbiter] = cluster.fleet.machines(Role.ARBITER)
+    wait_until(
+        lambda: any(f"fence-refused node={spare}" in line.text for line in arbiter.logs()),
+        TAKEN_OVER_SECONDS, f"{spare} to be refused",
+    )  # fmt: skip
+    assert not any(each.holds_address for each in cluster.state().databases)
+    testbed.heal()
+    testbed.wait("served", hold=2, within=2 * TAKEN_OVER_SECONDS)
+    assert cluster.state().primary_database == owner
+
+
+def test_without_the_arbiter_the_service_goes_on(testbed: Bed, probes: Callable[..., None], journal: Findings) -> None:
+    probes("sql-write")
+    testbed.steady()
+    owner = testbed.cluster.state().primary_database
+    testbed.inject("power-loss", "arbiter")
+    testbed.wait("served", hold=3)
+    testbed.heal()
+    assert testbed.cluster.state().primary_database == owner
+    assert journal.lost_writes() == []
