@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testbed.bench import Work
+from testbed.cli.bench_work import SESSIONS, SINGLE
 
 
 def test_cost_is_processor_time_for_each_good_exchange() -> None:
@@ -19,3 +20,13 @@ def test_cost_is_processor_time_for_each_good_exchange() -> None:
     assert found.busy("app") == pytest.approx(0.4)
     assert found.cost("app") == pytest.approx(200.0)
     assert found.cost("app", "db") == pytest.approx(450.0)
+
+
+@pytest.mark.parametrize("site", ["cluster", "single"])
+def test_every_row_is_a_number_on_either_side(site: str) -> None:
+    cores = {"app-1": 0.3, "app-2": 0.1, "single-1": 0.8, "lb1-1": 0.1, "db1-1": 0.5, "mail-1": 0.05, "client-1": 0.2}
+    found = Work(site, Path("run"), 50.0, (0.1,) * 100, cores, 12.5, (), None)
+    told = {title: value(found) for title, value in {**SESSIONS, **SINGLE}.items()}
+    busy = 0.2 if site == "cluster" else 0.8
+    assert told["cores of a machine that runs PHP"] == pytest.approx(busy)
+    assert told["session, mean, KiB"] == 0.0

@@ -71,6 +71,15 @@ class Work:
         """Mean size of a session, KiB; 0 if there was none."""
         return sum(self.sessions) / len(self.sessions) / 1024 if self.sessions else 0.0
 
+    @property
+    def php(self) -> str:
+        """What the names of the machines begin with on which the webmail ran."""
+        return "app" if self.site == "cluster" else self.site
+
+    def count(self, beginning: str) -> int:
+        """How many machines have names that begin so."""
+        return sum(name.startswith(beginning) for name in self.cores)
+
     def busy(self, *beginnings: str) -> float:
         """Processor cores kept busy by the machines whose names begin so."""
         return sum(cores for name, cores in self.cores.items() if name.startswith(beginnings))

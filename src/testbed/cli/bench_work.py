@@ -21,7 +21,29 @@ from testbed.scenarios.model import Load
 from testbed.scenarios.runner import reshape
 
 Rows = Mapping[str, Callable[[Work], float]]
-SERVERS = ("lb", "app", "db", "mail")
+WAITING: Rows = {
+    "requests a second": lambda each: each.rate,
+    "request, median, ms": lambda each: each.latency.median,
+    "request, p95, ms": lambda each: each.latency.p95,
+}
+SESSIONS: Rows = {
+    **WAITING,
+    "database transactions a second": lambda each: each.transactions,
+    "session, mean, KiB": lambda each: each.size,
+    "processor time a request, ms: app nodes": lambda each: each.cost("app"),
+    "processor time a request, ms: databases": lambda each: each.cost("db"),
+    "processor time a request, ms: all servers": lambda each: each.cost("lb", "app", "db", "mail"),
+    "users who log in again when an app node dies": lambda each: float(each.logins or 0),
+}
+# On the single server PHP, TLS and database cannot be told apart: its row is the machine's.
+SINGLE: Rows = {
+    **WAITING,
+    "cores of a machine that runs PHP": lambda each: each.busy(each.php) / each.count(each.php),
+    "processor time a request, ms: machines that run PHP": lambda each: each.cost(each.php),
+    "processor time a request, ms: balancers": lambda each: each.cost("lb") if each.site == "cluster" else 0.0,
+    "processor time a request, ms: databases": lambda each: each.cost("db") if each.site == "cluster" else 0.0,
+    "processor time a request, ms: mail": lambda each: each.cost("mail"),
+}
 Users = Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)]
 Seconds = Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)]
 Rounds = Annotated[int, typer.Option(help="Rounds of each, in turns.", min=1, max=50)]
@@ -56,18 +78,7 @@ def sessions(
                     done.setdefault(name, []).append(_told(name, found))
     finally:
         reshape(cluster, shape)
-    rows: Rows = {
-        "requests a second": lambda each: each.rate,
-        "request, median, ms": lambda each: each.latency.median,
-        "request, p95, ms": lambda each: each.latency.p95,
-        "database transactions a second": lambda each: each.transactions,
-        "session, mean, KiB": lambda each: each.size,
-        "processor time a request, ms: app nodes": lambda each: each.cost("app"),
-        "processor time a request, ms: databases": lambda each: each.cost("db"),
-        "processor time a request, ms: all machines": lambda each: each.cost(*SERVERS),
-        "users who log in again when an app node dies": lambda each: float(each.logins or 0),
-    }
-    _print(done, rows)
+    _print(done, SESSIONS)
     _keep(cluster, "sessions", done)
 
 
@@ -81,22 +92,7 @@ def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: T
     for number in range(rounds):
         for site in ("cluster", "single") if number % 2 == 0 else ("single", "cluster"):
             done.setdefault(site, []).append(_told(site, work(cluster, f"bench-{site}", load, seconds, site)))
-    nodes = len([name for name in done["cluster"][0].cores if name.startswith("app")])
-    rows: Rows = {
-        "requests a second": lambda each: each.rate,
-        "request, median, ms": lambda each: each.latency.median,
-        "request, p95, ms": lambda each: each.latency.p95,
-        "cores of the machine PHP runs on": lambda each: (
-            each.cores["single"] if each.site == "single" else each.busy("app") / nodes
-        ),
-        "processor time a request, ms: PHP, and on the single server TLS and database": lambda each: (
-            each.cost("single") if each.site == "single" else each.cost("app")
-        ),
-        "processor time a request, ms: balancers": lambda each: each.cost("lb"),
-        "processor time a request, ms: databases": lambda each: each.cost("db"),
-        "processor time a request, ms: mail": lambda each: each.cost("mail"),
-    }
-    _print(done, rows)
+    _print(done, SINGLE)
     _keep(cluster, "single", done)
 
 
