@@ -57,7 +57,7 @@ class Site(VirtualAddress):
 class Database(VirtualAddress):
     """What the two database machines serve."""
 
-    filesystem: Literal["ext3", "ext4", "xfs"] = Field(description="Filesystem on the DRBD device.")
+    filesystem: Literal["ext3", "ext4", "xfs", "btrfs"] = Field(description="Filesystem on the DRBD device.")
 
 
 class Mail(Keys):

@@ -1,0 +1,104 @@
+"""The shared files through a failover of the database: what is stored, and what an open file's user sees of it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from telling import Tell
+from testbed import faults
+from testbed.cluster import Cluster
+from testbed.machines import Machine
+from testbed.wait import elapse, wait_until
+
+SHARED = "/srv/shared"
+SECONDS = 30
+# Less than the bound a call waits for the server (SHARED_WAIT_SECONDS), more than any failover took.
+LONGEST_WAIT_SECONDS = 45.0
+
+# Appends numbered lines to a file that stays open, each made durable before the next, and reads the first one back
+# through a file of its own; prints how long the slowest of each took. The numbers read back are the acknowledged ones.
+OPEN_FILE = """
+import json, os, sys, time
+path, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
+writer, reader = os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL), os.open(path, os.O_RDONLY)
+told = {"written": 0, "slowest_write": 0.0, "slowest_read": 0.0, "errors": []}
+def timed(name, call):
+    started = time.monotonic()
+    try:
+        call()
+    except OSError as error:
+        told["errors"].append(str(error))
+    told[name] = max(told[name], round(time.monotonic() - started, 2))
+def write():
+    os.write(writer, b"%07d\\n" % told["written"])
+    os.fsync(writer)
+    told["written"] += 1
+def read():
+    os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_DONTNEED)
+    assert os.pread(reader, 8, 0) == b"0000000\\n"
+while time.monotonic() < end:
+    timed("slowest_write", write)
+    timed("slowest_read", read)
+print(json.dumps(told))
+"""
+
+
+def said(machine: Machine, script: str, *arguments: str, seconds: float = 60) -> str:
+    result = machine.exec(["sh", "-c", script, "sh", *arguments], timeout=seconds)
+    assert result.status == 0, result.stderr
+    return result.stdout.strip()
+
+
+def clean(machine: Machine) -> None:
+    said(machine, f"rm -f {SHARED}/test-*")
+
+
+def use_open_file(machine: Machine) -> dict[str, Any]:
+    command = ["python3", "-c", OPEN_FILE, f"{SHARED}/test-open", str(SECONDS)]
+    result = machine.exec(command, timeout=SECONDS + 90)
+    assert result.status == 0, result.stderr
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
+
+
+def test_what_one_app_node_stores_the_other_has(cluster: Cluster) -> None:
+    one, other = cluster.machine("app-1"), cluster.machine("app-2")
+    clean(one)
+    said(one, f"cd {SHARED} && mkdir -p test-d && echo words >test-d/a && mv test-d/a test-d/b && ln -s b test-d/c")
+    said(one, f"cd {SHARED} && chmod 640 test-d/b && chown www-data test-d/b && touch -d @1136073600 test-d/b")
+    wait_until(lambda: said(other, f"ls {SHARED}/test-d") == "b\nc", 5, "the other node to see it")
+    assert said(other, f"cat {SHARED}/test-d/c") == "words"
+    assert said(other, f"stat -c '%a %U %Y %s' {SHARED}/test-d/b") == "640 www-data 1136073600 6"
+    said(other, f"echo more >>{SHARED}/test-d/b && truncate -s 8 {SHARED}/test-d/b && rm {SHARED}/test-d/c")
+    wait_until(lambda: said(one, f"ls {SHARED}/test-d") == "b", 5, "this node to see it")
+    assert said(one, f"cat {SHARED}/test-d/b") == "words\nmo"
+    said(one, f"rm -r {SHARED}/test-d")
+    assert "test-d" not in said(other, f"ls {SHARED}")
+
+
+def test_only_what_mounts_them_has_the_right_to_mount(cluster: Cluster) -> None:
+    bounding = int(said(cluster.machine("app-1"), "grep ^CapBnd /proc/$(pidof -s apache2)/status").split()[1], 16)
+    assert not bounding & 1 << 21, "Apache has CAP_SYS_ADMIN in its reach"
+
+
+def test_an_upload_and_an_open_file_survive_a_power_loss_of_the_database(cluster: Cluster, tell: Tell) -> None:
+    one, other = cluster.machine("app-1"), cluster.machine("app-2")
+    clean(one)
+    upload = f"{SHARED}/test-upload"
+    store = f"dd if=/dev/urandom of={upload} bs=128k count=16 status=none && sha256sum <{upload}"
+    sum_before = said(one, store, seconds=120)
+    with ThreadPoolExecutor() as pool:
+        using = pool.submit(use_open_file, one)
+        elapse(4)
+        faults.inject(cluster.fleet, cluster.ledger, "power-loss", "db:primary")
+        told = using.result()
+    tell(f"slowest write and fsync {told['slowest_write']} s, slowest read {told['slowest_read']} s")
+    assert told["errors"] == []
+    assert max(told["slowest_write"], told["slowest_read"]) < LONGEST_WAIT_SECONDS
+    # From another node and from the server's disk: neither node's memory has it.
+    lines = said(other, f"cat {SHARED}/test-open").split()
+    assert lines == [f"{number:07}" for number in range(told["written"])]
+    assert said(other, f"sha256sum <{upload}", seconds=120) == sum_before
+    clean(one)
