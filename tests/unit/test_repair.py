@@ -1,0 +1,110 @@
+"""A split brain: when it may be resolved, in which order, and what each side has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from testbed.cluster import Cluster, discarded, repair
+from testbed.cluster.repair import Side, Sides
+from testbed.errors import TestbedError, UsageError
+from testbed.roles import DatabaseState
+
+
+def database(
+    node: str, connection: str = "StandAlone", *, serving: bool = False, reachable: bool = True
+) -> DatabaseState:
+    role = "Primary" if serving else "Secondary"
+    return DatabaseState(node, reachable, serving, role, connection, "UpToDate/DUnknown", serving, serving, carp=True)
+
+
+@dataclass
+class FakeCluster:
+    """Two database machines that remember what they were told, in order."""
+
+    one: DatabaseState
+    other: DatabaseState
+    faults: list[object] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def ledger(self) -> SimpleNamespace:
+        return SimpleNamespace(entries=lambda: self.faults)
+
+    def state(self) -> SimpleNamespace:
+        both = (self.one, self.other)
+        serving = [each.node for each in both if each.serving]
+        return SimpleNamespace(
+            databases=both, primary_database=serving[0] if len(serving) == 1 else None,
+            split_brain=any(each.drbd_connection == "StandAlone" for each in both),
+        )  # fmt: skip
+
+    def machine(self, name: str) -> SimpleNamespace:
+        def run(command: list[str]) -> SimpleNamespace:
+            self.told.append(f"{name}: {command[-1]}")
+            if command == ["resign"]:
+                self.one, self.other = database("db1"), database("db2", serving=True)
+            return SimpleNamespace(status=0, stdout="", stderr="")
+
+        return SimpleNamespace(exec=run)
+
+
+def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluster:
+    return cast("Cluster", FakeCluster(one, other, list(faults)))
+
+
+@pytest.mark.parametrize(
+    ("it", "keep", "words"),
+    [
+        (cluster(database("db1", "Connected", serving=True), database("db2", "Connected")), "", "is no split brain"),
+        (cluster(database("db1", serving=True), database("db2")), "db3", "'db3' is no database machine"),
+        (
+            cluster(database("db1", serving=True), database("db2"), SimpleNamespace(fault="freeze", node="db2")), "",
+            "freeze on db2 is still in force",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_resolved_is_refused(it: Cluster, keep: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        repair.sides(it, keep)
+    assert cast("FakeCluster", it).told == []
+
+
+def test_a_side_that_does_not_answer_is_not_given_up() -> None:
+    with pytest.raises(TestbedError, match="db2: it does not answer") as refused:
+        repair.sides(cluster(database("db1", serving=True), database("db2", reachable=False)))
+    assert refused.value.exit_status == TestbedError.exit_status
+
+
+def test_the_one_that_serves_is_kept_unless_the_other_is_named() -> None:
+    it = cluster(database("db1", serving=True), database("db2"))
+    assert repair.sides(it) == Sides("db1", "db2")
+    assert repair.sides(it, "db2") == Sides("db2", "db1")
+
+
+def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = FakeCluster(database("db1", serving=True), database("db2"))
+
+    def keep(_: object, node: str, __: str) -> Path:
+        it.told.append(f"copy of {node}")
+        return Path("copy.qcow2")
+
+    monkeypatch.setattr(discarded, "keep", keep)
+    which = Sides("db2", "db1")
+    repair.part(cast("Cluster", it), which)
+    repair.reunite(cast("Cluster", it), which)
+    assert it.told == [
+        "db1: resign", f"db1: {repair.DISCONNECT}", "copy of db1", f"db1: {repair.DISCARD}", f"db2: {repair.RECONNECT}"
+    ]  # fmt: skip
+
+
+def test_what_each_side_alone_has() -> None:
+    one = Side("db1", "A:B", {"both": 1.0, "mine": 2.0}, {"turba_objects": 3, "horde_prefs": 7})
+    other = Side("db2", "C:B", {"both": 1.0, "theirs": 3.0, "later": 4.0}, {"turba_objects": 4, "horde_prefs": 7})
+    assert one.alone(other) == {"mine": 2.0}
+    assert other.alone(one) == {"theirs": 3.0, "later": 4.0}
+    assert one.differing(other) == other.differing(one) == ["turba_objects"]
