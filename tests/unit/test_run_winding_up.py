@@ -65,7 +65,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def a_run(tmp_path: Path, *, keep: bool = False) -> Run:
     fleet = SimpleNamespace(machines=lambda _: [None])
-    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None)
+    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None, platform={})
     return Run(cast("Cluster", cluster), "winding-up", keep=keep)
 
 
