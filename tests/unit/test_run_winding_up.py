@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from fakes import topology
 
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
@@ -65,7 +66,9 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def a_run(tmp_path: Path, *, keep: bool = False) -> Run:
     fleet = SimpleNamespace(machines=lambda _: [None])
-    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None, platform={})
+    cluster = SimpleNamespace(
+        settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None, platform={}, topology=topology()
+    )
     return Run(cast("Cluster", cluster), "winding-up", keep=keep)
 
 
