@@ -199,9 +199,10 @@ def test_a_full_volume_is_healed_where_it_is_by_then(ledger: Ledger) -> None:
     assert "promote" in db2.asked[1]
 
 
-POOL = """<httpd:manager xmlns:httpd='http://httpd.apache.org'><httpd:nonce>n-1</httpd:nonce><httpd:worker>
+POOL = """<httpd:manager xmlns:httpd='http://httpd.apache.org'><httpd:balancer>
+<httpd:name>balancer://webmail</httpd:name><httpd:nonce>n-1</httpd:nonce><httpd:worker>
 <httpd:name>http://198.18.1.129:8081</httpd:name><httpd:status>{status}</httpd:status><httpd:route>app-1</httpd:route>
-</httpd:worker></httpd:manager>"""
+</httpd:worker></httpd:balancer></httpd:manager>"""
 
 
 def test_draining_takes_both_balancers(ledger: Ledger) -> None:
