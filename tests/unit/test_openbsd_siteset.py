@@ -64,7 +64,7 @@ def test_what_can_be_run_can_be_run(tmp_path: Path) -> None:
     siteset.write(tmp_path / "site80.tgz", RELEASE, SITE, BALANCER)
     for name, member in members(tmp_path / "site80.tgz").items():
         # What both programs of the pool load is beside them, and none itself.
-        program = name == "install.site" or name.startswith("usr/local/bin/") and not name.endswith("/pool-decisions")
+        program = name == "install.site" or (name.startswith("usr/local/bin/") and not name.endswith("/pool-decisions"))
         assert member.mode == (0o755 if program else member.mode), name
         assert member.mode in {0o755, 0o644}
     assert members(tmp_path / "site80.tgz")["usr/local/libexec/testbed/first-boot"].mode == 0o755
