@@ -10,10 +10,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from testbed.cluster.cluster import Cluster
@@ -98,7 +100,7 @@ class Opened:
         self._container: Container | None = None
 
     def __enter__(self) -> Self:
-        base = self._cluster.settings.run_dir
+        base = self._cluster.settings.run_dir / self._cluster.settings.project
         base.mkdir(parents=True, exist_ok=True)
         self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
         try:
@@ -116,9 +118,12 @@ class Opened:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._container is not None:
-            self._container.remove(v=True, force=True)
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        try:
+            if self._container is not None:
+                with suppress(NotFound):  # somebody has taken the whole cluster down
+                    self._container.remove(v=True, force=True)
+        finally:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def sql(self, database: str, query: str) -> list[str]:
         """Ask the copy's PostgreSQL; see ``sql``."""
