@@ -43,13 +43,17 @@ $conf['auth'] = ['driver' => 'application', 'params' => ['app' => 'imp'], 'admin
 $conf['signup'] = ['allow' => false];
 $conf['user'] = ['verify_from_addr' => false, 'select_view' => true];
 
-// The database at its virtual address. PDO's pgsql driver waits 30 s for a connection, whatever it is told: longer
-// than a failover, so a request caught in one is late rather than lost. A server that died in the middle of a query
-// is given up after the same time instead of after hours.
+// The database at its virtual address. How long a connection is tried for: Testbed/Connection.php. A server that died
+// in the middle of a query is given up after 30 s instead of after hours; where a limit is set, after 5 s, and a
+// statement that takes longer than the limit is stopped.
 $conf['sql'] = ['phptype' => 'pgsql', 'protocol' => 'tcp', 'hostspec' => $node['database_host'], 'port' => 5432,
     'database' => 'horde', 'username' => 'horde', 'password' => $node['database_password'], 'charset' => 'utf-8',
     'persistent' => false, 'ssl' => false, 'splitread' => false, 'logqueries' => false,
     'keepalives_idle' => 10, 'keepalives_interval' => 5, 'keepalives_count' => 4, 'tcp_user_timeout' => 30000];
+if (($node['database_seconds'] ?? 0) > 0) {
+    $conf['sql'] = ['keepalives_idle' => 2, 'keepalives_interval' => 1, 'keepalives_count' => 3,
+        'tcp_user_timeout' => 5000, 'options' => "'-c statement_timeout={$node['database_seconds']}s'"] + $conf['sql'];
+}
 foreach (['prefs', 'alarms', 'group', 'perms', 'lock', 'token', 'history', 'davstorage'] as $store) {
     $conf[$store] = ['driver' => 'Sql', 'params' => ['driverconfig' => 'horde']];
 }
