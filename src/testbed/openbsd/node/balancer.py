@@ -35,7 +35,7 @@ class Balancer:
         retry_seconds: how long Apache leaves a failed app node alone.
         sessions: where the webmail keeps its sessions.
         request_seconds: how long an app node may take over a request.
-        member_check: parameters of Apache's active health checks of app nodes; empty for none.
+        member_check: parameters of Apache's active health checks of app nodes (mod_proxy_hcheck).
         profile: whether known holes of the 2006 design are closed.
     """
 
@@ -82,7 +82,7 @@ class Balancer:
             retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
             sessions=topology.sessions.store,
             request_seconds=_number(node, "REQUEST_SECONDS", 1, 86400),
-            member_check=node.environment.get("MEMBER_CHECK", ""),
+            member_check=node.environment.get("MEMBER_CHECK", "hcmethod=NONE"),
             profile=topology.profile,
         )
 
