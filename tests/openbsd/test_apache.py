@@ -22,7 +22,15 @@ ROOT = find_root(Path(__file__).parent)
 SITE, OWN, NAME = "198.18.0.10", "198.18.0.11", "webmail.testbed.test"
 HTTPD = ("/usr/local/sbin/httpd2", "-f", "/etc/apache2/httpd2.conf")
 # What Compose hands a balancer, and Debian's Apache takes from there.
-ENVIRONMENT = {"NODE": "lb1", "SITE_NAME": NAME, "WEBMAIL_PORT": "8081", "RETRY_SECONDS": "10", "SESSIONS": "files"}
+ENVIRONMENT = {
+    "NODE": "lb1",
+    "SITE_NAME": NAME,
+    "WEBMAIL_PORT": "8081",
+    "RETRY_SECONDS": "10",
+    "REQUEST_SECONDS": "60",
+    "MEMBER_CHECK": "hcmethod=NONE",
+    "SESSIONS": "files",
+}
 FAILURES = 'failures "expr=%{REQUEST_STATUS} -ge 500"'
 # Debian's program and modules where OpenBSD's package has its own; its user; the addresses; two app nodes.
 LAYOUT = f"""
