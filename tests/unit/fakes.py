@@ -147,6 +147,9 @@ class FakeMachine:
         self._do(f"copy disk {number}")
         target.write_text(f"disk {number} of {self.name}")
 
+    def replace_disk(self, name: str, source: Path) -> None:
+        self._do(f"replace {name} by {source.name}")
+
     def unplug(self, network: str) -> None:
         self._do(f"unplug {network}")
 

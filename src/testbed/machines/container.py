@@ -117,6 +117,10 @@ class ContainerMachine:
         """A container has no disk of its own."""
         raise TestbedError(f"it has no disk {number} of its own: its files are the host's", where=self.name)
 
+    def replace_disk(self, name: str, source: Path) -> None:  # noqa: ARG002
+        """A container has no disk of its own."""
+        raise TestbedError(f"it has no disk {name} of its own: its files are the host's", where=self.name)
+
     def interface(self, network: str) -> str:
         """Name of the interface that has the container's address on ``network``."""
         return str(self._link(network)["ifname"])

@@ -140,6 +140,17 @@ class Machine(Protocol):
             TestbedError: it has none, or it cannot be copied.
         """
 
+    def replace_disk(self, name: str, source: Path) -> None:
+        """Put another disk into the machine, which is off.
+
+        Args:
+            name: of the disk's file in the machine's container, such as ``data.qcow2``.
+            source: a whole disk in the format qcow2.
+
+        Raises:
+            TestbedError: it has none.
+        """
+
     def interface(self, network: str) -> str:
         """The name the machine's own system has for its interface on ``network``."""
 

@@ -126,6 +126,16 @@ class VirtualMachine(ContainerMachine):
         finally:
             self.exec_in_container(["rm", "-f", inside])
 
+    def replace_disk(self, name: str, source: Path) -> None:
+        """Put a disk into the node's volume; Docker takes it as a tar archive."""
+        with tempfile.TemporaryFile(dir=source.parent) as archive:
+            with tarfile.open(fileobj=archive, mode="w") as tar, source.open("rb") as content:
+                member = tarfile.TarInfo(name)  # its owner is number 0, root everywhere
+                member.size, member.mode = source.stat().st_size, 0o600
+                tar.addfile(member, content)
+            archive.seek(0)
+            self._container.put_archive("/disk", archive)
+
     def _copying(self) -> dict[str, Any]:
         jobs: Any = self._qmp("query-jobs")
         return next((dict(job) for job in jobs if job["id"] == COPY), {"status": "unknown"})

@@ -1,0 +1,41 @@
+"""``testbed backup``: the database's volume in a file, while it is in use."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.main import app
+from testbed.cli.output import err, progress
+from testbed.cluster import Cluster, backup, project
+from testbed.cluster.discarded import Opened
+from testbed.errors import UsageError
+
+
+@app.command(name="backup")
+def backup_volume(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file to write; by default .testbed/backups/TIME.tar.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open/--no-open", help="Start PostgreSQL on it, to prove it.")] = True,
+) -> None:
+    """Write the database's volume, with the shared files, to a file: from the spare, stopping nothing."""
+    cluster = Cluster()
+    if not project.exists(cluster.settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    target = file or cluster.settings.state_dir / backup.FOLDER / time.strftime("%Y%m%d-%H%M%S.tar")
+    node = backup.spare(cluster)
+    with progress.step(f"copying the disk of {node}"):
+        backup.take(cluster, node, target)
+    if open_it:
+        with (
+            progress.step("opening it in a machine without network"),
+            backup.disk_of(target, target.parent) as disk,
+            Opened(cluster, disk, node) as opened,
+        ):
+            [writes] = opened.sql("probe", "select count(*) from writes")
+        err.print(f"  PostgreSQL starts on it; it holds {writes} of the probes' writes", highlight=False)
+    err.print(f"[green]backup:[/] {target} ({target.stat().st_size / 1e6:.0f} MB)", highlight=False)

@@ -1,0 +1,37 @@
+"""``testbed restore``: a backup back on both database machines."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from testbed.cli.main import app
+from testbed.cli.output import err, progress
+from testbed.cluster import Cluster, backup, lifecycle, project
+from testbed.errors import UsageError
+
+DEADLINE_SECONDS = 180.0
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wrote.")]) -> None:
+    """Replace the database's volume by a backup, on both machines; what was written since is gone.
+
+    Refused (exit status 2), with nothing changed: no backup, one of another filesystem, or faults in force.
+    """
+    cluster = Cluster()
+    if not project.exists(cluster.settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    manifest = backup.check(cluster, file)
+    with (
+        progress.step("putting the disk on both database machines"),
+        backup.disk_of(file, cluster.settings.state_dir / backup.FOLDER) as disk,
+    ):
+        backup.put_back(cluster, disk)
+    with progress.step("waiting until every part serves"):
+        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)
+    taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))
+    err.print(f"[green]restored:[/] the volume is as it was at {taken}", highlight=False)

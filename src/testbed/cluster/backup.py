@@ -1,0 +1,196 @@
+"""Backups of the database's volume: taken from the spare while the other serves, put back on both machines.
+
+A backup is a tar archive of two files: ``manifest.json``, and the spare's whole data disk (qcow2) as it was at one
+moment. With protocol C that is what the primary had committed then; a filesystem and a PostgreSQL that recover from a
+power loss recover from it.
+
+The disk holds DRBD's metadata, too. A connected spare's say: up to date, nothing to send, primary never. On both
+machines they are equal, so that the two find each other without a synchronisation.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.discarded import DATA_DISK
+from testbed.errors import UsageError
+from testbed.topology import Role
+
+FOLDER = "backups"
+MANIFEST = "manifest.json"
+DISK = "disk.qcow2"
+# What the launcher calls the data disk (images/db/Dockerfile: VM_DISKS).
+OVERLAY = "data.qcow2"
+QCOW2 = b"QFI\xfb"
+
+
+class Manifest(BaseModel):
+    """What a backup says of itself.
+
+    Attributes:
+        format: of the archive.
+        filesystem: of the volume.
+        node: the machine it was taken from.
+        taken_at: Unix seconds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    filesystem: str
+    node: str
+    taken_at: float
+
+
+def spare(cluster: Cluster) -> str:
+    """Name the machine a backup is taken from.
+
+    Raises:
+        UsageError: there is no connected spare whose copy is whole.
+    """
+    state = cluster.state()
+    primary = state.primary_database
+    whole = [each.node for each in state.databases if each.replicated and each.node != primary]
+    if primary is None or len(whole) != 1:
+        raise UsageError(
+            "no database machine is a connected spare with a whole copy",
+            mend="`testbed status` shows the cluster, `testbed up` mends it",
+        )
+    return whole[0]
+
+
+def take(cluster: Cluster, node: str, target: Path) -> Path:
+    """Take a backup; nothing is stopped for it.
+
+    Args:
+        cluster: the cluster.
+        node: the spare.
+        target: the file to write; it appears when it is whole.
+
+    Returns:
+        The backup.
+
+    Raises:
+        UsageError: the file is there already, or cannot be written.
+        TestbedError: QEMU cannot copy the disk.
+    """
+    if target.exists():
+        raise UsageError("the file is there already", where=str(target), mend="name another one")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        room = tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-")
+    except OSError as error:
+        raise UsageError(f"no backup can be written: {error.strerror}", where=str(target.parent)) from None
+    with room as folder:
+        disk, written, archive = Path(folder) / DISK, Path(folder) / MANIFEST, Path(folder) / "archive"
+        manifest = Manifest(filesystem=cluster.topology.database.filesystem, node=node, taken_at=time.time())
+        cluster.machine(node).copy_disk(DATA_DISK, disk)
+        written.write_text(manifest.model_dump_json(indent=2))
+        with tarfile.open(archive, "w") as tar:
+            tar.add(written, MANIFEST)
+            tar.add(disk, DISK)
+        archive.chmod(0o600)  # it holds what users stored, and the hashes of passwords
+        archive.rename(target)
+    return target
+
+
+def read(path: Path) -> Manifest:
+    """Read what a backup says of itself.
+
+    Args:
+        path: the backup.
+
+    Raises:
+        UsageError: it is none, or not a whole one.
+    """
+    try:
+        with tarfile.open(path) as tar:
+            return _manifest(tar)
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+    except (tarfile.TarError, KeyError, ValidationError):
+        reason = "it is not one, or not a whole one"
+    raise UsageError(f"no backup: {reason}", where=str(path), mend="`testbed backup` takes one")
+
+
+def _manifest(tar: tarfile.TarFile) -> Manifest:
+    named, disk = tar.extractfile(MANIFEST), tar.extractfile(DISK)
+    if named is None or disk is None or disk.read(len(QCOW2)) != QCOW2:
+        raise KeyError(DISK)
+    # A file that was cut off ends before its disk does.
+    disk.seek(tar.getmember(DISK).size - 1)
+    disk.read(1)
+    return Manifest.model_validate_json(named.read())
+
+
+def check(cluster: Cluster, path: Path) -> Manifest:
+    """Refuse what cannot be put back, before anything is stopped.
+
+    Args:
+        cluster: the cluster it shall be put back into.
+        path: the backup.
+
+    Raises:
+        UsageError: no backup, of another filesystem, or faults are in force.
+    """
+    manifest = read(path)
+    ours = cluster.topology.database.filesystem
+    if manifest.filesystem != ours:
+        raise UsageError(
+            f"the backup is of {manifest.filesystem}, this cluster's volume of {ours}", where=str(path),
+            mend=f"`testbed down`, then `TESTBED_FILESYSTEM={manifest.filesystem} testbed up`",
+        )  # fmt: skip
+    if faults := cluster.ledger.entries():
+        raise UsageError(
+            f"{len(faults)} faults are in force, {faults[0].fault} on {faults[0].node} among them",
+            mend="`testbed heal` undoes them",
+        )
+    return manifest
+
+
+@contextmanager
+def disk_of(path: Path, folder: Path) -> Iterator[Path]:
+    """Lay a backup's disk out as a file, for as long as it is used.
+
+    Args:
+        path: the backup.
+        folder: where there is room.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as room, tarfile.open(path) as tar:
+        disk = Path(room) / DISK
+        member = tar.extractfile(DISK)
+        if member is None:
+            raise UsageError("no backup: it has no disk", where=str(path))
+        with disk.open("wb") as out:
+            shutil.copyfileobj(member, out)
+        yield disk
+
+
+def put_back(cluster: Cluster, disk: Path) -> None:
+    """Give both database machines the same disk, and start them; what was on theirs is gone.
+
+    Args:
+        cluster: the cluster; its databases are stopped for it, the spare first, so that it takes nothing over.
+        disk: the backup's.
+
+    Raises:
+        TestbedError: a machine's disk cannot be written; the same command does it anew.
+    """
+    primary = cluster.state().primary_database
+    machines = sorted(cluster.fleet.machines(Role.DATABASE), key=lambda each: each.name == primary)
+    for machine in machines:
+        machine.stop()
+    for machine in machines:
+        machine.replace_disk(OVERLAY, disk)
+    for machine in machines:
+        machine.start()

@@ -1,0 +1,63 @@
+"""A backup taken while the cluster serves, and put back: what was there is there, and what came later is not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from telling import Tell
+from testbed.cluster import Cluster
+from testbed.cluster.discarded import sql
+from testbed.wait import wait_until
+
+
+def primary(cluster: Cluster) -> str:
+    name = wait_until(lambda: cluster.state().primary_database, 60, "a database that serves")
+    assert name
+    return name
+
+
+def write(cluster: Cluster, token: str) -> None:
+    sql(cluster, primary(cluster), "probe", f"insert into writes values ('{token}') returning 1")  # noqa: S608
+
+
+def tokens(cluster: Cluster, node: str) -> set[str]:
+    return set(sql(cluster, node, "probe", "select token from writes where token like 'backup-%'"))
+
+
+def differing_sectors(cluster: Cluster, node: str) -> int:
+    """How many sectors DRBD finds different between the two disks (``drbdadm verify``)."""
+    machine = cluster.machine(node)
+    machine.exec(["drbdadm", "verify", "database"])
+
+    def over() -> bool:
+        return "VerifyS" not in machine.exec(["cat", "/proc/drbd"]).stdout
+
+    wait_until(over, 240, "DRBD to compare both disks", interval=1.0)
+    [out_of_sync] = re.findall(r"oos:(\d+)", machine.exec(["cat", "/proc/drbd"]).stdout)
+    return int(out_of_sync)
+
+
+def command(*words: str) -> None:
+    program = Path(sys.executable).with_name("testbed")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
+    file = tmp_path / "volume.tar"
+    write(cluster, "backup-before")
+    started = time.monotonic()
+    command("backup", str(file))
+    taken = time.monotonic()
+    write(cluster, "backup-after")
+    command("restore", str(file))
+    tell(f"backup, opened once: {taken - started:.0f} s, {file.stat().st_size / 1e6:.0f} MB; "
+         f"restore {time.monotonic() - taken:.0f} s")  # fmt: skip
+    node = primary(cluster)
+    assert tokens(cluster, node) == {"backup-before"}
+    assert all(each.replicated for each in cluster.state().databases)
+    assert differing_sectors(cluster, node) == 0
