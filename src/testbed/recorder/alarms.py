@@ -21,10 +21,11 @@ PATTERNS: Mapping[str, str] = {
     r"|Allowed memory size of \d+ bytes exhausted|MemoryError\b|ERROR: +out of memory",
     # The recorder's own words: such a guest takes its peer for dead, and its disks' answers for late.
     "guest-clock": r"the guest's clock runs \S+ times too fast",
-    # Filesystems: ext4/super.c (it mounts ext3 too), jbd2, xfs_error.c
+    # Filesystems: ext4/super.c (it mounts ext3 too), jbd2, xfs_error.c, btrfs/messages.c
     "filesystem-error": r"EXT[34]-fs error|EXT[34]-fs \(\S+\): .*(Remounting filesystem read-only|corrupt)"
     r"|JBD2: .*(corrupt|Error -\d+ detected|I/O error)|Aborting journal on device"
-    r"|XFS \(\S+\): .*([Cc]orruption|log I/O error|[Ss]hutting down filesystem|Unmount and run)",
+    r"|XFS \(\S+\): .*([Cc]orruption|log I/O error|[Ss]hutting down filesystem|Unmount and run)"
+    r"|BTRFS (error|critical) \(",
     "disk-error": r"(I/O error, dev|blk_update_request: .*error|Buffer I/O error on dev|critical (medium|target) error)"
     r"|event=vm-disk-error|block drbd\d+: .*(IO ERROR|I/O error|io error)",
     # DRBD 8.4: drbd_receiver.c. One that it resolves by its own rules is told as a decision of the node (translate.py).
