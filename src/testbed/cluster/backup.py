@@ -5,7 +5,7 @@ moment. With protocol C that is what the primary had committed then; a filesyste
 power loss recover from it.
 
 The disk holds DRBD's metadata, too. A connected spare's say: up to date, nothing to send, primary never. On both
-machines they are equal, so that the two find each other without a synchronisation.
+machines they are equal, so that DRBD takes the two for copies of each other, as it did when the backup was taken.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.discarded import DATA_DISK
 from testbed.errors import UsageError
 from testbed.topology import Role
+from testbed.wait import wait_until
 
 FOLDER = "backups"
 MANIFEST = "manifest.json"
 DISK = "disk.qcow2"
 # What the launcher calls the data disk (images/db/Dockerfile: VM_DISKS).
 OVERLAY = "data.qcow2"
+SERVING_SECONDS = 180.0
 QCOW2 = b"QFI\xfb"
 
 
@@ -192,5 +194,11 @@ def put_back(cluster: Cluster, disk: Path) -> None:
         machine.stop()
     for machine in machines:
         machine.replace_disk(OVERLAY, disk)
-    for machine in machines:
-        machine.start()
+    first, second = machines[-1], machines[0]
+    first.start()
+    # One after the other: at a cold start of both on a busy machine each may take the other for absent.
+    wait_until(
+        lambda: cluster.state().primary_database == first.name, SERVING_SECONDS, f"{first.name} to serve",
+        hint="`testbed logs` tells more; the same command does it anew", interval=1.0,
+    )  # fmt: skip
+    second.start()
