@@ -135,6 +135,25 @@ def must_leave_one(state: ClusterState, application: str, node: str) -> None:
             )  # fmt: skip
 
 
+def must_serve(cluster: Cluster) -> None:
+    """See that decisions leave each application someone among the nodes that there are to be.
+
+    Args:
+        cluster: its topology says how many nodes.
+
+    Raises:
+        UsageError: all nodes of an application are out of its pool.
+    """
+    for balancer in cluster.state().balancers:
+        for application in cluster.topology.applications:
+            nodes = cluster.topology.machines_of(application)
+            if nodes and all((application, node) in balancer.out for node in nodes):
+                raise UsageError(
+                    f"all nodes of {application} that would be left are taken out of its pool", where=balancer.node,
+                    mend=f"first `testbed pool enable {application} {nodes[0]}`",
+                )  # fmt: skip
+
+
 def pools_of(state: ClusterState, application: str) -> Iterator[tuple[str, str, dict[str, Member]]]:
     """Each pool of an application on each balancer: the balancer, the pool's name, its members by their nodes."""
     for balancer in state.balancers:

@@ -15,6 +15,7 @@ from testbed.errors import TestbedError
 from testbed.machines import wire
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
 from testbed.machines.platforms import SYSTEMS
+from testbed.machines.recreate import current_image, recreate
 from testbed.settings import PROJECT_LABEL
 from testbed.topology import Node
 
@@ -170,6 +171,16 @@ class ContainerMachine:
     def image_id(self) -> str:
         """The image it was made from."""
         return str(self._inspect()["Image"])
+
+    def current_image(self) -> str:
+        """The image it would be made from now."""
+        self._inspect()
+        return current_image(self._container)
+
+    def recreate(self) -> None:
+        """Make it anew, off, from that image; this object stands for the old one and is of no more use."""
+        self._inspect()
+        recreate(self._container)
 
     def container_id(self) -> str:
         """The engine's name for the container."""

@@ -69,6 +69,7 @@ class BalancerState:
     apache: bool = False
     carp: bool = False
     members: tuple[Member, ...] = ()
+    out: frozenset[tuple[str, str]] = frozenset()
 
 
 def state(machine: Machine, virtual_address: str) -> BalancerState:
@@ -96,6 +97,11 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
         apache=bool(re.search(r"run: \S*apache", services) or section(sections, "pgrep -x httpd2").strip()),
         carp=bool(re.search(r"run: \S*/(ucarp|keepalived):", services) or (carp and carp[1] in ("MASTER", "BACKUP"))),
         members=tuple(members(section(sections, "balancer-manager"))),
+        out=frozenset(
+            (application, name)
+            for application, name, decided, _ in map(str.split, section(sections, "pool-member show").splitlines())
+            if decided != "serving"
+        ),
     )
 
 

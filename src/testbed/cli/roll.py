@@ -1,0 +1,32 @@
+"""``testbed roll``: restart or upgrade every node in turn, while people work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from testbed import settings as configuration
+from testbed.cli.main import app
+from testbed.cli.output import progress
+from testbed.cluster import Cluster, project
+from testbed.cluster.roll import roll as roll_nodes
+from testbed.errors import UsageError
+
+
+@app.command()
+def roll(
+    nodes: Annotated[
+        list[str] | None, typer.Argument(metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.")
+    ] = None,
+    patience: Annotated[float, typer.Option(help="Seconds in which a drained app node's users may leave.", min=0)] = 30,
+) -> None:
+    """Restart nodes one by one, each from its image as it is now (a VM: as its disk needs it), and wait for each.
+
+    App nodes are drained before, an active balancer and a serving database hand over; spares come first. It stops at
+    the first that does not come back. The mail server, of which there is one, is restarted when it is named.
+    """
+    settings = configuration.load()
+    if not project.exists(settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    roll_nodes(Cluster(settings), nodes or [], patience, progress)

@@ -1,0 +1,189 @@
+"""Every node in turn taken out, restarted and awaited, while people work.
+
+A node whose image has been rebuilt comes back made of the new one; a VM keeps the image that its disk belongs to. An
+app node is drained first, an active balancer and a serving database hand over first. At the first that does not come
+back, the rest stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from testbed.cluster import lifecycle
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.health import complaints
+from testbed.cluster.pool import must_leave_one, pools_of
+from testbed.errors import TestbedError, UsageError
+from testbed.machines import Machine, Power
+from testbed.machines.container import ContainerMachine
+from testbed.progress import Progress
+from testbed.roles import pool
+from testbed.topology import Role
+from testbed.wait import WaitTimeout, elapse, wait_until
+
+ROLES = (Role.APP, Role.BALANCER, Role.DATABASE)
+BACK_SECONDS = 180.0
+HAND_OVER_SECONDS = 45.0
+# A CARP daemon that has just begun waits before it would take over (images/lb/service/ucarp).
+SETTLE_SECONDS = 6.0
+QUIET_SECONDS = 3.0
+
+
+def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Progress) -> None:
+    """Restart nodes, one after the other.
+
+    Args:
+        cluster: healthy.
+        names: which; none: all app nodes, balancers and databases.
+        patience: seconds in which the users of a drained app node may leave it.
+        progress: told each step.
+
+    Raises:
+        UsageError: an unknown node, or the cluster is not whole; nothing was done.
+        TestbedError: a node did not come back; those before it have been restarted, those after it have not.
+    """
+    chosen = [cluster.machine(name) for name in names]
+    for machine in chosen:
+        if machine.node.role not in (*ROLES, Role.MAIL):
+            raise UsageError(
+                f"{machine.name} is no part of the site", mend="roll app nodes, balancers, databases, mail"
+            )
+    if wrong := complaints(cluster.state(), cluster.topology):
+        raise UsageError(
+            f"the cluster is not whole ({wrong[0]})", mend="`testbed heal` or `testbed up` mends it; then roll"
+        )
+    for machine in _in_order(cluster, chosen):
+        with progress.step(f"{machine.name}: {_what(machine)}"):
+            _one(cluster, machine, patience, progress)
+
+
+def _in_order(cluster: Cluster, chosen: Sequence[Machine]) -> list[Machine]:
+    """App nodes, then each pair with its spare first: what serves moves once."""
+    machines = chosen or [each for each in cluster.fleet.machines() if each.node.role in ROLES]
+    state = cluster.state()
+    serving = (state.active_balancer, state.primary_database)
+    order = [*ROLES, Role.MAIL]
+    return sorted(machines, key=lambda each: (order.index(each.node.role), each.name in serving, each.name))
+
+
+def _what(machine: Machine) -> str:
+    if not _rebuilt(machine):
+        return "restarting"
+    if machine.node.keys.machine == "virtual":
+        return "restarting, with the image its disk belongs to (`testbed down`, `testbed up` brings the new one)"
+    return "replacing, by one of its rebuilt image"
+
+
+def _rebuilt(machine: Machine) -> bool:
+    return isinstance(machine, ContainerMachine) and machine.image_id() != machine.current_image()
+
+
+def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress) -> None:
+    """Take one node out, restart it, and wait until the cluster is whole again."""
+    try:
+        with _out_of_the_way(cluster, machine, patience, progress):
+            _restart(cluster, machine)
+            wait_until(machine.ready, BACK_SECONDS, f"{machine.name} to answer")
+        lifecycle.wait_healthy(cluster, BACK_SECONDS)
+    except TestbedError as error:
+        mend = f"`testbed logs {machine.name}` tells more; mend it, then `testbed roll` goes on with the others"
+        raise TestbedError(f"it did not come back: {error.what}", where=machine.name, mend=mend) from None
+    if machine.node.role is Role.BALANCER:
+        elapse(SETTLE_SECONDS)
+
+
+def _restart(cluster: Cluster, machine: Machine) -> None:
+    """Off and on, with what it was told: a balancer that is made anew knows nothing of the pool's decisions."""
+    decided = pool.decisions(machine) if machine.node.role is Role.BALANCER else ()
+    anew = _rebuilt(machine) and machine.node.keys.machine == "container"
+    machine.stop()
+    if anew and isinstance(machine, ContainerMachine):
+        machine.recreate()
+    cluster.machine(machine.name).start()
+    if anew and decided:
+        pool.take(cluster.machine(machine.name), decided)
+
+
+@contextmanager
+def _out_of_the_way(cluster: Cluster, machine: Machine, patience: float, progress: Progress) -> Iterator[None]:
+    """Users first: what a node serves is handed over before, and an app node gets users again after."""
+    if machine.node.role in (Role.BALANCER, Role.DATABASE):
+        _hand_over(cluster, machine)
+        yield
+    elif machine.node.role is Role.APP:
+        with _drained(cluster, machine.name, patience, progress):
+            yield
+    else:
+        yield
+
+
+def _hand_over(cluster: Cluster, machine: Machine) -> None:
+    def serving() -> str | None:
+        state = cluster.state()
+        return state.active_balancer if machine.node.role is Role.BALANCER else state.primary_database
+
+    if serving() != machine.name:
+        return
+    result = machine.exec(["resign"])
+    if result.status:
+        raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
+    wait_until(lambda: serving() not in (None, machine.name), HAND_OVER_SECONDS, f"{machine.name}'s peer to take over")
+
+
+@contextmanager
+def _drained(cluster: Cluster, node: str, patience: float, progress: Progress) -> Iterator[None]:
+    """Drain a node wherever another can take its users; a node that does not come back stays drained."""
+    applications = [
+        each
+        for each in cluster.topology.applications
+        if node in cluster.topology.machines_of(each) and _may_go(cluster, each, node, progress)
+    ]
+    balancers = [each for each in cluster.fleet.machines(Role.BALANCER) if each.power() is Power.ON]
+
+    def tell(verb: pool.Verb) -> None:
+        for application in applications:
+            for balancer in balancers:
+                pool.decide(balancer, verb, application, node, until_boot=True)
+
+    try:
+        tell("drain")
+        if applications:
+            _wait_until_quiet(cluster, node, patience, progress)
+    except BaseException:
+        tell("enable")
+        raise
+    yield
+    tell("enable")
+
+
+def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -> bool:
+    try:
+        must_leave_one(cluster.state(), application, node)
+    except UsageError:
+        progress.say(f"  {node} alone serves {application}, or one of its rules: it is away meanwhile")
+        return False
+    return True
+
+
+def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Progress) -> None:
+    """Wait until nobody asks the node any more; who does not leave in time has to log in elsewhere."""
+
+    def asked() -> int:
+        state = cluster.state()
+        return sum(
+            members[node].elected + members[node].busy
+            for application in cluster.topology.applications
+            for _, _, members in pools_of(state, application)
+            if node in members
+        )
+
+    def quiet() -> bool:
+        before = asked()
+        elapse(QUIET_SECONDS)
+        return asked() == before
+
+    try:
+        wait_until(quiet, patience, f"the users of {node} to leave")
+    except WaitTimeout:
+        progress.say(f"  {node} still has users after {patience:g} s; they will log in elsewhere")

@@ -1,0 +1,81 @@
+"""A container made anew from its image as that is now, everything else as it was: name, labels, volumes, addresses.
+
+``docker compose up`` would replace all machines of a scaled service at once, and number a single missing one anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from docker import DockerClient
+from docker.errors import ImageNotFound
+from docker.models.containers import Container
+
+from testbed.errors import TestbedError
+
+IMAGE_LABEL = "com.docker.compose.image"
+# What a container takes from its image where its own configuration says nothing.
+INHERITED = ("Entrypoint", "Cmd", "WorkingDir", "User", "Healthcheck", "Volumes", "ExposedPorts", "StopSignal")
+
+
+def current_image(container: Container) -> str:
+    """Identity of the image that the container's tag stands for now.
+
+    Raises:
+        TestbedError: there is none any more.
+    """
+    tag = str(container.attrs["Config"]["Image"])
+    try:
+        return str(cast("DockerClient", container.client).images.get(tag).id)
+    except ImageNotFound:
+        raise TestbedError(f"its image {tag} is gone", where=container.name or "", mend="`testbed build`") from None
+
+
+def recreate(container: Container) -> None:
+    """Remove a container that is off, and create it from the image of today; it is not started.
+
+    Args:
+        container: it; its volumes that have names stay.
+
+    Raises:
+        TestbedError: its image is gone; the container stays.
+    """
+    client = cast("DockerClient", container.client)
+    container.reload()
+    was: dict[str, Any] = container.attrs
+    image = current_image(container)
+    old_image = client.images.get(str(was["Image"])).attrs["Config"]
+    body = {**own(was["Config"], old_image), "Image": was["Config"]["Image"], "HostConfig": was["HostConfig"]}
+    body["Labels"] = {**body["Labels"], IMAGE_LABEL: image}
+    ends = {name: _end(settings, str(was["Id"])) for name, settings in was["NetworkSettings"]["Networks"].items()}
+    first, *others = ends
+    body["NetworkingConfig"] = {"EndpointsConfig": {first: ends[first]}}
+    container.remove(v=False)
+    if str(was["Id"]).startswith(body["Hostname"]):
+        del body["Hostname"]  # it had no other name than its number
+    made = client.api.create_container_from_config(body, str(was["Name"]).lstrip("/"))  # type: ignore[no-untyped-call]
+    for name in others:
+        # Before Engine 25 a container is created with one network.
+        address = ends[name]["IPAMConfig"].get("IPv4Address")
+        client.api.connect_container_to_network(made["Id"], name, ipv4_address=address, aliases=ends[name]["Aliases"])
+
+
+def own(configuration: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
+    """A container's configuration without what it has from its image: a new image may say otherwise.
+
+    Args:
+        configuration: the container's ``Config``, as the engine tells it.
+        image: the ``Config`` of the image it was made from.
+    """
+    inherited = {key for key in INHERITED if configuration.get(key) == image.get(key)}
+    kept = {key: value for key, value in configuration.items() if key not in inherited}
+    kept["Env"] = [each for each in configuration.get("Env") or () if each not in (image.get("Env") or ())]
+    kept["Labels"] = dict(configuration.get("Labels") or {})
+    return kept
+
+
+def _end(settings: Mapping[str, Any], identity: str) -> dict[str, Any]:
+    """One end of a cable: the address that was asked for, none where the engine drew one, and names."""
+    aliases = [each for each in settings.get("Aliases") or () if not identity.startswith(each)]
+    return {"IPAMConfig": settings.get("IPAMConfig") or {}, "Aliases": aliases}

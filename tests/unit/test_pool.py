@@ -1,0 +1,119 @@
+"""The pool's decisions: on both balancers or on neither; and what of a container is its image's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from fakes import FakeMachine, fleet, topology
+
+from testbed.cluster import Cluster, ClusterState, pool
+from testbed.errors import TestbedError, UsageError
+from testbed.faults import Ledger
+from testbed.machines import ExecResult
+from testbed.machines.recreate import own
+from testbed.roles import BalancerState, Member, balancer
+from testbed.roles.sections import split
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def member(name: str, status: str = "Init Ok", of: str = "webmail") -> Member:
+    return Member(name, f"http://{name}:8081", status, 0, of)
+
+
+BOTH = (member("app-1"), member("app-2"))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[FakeMachine, FakeMachine]:
+    ledger = Ledger(tmp_path / "faults")
+    return FakeMachine("lb1", ledger), FakeMachine("lb2", ledger)
+
+
+def cluster(machines: Sequence[FakeMachine], members: Sequence[Member] = BOTH) -> Cluster:
+    """A cluster of two balancers whose Apache shows these members."""
+    balancers = tuple(BalancerState(each.name, reachable=True, members=tuple(members)) for each in machines)
+    state = ClusterState(power={}, balancers=balancers, apps=(), databases=(), mail=())
+    return cast("Cluster", SimpleNamespace(topology=topology(), fleet=fleet(*machines), state=lambda: state))
+
+
+def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
+    pool.change(cluster(pair), "weight", "webmail", "app-2", 50)
+    for each in pair:
+        assert each.done[-1] == "pool-member weight webmail app-2 50"
+
+
+def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeMachine, FakeMachine]) -> None:
+    lb1, lb2 = pair
+    lb1.answers = {"pool-member show": "webmail app-2 serving 7\n"}
+    lb2.answers = {"pool-member drain": ExecResult(1, "", "pool-member: Apache does not do as decided\n")}
+    with pytest.raises(TestbedError, match="lb2: pool-member: Apache does not do as decided; taken back on lb1"):
+        pool.change(cluster(pair), "drain", "webmail", "app-1")
+    assert lb1.done[-2:] == ["pool-member drain webmail app-1", "pool-member take webmail app-2 serving 7"]
+
+
+def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachine]) -> None:
+    pair[1].on = False
+    with pytest.raises(TestbedError, match="lb2: it is off: it would not know"):
+        pool.change(cluster(pair), "drain", "webmail", "app-1")
+    assert not pair[0].done
+
+
+@pytest.mark.parametrize(
+    ("words", "members", "said"),
+    [
+        (("drain", "mail", "app-1"), BOTH, "no application 'mail'; the applications are webmail"),
+        (("drain", "webmail", "app-3"), BOTH, "no app node 'app-3'; webmail runs on app-1, app-2"),
+        (("add", "webmail", "app-1"), BOTH, "lb1: app-1 is in the pool of webmail already"),
+        (("enable", "webmail", "app-1"), BOTH[1:], "lb1: app-1 is not in the pool of webmail; `testbed pool add"),
+        (("drain", "webmail", "app-1"), BOTH[:1], "lb1: app-1 is the last node that takes new sessions of webmail"),
+        (("disable", "webmail", "app-1"), (BOTH[0], member("app-2", "Init Drn Ok")), "app-1 is the last node"),
+        (
+            ("remove", "webmail", "app-1"), (*BOTH, member("app-1", of="webmail.desk")),
+            "app-1 is the last node that takes new sessions of webmail for the rule 'desk'",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_before_anyone_is_told(
+    pair: tuple[FakeMachine, FakeMachine], words: tuple[str, str, str], members: Sequence[Member], said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        pool.change(cluster(pair, members), *words)
+    assert said in str(refused.value)
+    assert not any(each.done for each in pair)
+
+
+def test_nobody_scales_down_to_nodes_that_were_taken_out(pair: tuple[FakeMachine, FakeMachine]) -> None:
+    out = frozenset({("webmail", "app-1"), ("webmail", "app-2")})
+    state = ClusterState({}, (BalancerState("lb2", reachable=True, members=BOTH, out=out),), (), (), ())
+    scaled = cast("Cluster", SimpleNamespace(topology=topology(), state=lambda: state))
+    with pytest.raises(UsageError, match="lb2: all nodes of webmail that would be left are taken out of its pool"):
+        pool.must_serve(scaled)
+    pool.must_serve(cluster(pair))
+
+
+def test_statistics_and_decisions_are_read() -> None:
+    sections = split((SAMPLES / "lb.txt").read_text())
+    told = {**sections, "pool-member show": "webmail app-1 draining 1\nwebmail app-2 serving 50\n"}
+    state = balancer.parse("lb1", "198.18.0.10", told)
+    assert [(each.pool, each.application, each.weight, each.busy) for each in state.members] == [
+        ("webmail", "webmail", 1.0, 0), ("webmail", "webmail", 1.0, 0),
+    ]  # fmt: skip
+    # A weight takes nobody out.
+    assert state.out == {("webmail", "app-1")}
+
+
+def test_a_container_made_anew_keeps_its_own_and_leaves_the_images() -> None:
+    image = {"Env": ["PATH=/bin", "A=1"], "Entrypoint": ["boot"], "Cmd": None, "WorkingDir": ""}
+    configuration = {
+        "Env": ["NODE=lb1", "A=2", "PATH=/bin"], "Entrypoint": ["boot"], "Cmd": ["now"], "WorkingDir": "",
+        "Labels": {"a": "b"}, "Hostname": "lb1",
+    }  # fmt: skip
+    kept = own(configuration, image)
+    assert kept["Env"] == ["NODE=lb1", "A=2"]
+    assert "Entrypoint" not in kept
+    assert (kept["Cmd"], kept["Labels"], kept["Hostname"]) == (["now"], {"a": "b"}, "lb1")
