@@ -25,11 +25,9 @@ HTTPD = ("/usr/local/sbin/httpd2", "-f", "/etc/apache2/httpd2.conf")
 ENVIRONMENT = {
     "NODE": "lb1",
     "SITE_NAME": NAME,
-    "WEBMAIL_PORT": "8081",
     "RETRY_SECONDS": "10",
     "REQUEST_SECONDS": "60",
     "MEMBER_CHECK": "hcmethod=NONE",
-    "SESSIONS": "files",
 }
 FAILURES = 'failures "expr=%{REQUEST_STATUS} -ge 500"'
 # Debian's program and modules where OpenBSD's package has its own; its user; the addresses; two app nodes.
@@ -80,7 +78,7 @@ def balancer(guest: dict[str, GuestFile]) -> Iterator[Box]:
         etc = {
             path: file for path, file in guest.items() if path.startswith(("etc/apache2", "etc/balancer", "etc/test"))
         }
-        container.put({**etc, "var/run/pool/members.conf": members("app-1", "app-2")})
+        container.put({**etc, "var/run/pool/webmail.conf": members("app-1", "app-2")})
         for node in ("app-1", "app-2"):
             text = APP.replace("$node", node).replace("$address", f"127.0.1.{node[-1]}")
             container.put({f"srv/{node}.conf": GuestFile(text.encode()), "srv/alive": GuestFile(b"alive")})
@@ -156,17 +154,17 @@ def test_the_manager_is_for_the_balancer_itself(balancer: Box) -> None:
 
 def test_a_new_pool_is_taken_up_and_a_dead_one_is_told(balancer: Box) -> None:
     reload = "kill -USR1 $(cat /var/run/httpd2.pid)"
-    balancer.put({"var/run/pool/members.conf": members("app-2")})
+    balancer.put({"var/run/pool/webmail.conf": members("app-2")})
     balancer.sh(reload)
     wait_until(lambda: "app-1" not in get(balancer, "/balancer-manager", url="http://127.0.0.1:8008")[1], 10, "a pool")
     assert {re.findall(r"X-App-Node: (\S+)", get(balancer, "/alive")[1])[0] for _ in range(4)} == {"app-2"}
-    balancer.put({"var/run/pool/members.conf": members("app-9")})
+    balancer.put({"var/run/pool/webmail.conf": members("app-9")})
     balancer.sh(reload)
     wait_until(lambda: get(balancer, "/alive")[0] == 503, 10, "a pool of the dead")
     log = balancer.sh("cat /var/www/logs/failures_log")
     assert re.search(r'^request-failed status=503 client=\S+ route=app-9 seconds=\d+ms "GET /alive', log, re.MULTILINE)
     assert "127.0.1.9" in balancer.sh("cat /var/www/logs/error_log")
-    balancer.put({"var/run/pool/members.conf": members("app-1", "app-2")})
+    balancer.put({"var/run/pool/webmail.conf": members("app-1", "app-2")})
     balancer.sh(reload)
     wait_until(lambda: get(balancer, "/alive")[0] == 200, 10, "the old pool")
 

@@ -132,7 +132,7 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     assert (drive.path / "etc/hostname.vio0").stat().st_mode & 0o777 == 0o640
     assert (drive.path / "etc").stat().st_mode & 0o777 == 0o755
     assert (drive.path / "var/run/testbed").stat().st_mode & 0o777 == 0o700
-    assert (drive.path / str(apache.POOL_FILE).lstrip("/")).read_text() == ""
+    assert (drive.path / str(apache.POOL_FOLDER).lstrip("/")).is_dir()
 
 
 def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> None:
@@ -149,9 +149,9 @@ def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> Non
 
 def test_programs_find_where_apaches_files_are(drive: Node) -> None:
     drive.run("sh", "/etc/rc.local")
-    script = '. /usr/local/libexec/testbed/platform; echo "$NODE $POOL_FILE $APACHE_PID_FILE $ODD $PATH"'
+    script = '. /usr/local/libexec/testbed/platform; echo "$NODE $POOL_FOLDER $APACHE_PID_FILE $ODD $PATH"'
     told = drive.run("sh", "-c", script).stdout.split()
-    assert told[:4] == ["lb1", str(apache.POOL_FILE), str(apache.PID_FILE), "it's"]
+    assert told[:4] == ["lb1", str(apache.POOL_FOLDER), str(apache.PID_FILE), "it's"]
     assert "/nowhere" not in told[4]
 
 

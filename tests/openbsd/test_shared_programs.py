@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.applications import pools
 from testbed.cluster import Cluster
 from testbed.roles.balancer import members
 
@@ -30,15 +31,17 @@ def test_what_runs_here_is_what_openbsd_gets(cluster: Cluster, name: str) -> Non
 def test_the_pool_is_found_anew_as_it_is(cluster: Cluster) -> None:
     """A second pool discovery, with a file of its own, finds what the first has given to Apache."""
     script = (
-        "set -e; mkdir -p /tmp/pool; : >/tmp/pool/members.conf; export POOL_FILE=/tmp/pool/members.conf;"
+        "set -e; mkdir -p /tmp/pool; export POOL_FOLDER=/tmp/pool;"
         "pool-discovery once; pool-discovery once; forget-member app-2; pool-discovery once;"
-        "cmp /tmp/pool/members.conf /run/pool/members.conf; rm -r /tmp/pool"
+        "for pool in webmail wiki files.raw; do cmp /tmp/pool/$pool.conf /run/pool/$pool.conf; done; rm -r /tmp/pool"
     )
     result = cluster.machine("lb1").exec(["sh", "-c", script])
     assert result.status == 0, result.stderr
     # Told when it is found, not when nothing has changed; forgotten, it is found again in the same look.
-    [line] = result.stdout.splitlines()
-    assert re.fullmatch(r"event=pool-changed members=app-1:[\d.]+,app-2:[\d.]+", line)
+    lines = result.stdout.splitlines()
+    assert len(lines) == len(pools(cluster.topology))
+    assert re.fullmatch(r"event=pool-changed pool=webmail members=app-1:[\d.]+,app-2:[\d.]+", lines[0])
+    assert re.fullmatch(r"event=pool-changed pool=wiki members=app-2:[\d.]+", lines[2])
 
 
 def test_the_manager_shows_and_fails_as_it_must(cluster: Cluster) -> None:

@@ -35,8 +35,8 @@ def topology(filesystem: str = "ext3", platform: str = "debian") -> Topology:
                 "site": {"name": "site.test", "address": "198.18.0.10", "network": "public"},
                 "database": {"address": "198.18.1.20", "network": "backend", "filesystem": filesystem},
                 "mail": {"users": 60, "seed": 1},
-                "releases": {"base": "bookworm", "app": "bullseye", "vm": "trixie"},
                 "applications": {"webmail": {"kind": "php", "port": 8081, "path": "/"}},
+                "releases": {"base": "bookworm", "app": "bullseye", "vm": "trixie"},
             },
             "networks": {
                 name: {"ipam": {"config": [{"subnet": f"198.18.{number}.0/24"}]}}

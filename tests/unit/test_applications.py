@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from test_topology import CLUSTER, merged, refused
 
-from testbed.topology import resolve
+from testbed import applications
+from testbed.applications.servers import server_files
+from testbed.topology import Topology, resolve
 
 
 def with_wiki(**keys: object) -> dict[str, Any]:
@@ -95,3 +99,77 @@ def test_an_overlay_adds_an_application_and_takes_one_away() -> None:
     topology = resolve(document, [CLUSTER])
     assert set(topology.applications) == {"webmail", "files", "notes"}
     assert topology.machines_of("notes") == ("app-1", "app-2")
+
+
+SHIPPED = resolve(merged(), [CLUSTER])
+
+
+def line_numbers(text: str, *beginnings: str) -> list[int]:
+    lines = text.splitlines()
+    return [next(number for number, line in enumerate(lines) if line.startswith(each)) for each in beginnings]
+
+
+def test_pools_are_one_an_application_and_one_a_rule_that_picks_nodes() -> None:
+    assert applications.balancer_files(SHIPPED)["pools"].splitlines() == [
+        "webmail 8081 ROUTEID *",
+        "files 8083 ROUTEID-files *",
+        "wiki 8082 ROUTEID-wiki app-2",
+        "files.raw 8083 ROUTEID-files.raw app-1",
+        "files.bulk 8083 ROUTEID-files.bulk app-1",
+        "files.desk 8083 ROUTEID-files.desk app-1",
+    ]
+
+
+def test_rules_come_in_their_order_and_before_them_health() -> None:
+    text = applications.balancer_files(SHIPPED)["dispatch.conf"]
+    order = line_numbers(
+        text, 'RewriteRule "^/alive/webmail$"', "# by-name", "# raw", "# bulk", "# desk",
+        'ProxyPass "/files/"', 'ProxyPass "/wiki/"', 'ProxyPass "/" ',
+    )  # fmt: skip
+    assert order == sorted(order)
+
+
+def test_all_that_a_rule_names_must_be_so() -> None:
+    document = with_rule(client="10.0.0.0/8", header={"X-A": "b c"}, content="text/x.y+z", over=10)
+    text = applications.balancer_files(resolve(document, [CLUSTER]))["dispatch.conf"]
+    lines = text.splitlines()
+    begin = lines.index("# mine")
+    assert lines[begin + 1 : begin + 6] == [
+        "RewriteCond expr \"-R '10.0.0.0/8'\"",
+        "RewriteCond expr \"%{req_novary:X-A} == 'b c'\"",
+        r'RewriteCond expr "%{req_novary:Content-Type} =~ m#^text/x\.y\+z\s*(;|$)#i"',
+        'RewriteCond expr "%{req_novary:Content-Length} -gt 10"',
+        'RewriteRule "^(/mine/.*)$" "balancer://wiki$1" [P,L]',
+    ]
+
+
+def test_without_sticky_sessions_the_webmail_alone_has_no_cookie() -> None:
+    document = merged()
+    document["x-testbed"]["sessions"]["store"] = "database"
+    files = applications.balancer_files(resolve(document, [CLUSTER]))
+    assert "webmail 8081 - *\n" in files["pools"]
+    assert "wiki 8082 ROUTEID-wiki app-2\n" in files["pools"]
+    assert "ROUTEID=" not in files["dispatch.conf"]
+    assert "stickysession=ROUTEID\n" not in files["pools.conf"]
+
+
+def test_files_are_written_when_they_change_and_strays_go(tmp_path: Path) -> None:
+    (tmp_path / "nodes" / "lb").mkdir(parents=True)
+
+    def write(topology: Topology) -> tuple[bool, set[str]]:
+        changed = applications.write(tmp_path, topology)
+        return changed, {path.name for path in (tmp_path / "nodes" / "app" / "applications").iterdir()}
+
+    all_files = {"webmail.env", "webmail.ini", "wiki.env", "wiki.ini", "files.env"}
+    assert write(SHIPPED) == (True, all_files)
+    assert write(SHIPPED) == (False, all_files)
+    less = {name: each for name, each in SHIPPED.applications.items() if name != "wiki"}
+    assert write(replace(SHIPPED, applications=less)) == (True, all_files - {"wiki.env", "wiki.ini"})
+
+
+def test_an_overlay_gives_php_other_settings() -> None:
+    document = with_wiki(php={"settings": {"memory_limit": "8M"}, "extensions": ["json"]})
+    node_files = server_files(resolve(document, [CLUSTER]))
+    assert node_files["wiki.ini"] == 'memory_limit = "8M"\n'
+    assert "EXTENSIONS='json'\n" in node_files["wiki.env"]
+    assert "NODES='app-2'\n" in node_files["wiki.env"]

@@ -216,7 +216,7 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
         assert "w=http://198.18.1.129:8081" in change
         assert "w_status_N=1" in change
         assert "nonce=n-1" in change
-    with pytest.raises(TestbedError, match="lb1: app-1 is 'Init Drn Ok' in its pool, whatever it is told"):
+    with pytest.raises(TestbedError, match="lb1: app-1 is 'Init Drn Ok' in the pool of webmail, whatever it is told"):
         heal_all(fleet(app, lb1, lb2), ledger)
     lb2.on = False
     lb1.answers = {"balancer-manager": POOL.format(status="Init Ok")}

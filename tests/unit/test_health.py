@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from test_topology import CLUSTER, merged
 
+from testbed.applications import pools
 from testbed.cluster import ClusterState, complaints
 from testbed.machines import Power
 from testbed.roles import AppState, BalancerState, DatabaseState, MailState, Member
@@ -18,7 +19,11 @@ NODES = ["app-1", "app-2", "client", "db1", "db2", "gateway", "lb1", "lb2", "mai
 
 
 def whole() -> ClusterState:
-    pool = tuple(Member(name, f"http://{name}:8081", "Init Ok", 0) for name in ("app-1", "app-2"))
+    pool = tuple(
+        Member(name, f"http://{name}:{pool.port}", "Init Ok", 0, pool.name)
+        for pool in pools(TOPOLOGY)
+        for name in (("app-1", "app-2") if pool.nodes == "all" else pool.nodes)
+    )
     copies: dict[str, Any] = {"drbd_connection": "Connected", "drbd_disks": "UpToDate/UpToDate", "carp": True}
     return ClusterState(
         power=dict.fromkeys(NODES, Power.ON),
@@ -27,8 +32,8 @@ def whole() -> ClusterState:
             BalancerState("lb2", reachable=True, apache=True, carp=True, members=pool),
         ),
         apps=(
-            AppState("app-1", reachable=True, apache=True, sessions=3),
-            AppState("app-2", reachable=True, apache=True),
+            AppState("app-1", reachable=True, apache=True, sessions=3, applications=("webmail", "files")),
+            AppState("app-2", reachable=True, apache=True, applications=("webmail", "wiki", "files")),
         ),
         databases=(
             DatabaseState(
@@ -64,10 +69,10 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
         (with_balancer({"holds_address": True}), "the site's address is held by lb1 and lb2"),
         (with_balancer({"apache": False}), "lb2: Apache does not run"),
         (with_balancer({"carp": False}), "lb2: takes no part in CARP"),
-        (with_balancer({"members": ()}), "lb2: app-1, app-2 not usable in the pool"),
+        (with_balancer({"members": ()}), "lb2: app-1, app-2 not usable in the pool of webmail"),
         (
             with_balancer({"members": (Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))}),
-            "lb2: app-1 not usable in the pool",
+            "lb2: app-1 not usable in the pool of webmail",
         ),
         (with_databases({"holds_address": False}, {}), "the database's address is held by nobody"),
         (with_databases({}, {"holds_address": True}), "the database's address is held by db1 and db2"),
@@ -77,6 +82,10 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
         (with_databases({}, {"reachable": False}), "db2 does not answer"),
         (with_databases({}, {"carp": False}), "db2: takes no part in CARP"),
         (replace(whole(), apps=(AppState("app-1", reachable=False),)), "app-1 does not answer"),
+        (
+            replace(whole(), apps=(AppState("app-2", reachable=True, applications=("webmail", "files")),)),
+            "app-2: wiki does not run",
+        ),
         (replace(whole(), mail=(MailState("mail", reachable=True, imap=True),)), "mail: Postfix does not run"),
         (replace(whole(), power={**whole().power, "db2": Power.FROZEN}), "db2 is frozen"),
     ],

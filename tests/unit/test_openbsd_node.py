@@ -17,7 +17,7 @@ from test_topology import CLUSTER, merged
 from testbed.cluster import secrets
 from testbed.errors import TestbedError, UsageError
 from testbed.openbsd.node import Balancer, GuestFile, NodeSecrets, files, write
-from testbed.openbsd.node.apache import ACCESS_LOG, CONFIG_FILE, ERROR_LOG, PID_FILE, POOL_FILE, httpd_conf
+from testbed.openbsd.node.apache import ACCESS_LOG, CONFIG_FILE, ERROR_LOG, PID_FILE, POOL_FOLDER, httpd_conf
 from testbed.openbsd.node.interfaces import hostname_if as interface_files
 from testbed.topology import Topology, resolve
 
@@ -109,7 +109,7 @@ def test_a_password_that_a_shell_would_read_is_not_written(password: str) -> Non
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("CARP_VHID", "0"), ("CARP_VHID", "256"), ("CARP_ADVBASE", "0"), ("WEBMAIL_PORT", "http"), ("RETRY_SECONDS", "")],
+    [("CARP_VHID", "0"), ("CARP_VHID", "256"), ("CARP_ADVBASE", "0"), ("RETRY_SECONDS", "")],
 )
 def test_a_value_that_cannot_be_is_told_with_its_place(variable: str, value: str) -> None:
     with pytest.raises(UsageError, match=rf"services\.lb1\.environment\.{variable}: .*use a number") as caught:
@@ -214,7 +214,7 @@ def test_a_template_that_has_changed_is_told(old: str, new: str, told: str) -> N
         httpd_conf(Balancer.of(topology(), "lb1"), debian.replace(old, new))
 
 
-@pytest.mark.parametrize("name", ["POOL_FILE", "PidFile", "ERROR_LOG", "ACCESS_LOG"])
+@pytest.mark.parametrize("name", ["POOL_FOLDER", "PidFile", "ERROR_LOG", "ACCESS_LOG"])
 def test_the_guests_scripts_find_apaches_files_in_its_configuration(
     guest: dict[str, GuestFile], tmp_path: Path, name: str
 ) -> None:
@@ -225,7 +225,7 @@ def test_the_guests_scripts_find_apaches_files_in_its_configuration(
     script = f"HTTPD_CONF={tmp_path}/httpd2.conf\n{function[0]}\napache_setting {name}"
     told = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout.strip()
     assert told == str(
-        {"POOL_FILE": POOL_FILE, "PidFile": PID_FILE, "ERROR_LOG": ERROR_LOG, "ACCESS_LOG": ACCESS_LOG}[name]
+        {"POOL_FOLDER": POOL_FOLDER, "PidFile": PID_FILE, "ERROR_LOG": ERROR_LOG, "ACCESS_LOG": ACCESS_LOG}[name]
     )
     assert re.search(rf"HTTPD_CONF={CONFIG_FILE}$", platform, re.MULTILINE)
 

@@ -27,7 +27,7 @@ DEBIAN = nft.read(
     {
         "advertiser": str(BALANCER.public.network),
         "public": "vio0",
-        "WEBMAIL_PORT": str(BALANCER.webmail_port),
+        "ports": ",".join(str(port) for port in BALANCER.ports),
         # Rules that are there when the other balancer is known, which UCARP does not need.
         "hear_peer": "",
         "ask_peer": "",
@@ -39,7 +39,7 @@ APP, MULTICAST = IPv4Address("198.18.1.130"), IPv4Address("224.0.0.18")
 OWN, BACKEND, SITE = BALANCER.public.ip, BALANCER.backend.ip, BALANCER.site_address.ip
 HOST, GUEST = IPv4Address("169.254.77.1"), IPv4Address("169.254.77.2")
 TCP, UDP, ICMP, CARP, IGMP = 6, 17, 1, 112, 2
-PORTS = (22, 53, 80, 443, 5432, 8008, 8081, 40000)
+PORTS = (22, 53, 80, 443, 5432, 8008, 8081, 8083, 40000)
 
 
 def begun() -> Iterator[Packet]:
@@ -94,13 +94,13 @@ def test_every_packet_fares_as_on_debian() -> None:
     ("old", "new"),
     [
         ("block all", "block in all"),
-        ("port 8081", "port { 8081 5432 }"),
+        ("port { 8081 8082 8083 }", "port { 8081 8082 8083 5432 }"),
         ("port { 80 443 } flags", "port { 80 443 22 } flags"),
         ("from 198.18.0.0/24 to 224.0.0.18", "from any to 224.0.0.18"),
         ("to 224.0.0.18", "to any"),
         ("pass out quick on $backend", "pass quick on $backend"),
         ("pass out quick on $backend", "block out quick on $backend"),
-        ("port 8081", "port 8081 flags any no state"),
+        ("port { 8081 8082 8083 }", "port { 8081 8082 8083 } flags any no state"),
     ],
 )
 def test_rules_that_are_looser_or_stricter_than_debians_are_found(old: str, new: str) -> None:
@@ -170,7 +170,7 @@ def test_nothing_is_logged() -> None:
         ('public = "vio0"\n', ""),
         ("port { 80 443 }", "port { 80 443"),
         ("port { 80 443 }", "port { }"),
-        ("port 8081", "port 80810"),
+        ("port { 8081 8082 8083 }", "port { 8081 8082 80830 }"),
         ("port 22", "port ssh-web"),
         ("proto carp", "proto ucarp"),
         ("proto carp from", "proto carp from any port 80 from"),

@@ -65,10 +65,13 @@ def _table(state: ClusterState, cluster: Cluster) -> Table:
 def _describe(state: RoleState) -> str:
     match state:
         case BalancerState(reachable=True):
-            pool = ", ".join(f"{each.name} ({each.status.strip()}, {each.elected})" for each in state.members)
-            return f"{'active' if state.holds_address else 'standby'}; pool: {pool or 'empty'}"
+            pools: dict[str, list[str]] = {}
+            for each in state.members:
+                pools.setdefault(each.pool, []).append(f"{each.name} ({each.status.strip()}, {each.elected})")
+            told = "; ".join(f"{pool}: {', '.join(members)}" for pool, members in pools.items())
+            return f"{'active' if state.holds_address else 'standby'}; {told or 'its pools are empty'}"
         case AppState(reachable=True):
-            return f"{'Apache runs' if state.apache else 'Apache is dead'}; {state.sessions} sessions"
+            return f"{', '.join(state.applications) or 'nothing'} runs; {state.sessions} sessions"
         case DatabaseState(reachable=True):
             serving = "serving" if state.serving else "standby"
             parts = (state.drbd_role, state.drbd_connection, state.drbd_disks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from testbed.applications import pools
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
 from testbed.topology import Topology
@@ -18,8 +19,8 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
     """
     return [
         *_power(state, topology),
-        *_balancers(state),
-        *_apps(state),
+        *_balancers(state, topology),
+        *_apps(state, topology),
         *_databases(state),
         *_mail(state),
         *_single(state),
@@ -37,11 +38,11 @@ def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
             yield f"{name} is {power.value}"
 
 
-def _balancers(state: ClusterState) -> Iterator[str]:
+def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
     owners = [each.node for each in state.balancers if each.holds_address]
     if len(owners) != 1:
         yield f"the site's address is held by {' and '.join(owners) or 'nobody'}"
-    apps = {each.node for each in state.apps}
+    apps = [each.node for each in state.apps]
     for each in state.balancers:
         if not each.reachable:
             yield f"{each.node} does not answer"
@@ -50,17 +51,22 @@ def _balancers(state: ClusterState) -> Iterator[str]:
             yield f"{each.node}: Apache does not run"
         if not each.carp:
             yield f"{each.node}: takes no part in CARP"
-        usable = {member.name for member in each.members if member.usable}
-        if missing := sorted(apps - usable):
-            yield f"{each.node}: {', '.join(missing)} not usable in the pool"
+        usable = {(member.pool, member.name) for member in each.members if member.usable}
+        for pool in pools(topology):
+            wanted = [node for node in apps if pool.nodes == "all" or node in pool.nodes]
+            if missing := [node for node in wanted if (pool.name, node) not in usable]:
+                yield f"{each.node}: {', '.join(missing)} not usable in the pool of {pool.name}"
 
 
-def _apps(state: ClusterState) -> Iterator[str]:
+def _apps(state: ClusterState, topology: Topology) -> Iterator[str]:
     for each in state.apps:
         if not each.reachable:
             yield f"{each.node} does not answer"
-        elif not each.apache:
-            yield f"{each.node}: Apache does not run"
+            continue
+        for name, application in topology.applications.items():
+            here = application.nodes == "all" or each.node in application.nodes
+            if here and name not in each.applications:
+                yield f"{each.node}: {name} does not run"
 
 
 def _databases(state: ClusterState) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from docker.errors import DockerException
 
+from testbed import applications
 from testbed.cluster import project, secrets
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
@@ -51,7 +52,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         progress.say("  the cluster's secrets are gone: replacing its machines")
         project.remove(cluster.settings)
         fresh = True
-    _write_node_files(cluster)
+    changed = _write_node_files(cluster)
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
     try:
@@ -59,6 +60,8 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             heal(cluster, progress)
         with progress.step("starting the machines"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
+        if changed and not fresh:
+            tell_of_applications(cluster)
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             wait_healthy(cluster, _boot_seconds(cluster))
@@ -133,20 +136,19 @@ def wait_healthy(cluster: Cluster, deadline: float) -> None:
 
 def _try_members(cluster: Cluster, state: ClusterState) -> None:
     """Have members in error tried again whose nodes are alive: without a request Apache never would."""
-    alive = {each.node for each in state.apps if each.apache}
+    alive = {(each.node, application) for each in state.apps for application in each.applications}
     for balancer in state.balancers:
         for member in balancer.members:
-            if not member.usable and member.name in alive:
-                cluster.machine(balancer.node).exec(["try-member", member.name])
+            if not member.usable and (member.name, member.application) in alive:
+                cluster.machine(balancer.node).exec(["try-member", member.name, member.pool])
 
 
 def _forget_members(cluster: Cluster) -> None:
     """Have the balancers drop app nodes that were scaled away; left alone, they would take them for dead."""
     machines = {machine.name for machine in cluster.fleet.machines(Role.APP)}
     for balancer in cluster.state().balancers:
-        for member in balancer.members:
-            if member.name not in machines:
-                cluster.machine(balancer.node).exec(["forget-member", member.name])
+        for name in sorted({member.name for member in balancer.members} - machines):
+            cluster.machine(balancer.node).exec(["forget-member", name])
 
 
 class MachineOff(Exception):
@@ -222,12 +224,34 @@ def forget(settings: Settings) -> None:
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
 
 
-def _write_node_files(cluster: Cluster) -> None:
-    """What an OpenBSD balancer reads at boot: its network, its packet filter, its server, its keys."""
+def tell_of_applications(cluster: Cluster) -> None:
+    """Have machines that ran before take up a changed table; pool discovery looks at it by itself.
+
+    Raises:
+        TestbedError: a machine could not.
+    """
+    for machine in cluster.fleet.machines():
+        commands = {Role.APP: ["env", f"APP_NODE={machine.name}", "applications"], Role.BALANCER: ["firewall"]}
+        command = commands.get(machine.node.role)
+        if command and machine.node.keys.platform == "debian":
+            result = machine.exec(command, timeout=60)
+            if result.status:
+                last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+                raise TestbedError(f"it does not take the new applications up: {last}", where=machine.name)
+
+
+def _write_node_files(cluster: Cluster) -> bool:
+    """What nodes read of the applications; and an OpenBSD balancer's network, packet filter, server and keys.
+
+    Returns:
+        Whether the applications or their pools are others than before.
+    """
     settings = cluster.settings
+    changed = applications.write(settings.state_dir, cluster.topology)
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
             tree.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")
+    return changed
 
 
 def _make_folders(cluster: Cluster) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions
 from testbed.machines import Fleet, Machine, Power
@@ -15,7 +13,7 @@ SERVING_SECONDS = 30.0
 
 
 class Drain(Fault[NoOptions]):
-    """The node's member of both balancers' pools is set to draining, by Apache's balancer-manager.
+    """The node's members of all pools, on both balancers, are set to draining, by Apache's balancer-manager.
 
     mod_proxy_balancer: a draining member gets requests of sessions that are its own, and no others.  What a balancer
     was told goes when it restarts: the pool is then as configured, and every node in it.
@@ -37,7 +35,7 @@ class Drain(Fault[NoOptions]):
         """Set it to draining, on every balancer that runs."""
         done = [_set(balancer, machine.name, draining=True) for balancer in _running(fleet)]
         if not any(done):
-            raise TestbedError("no balancer that runs has it in its pool", where=machine.name)
+            raise TestbedError("no balancer that runs has it in a pool", where=machine.name)
 
     def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Set it to serve again.
@@ -56,18 +54,19 @@ def _running(fleet: Fleet) -> list[Machine]:
     return [each for each in fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
 
-def _set(balancer: Machine, member: str, *, draining: bool) -> bool:
-    """Have a balancer drain a member, or not; returns whether it knows the member."""
-    xml = wait_until(lambda: _manage(balancer), SERVING_SECONDS, f"{balancer.name} to show its pool")
-    url = next((each.url for each in members(xml) if each.name == member), None)
-    nonce = re.search(r"<httpd:nonce>(.*?)</httpd:nonce>", xml)
-    if url is None or nonce is None:
-        return False
-    change = ["b=webmail", f"w={url}", f"nonce={nonce[1]}", f"w_status_N={int(draining)}"]
-    status = next((each.status for each in members(_manage(balancer, *change)) if each.name == member), "")
-    if ("Drn" in status.split()) is not draining:
-        raise TestbedError(f"{member} is {status!r} in its pool, whatever it is told", where=balancer.name)
-    return True
+def _set(balancer: Machine, name: str, *, draining: bool) -> bool:
+    """Have a balancer drain a node's members, or not; returns whether it knows any."""
+    xml = wait_until(lambda: _manage(balancer), SERVING_SECONDS, f"{balancer.name} to show its pools")
+    found = [each for each in members(xml) if each.name == name]
+    for member in found:
+        change = [f"b={member.pool}", f"w={member.url}", f"nonce={member.nonce}", f"w_status_N={int(draining)}"]
+        now = members(_manage(balancer, *change))
+        status = next((each.status for each in now if (each.name, each.pool) == (name, member.pool)), "")
+        if ("Drn" in status.split()) is not draining:
+            raise TestbedError(
+                f"{name} is {status!r} in the pool of {member.pool}, whatever it is told", where=balancer.name
+            )
+    return bool(found)
 
 
 def _manage(balancer: Machine, *changes: str) -> str:

@@ -20,7 +20,7 @@ class Service:
         roles: the machines that run it.
         other: name of the program that does the same in the hardened profile.
         program: the file that its first process runs, where the name alone is not enough: a script may bear it too.
-        worker: whether one worker alone is meant: the one of its processes that has worked most, the first excepted.
+        worker: whether one worker alone is meant: the child of its processes that has worked most.
     """
 
     name: str
@@ -34,7 +34,8 @@ class Service:
         tree = _tree([each.pid for each in processes if self._is_first(each)], processes)
         if not self.worker:
             return tree
-        children = [each for each in tree[1:] if each.name == self.name]
+        parents = {each.pid for each in tree}
+        children = [each for each in tree if each.name == self.name and each.parent in parents]
         return [max(children, key=lambda each: (each.ticks, each.pid))] if children else []
 
     def _is_first(self, process: Process) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from testbed.journal import Aspect
-from testbed.topology import Role
+from testbed.topology import WEBMAIL, Role
 
 _EVENT = re.compile(r"\bevent=([a-z-]+)(.*)$")
 _WORD = re.compile(r"(\S+?)=(\S*)")
@@ -114,6 +114,11 @@ def console_time(line: str) -> float | None:
     return float(match[1]) if match else None
 
 
+def member_aspect(pool: str, name: str) -> str:
+    """The aspect of a member: ``member:app-1`` for the webmail's, ``member:wiki/app-1`` for another pool's."""
+    return f"{Aspect.MEMBER}:{name}" if pool == WEBMAIL else f"{Aspect.MEMBER}:{pool}/{name}"
+
+
 def member_state(status: str) -> str:
     """The state of a member of a pool, from Apache's words for it such as ``Init Ok`` or ``Init Err``.
 
@@ -141,7 +146,8 @@ def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iter
         for word, value in _DRBD.findall(rest):
             yield DRBD[word], value
     elif name == "member" and "name" in words:
-        yield f"{Aspect.MEMBER}:{words['name']}", member_state(words.get("status", ""))
+        pool = words.get("pool", WEBMAIL)
+        yield member_aspect(pool, words["name"]), member_state(words.get("status", ""))
 
 
 def _up(text: str) -> float | None:

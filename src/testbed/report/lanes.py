@@ -130,6 +130,8 @@ def _pool(timelines: Timelines, axis: Axis, balancer: str) -> Group:
     for node, aspect in sorted(timelines):
         if node == balancer and aspect.startswith(f"{Aspect.MEMBER}:"):
             member = aspect.partition(":")[2]
+            if "/" in member and len(timelines[node, aspect]) == 1:
+                continue  # of another application than the webmail, and nothing happened to it
             lanes.append(_lane(timelines[node, aspect], axis, Aspect.MEMBER, member, balancer))
     return Group(f"pool of {balancer}", tuple(lanes))
 

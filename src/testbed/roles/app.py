@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
 from testbed.roles.sections import ask, section
+from testbed.topology import WEBMAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +18,16 @@ class AppState:
     Attributes:
         node: its name.
         reachable: whether it answered at all.
-        apache: whether its Apache runs.
+        apache: whether the webmail's Apache runs.
         sessions: how many PHP session files it holds.
+        applications: those that run.
     """
 
     node: str
     reachable: bool
     apache: bool = False
     sessions: int = 0
+    applications: tuple[str, ...] = ()
 
 
 def state(machine: Machine) -> AppState:
@@ -36,9 +39,11 @@ def state(machine: Machine) -> AppState:
 def parse(node: str, sections: Mapping[str, str]) -> AppState:
     """An app node's state from the sections of ``node-state``."""
     sessions = re.search(r"\d+", section(sections, "find /var/lib/php/sessions"))
+    running = re.findall(r"^run: \S*/application-([a-z0-9-]+):", section(sections, "sv status"), re.MULTILINE)
     return AppState(
         node,
         reachable=True,
-        apache=bool(re.search(r"run: \S*apache", section(sections, "sv status"))),
+        apache=WEBMAIL in running,
         sessions=int(sessions.group()) if sessions else 0,
+        applications=tuple(running),
     )

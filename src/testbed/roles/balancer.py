@@ -9,11 +9,12 @@ from xml.etree import ElementTree as ET
 
 from testbed.machines.machine import Machine
 from testbed.roles.sections import addresses, ask, section
+from testbed.topology import WEBMAIL
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of the pool, in the words of Apache's balancer-manager.
+    """A member of a pool, in the words of Apache's balancer-manager.
 
     Attributes:
         name: its route, which is the app node's name.
@@ -26,18 +27,20 @@ class Member:
         sent: bytes it was sent.
         received: bytes that came from it.
         retries: how often it was tried again since it failed; 0 when it works.
+        nonce: without it its pool takes no changes.
     """
 
     name: str
     url: str
     status: str
     elected: int
-    pool: str = ""
+    pool: str = WEBMAIL
     weight: float = 1.0
     busy: int = 0
     sent: int = 0
     received: int = 0
     retries: int = 0
+    nonce: str = ""
 
     @property
     def application(self) -> str:
@@ -60,7 +63,7 @@ class BalancerState:
         holds_address: whether it has the site's virtual address.
         apache: whether its Apache runs.
         carp: whether it takes part in CARP, or in VRRP.
-        members: the pool.
+        members: of all its pools.
     """
 
     node: str
@@ -113,14 +116,15 @@ def members(xml: str) -> Iterator[Member]:
         return  # Apache does not run, or is just starting: it has no pool to show
     for pool in root.iterfind(".//{*}balancer"):
         name = (pool.findtext("{*}name") or "").strip().removeprefix("balancer://")
+        nonce = pool.findtext("{*}nonce") or ""
         for worker in pool.iterfind(".//{*}worker"):
-            yield _member(name, {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker})
+            yield _member(name, nonce, {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in worker})
 
 
-def _member(pool: str, text: Mapping[str, str]) -> Member:
+def _member(pool: str, nonce: str, text: Mapping[str, str]) -> Member:
     counts = [int(text.get(key) or 0) for key in ("elected", "busy", "transferred", "read", "retries")]
     elected, busy, sent, received, retries = counts
     return Member(
         text.get("route", ""), text.get("name", ""), text.get("status", ""), elected,
-        pool, float(text.get("loadfactor") or 1), busy, sent, received, retries,
+        pool, float(text.get("loadfactor") or 1), busy, sent, received, retries, nonce,
     )  # fmt: skip

@@ -107,7 +107,7 @@ class Application(Keys):
     processes: int = Field(4, ge=1, le=200, description="How many requests a node works on at a time, at most.")
     state: Literal["local", "shared"] = Field(
         "local",
-        description="Where its files are: on each node, or (shared) on the shared volume where that is mounted.",
+        description="Where its files are: on each node, or on the volume that all nodes share.",
     )
     php: Php = Field(Php.model_validate({}), description="Only for PHP.")
 

@@ -20,7 +20,7 @@ from testbed.openbsd.node.balancer import Balancer
 CONFIG_FILE = PurePosixPath("/etc/apache2/httpd2.conf")
 PID_FILE = PurePosixPath("/var/run/httpd2.pid")
 MODULES = PurePosixPath("/usr/local/lib/apache2")
-POOL_FILE = PurePosixPath("/var/run/pool/members.conf")
+POOL_FOLDER = PurePosixPath("/var/run/pool")
 SITE_FILE = PurePosixPath("/etc/balancer/site.conf")
 ERROR_LOG = PurePosixPath("/var/www/logs/error_log")
 ACCESS_LOG = PurePosixPath("/var/www/logs/failures_log")
@@ -36,7 +36,7 @@ _DIRECTIVES = {
 _DEFINES = {
     "CERTIFICATE": "/etc/testbed/site.crt",
     "CERTIFICATE_KEY": "/etc/testbed/site.key",
-    "POOL_FILE": str(POOL_FILE),
+    "POOL_FOLDER": str(POOL_FOLDER),
     "ERROR_LOG": str(ERROR_LOG),
     "ACCESS_LOG": str(ACCESS_LOG),
 }
@@ -57,9 +57,7 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
     parameters = {
         "NODE": balancer.name,
         "SITE_NAME": balancer.site_name,
-        "WEBMAIL_PORT": str(balancer.webmail_port),
         "RETRY_SECONDS": str(balancer.retry_seconds),
-        "SESSIONS": balancer.sessions,
         "REQUEST_SECONDS": str(balancer.request_seconds),
         "MEMBER_CHECK": balancer.member_check,
     }

@@ -9,7 +9,6 @@ from typing import Literal
 
 from testbed.errors import UsageError
 from testbed.topology import Node, Topology
-from testbed.topology.keys import Store
 
 # The launcher makes the network cards in this order, and virtio's driver counts them: vio(4).
 PUBLIC, BACKEND, CONTROL, VIRTUAL = "vio0", "vio1", "vio2", "carp0"
@@ -31,9 +30,8 @@ class Balancer:
         vhid: CARP's number of the virtual host, 1 to 255.
         advbase: seconds between advertisements, 1 to 254.
         advskew: 1/256 s that are added to ``advbase``, 0 to 254.
-        webmail_port: where app nodes listen.
+        ports: where the applications listen on the app nodes.
         retry_seconds: how long Apache leaves a failed app node alone.
-        sessions: where the webmail keeps its sessions.
         request_seconds: how long an app node may take over a request.
         member_check: parameters of Apache's active health checks of app nodes (mod_proxy_hcheck).
         profile: whether known holes of the 2006 design are closed.
@@ -47,9 +45,8 @@ class Balancer:
     vhid: int
     advbase: int
     advskew: int
-    webmail_port: int
+    ports: tuple[int, ...]
     retry_seconds: int
-    sessions: Store
     request_seconds: int
     member_check: str
     profile: Literal["reference", "hardened"]
@@ -78,9 +75,8 @@ class Balancer:
             vhid=_number(node, "CARP_VHID", 1, 255),
             advbase=_number(node, "CARP_ADVBASE", 1, 254),
             advskew=_number(node, "CARP_ADVSKEW", 0, 254),
-            webmail_port=_number(node, "WEBMAIL_PORT", 1, 65535),
+            ports=tuple(sorted(each.port for each in topology.applications.values())),
             retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
-            sessions=topology.sessions.store,
             request_seconds=_number(node, "REQUEST_SECONDS", 1, 86400),
             member_check=node.environment.get("MEMBER_CHECK", "hcmethod=NONE"),
             profile=topology.profile,

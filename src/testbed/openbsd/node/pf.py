@@ -13,6 +13,7 @@ from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTR
 
 def pf_conf(balancer: Balancer) -> str:
     """The rules of one balancer; nothing is logged."""
+    ports = " ".join(str(port) for port in balancer.ports)
     return f"""\
 public = "{PUBLIC}"
 backend = "{BACKEND}"
@@ -33,8 +34,8 @@ pass out quick on $public inet proto tcp from any port {{ 80 443 }} to any flags
 pass in quick on $public inet proto carp from {balancer.public.network} to 224.0.0.18 no state
 pass out quick on $public inet proto carp from any to 224.0.0.18 no state
 
-# The backend: connections to the webmail, and their answers.
-pass out quick on $backend inet proto tcp from any to any port {balancer.webmail_port}
+# The backend: connections to the applications, and their answers.
+pass out quick on $backend inet proto tcp from any to any port {{ {ports} }}
 
 # The container: it comes in by SSH, and is asked for names.
 pass in quick on $control inet proto tcp from {CONTROL_HOST} to {CONTROL_GUEST.ip} port 22

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed.applications import balancer_files
 from testbed.errors import TestbedError
 from testbed.openbsd.node import apache, interfaces, pf, services, ssh
 from testbed.openbsd.node.balancer import Balancer
@@ -106,6 +107,7 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
         _below(str(apache.CONFIG_FILE)): (apache.httpd_conf(balancer, (templates / "httpd.conf").read_text()), 0o644),
         _below(str(apache.SITE_FILE)): ((templates / "site.conf").read_text(), 0o644),
     }
+    text |= {f"etc/testbed/{name}": (content, 0o644) for name, content in balancer_files(topology).items()}
     if balancer.profile == "hardened":
         text["etc/ifstated.conf"] = (ifstated_conf(), 0o644)
     made = {path: GuestFile(content.encode(), mode) for path, (content, mode) in text.items()}

@@ -1,0 +1,75 @@
+"""Apache's configuration of pools and dispatch, which ``images/lb/site.conf`` includes.
+
+Sources: mod_proxy_balancer, mod_proxy (ProxyPass: the first prefix that fits wins), mod_rewrite (a rule with ``P`` is
+applied before any ProxyPass), the manual's chapter on expressions (``-R``, ``-gt``, ``req_novary``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from testbed.applications.pools import Pool, pool_of
+from testbed.topology import Dispatch, Topology
+
+
+def pools_conf(all_pools: Iterable[Pool]) -> str:
+    """``pools.conf``: a balancer each; its members are what pool discovery finds."""
+    lines = []
+    for pool in all_pools:
+        sticky = f" stickysession={pool.cookie}" if pool.cookie else ""
+        lines += [
+            f'<Proxy "balancer://{pool.name}">',
+            # Optional: a file that is not there yet must not keep Apache from starting.
+            f"    IncludeOptional ${{POOL_FOLDER}}/{pool.name}.conf",
+            f"    ProxySet ${{POOL}}{sticky}",
+            "</Proxy>",
+        ]
+    return _text(lines)
+
+
+def dispatch_conf(topology: Topology, all_pools: Iterable[Pool]) -> str:
+    """``dispatch.conf``: which pool gets a request, inside the site's virtual host.
+
+    The health of each pool first, then the rules in their order, then the applications' prefixes, the longest first.
+    """
+    lines = ["RewriteEngine On"]
+    lines += [
+        f'RewriteRule "^/alive/{re.escape(each.name)}$" "balancer://{each.name}/alive" [P,L]' for each in all_pools
+    ]
+    lines += [_cookie(each) for each in all_pools if each.cookie]
+    for rule in topology.dispatch:
+        lines.append(f"# {rule.name}")
+        lines += [f'RewriteCond expr "{condition}"' for condition in _conditions(rule)]
+        prefix = re.escape(rule.path or "/")
+        lines.append(f'RewriteRule "^({prefix}.*)$" "balancer://{pool_of(rule)}$1" [P,L]')
+    paths = {application.path: name for name, application in topology.applications.items()}
+    for path in sorted(paths, key=lambda each: (-len(each), each)):
+        pool = f"balancer://{paths[path]}{path}"
+        if path != "/":
+            lines.append(f'RewriteRule "^{re.escape(path.rstrip("/"))}$" "{path}" [R=301,L]')
+        lines += [f'ProxyPass "{path}" "{pool}"', f'ProxyPassReverse "{path}" "{pool}"']
+    return _text(lines)
+
+
+def _cookie(pool: Pool) -> str:
+    """Set only when the node changes, so a cookie in an answer is the trace of a move."""
+    moved = f"-n reqenv('BALANCER_ROUTE_CHANGED') && reqenv('BALANCER_NAME') == 'balancer://{pool.name}'"
+    cookie = f"{pool.cookie}=.%{{BALANCER_WORKER_ROUTE}}e; Path=/; Secure; HttpOnly; SameSite=Lax"
+    return f'Header add Set-Cookie "{cookie}" "expr={moved}"'
+
+
+def _conditions(rule: Dispatch) -> Iterator[str]:
+    if rule.client:
+        yield f"-R '{rule.client}'"
+    for name, value in rule.header.items():
+        yield f"%{{req_novary:{name}}} == '{value}'"
+    if rule.content:
+        yield f"%{{req_novary:Content-Type}} =~ m#^{re.escape(rule.content)}\\s*(;|$)#i"
+    if rule.over is not None:
+        # A body in chunks does not tell its length, and goes by the other rules.
+        yield f"%{{req_novary:Content-Length}} -gt {rule.over}"
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "# Made by testbed from the tables in the Compose file.\n" + "".join(f"{line}\n" for line in lines)
