@@ -199,40 +199,30 @@ def test_a_full_volume_is_healed_where_it_is_by_then(ledger: Ledger) -> None:
     assert "promote" in db2.asked[1]
 
 
-POOL = """<httpd:manager xmlns:httpd='http://httpd.apache.org'><httpd:balancer>
-<httpd:name>balancer://webmail</httpd:name><httpd:nonce>n-1</httpd:nonce><httpd:worker>
-<httpd:name>http://198.18.1.129:8081</httpd:name><httpd:status>{status}</httpd:status><httpd:route>app-1</httpd:route>
-</httpd:worker></httpd:balancer></httpd:manager>"""
-
-
 def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     app, lb1, lb2 = machine("app-1", ledger), machine("lb1", ledger), machine("lb2", ledger)
-    for balancer in (lb1, lb2):
-        balancer.answers = {"balancer-manager": POOL.format(status="Init Drn Ok")}
     inject(fleet(app, lb1, lb2), ledger, "drain", "app-1")
     assert app.done == []
     for balancer in (lb1, lb2):
-        [change] = balancer.done
-        assert "w=http://198.18.1.129:8081" in change
-        assert "w_status_N=1" in change
-        assert "nonce=n-1" in change
-    with pytest.raises(TestbedError, match="lb1: app-1 is 'Init Drn Ok' in the pool of webmail, whatever it is told"):
-        heal_all(fleet(app, lb1, lb2), ledger)
+        assert balancer.done == ["pool-member --until-boot drain webmail app-1"]
     lb2.on = False
-    lb1.answers = {"balancer-manager": POOL.format(status="Init Ok")}
+    said = "pool-member: Apache does not do as decided about webmail app-1\n"
+    lb1.answers = {"pool-member": ExecResult(1, "", said)}
+    with pytest.raises(TestbedError, match="lb1: pool-member: Apache does not do as decided about webmail app-1"):
+        heal_all(fleet(app, lb1, lb2), ledger)
+    lb1.answers = {}
     heal_all(fleet(app, lb1, lb2), ledger)
-    assert "w_status_N=0" in lb1.done[-1]
+    assert lb1.done[-1] == "pool-member --until-boot enable webmail app-1"
+    assert len(lb2.done) == 1
 
 
 def test_a_balancer_that_was_frozen_does_not_go_on_draining_when_it_thaws(ledger: Ledger) -> None:
     app, lb1 = machine("app-1", ledger), machine("lb1", ledger)
-    lb1.answers = {"balancer-manager": POOL.format(status="Init Drn Ok")}
     inject(fleet(app, lb1), ledger, "drain", "app-1")
     inject(fleet(app, lb1), ledger, "freeze", "lb1")
-    lb1.answers = {"balancer-manager": POOL.format(status="Init Ok")}
     healed = heal_all(fleet(app, lb1), ledger)
     assert [entry.fault for entry in healed] == ["freeze", "drain"]
-    assert "w_status_N=0" in lb1.done[-1]
+    assert lb1.done[-1] == "pool-member --until-boot enable webmail app-1"
 
 
 def test_an_engine_that_is_late_for_one_machine_keeps_no_other_broken(

@@ -54,6 +54,8 @@ def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
         usable = {(member.pool, member.name) for member in each.members if member.usable}
         for pool in pools(topology):
             wanted = [node for node in apps if pool.nodes == "all" or node in pool.nodes]
+            # Who was taken out on purpose is no damage.
+            wanted = [node for node in wanted if (pool.application, node) not in each.out]
             if missing := [node for node in wanted if (pool.name, node) not in usable]:
                 yield f"{each.node}: {', '.join(missing)} not usable in the pool of {pool.name}"
 

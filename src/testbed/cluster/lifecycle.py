@@ -14,6 +14,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
+from testbed.cluster.pool import must_serve
 from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
@@ -22,6 +23,7 @@ from testbed.faults import heal_all
 from testbed.machines import Power
 from testbed.openbsd.node import tree
 from testbed.progress import Progress
+from testbed.roles import pool
 from testbed.settings import Settings
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -48,6 +50,8 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
         )
     fresh = not project.exists(cluster.settings)
+    if not fresh:
+        must_serve(cluster)
     if secrets.ensure(cluster.settings.state_dir, cluster.topology) and not fresh:
         progress.say("  the cluster's secrets are gone: replacing its machines")
         project.remove(cluster.settings)
@@ -147,8 +151,9 @@ def _forget_members(cluster: Cluster) -> None:
     """Have the balancers drop app nodes that were scaled away; left alone, they would take them for dead."""
     machines = {machine.name for machine in cluster.fleet.machines(Role.APP)}
     for balancer in cluster.state().balancers:
-        for name in sorted({member.name for member in balancer.members} - machines):
-            cluster.machine(balancer.node).exec(["forget-member", name])
+        known = {member.name for member in balancer.members} | {node for _, node in balancer.out}
+        for name in sorted(known - machines):
+            pool.forget(cluster.machine(balancer.node), name)
 
 
 class MachineOff(Exception):

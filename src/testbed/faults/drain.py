@@ -5,18 +5,16 @@ from __future__ import annotations
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions
 from testbed.machines import Fleet, Machine, Power
-from testbed.roles.balancer import members
+from testbed.roles import pool
 from testbed.topology import Node, Role
-from testbed.wait import wait_until
-
-SERVING_SECONDS = 30.0
 
 
 class Drain(Fault[NoOptions]):
-    """The node's members of all pools, on both balancers, are set to draining, by Apache's balancer-manager.
+    """The node's members of both balancers' pools are set to draining, as ``testbed pool drain`` does.
 
-    mod_proxy_balancer: a draining member gets requests of sessions that are its own, and no others.  What a balancer
-    was told goes when it restarts: the pool is then as configured, and every node in it.
+    mod_proxy_balancer: a draining member gets requests of sessions that are its own, and no others. A balancer that is
+    off when this is healed could not be told, so what it was told ends with its next start: a decision of
+    ``testbed pool`` does not, and comes to light again when this is healed.
     """
 
     name = "drain"
@@ -32,10 +30,11 @@ class Drain(Fault[NoOptions]):
         return None
 
     def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Set it to draining, on every balancer that runs."""
-        done = [_set(balancer, machine.name, draining=True) for balancer in _running(fleet)]
-        if not any(done):
-            raise TestbedError("no balancer that runs has it in a pool", where=machine.name)
+        """Set it to draining in every application's pool, on every balancer that runs."""
+        balancers = _running(fleet)
+        if not balancers:
+            raise TestbedError("no balancer runs that has it in its pool", where=machine.name)
+        _set(balancers, fleet, machine, "drain")
 
     def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Set it to serve again.
@@ -46,32 +45,16 @@ class Drain(Fault[NoOptions]):
         frozen = [each.name for each in fleet.machines(Role.BALANCER) if each.power() is Power.FROZEN]
         if frozen:
             raise TestbedError("it is frozen and cannot be told anything", where=frozen[0], mend="thaw it first")
-        for balancer in _running(fleet):
-            _set(balancer, machine.name, draining=False)
+        _set(_running(fleet), fleet, machine, "enable")
 
 
 def _running(fleet: Fleet) -> list[Machine]:
     return [each for each in fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
 
-def _set(balancer: Machine, name: str, *, draining: bool) -> bool:
-    """Have a balancer drain a node's members, or not; returns whether it knows any."""
-    xml = wait_until(lambda: _manage(balancer), SERVING_SECONDS, f"{balancer.name} to show its pools")
-    found = [each for each in members(xml) if each.name == name]
-    for member in found:
-        change = [f"b={member.pool}", f"w={member.url}", f"nonce={member.nonce}", f"w_status_N={int(draining)}"]
-        now = members(_manage(balancer, *change))
-        status = next((each.status for each in now if (each.name, each.pool) == (name, member.pool)), "")
-        if ("Drn" in status.split()) is not draining:
-            raise TestbedError(
-                f"{name} is {status!r} in the pool of {member.pool}, whatever it is told", where=balancer.name
-            )
-    return bool(found)
-
-
-def _manage(balancer: Machine, *changes: str) -> str:
-    """Ask Apache's balancer-manager for the pool, after what is to be changed."""
-    result = balancer.exec(["balancer-manager", *changes])
-    if result.status:
-        raise TestbedError(f"its balancer-manager does not answer: {result.stderr.strip()}", where=balancer.name)
-    return result.stdout
+def _set(balancers: list[Machine], fleet: Fleet, machine: Machine, verb: pool.Verb) -> None:
+    topology = fleet.topology
+    for application in topology.applications:
+        if machine.name in topology.machines_of(application):
+            for balancer in balancers:
+                pool.decide(balancer, verb, application, machine.name, until_boot=True)
