@@ -21,7 +21,6 @@ CHOSEN = [
     "balancer-cable-pull",
     "balancer-apache-stopped",
     "app-power-loss",
-    "app-power-loss-database-sessions",
     "mail-gone",
     "double-failure",
 ]
