@@ -16,6 +16,7 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.errors import UsageError
 from testbed.faults import Entry
 from testbed.machines import Machine, Power
+from testbed.topology import WEBMAIL
 from testbed.wait import wait_until
 
 CONNECT = """
@@ -206,8 +207,10 @@ def test_rate_limit(cluster: Cluster) -> None:
 def _rate(cluster: Cluster) -> float:
     """How fast app-1 hands out a file, kbit/s."""
     [address] = [
-        member.url for member in cluster.state().balancers[0].members if member.name == "app-1"
-    ]  # fmt: skip
+        member.url
+        for member in cluster.state().balancers[0].members
+        if member.name == "app-1" and member.pool == WEBMAIL
+    ]
     url = f"{address}/horde/js/prototype.js"
     result = cluster.machine("observer").exec(["python3", "-c", FETCH, url], timeout=90)
     assert result.status == 0, result.stderr

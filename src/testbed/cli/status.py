@@ -35,7 +35,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             "faults": [asdict(entry) for entry in faults],
             **asdict(state),
         }
-        typer.echo(json.dumps(document, indent=2))
+        typer.echo(json.dumps(document, indent=2, default=sorted))  # a set is a list that has no order
     else:
         out.print(_table(state, cluster))
         for entry in faults:
