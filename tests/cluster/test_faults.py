@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -297,12 +298,10 @@ def test_drained_node_gets_no_new_session(cluster: Cluster) -> None:
 
 def _route(cluster: Cluster) -> str:
     """Which app node a visitor without a cookie is sent to."""
-    script = (
-        'curl -sk -o /dev/null -D - --connect-to "$SITE_NAME:443:127.0.0.1:443" https://$SITE_NAME/alive'
-        " | sed -n 's/.*ROUTEID=\\.\\([a-z0-9-]*\\);.*/\\1/p'"
-    )
-    active = cluster.machine(str(cluster.state().active_balancer))
-    return said(active, script)
+    script = 'curl -sSk -i --connect-to "$SITE_NAME:443:127.0.0.1:443" https://$SITE_NAME/alive'
+    answer = said(cluster.machine(str(cluster.state().active_balancer)), script)
+    found = re.search(r"ROUTEID=\.([a-z0-9-]+);", answer)
+    return found[1] if found else answer
 
 
 def test_a_cut_dies_with_the_machine(cluster: Cluster) -> None:
