@@ -85,7 +85,7 @@ def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None
     begun = {each.session: each.started for each in reversed(requests)}
     stayed = [each for each in requests if each.app == drained_node and each.started > drained]
     assert all(begun[each.session] <= drained or each.started > drained + 6 for each in stayed)
-    tell(f"{len(probes)} probes, {len(requests)} requests, none lost; {len(stayed)} on {drained_node} once it was drained")
+    tell(f"{len(probes)} probes, {len(requests)} requests, none lost; {len(stayed)} on {drained_node} afterwards")
 
 
 def users_on(run: Run) -> set[str]:
