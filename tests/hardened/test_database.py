@@ -74,7 +74,9 @@ def test_a_cut_of_replication_alone_moves_nothing(
     assert journal.lost_writes() == []
 
 
-def test_old_data_is_never_served_and_the_address_not_stranded(testbed: Bed, probes: Callable[..., None]) -> None:
+def test_old_data_is_never_served_and_the_address_not_stranded(
+    testbed: Bed, probes: Callable[..., None], journal: Findings
+) -> None:
     """The spare has fallen behind, then the primary is lost: no service is better than old data."""
     probes("sql-write")
     testbed.steady()
@@ -92,7 +94,8 @@ def test_old_data_is_never_served_and_the_address_not_stranded(testbed: Bed, pro
     assert not any(each.holds_address for each in cluster.state().databases)
     testbed.heal()
     testbed.wait("served", hold=2, within=2 * TAKEN_OVER_SECONDS)
-    assert cluster.state().primary_database == owner
+    # Whichever serves: the spare may once it has been brought up to date.
+    assert journal.lost_writes() == []
 
 
 def test_without_the_arbiter_the_service_goes_on(testbed: Bed, probes: Callable[..., None], journal: Findings) -> None:
