@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from testbed.applications import pools
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
+from testbed.roles import MailState, SingleState
 from testbed.topology import Topology
 
 
@@ -90,24 +91,22 @@ def _databases(state: ClusterState) -> Iterator[str]:
 
 def _mail(state: ClusterState) -> Iterator[str]:
     for each in state.mail:
-        if not each.reachable:
-            yield f"{each.node} does not answer"
-            continue
-        if not each.imap:
-            yield f"{each.node}: Dovecot does not run"
-        if not each.smtp:
-            yield f"{each.node}: Postfix does not run"
+        yield from _daemons(each, Dovecot=each.imap, Postfix=each.smtp)
 
 
 def _single(state: ClusterState) -> Iterator[str]:
     for each in state.single:
-        if not each.reachable:
-            yield f"{each.node} does not answer"
-            continue
-        if not each.apache:
-            yield f"{each.node}: Apache does not run"
-        if not each.database:
-            yield f"{each.node}: MariaDB does not run"
+        yield from _daemons(each, Apache=each.apache, MariaDB=each.database)
+
+
+def _daemons(server: MailState | SingleState, **running: bool) -> Iterator[str]:
+    """What is wrong with a machine that is as well as its daemons are."""
+    if not server.reachable:
+        yield f"{server.node} does not answer"
+        return
+    for name, runs in running.items():
+        if not runs:
+            yield f"{server.node}: {name} does not run"
 
 
 def _arbiters(state: ClusterState) -> Iterator[str]:

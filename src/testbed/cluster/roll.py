@@ -142,9 +142,7 @@ def _drained(cluster: Cluster, node: str, patience: float, progress: Progress) -
     balancers = [each for each in cluster.fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
     def tell(verb: pool.Verb) -> None:
-        for application in applications:
-            for balancer in balancers:
-                pool.decide(balancer, verb, application, node, until_boot=True)
+        pool.decide_until_boot(balancers, verb, applications, node)
 
     try:
         tell("drain")

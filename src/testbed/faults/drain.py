@@ -54,7 +54,5 @@ def _running(fleet: Fleet) -> list[Machine]:
 
 def _set(balancers: list[Machine], fleet: Fleet, machine: Machine, verb: pool.Verb) -> None:
     topology = fleet.topology
-    for application in topology.applications:
-        if machine.name in topology.machines_of(application):
-            for balancer in balancers:
-                pool.decide(balancer, verb, application, machine.name, until_boot=True)
+    applications = [each for each in topology.applications if machine.name in topology.machines_of(each)]
+    pool.decide_until_boot(balancers, verb, applications, machine.name)

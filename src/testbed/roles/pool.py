@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from testbed.errors import TestbedError
@@ -32,6 +32,24 @@ def decide(
     """
     words = [*(["--until-boot"] if until_boot else []), verb, application, node, *([str(weight)] if weight else [])]
     _run(balancer, words)
+
+
+def decide_until_boot(balancers: Iterable[Machine], verb: Verb, applications: Iterable[str], node: str) -> None:
+    """Have balancers do something with a node in several applications' pools, until they are started again.
+
+    Args:
+        balancers: those that run.
+        verb: what.
+        applications: whose pools.
+        node: the app node.
+
+    Raises:
+        TestbedError: an Apache does not answer, or does not do it; the others before it have.
+    """
+    told = list(balancers)
+    for application in applications:
+        for balancer in told:
+            decide(balancer, verb, application, node, until_boot=True)
 
 
 def decisions(balancer: Machine) -> tuple[str, ...]:
