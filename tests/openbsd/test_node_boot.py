@@ -25,8 +25,8 @@ SITE = ROOT / "images/openbsd/site"
 BUSYBOX = "cmp awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
 RECORDED = (
     "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
-    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "usr/local/bin/pool-discovery", "usr/local/sbin/httpd2",
-    "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
+    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "usr/local/bin/pool-discovery", "usr/local/bin/pool-member",
+    "usr/local/sbin/httpd2", "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
 )  # fmt: skip
 RECORDER = """#!/bin/sh
 echo "${0##*/}${1:+ $*}" >>/calls
@@ -168,13 +168,16 @@ def test_apache_runs_in_the_foreground_and_alone(drive: Node) -> None:
 
 def test_its_state_in_sections(node: Node) -> None:
     node.put("answers/ifconfig", "carp0: flags=8843\n\tcarp: BACKUP carpdev vio0 vhid 1 advbase 1 advskew 0\n")
+    node.put("answers/pool-member", "webmail app-1 draining 1\n")
     node.put("answers/pgrep", "17\n")
     lines = node.run("node-state").stdout.splitlines()
     assert [line for line in lines if line.startswith("==")] == [
         "== ifconfig carp0",
         "== balancer-manager",
+        "== pool-member show",
         "== pgrep -x httpd2",
     ]
+    assert lines[lines.index("== pool-member show") + 1] == "webmail app-1 draining 1"
     assert lines[-1] == "17"
 
 
