@@ -62,7 +62,7 @@ def first_fault(run: Lines) -> float:
 
 def expect(run: Lines, **expected: object) -> None:
     block = of(run, "plan")[0]["scenario"].setdefault("expect", {})
-    block |= {name.replace("_", "-"): value for name, value in expected.items()}
+    block |= {name.rstrip("_").replace("_", "-"): value for name, value in expected.items()}
 
 
 def add(run: Lines, kind: str, **fields: object) -> None:
@@ -186,6 +186,14 @@ def late_rejoin(run: Lines) -> None:
     expect(run, rejoin="100ms")
 
 
+def felt_return(run: Lines) -> None:
+    heals = [each["mono"] for each in of(run, "fault", step="heal")]
+    if not heals or min(heals) > moment(run, "timeline-done") - 1.0:
+        pytest.skip("nothing was healed in it")
+    outage(run)
+    expect(run, outage={}, return_={"tcp": "0s"})
+
+
 def disorder(run: Lines) -> None:
     mounted = [each for each in of(run, "state", aspect="mount", value="mounted") if each["at"] > first_fault(run)]
     primary = [each for each in of(run, "state", aspect="drbd-role", value="Primary") if each["at"] > first_fault(run)]
@@ -217,6 +225,7 @@ FORGERIES: list[tuple[Callable[[Lines], None], str]] = [
     (service_that_goes_on, "stopped"),
     (wrong_owner, "owner"),
     (late_rejoin, "rejoin"),
+    (felt_return, "return"),
     (disorder, "phases"),
     (broken_run, "run"),
 ]

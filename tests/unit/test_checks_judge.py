@@ -28,7 +28,7 @@ END = Mark("run-ends", at=100)
 
 
 def plan(users: int = 6, **expect: object) -> Plan:
-    named = {name.replace("_", "-"): value for name, value in expect.items()}
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in expect.items()}
     return Plan("story", {"load": {"users": users}, "timeline": [{"for": "5s"}], "expect": named})
 
 
@@ -361,6 +361,50 @@ def test_logins_that_failed_are_counted() -> None:
     assert status("logins", plan(logins_failed=0), steady, END) is UNKNOWN
     assert status("logins", plan(logins_failed=0), steady, early, END) is UNKNOWN
     assert status("logins", plan(), steady, *bad, END) is None
+
+
+# --- return --------------------------------------------------------------------------------------------
+
+SERVED_BY_PEER: list[Event] = [
+    Mark("steady", at=1), state(0, "lb1", "site-address", "held"), step(20, "inject", "lb1", "silent-cut"),
+    state(24, "lb2", "site-address", "held"), step(40, "heal", "lb1", "silent-cut"),
+]  # fmt: skip
+DONE: list[Event] = [Mark("timeline-done", at=90), END]
+
+
+def test_what_returns_takes_nothing_over() -> None:
+    events: list[Event] = [plan(return_={"tcp": "2s"}), *SERVED_BY_PEER, *samples("tcp", 0, 100)]
+    gives_way = state(41, "lb1", "site-address", "none")
+    assert status("return", *events, gives_way, *DONE) is PASS
+    assert status("return", *events, gives_way) is UNKNOWN
+    assert status("return", *events, state(41, "lb2", "site-address", "none"), *DONE) is FAIL
+    assert status("return", *events, gives_way, state(60, "lb1", "site-address", "held"), *DONE) is FAIL
+    assert "went from lb2 to lb1" in (
+        verdicts(*events, gives_way, state(60, "lb1", "site-address", "held"), *DONE)["return"].summary
+    )
+    after = state(95, "lb1", "site-address", "held")
+    assert status("return", *events, gives_way, after, *DONE) is PASS, "what comes after the timeline is no return"
+
+
+def test_nobody_feels_the_return() -> None:
+    def seen(begin: float, end: float) -> list[Event]:
+        return [
+            plan(return_={"tcp": "2s"}), *SERVED_BY_PEER, state(41, "lb1", "site-address", "none"),
+            *samples("tcp", 0, begin), *samples("tcp", begin, end, Outcome.FAILED), *samples("tcp", end, 100),
+        ]  # fmt: skip
+
+    assert status("return", *seen(50, 51), *DONE) is PASS
+    assert status("return", *seen(50, 55), *DONE) is FAIL
+    assert status("return", *seen(20, 25), *DONE) is PASS, "the fault's outage is not the return's"
+    assert status("return", *seen(35, 45), *DONE) is PASS, "nor is one that had begun before"
+
+
+def test_a_return_that_was_none_proves_nothing() -> None:
+    asked = plan(return_={"tcp": "2s"})
+    assert status("return", asked, *SERVED_BY_PEER[:-1], *samples("tcp", 0, 100), *DONE) is UNKNOWN
+    assert status("return", asked, *SERVED_BY_PEER, *DONE) is UNKNOWN
+    nobody = [state(30, "lb1", "site-address", "none"), state(30, "lb2", "site-address", "none")]
+    assert status("return", asked, *SERVED_BY_PEER, *nobody, *samples("tcp", 0, 100), *DONE) is UNKNOWN
 
 
 # --- rejoin, isolation, alarms, leftovers --------------------------------------------------------------

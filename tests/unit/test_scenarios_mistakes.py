@@ -97,6 +97,12 @@ ORDER = {
 MEASURED = {
     "too often": ("https: 20ms", "https: 1ms", "4:17: no probe can be sent that often", "use 5ms to 60s"),
     "finer than probed": ("sql-write: 30s", "sql-write: 10ms", "11:23: sql-write is sent each 100ms", "at least 100ms"),
+    "return, finer": (
+        "rejoin",
+        "return: {sql-write: 9ms}\n  rejoin",
+        "14:23: sql-write is sent each 100ms",
+        "at least",
+    ),
     "felt and no outage": ("sql-write: 30s", "sql-write: 0s", "12:10: sql-write cannot be felt and have no", "remove"),
     "doomed, no users": (
         "rejoin",
@@ -170,6 +176,11 @@ WITHOUT_FAULT = {
     "doomed": ("doomed: true", "5:3: nothing measures doomed: the timeline has no fault", "inject one"),
     "owner": ("owner: {site: peer}", "5:17: no fault moves the address to its peer", "write same"),
     "rejoin": ("rejoin: 30s", "5:3: nothing measures rejoin: the timeline heals nothing", "add a step `heal: all`"),
+    "return": (
+        "return: {tcp: 2s}",
+        "5:3: nothing measures return: the timeline heals nothing",
+        "add a step `heal: all`",
+    ),
 }
 
 

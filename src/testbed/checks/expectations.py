@@ -11,7 +11,7 @@ from testbed.units import Duration
 ProbeName = Literal["tcp", "https", "webmail", "sql-read", "sql-write"]
 CheckName = Literal[
     "outage", "stopped", "stickiness", "durability", "ownership", "owner", "isolation", "alarms", "leftovers", "logins",
-    "rejoin", "phases",
+    "rejoin", "phases", "return",
 ]  # fmt: skip
 
 
@@ -49,6 +49,11 @@ class Asked(BaseModel):
         default=None,
         description="From the last heal until DRBD is connected and up to date on both sides and every member is ok.",
     )
+    returning: dict[ProbeName, Duration] = Field(
+        default_factory=dict, alias="return",
+        description="From the first heal after the last fault: probe to the longest outage it may see. No address may "
+        "move either: to come back is no reason to take over.",
+    )  # fmt: skip
     isolation: bool = Field(
         default=False, description="Scan every node from `public`: nothing behind the balancers may answer."
     )

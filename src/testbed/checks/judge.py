@@ -20,6 +20,7 @@ from testbed.checks.owner import judge_owner
 from testbed.checks.ownership import judge_ownership
 from testbed.checks.phases import judge_phases
 from testbed.checks.rejoin import judge_rejoin
+from testbed.checks.returning import judge_return
 from testbed.checks.stickiness import judge_stickiness
 from testbed.checks.stopped import judge_stopped
 from testbed.checks.verdict import Status, Verdict
@@ -34,6 +35,7 @@ CHECKS: tuple[Callable[[Case], Verdict | None], ...] = (
     judge_ownership,
     judge_owner,
     judge_rejoin,
+    judge_return,
     judge_logins,
     judge_isolation,
     judge_alarms,

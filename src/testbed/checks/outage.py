@@ -193,14 +193,17 @@ def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageRepor
         told = _told(probe, window, report.ceiling)
         if window not in excessive:
             findings.note(told, window.first_bad)
-        elif _is_certain(case, window, report.ceiling or 0.0):
+        elif is_certain(case, window, report.ceiling or 0.0):
             findings.fail(told, window.first_bad)
         else:
             findings.doubt(told, window.first_bad)
 
 
-def _is_certain(case: Case, window: Window, ceiling: float) -> bool:
-    """An outage whose begin or end the journal may just not hold proves no more than the probes that saw it."""
+def is_certain(case: Case, window: Window, ceiling: float) -> bool:
+    """Whether an outage surely was longer than the ceiling.
+
+    One whose begin or end the journal may just not hold proves no more than the probes that saw it.
+    """
     begun = window.last_good is not None or case.begin > -inf
     ended = window.first_good is not None or case.complete
     return (begun and ended) or window.proven > ceiling

@@ -117,6 +117,9 @@ def _asked(expect: Expectations) -> Iterator[str]:
         yield f"in the end the {address}'s address is held by {holder}"
     if expect.rejoin is not None:
         yield f"everything is whole again within {written(expect.rejoin)} of the last heal"
+    if expect.returning:
+        limits = ", ".join(f"{probe} {written(limit)}" for probe, limit in expect.returning.items())
+        yield f"what returns takes no address over, and is felt for no longer than: {limits}"
     if expect.isolation:
         yield "nothing behind the balancers answers on the public network"
     if expect.alarms:

@@ -69,9 +69,10 @@ def _without_fault(scenario: Scenario) -> Iterator[Problem]:
         if owner == "peer" and not faults:
             what = "no fault moves the address to its peer"
             yield Problem(("expect", "owner", address), what, "inject one, or write same")
-    if expect.rejoin is not None and not heals:
-        what = "nothing measures rejoin: the timeline heals nothing"
-        yield Problem(("expect", "rejoin"), what, "add a step `heal: all`", at_key=True)
+    for key, given in {"rejoin": expect.rejoin is not None, "return": bool(expect.returning)}.items():
+        if given and not heals:
+            what = f"nothing measures {key}: the timeline heals nothing"
+            yield Problem(("expect", key), what, "add a step `heal: all`", at_key=True)
 
 
 def _without_users(scenario: Scenario) -> Iterator[Problem]:
@@ -103,6 +104,7 @@ def _documented(scenario: Scenario) -> Iterator[Problem]:
         "isolation": expect.isolation,
         "logins": expect.logins_failed is not None,
         "rejoin": expect.rejoin is not None,
+        "return": bool(expect.returning),
         "stickiness": scenario.load.users > 0,
     }
     for check, reason in expect.documented.items():

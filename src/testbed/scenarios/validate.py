@@ -60,11 +60,16 @@ def problems(
 def _resolution(scenario: Scenario, expect: Asked, path: tuple[str, ...]) -> Iterator[Problem]:
     """A probe cannot tell an outage that is shorter than the time between two of its samples."""
     usual = {name: spec.interval for name, spec in PROBES.items()}
-    for probe, limit in expect.outage.items():
+    limits = [
+        (key, *each)
+        for key, block in (("outage", expect.outage), ("return", expect.returning))
+        for each in block.items()
+    ]
+    for key, probe, limit in limits:
         interval = scenario.probes.get(probe, usual[probe])
         if 0 < limit < interval:
             what = f"{probe} is sent each {written(interval)}: it cannot measure {written(limit)}"
-            yield Problem((*path, "outage", probe), what, f"write at least {written(interval)}, or 0s for none")
+            yield Problem((*path, key, probe), what, f"write at least {written(interval)}, or 0s for none")
 
 
 def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
