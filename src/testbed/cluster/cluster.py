@@ -54,6 +54,6 @@ class Cluster:
                 "filesystem": self.topology.database.filesystem, "profile": self.topology.profile,
                 "sessions": self.topology.sessions.store}  # fmt: skip
 
-    def state(self) -> ClusterState:
-        """Who does what at this moment, asked of all machines at once."""
-        return observe(self.fleet)
+    def state(self, *roles: Role) -> ClusterState:
+        """Who does what at this moment, asked of all machines at once, or of those of some roles alone."""
+        return observe(self.fleet, *roles)

@@ -1,8 +1,8 @@
 """Every node in turn taken out, restarted and awaited, while people work.
 
 A node whose image has been rebuilt comes back made of the new one; a VM keeps the image that its disk belongs to. An
-app node is drained first, an active balancer and a serving database hand over first. At the first that does not come
-back, the rest stays as it is.
+app node is drained first, an active balancer and a serving database hand over first. At the first that does not hand
+over or come back, the rest stays as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from testbed.cluster import lifecycle
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.health import complaints
 from testbed.cluster.pool import must_leave_one, pools_of
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power
@@ -23,6 +22,7 @@ from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
 ROLES = (Role.APP, Role.BALANCER, Role.DATABASE)
+WHOLE_SECONDS = 10.0
 BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
 # A CARP daemon that has just begun waits before it would take over (images/lb/service/ucarp).
@@ -41,7 +41,7 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
 
     Raises:
         UsageError: an unknown node, or the cluster is not whole; nothing was done.
-        TestbedError: a node did not come back; those before it have been restarted, those after it have not.
+        TestbedError: a node did not hand over or come back; those before it are through, those after it untouched.
     """
     chosen = [cluster.machine(name) for name in names]
     for machine in chosen:
@@ -49,19 +49,25 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
             raise UsageError(
                 f"{machine.name} is no part of the site", mend="roll app nodes, balancers, databases, mail"
             )
-    if wrong := complaints(cluster.state(), cluster.topology):
-        raise UsageError(
-            f"the cluster is not whole ({wrong[0]})", mend="`testbed heal` or `testbed up` mends it; then roll"
-        )
+    _must_be_whole(cluster)
     for machine in _in_order(cluster, chosen):
         with progress.step(f"{machine.name}: {_what(machine)}"):
             _one(cluster, machine, patience, progress)
 
 
+def _must_be_whole(cluster: Cluster) -> None:
+    """A moment's patience: on a busy host DRBD may just be connecting again, and be whole a second later."""
+    try:
+        lifecycle.wait_healthy(cluster, WHOLE_SECONDS)
+    except TestbedError as error:
+        mend = "`testbed heal` or `testbed up` mends it; then roll"
+        raise UsageError(f"the cluster is not whole: {error.what}", mend=mend) from None
+
+
 def _in_order(cluster: Cluster, chosen: Sequence[Machine]) -> list[Machine]:
     """App nodes, then each pair with its spare first: what serves moves once."""
     machines = chosen or [each for each in cluster.fleet.machines() if each.node.role in ROLES]
-    state = cluster.state()
+    state = cluster.state(Role.BALANCER, Role.DATABASE)
     serving = (state.active_balancer, state.primary_database)
     order = [*ROLES, Role.MAIL]
     return sorted(machines, key=lambda each: (order.index(each.node.role), each.name in serving, each.name))
@@ -84,13 +90,22 @@ def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress
     try:
         with _out_of_the_way(cluster, machine, patience, progress):
             _restart(cluster, machine)
-            wait_until(machine.ready, BACK_SECONDS, f"{machine.name} to answer")
+            # Before users are sent to it again: a container runs long before its applications do.
+            wait_until(lambda: _answers(cluster, machine), BACK_SECONDS, f"{machine.name} to answer")
         lifecycle.wait_healthy(cluster, BACK_SECONDS)
     except TestbedError as error:
         mend = f"`testbed logs {machine.name}` tells more; mend it, then `testbed roll` goes on with the others"
-        raise TestbedError(f"it did not come back: {error.what}", where=machine.name, mend=mend) from None
+        raise TestbedError(f"it could not be rolled: {error.what}", where=machine.name, mend=mend) from None
     if machine.node.role is Role.BALANCER:
         elapse(SETTLE_SECONDS)
+
+
+def _answers(cluster: Cluster, machine: Machine) -> bool:
+    if machine.node.role is not Role.APP:
+        return cluster.machine(machine.name).ready()
+    running = {each.node: set(each.applications) for each in cluster.state(Role.APP).apps}
+    wanted = {each for each in cluster.topology.applications if machine.name in cluster.topology.machines_of(each)}
+    return wanted <= running[machine.name]
 
 
 def _restart(cluster: Cluster, machine: Machine) -> None:
@@ -120,7 +135,7 @@ def _out_of_the_way(cluster: Cluster, machine: Machine, patience: float, progres
 
 def _hand_over(cluster: Cluster, machine: Machine) -> None:
     def serving() -> str | None:
-        state = cluster.state()
+        state = cluster.state(machine.node.role)
         return state.active_balancer if machine.node.role is Role.BALANCER else state.primary_database
 
     if serving() != machine.name:
@@ -157,7 +172,7 @@ def _drained(cluster: Cluster, node: str, patience: float, progress: Progress) -
 
 def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -> bool:
     try:
-        must_leave_one(cluster.state(), application, node)
+        must_leave_one(cluster.state(Role.BALANCER), application, node)
     except UsageError:
         progress.say(f"  {node} alone serves {application}, or one of its rules: it is away meanwhile")
         return False
@@ -168,7 +183,7 @@ def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Pr
     """Wait until nobody asks the node any more; who does not leave in time has to log in elsewhere."""
 
     def asked() -> int:
-        state = cluster.state()
+        state = cluster.state(Role.BALANCER)
         return sum(
             members[node].elected + members[node].busy
             for application in cluster.topology.applications

@@ -69,9 +69,9 @@ class ClusterState:
         return any(each.drbd_connection == "StandAlone" for each in self.databases)
 
 
-def observe(fleet: Fleet) -> ClusterState:
-    """Ask all machines at once."""
-    machines = fleet.machines()
+def observe(fleet: Fleet, *roles: Role) -> ClusterState:
+    """Ask all machines at once, or those of some roles: an emulated guest takes seconds to answer on a busy host."""
+    machines = [each for each in fleet.machines() if not roles or each.node.role in roles]
     with ThreadPoolExecutor(max_workers=16) as pool:
         powers = pool.map(lambda machine: machine.power(), machines)
         states = list(pool.map(lambda machine: _ask(fleet, machine), machines))
