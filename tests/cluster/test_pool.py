@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,14 +22,10 @@ from testbed.scenarios.model import Load
 from testbed.scenarios.run import Run
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
+from visiting import stays, visitors
 
 WEBMAIL = "webmail"
 TESTBED = Path(sys.executable).with_name("testbed")
-# Where a visitor without a cookie is sent by the balancer's own Apache, `count` times.
-VISIT = (
-    "for _ in $(seq {count}); do curl -sk -o /dev/null -D - --connect-to $SITE_NAME:443:127.0.0.1:443"
-    " https://$SITE_NAME/alive; done | sed -n 's/.*ROUTEID=\\.\\([a-z0-9-]*\\);.*/\\1/p'"
-)
 
 
 @pytest.fixture
@@ -49,13 +43,6 @@ def balancers(cluster: Cluster) -> list[Machine]:
 def states(cluster: Cluster, node: str) -> set[str]:
     """A node's state in the webmail's pool, as the balancers have it."""
     return {row.state.strip() for row in pool.overview(cluster) if (row.pool, row.node) == (WEBMAIL, node)}
-
-
-def visitors(balancer: Machine, count: int) -> Counter[str]:
-    """To which nodes new visitors go."""
-    result = balancer.exec(["sh", "-c", VISIT.format(count=count)], timeout=60)
-    assert result.status == 0, result.stderr
-    return Counter(result.stdout.split())
 
 
 def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None:
@@ -92,23 +79,14 @@ def users_on(run: Run) -> set[str]:
     return {each.app for each in run.journal().of(RequestSample) if each.app}
 
 
-def stays(balancer: Machine, node: str) -> str:
-    """Which node answers a visitor whose cookie names one."""
-    script = (
-        f"curl -sk -o /dev/null -D - --cookie ROUTEID=.{node} --connect-to $SITE_NAME:443:127.0.0.1:443"
-        " https://$SITE_NAME/alive"
-    )
-    found = re.search(r"(?i)^x-app-node: (\S+)", balancer.exec(["sh", "-c", script]).stdout, re.MULTILINE)
-    return found[1] if found else ""
-
-
 def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
     pool.change(decided, "drain", WEBMAIL, "app-1")
     pool.change(decided, "weight", WEBMAIL, "app-2", 50)
     lb1, lb2 = balancers(decided)
     for script in ("sv 1 apache", "sv restart apache"):  # a graceful reload, a new Apache
         assert lb1.exec(["sh", "-c", script]).status == 0
-        wait_until(lambda: visitors(lb1, 2), 20, "Apache to answer")
+        wait_until(lambda: lb1.exec(["balancer-answers", "127.0.0.1"]).status == 0, 20, "Apache to answer")
+        visitors(lb1, 2)
         assert states(decided, "app-1") == {"Init Drn Ok"}
         assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
     standby = lb2 if decided.state().active_balancer == lb1.name else lb1

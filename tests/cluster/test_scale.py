@@ -1,19 +1,23 @@
-"""A host joins the pool under load without a failed request, and leaves it again."""
+"""A host joins the pool under load without a failed request, and leaves it again; decisions about others stand."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from telling import Tell
 from testbed.checks import check_outage, check_stickiness
-from testbed.cluster import Cluster
+from testbed.cluster import Cluster, pool
 from testbed.journal import Outcome, RequestSample
+from testbed.machines import Machine
+from testbed.roles import pool as balancer_pool
 from testbed.scenarios.model import Load
 from testbed.scenarios.run import Run
-from testbed.topology import Role
+from testbed.topology import WEBMAIL, Role
 from testbed.wait import wait_until
+from visiting import visitors
 
 # Each balancer reloads Apache once, and on a busy machine takes its time; no request may be lost by it.
 PAUSE_SECONDS = 5.0
@@ -76,3 +80,31 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tel
         f"both balancers to have dropped {newcomer}",
         describe=lambda: members(cluster),
     )
+
+
+def test_decisions_stay_with_their_nodes(cluster: Cluster) -> None:
+    """Who is drained stays so while others come and go; what was decided about a node leaves with it."""
+    count = len(cluster.fleet.machines(Role.APP))
+    newcomer = f"app-{count + 1}"
+    balancers = cluster.fleet.machines(Role.BALANCER)
+    try:
+        pool.change(cluster, "drain", WEBMAIL, "app-1")
+        scale(cluster, count + 1)
+        grown = Cluster()
+        assert all(newcomer in found and "app-1" not in found for found in new_visitors(balancers))
+        pool.change(grown, "weight", WEBMAIL, newcomer, 7)
+        pool.change(grown, "disable", WEBMAIL, newcomer)
+        scale(cluster, count)
+        assert [balancer_pool.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
+        scale(cluster, count + 1)
+        assert [balancer_pool.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
+        assert all(newcomer in found and "app-1" not in found for found in new_visitors(balancers))
+    finally:
+        for each in balancers:
+            balancer_pool.take(each, [])
+        scale(cluster, count)
+
+
+def new_visitors(balancers: list[Machine]) -> list[Counter[str]]:
+    """To which nodes each balancer sends new visitors; a node that has just joined may get all of the first ones."""
+    return [visitors(each, 6) for each in balancers]
