@@ -95,7 +95,7 @@ test: check test-failover test-hardened ## Everything: check, then the tests on 
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
-	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened
+	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened --ignore tests/long
 
 .PHONY: test-hardened
 test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it is taken down when they pass
@@ -105,9 +105,9 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 	@$(TESTBED) down
 
 .PHONY: test-long
-test-long: test ## Everything, and every incident in scenarios/ under both profiles (about an hour more)
+test-long: test ## Everything, the long tests, and every incident in scenarios/ under both profiles
 	@$(TESTBED) up
-	@$(PYTEST) scenarios
+	@$(PYTEST) tests/long scenarios
 	@$(TESTBED) down
 	@$(TESTBED) up --overlay hardened
 	@$(PYTEST) scenarios
