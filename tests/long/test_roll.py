@@ -86,7 +86,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
         for window in check_outage(list(run.journal().probes[probe])).windows:
             assert within(window.first_bad, window.last_bad, noticed[:2]) or not window.proven, (probe, window)
     took = ", ".join(f"{name} {end - begun:.1f} s" for name, (begun, end) in spans.items())
-    tell(f"{took}; {len(requests)} requests, {len(lost)} not answered well, all as {active} and {primary} moved")
+    tell(f"{took}; {len(requests)} requests, {len(lost)} not answered well, all as what served them went")
 
 
 def within(begun: float, ended: float, spans: Iterable[Span]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from testbed.applications import pools
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
-from testbed.roles import MailState, SingleState
+from testbed.roles import AppState, MailState, SingleState
 from testbed.topology import Topology
 
 
@@ -66,10 +66,22 @@ def _apps(state: ClusterState, topology: Topology) -> Iterator[str]:
         if not each.reachable:
             yield f"{each.node} does not answer"
             continue
-        for name, application in topology.applications.items():
-            here = application.nodes == "all" or each.node in application.nodes
-            if here and name not in each.applications:
-                yield f"{each.node}: {name} does not run"
+        for name in missing_applications(each, topology):
+            yield f"{each.node}: {name} does not run"
+
+
+def missing_applications(app: AppState, topology: Topology) -> list[str]:
+    """What an app node is to run, and does not.
+
+    Args:
+        app: the node's state.
+        topology: says what runs where.
+    """
+    return [
+        name
+        for name, application in topology.applications.items()
+        if (application.nodes == "all" or app.node in application.nodes) and name not in app.applications
+    ]
 
 
 def _databases(state: ClusterState) -> Iterator[str]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from testbed.cluster import lifecycle
 from testbed.cluster.cluster import Cluster
+from testbed.cluster.health import missing_applications
 from testbed.cluster.pool import must_leave_one, pools_of
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power
@@ -103,9 +104,8 @@ def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress
 def _answers(cluster: Cluster, machine: Machine) -> bool:
     if machine.node.role is not Role.APP:
         return cluster.machine(machine.name).ready()
-    running = {each.node: set(each.applications) for each in cluster.state(Role.APP).apps}
-    wanted = {each for each in cluster.topology.applications if machine.name in cluster.topology.machines_of(each)}
-    return wanted <= running[machine.name]
+    [app] = [each for each in cluster.state(Role.APP).apps if each.node == machine.name]
+    return app.reachable and not missing_applications(app, cluster.topology)
 
 
 def _restart(cluster: Cluster, machine: Machine) -> None:
