@@ -30,6 +30,12 @@ def fenced(cluster: Cluster) -> list[str]:
     return [line.text for line in arbiter.logs() if "event=fenced" in line.text]
 
 
+def turned_away(cluster: Cluster) -> str:
+    """How many callers the server that serves has answered only to say that it is starting up."""
+    primary = cluster.machine(str(cluster.state().primary_database))
+    return primary.exec(["grep", "-c", "the database system is starting up", "/var/log/postgresql.log"]).stdout.strip()
+
+
 @pytest.mark.parametrize(
     ("fault", "options"),
     [
@@ -53,6 +59,7 @@ def test_the_peer_takes_over_with_all_that_was_acknowledged(
     testbed.heal()
     testbed.wait("served", hold=3, within=TAKEN_OVER_SECONDS)
     assert testbed.cluster.state().primary_database != victim
+    assert turned_away(testbed.cluster) == "0"
     assert journal.lost_writes() == []
 
 
