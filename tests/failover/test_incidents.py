@@ -9,20 +9,15 @@ from testbed.cluster import Cluster
 from testbed.scenarios.checked import checked
 from testbed.scenarios.runner import play_all
 
-# One of each kind of machine and of each kind of fault, as far as the time of a build machine goes.
+# One of each kind of machine, and of each way to be gone: dead, cut off, frozen. More of them is more than a slow build
+# machine has time for; each fault's own effect is in tests/cluster/test_faults.py.
 CHOSEN = [
     "paper-2006",
     "database-cable-pull",
-    "database-disk-error",
-    "database-disk-full",
     "database-frozen",
-    "postgres-killed",
-    "replication-cut",
     "balancer-cable-pull",
-    "balancer-apache-stopped",
     "app-power-loss",
     "mail-gone",
-    "double-failure",
 ]
 
 

@@ -50,9 +50,10 @@ def test_a_port_in_use_names_the_variable_that_moves_it() -> None:
     assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is Level.OK
 
 
-def test_a_missing_tun_device(tmp_path: Path) -> None:
-    assert resources.tun(tmp_path / "tun").status is Level.FAIL
-    assert resources.tun(Path(os.devnull)).status is Level.OK
+def test_a_missing_device_is_a_missing_module(tmp_path: Path) -> None:
+    missing = resources.device(tmp_path / "fuse")
+    assert (missing.status, missing.mend) == (Level.FAIL, "modprobe fuse")
+    assert resources.device(Path(os.devnull)).status is Level.OK
 
 
 def test_a_cluster_of_another_checkout_is_named() -> None:

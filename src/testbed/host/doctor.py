@@ -71,7 +71,9 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
     yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
     root = Path(client.info()["DockerRootDir"] if client else "/var/lib/docker")
     yield resources.disk(root, built=client is not None and _has(client, f"{settings.images}/{_LAST_BUILT}"))
-    yield resources.tun()
+    # Of the VMs' network cards, and of the shared files on app nodes.
+    yield resources.device(Path("/dev/net/tun"))
+    yield resources.device(Path("/dev/fuse"))
     yield resources.kernel_networking(uid)
     ports = {"TESTBED_SITE_PORT": settings.site_port, "TESTBED_LOCUST_PORT": settings.locust_port}
     for variable, number in ports.items():

@@ -58,17 +58,22 @@ def disk(folder: Path, *, built: bool) -> Finding:
     return fail("disk", f"{what}, {needed / GIB:.0f} GiB are needed", f"free some space there, or move {folder}")
 
 
-def tun(device: Path = Path("/dev/net/tun")) -> Finding:
-    """Check for the device that connects the VMs to their containers' networks."""
+def device(path: Path) -> Finding:
+    """Check for a device that the kernel's module of that name makes.
+
+    Args:
+        path: the device, as ``/dev/fuse``.
+    """
+    name = path.name
     try:
-        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
     except FileNotFoundError:
-        return fail("tun", f"{device} is missing", "modprobe tun")
+        return fail(name, f"{path} is missing", f"modprobe {name}")
     except PermissionError:
-        return warn("tun", f"{device} is forbidden to this user", "the engine may still use it; if not: modprobe tun")
+        return warn(name, f"{path} is forbidden to this user", f"the engine may still use it; if not: modprobe {name}")
     except OSError as error:
-        return fail("tun", f"{device} does not open: {error.strerror}", "modprobe tun")
-    return ok("tun", f"{device} opens")
+        return fail(name, f"{path} does not open: {error.strerror}", f"modprobe {name}")
+    return ok(name, f"{path} opens")
 
 
 def port(number: int, variable: str, *, ours: bool) -> Finding:
