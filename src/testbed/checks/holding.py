@@ -18,7 +18,7 @@ VALUES: Mapping[str, str] = MappingProxyType(
     {Aspect.SITE_ADDRESS: "held", Aspect.DATABASE_ADDRESS: "held", Aspect.DRBD_ROLE: "Primary"}
 )
 # Faults that cut a node off from a network wholly, so that nobody reaches what it holds there.
-CUTS = ("cable-pull", "network-down")
+CUTS = ("cable-pull", "network-down", "silent-cut")
 
 
 def usable(case: Case, aspect: str) -> dict[str, list[Span]]:
@@ -41,7 +41,9 @@ def _gaps(case: Case, node: str, network: str) -> list[Span]:
     frozen = [span for span in case.lines.get((node, Aspect.POWER), ()) if span.value == "frozen"]
     cut = []
     for fault in case.faults:
-        networks = dict(fault.options).get("network", "").replace(",", " ").split()
-        if fault.node == node and fault.name in CUTS and (not networks or network in networks or "all" in networks):
+        options = dict(fault.options)
+        networks = options.get("network", "").replace(",", " ").split()
+        wholly = fault.name in CUTS and options.get("direction", "both") == "both"
+        if fault.node == node and wholly and (not networks or network in networks or "all" in networks):
             cut.append(Span(fault.begins, inf if fault.healed is None else fault.healed, fault.name))
     return [*frozen, *cut]

@@ -1,0 +1,26 @@
+"""The database handed over in order: nobody is left waiting, and the address has one owner at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from testbed.checks import Status
+from testbed.pytest_plugin.bed import Bed, Findings
+
+# The peer waits for some seconds of silence; a machine without hardware virtualisation adds to them.
+TAKEN_OVER_SECONDS = 60.0
+
+
+def test_an_orderly_hand_over_has_one_owner_at_a_time(
+    testbed: Bed, probes: Callable[..., None], journal: Findings
+) -> None:
+    probes("sql-write")
+    testbed.steady()
+    before = testbed.cluster.state().primary_database
+    testbed.inject("resign", "db:primary")
+    testbed.wait("taken-over", within=TAKEN_OVER_SECONDS)
+    testbed.wait("served", hold=2, within=TAKEN_OVER_SECONDS)
+    assert testbed.cluster.state().primary_database != before
+    ownership = journal.verdicts()["ownership"]
+    assert ownership.status is Status.PASS, ownership
+    assert journal.lost_writes() == []
