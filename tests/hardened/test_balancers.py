@@ -25,6 +25,10 @@ def _holder(cluster: Cluster) -> Machine:
     return cluster.machine(found[0])
 
 
+def _holds(cluster: Cluster, machine: Machine) -> bool:
+    return machine.exec(["interface-of", str(cluster.topology.site.address)]).status == 0
+
+
 def _other(cluster: Cluster, machine: Machine) -> Machine:
     return cluster.machine({"lb1": "lb2", "lb2": "lb1"}[machine.name])
 
@@ -42,12 +46,15 @@ def _settled(cluster: Cluster) -> Machine:
 
 def _until_held(cluster: Cluster, machine: Machine, seconds: float) -> float:
     begun = time.monotonic()
-
-    def held() -> bool:
-        return machine.exec(["interface-of", str(cluster.topology.site.address)]).status == 0
-
-    wait_until(held, seconds, f"{machine.name} to take the site's address")
+    wait_until(lambda: _holds(cluster, machine), seconds, f"{machine.name} to take the site's address")
     return time.monotonic() - begun
+
+
+def _until_fit(machine: Machine, reason: str, since: float) -> None:
+    def well() -> bool:
+        return any(f"event=fit-again after={reason}" in line.text for line in machine.logs(since=since))
+
+    wait_until(well, 30, f"{machine.name} to say that it is well")
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [("power-loss", TAKEOVER_SECONDS), ("freeze", TAKEOVER_SECONDS)])
@@ -69,10 +76,20 @@ def test_a_hung_apache_resigns_and_is_fit_again(cluster: Cluster, tell: Tell) ->
     tell(f"{second.name} held the address after {_until_held(cluster, second, HUNG_SECONDS):.2f} s")
     faults.heal_all(cluster.fleet, cluster.ledger)
 
-    def well() -> bool:
-        return any("event=fit-again after=apache" in line.text for line in first.logs(since=begun))
+    _until_fit(first, "apache", begun)
+    assert _holder(cluster).name == second.name
 
-    wait_until(well, 30, f"{first.name} to say that it is well")
+
+def test_who_is_cut_off_resigns_and_is_fit_again(cluster: Cluster) -> None:
+    """The cable is lit, the packets vanish: only that no neighbour answers tells it so."""
+    first = _holder(cluster)
+    second = _other(cluster, first)
+    begun = time.time()
+    faults.inject(cluster.fleet, cluster.ledger, "silent-cut", first.name, {"network": "public"})
+    _until_held(cluster, second, TAKEOVER_SECONDS)
+    wait_until(lambda: not _holds(cluster, first), HUNG_SECONDS, f"{first.name} to give the address up")
+    faults.heal_all(cluster.fleet, cluster.ledger)
+    _until_fit(first, "cut-off", begun)
     assert _holder(cluster).name == second.name
 
 
@@ -81,7 +98,7 @@ def test_with_both_apaches_hung_nothing_moves(cluster: Cluster) -> None:
     for machine in (_other(cluster, first), first):
         faults.inject(cluster.fleet, cluster.ledger, "process-stop", machine.name, {"process": "apache"})
     elapse(HUNG_SECONDS)
-    assert first.exec(["interface-of", str(cluster.topology.site.address)]).status == 0
+    assert _holds(cluster, first)
     faults.heal_all(cluster.fleet, cluster.ledger)
 
 
