@@ -61,15 +61,24 @@ def _heal_again(cluster: Cluster, entry: Entry) -> None:
         faults.heal(cluster.fleet, cluster.ledger, entry)
 
 
+def netdev_tables(cluster: Cluster, namespace: str) -> list[str]:
+    nft = ["docker", "run", "--rm", "--network", namespace, "--cap-add", "NET_ADMIN"]
+    return subprocess.run(
+        [*nft, "--entrypoint", "nft", f"{cluster.settings.images}/lb", "list", "tables", "netdev"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout.splitlines()  # fmt: skip
+
+
 def traces(cluster: Cluster, machine: Machine) -> list[str]:
     """What is left of faults: rules, queues, stopped processes."""
     project = cluster.settings.project
     container = f"{project}-{machine.name}" if machine.name.startswith("app-") else f"{project}-{machine.name}-1"
-    nft = ["docker", "run", "--rm", "--network", f"container:{container}", "--cap-add", "NET_ADMIN"]
-    tables = subprocess.run(
-        [*nft, "--entrypoint", "nft", f"{cluster.settings.images}/lb", "list", "tables", "netdev"],
-        capture_output=True, text=True, check=True, timeout=60,
-    ).stdout.splitlines()  # fmt: skip
+    tables = [
+        table
+        for namespace in (f"container:{container}", "host")
+        for table in netdev_tables(cluster, namespace)
+        if namespace != "host" or f".{machine.name}." in table
+    ]
     queues = [
         f"{network}: {each['kind']}"
         for network in machine.node.addresses
@@ -139,6 +148,17 @@ def test_pulled_cable_shows_and_silent_cut_does_not(cluster: Cluster, target: st
         assert carrier(machine, "backend") == "1"
         assert connects(cluster, machine, port=port)["lost"] == 4
     answered(cluster, machine, port)
+
+
+def test_a_silent_cut_deceives_who_reads_packets_beside_the_kernel(cluster: Cluster) -> None:
+    """UCARP does: what it would still hear, it would not take the address over for."""
+    with injected(cluster, "silent-cut", "lb:standby", network="public") as machine:
+
+        def believes() -> bool:
+            return any(each.node == machine.name and each.holds_address for each in cluster.state().balancers)
+
+        wait_until(believes, 20, f"{machine.name} to take itself for alone")
+    wait_until(lambda: cluster.state().active_balancer is not None, 20, "one balancer to give way")
 
 
 def answered(cluster: Cluster, machine: Machine, port: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from testbed.faults import Ledger
-from testbed.machines import ExecResult, Fleet, Machine, Power, Unreachable
+from testbed.machines import ExecResult, Fleet, Machine, Power, Unreachable, Way
 from testbed.machines.platforms import SYSTEMS
 from testbed.topology import Role, Topology, resolve
 
@@ -123,8 +123,11 @@ class FakeMachine:
     def reset(self) -> None:
         self._do("reset")
 
-    def port(self, network: str) -> str:
-        return f"port-{network}"
+    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+        self._do(f"cut {network} {name} {' '.join(ways)} {which}".rstrip())
+
+    def let_pass(self, name: str) -> None:
+        self._do(f"let pass {name}")
 
     def filter(self, script: str) -> None:
         self._do(f"nft {' '.join(script.split())}")

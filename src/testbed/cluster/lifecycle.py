@@ -19,8 +19,9 @@ from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import heal_all
-from testbed.machines import Power
+from testbed.faults import Ledger, heal_all
+from testbed.host import engine
+from testbed.machines import Power, cutting
 from testbed.openbsd.node import tree
 from testbed.progress import Progress
 from testbed.roles import pool
@@ -216,6 +217,9 @@ def make_whole(cluster: Cluster, deadline: float) -> str:
 def down(settings: Settings) -> None:
     """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay."""
     project.remove(settings)
+    # Rules that cut a cable stand on the host; there are none without a fault on record.
+    if Ledger(settings.state_dir / "faults").entries():
+        cutting.sweep(engine.client(), f"{settings.images}/lb", settings.project)
     forget(settings)
 
 

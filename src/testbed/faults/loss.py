@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from testbed.faults import filtering
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Percent
+from testbed.faults.options import Direction, OnNetworks, Percent, ways
 from testbed.machines import Machine, Power
 
 
@@ -32,13 +31,13 @@ class Loss(MachineFault[LossOptions]):
         """Drop some."""
         which = f"numgen random mod 10000 < {round(options.share * 100)}"
         for network in options.on(machine.node):
-            filtering.drop(machine, network, _table(network, options), options.direction, which)
+            machine.cut(network, _name(network, options), ways(options.direction), which)
 
     def heal(self, machine: Machine, options: LossOptions) -> None:
         """Drop none, on replication first."""
         for network in reversed(options.on(machine.node)):
-            filtering.let_pass(machine, _table(network, options))
+            machine.let_pass(_name(network, options))
 
 
-def _table(network: str, options: LossOptions) -> str:
+def _name(network: str, options: LossOptions) -> str:
     return f"loss-{network}-{options.direction}"

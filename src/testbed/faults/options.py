@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, W
 
 from testbed.errors import UsageError
 from testbed.faults.fault import FaultOptions
+from testbed.machines import Way
 from testbed.topology import Node
 
 _NAME = "[a-z][a-z0-9-]*"
@@ -98,6 +99,11 @@ Shift = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[+-]?\d+(\.\d+)?[smh]$", "examples": ["+90s", "-5m"]}),
 ]
 Direction = Literal["both", "in", "out"]
+
+
+def ways(direction: Direction) -> tuple[Way, ...]:
+    """Each way that is meant, seen from the machine."""
+    return ("in", "out") if direction == "both" else (direction,)
 
 
 class OnNetworks(FaultOptions):

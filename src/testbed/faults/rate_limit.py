@@ -7,7 +7,7 @@ import json
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Rate
+from testbed.faults.options import Direction, OnNetworks, Rate, ways
 from testbed.machines import Machine, Power
 
 # tc-tbf(8): a bucket of a few full packets, and a queue that holds half a second before it drops.
@@ -57,7 +57,7 @@ class RateLimit(MachineFault[RateLimitOptions]):
 
 def _ways(options: RateLimitOptions) -> list[bool]:
     """Which ends of the cable have a bucket; the host's is the one inward."""
-    return [inward for inward, way in ((False, "out"), (True, "in")) if options.direction in (way, "both")]
+    return [inward for inward, way in ((False, "out"), (True, "in")) if way in ways(options.direction)]
 
 
 def _on(machine: Machine, network: str, inward: bool) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from testbed.faults import filtering
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks
+from testbed.faults.options import Direction, OnNetworks, ways
 from testbed.machines import Machine, Power
 
 
@@ -32,13 +31,13 @@ class SilentCut(MachineFault[SilentCutOptions]):
     def inject(self, machine: Machine, options: SilentCutOptions) -> None:
         """Drop."""
         for network in options.on(machine.node):
-            filtering.drop(machine, network, _table(network, options), options.direction)
+            machine.cut(network, _name(network, options), ways(options.direction))
 
     def heal(self, machine: Machine, options: SilentCutOptions) -> None:
         """Let pass, replication first."""
         for network in reversed(options.on(machine.node)):
-            filtering.let_pass(machine, _table(network, options))
+            machine.let_pass(_name(network, options))
 
 
-def _table(network: str, options: SilentCutOptions) -> str:
+def _name(network: str, options: SilentCutOptions) -> str:
     return f"silent-cut-{network}-{options.direction}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from docker import DockerClient
-from docker.errors import APIError, ContainerError, NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from testbed.errors import TestbedError
-from testbed.machines import wire
+from testbed.machines import cutting, wire
+from testbed.machines.cutting import Way
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
@@ -80,23 +81,26 @@ class ContainerMachine:
         """Bring the host's end up again."""
         wire.set_link(self._host_index(network), up=True)
 
-    def port(self, network: str) -> str:
-        """The container's own interface."""
-        return str(self._link(network)["ifname"])
+    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+        """Drop packets at the host's end of its cable."""
+        device = wire.host_interface(self._host_index(network))
+        self._nft(cutting.drop(self._table(name), device, cutting.TOWARDS, ways, which), "host")
+
+    def let_pass(self, name: str) -> None:
+        """Take the rules away: the table outlives the cable."""
+        self._nft(cutting.without(self._table(name)), "host")
 
     def filter(self, script: str) -> None:
-        """Run nft in a container that shares this one's network namespace, and is gone when nft ends."""
+        """Load the script into the container's own network namespace."""
+        self._nft(script, f"container:{self._container.id}")
+
+    def _table(self, name: str) -> str:
+        return cutting.on_host(self._container.labels[PROJECT_LABEL], self.name, name)
+
+    def _nft(self, script: str, namespace: str) -> None:
         labels = {PROJECT_LABEL: self._container.labels[PROJECT_LABEL], "com.docker.compose.oneoff": "True"}
-        try:
-            self._docker.containers.run(
-                # A host need not have nft; the balancers' image does.
-                f"{self.node.image.rpartition('/')[0]}/lb", [script], entrypoint="nft",
-                network_mode=f"container:{self._container.id}", cap_add=["NET_ADMIN"], labels=labels, remove=True,
-            )  # fmt: skip
-        except ContainerError as error:
-            told = cast("bytes | None", error.stderr) or b""
-            said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise TestbedError(f"nft refuses its rules: {said[0]}", where=self.name) from None
+        image = f"{self.node.image.rpartition('/')[0]}/lb"
+        cutting.load(self._docker, image, script, namespace, labels, self.name)
 
     def tc(self, network: str, *words: str, inward: bool = False) -> str:
         """Run the host's tc, on the host's end or in the container's network namespace."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.machines.cutting import Way
 from testbed.machines.systems import System
 from testbed.topology import Node
 
@@ -88,11 +89,21 @@ class Machine(Protocol):
     def plug(self, network: str) -> None:
         """Put the cable back."""
 
-    def port(self, network: str) -> str:
-        """Name of the interface that its cable on ``network`` ends in, in the machine's network namespace.
+    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+        """Drop packets on a cable, outside the machine: nothing in it is told.
 
-        A container's own; for a VM the one of the container around it.
+        Args:
+            network: which cable.
+            name: by which ``let_pass`` knows it; what bears it already is replaced.
+            ways: ``in``: what the machine should receive; ``out``: what it sends.
+            which: a condition (nft(8)); by default all packets.
+
+        Raises:
+            TestbedError: it is refused.
         """
+
+    def let_pass(self, name: str) -> None:
+        """Drop none any more; no error when none are dropped."""
 
     def filter(self, script: str) -> None:
         """Load an nftables script (nft(8)) into the machine's network namespace.

@@ -9,7 +9,7 @@ import logging
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,9 @@ from docker.models.containers import Container
 from qemu.qmp import QMPClient, QMPError
 
 from testbed.errors import TestbedError
+from testbed.machines import cutting
 from testbed.machines.container import ContainerMachine
+from testbed.machines.cutting import Way
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult, Power, Unreachable
 from testbed.topology import Node
@@ -89,9 +91,15 @@ class VirtualMachine(ContainerMachine):
         """Raise the carrier again."""
         self._qmp("set_link", {"name": network, "up": True})
 
-    def port(self, network: str) -> str:
-        """The container's interface in the bridge that the guest's card is plugged into."""
-        return str(self._link(network)["ifname"])
+    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+        """Drop packets at the container's interface in the bridge that the guest's card is plugged into."""
+        device = str(self._link(network)["ifname"])
+        self.filter(cutting.drop(name, device, cutting.AWAY, ways, which))
+
+    def let_pass(self, name: str) -> None:
+        """Take the rules away; those of a machine without power are gone with its container."""
+        if self.power() is not Power.OFF:
+            self.filter(cutting.without(name))
 
     def break_disk(self, number: int) -> None:
         """Put a filter that fails every request (QEMU's ``blkdebug``) between the disk and its image."""

@@ -1,0 +1,101 @@
+"""Packets that vanish on a cable: rules at an interface outside the machine, so that nothing in it can tell.
+
+Rules stand in nftables' netdev tables (nft(8), hooks ``ingress`` and ``egress``). They must stand outside: a program
+that reads packets beside its kernel, as UCARP does by libpcap, sees what arrives at an interface before any hook of it,
+and a sender is told of what an egress hook dropped; CARP then advertises itself as unfit. The carrier stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal, cast
+
+from docker import DockerClient
+from docker.errors import ContainerError, ImageNotFound
+
+from testbed.errors import TestbedError
+
+Way = Literal["in", "out"]
+# By the way that a packet takes, seen from the machine: the hook at an interface that leads to it, as the host's end of
+# a container's cable does; and at one that leads away from it, as the card of the container around a VM.
+TOWARDS: Mapping[Way, str] = {"in": "egress", "out": "ingress"}
+AWAY: Mapping[Way, str] = {"in": "ingress", "out": "egress"}
+
+_SWEEP = """
+nft list tables netdev | while read -r _ _ table; do
+    case $table in "$0"*) nft delete table netdev "$table" || exit ;; esac
+done
+"""
+
+
+def drop(table: str, device: str, hooks: Mapping[Way, str], ways: Collection[Way], which: str = "") -> str:
+    """Write rules that drop packets.
+
+    Args:
+        table: the table's name; one that is there is replaced.
+        device: the interface.
+        hooks: ``TOWARDS`` or ``AWAY``.
+        ways: ``in``: what the machine should receive; ``out``: what it sends.
+        which: a condition; by default all packets.
+    """
+    chains = "\n".join(
+        f"chain {way} {{\ntype filter hook {hooks[way]} device {device} priority 0\n{which} drop\n}}" for way in ways
+    )
+    return f"{without(table)}table netdev {table} {{\n{chains}\n}}\n"
+
+
+def without(table: str) -> str:
+    """Write what takes the rules away, and is no error when they are gone."""
+    return f"table netdev {table}\ndelete table netdev {table}\n"
+
+
+def on_host(project: str, machine: str, name: str) -> str:
+    """Name a table that stands beside those of others."""
+    return f"{_of(project)}{machine}.{name}"
+
+
+def load(docker: DockerClient, image: str, script: str, namespace: str, labels: Mapping[str, str], where: str) -> None:
+    """Run nft in a container that shares a network namespace, and is gone when nft ends.
+
+    Args:
+        docker: the engine.
+        image: one that has nft: a host need not.
+        script: what nft is given.
+        namespace: ``host``, or ``container:ID``.
+        labels: of the container.
+        where: what to call the namespace in a message.
+
+    Raises:
+        TestbedError: nft refuses.
+    """
+    _run(docker, image, ["nft", script], namespace, labels, where)
+
+
+def sweep(docker: DockerClient, image: str, project: str) -> None:
+    """Delete a project's tables on the host, whose machines may be gone.
+
+    Raises:
+        TestbedError: nft refuses.
+    """
+    try:
+        _run(docker, image, ["sh", "-c", _SWEEP, _of(project)], "host", {}, "the host")
+    except ImageNotFound:
+        return  # no machine was ever cut off without it
+
+
+def _of(project: str) -> str:
+    return f"cut.{project}."
+
+
+def _run(
+    docker: DockerClient, image: str, command: list[str], namespace: str, labels: Mapping[str, str], where: str
+) -> None:
+    try:
+        docker.containers.run(
+            image, command[1:], entrypoint=command[0], network_mode=namespace, cap_add=["NET_ADMIN"],
+            labels=dict(labels), remove=True,
+        )  # fmt: skip
+    except ContainerError as error:
+        told = cast("bytes | None", error.stderr) or b""
+        said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise TestbedError(f"nft refuses its rules: {said[0]}", where=where) from None
