@@ -78,9 +78,10 @@ def sweep(docker: DockerClient, image: str, project: str) -> None:
         TestbedError: nft refuses.
     """
     try:
-        _run(docker, image, ["sh", "-c", _SWEEP, _of(project)], "host", {}, "the host")
+        docker.images.get(image)
     except ImageNotFound:
         return  # no machine was ever cut off without it
+    _run(docker, image, ["sh", "-c", _SWEEP, _of(project)], "host", {}, "the host")
 
 
 def _of(project: str) -> str:
