@@ -103,7 +103,7 @@ def idle_cost(
 @bench.command("soak")
 def heaviest_load(
     minutes: Annotated[float, typer.Option(help="How long in all.", min=0.5, max=600)] = 10,
-    users: Annotated[int, typer.Option(help="Webmail users, who never stop to think.", min=1, max=60)] = 30,
+    users: Annotated[int, typer.Option(help="Webmail users, who never stop to think.", min=1, max=60)] = 12,
 ) -> None:
     """Load the cluster as hard as it bears, and count the failovers: there must be none, else exit status 1."""
     cluster = Cluster()
