@@ -12,6 +12,7 @@ import pytest
 from telling import Tell
 from testbed import faults
 from testbed.cluster import Cluster, discarded, lifecycle
+from testbed.topology import Role
 from testbed.wait import wait_until
 
 TESTBED = Path(sys.executable).with_name("testbed")
@@ -24,9 +25,25 @@ def typed(*words: str, status: int = 0) -> str:
     return result.stdout + result.stderr
 
 
+def hand_to_the_preferred(cluster: Cluster) -> str:
+    """Have the database that UCARP prefers serve: one that hangs and wakes up goes on only if nobody else is preferred.
+
+    The other one would step down, and if it does so before DRBD has connected again, DRBD heals by itself.
+    """
+    nodes = cluster.topology.of_role(Role.DATABASE)
+    preferred = min(nodes, key=lambda node: int(node.environment["CARP_ADVSKEW"])).name
+    serving = cluster.state().primary_database or ""
+    if serving != preferred:
+        faults.inject(cluster.fleet, cluster.ledger, "resign", serving)
+        wait_until(lambda: cluster.state().primary_database == preferred, 60, f"{preferred} to take over")
+        faults.heal_all(cluster.fleet, cluster.ledger)
+        lifecycle.wait_healthy(cluster, 60)
+    return preferred
+
+
 def part(cluster: Cluster) -> tuple[str, str]:
     """Have both sides written to: one hangs, the other takes over, and the first wakes up. Who serves, and who not."""
-    first = cluster.state().primary_database or ""
+    first = hand_to_the_preferred(cluster)
     [second] = [each.node for each in cluster.state().databases if each.node != first]
     faults.inject(cluster.fleet, cluster.ledger, "freeze", first)
     wait_until(lambda: cluster.state().primary_database == second, 60, f"{second} to take over")
