@@ -19,7 +19,7 @@ def roll(
     nodes: Annotated[
         list[str] | None, typer.Argument(metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.")
     ] = None,
-    patience: Annotated[float, typer.Option(help="Seconds in which a drained app node's users may leave.", min=0)] = 30,
+    patience: Annotated[float, typer.Option(help="Seconds in which a drained app node's users may leave.", min=0)] = 60,
 ) -> None:
     """Restart nodes one by one, each from its image as it is now (a VM: as its disk needs it), and wait for each.
 

@@ -7,6 +7,7 @@ over or come back, the rest stays as it is.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -28,7 +29,8 @@ BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
 # A CARP daemon that has just begun waits before it would take over (images/lb/service/ucarp).
 SETTLE_SECONDS = 6.0
-QUIET_SECONDS = 3.0
+# A user who writes a message asks nothing meanwhile; one who pauses for longer cannot be told from one who has gone.
+QUIET_SECONDS = 15.0
 
 
 def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Progress) -> None:
@@ -191,12 +193,16 @@ def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Pr
             if node in members
         )
 
+    seen, since = asked(), time.monotonic()
+
     def quiet() -> bool:
-        before = asked()
-        elapse(QUIET_SECONDS)
-        return asked() == before
+        nonlocal seen, since
+        now = asked()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since >= QUIET_SECONDS
 
     try:
-        wait_until(quiet, patience, f"the users of {node} to leave")
+        wait_until(quiet, patience, f"the users of {node} to leave", interval=1.0)
     except WaitTimeout:
         progress.say(f"  {node} still has users after {patience:g} s; they will log in elsewhere")
