@@ -22,6 +22,9 @@ UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
 OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \
 	$(if $(OFFLINE),--offline "$(OFFLINE)") $(if $(ISO),--install-image "$(ISO)")
 
+# For `make test-filesystems`; ext3, the reference's, is every other test's.
+FILESYSTEMS := ext4 xfs btrfs
+
 # For `make load USERS=50 DURATION=300`: headless; without them, the web UI asks.
 LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--seconds $(DURATION))
 
@@ -95,7 +98,7 @@ test: check test-failover test-hardened ## Everything: check, then the tests on 
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
-	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened --ignore tests/long
+	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened --ignore tests/long --ignore tests/filesystems
 
 .PHONY: test-hardened
 test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it is taken down when they pass
@@ -105,13 +108,21 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 	@$(TESTBED) down
 
 .PHONY: test-long
-test-long: test ## Everything, the long tests, and every incident in scenarios/ under both profiles
+test-long: test ## Everything, the long tests, every incident in scenarios/ under both profiles, each filesystem
 	@$(TESTBED) up
-	@$(PYTEST) tests/long scenarios
+	@$(PYTEST) tests/long tests/filesystems scenarios
 	@$(TESTBED) down
 	@$(TESTBED) up --overlay hardened
-	@$(PYTEST) scenarios
+	@$(PYTEST) tests/long scenarios
 	@$(TESTBED) down
+	@$(MAKE) test-filesystems
+
+.PHONY: test-filesystems
+test-filesystems: venv ## The database on ext4, xfs and btrfs, on a fresh cluster each (FILESYSTEMS=xfs)
+	@for filesystem in $(FILESYSTEMS); do \
+		export TESTBED_FILESYSTEM=$$filesystem; \
+		$(TESTBED) down; $(TESTBED) up; $(PYTEST) tests/filesystems; $(TESTBED) down; \
+	done
 
 .PHONY: bench-failover
 bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (TRIALS=20, PROFILE=hardened)
