@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fakes import FakeMachine, fleet, topology
@@ -14,6 +14,7 @@ from testbed import faults
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.faults.options import as_text
+from testbed.faults.process import ServiceName
 from testbed.faults.processes import SERVICES
 from testbed.machines import ExecResult, cutting, wire
 from testbed.machines.linux import Linux
@@ -319,3 +320,7 @@ def test_options_are_kept_as_text_that_means_the_same(fault: str, given: dict[st
     options = faults.parse_options(fault, given)
     assert as_text(options) == text
     assert faults.parse_options(fault, text) == options
+
+
+def test_every_service_that_is_known_can_be_broken() -> None:
+    assert set(get_args(ServiceName)) == set(SERVICES)

@@ -27,7 +27,7 @@ ROLES = (Role.APP, Role.BALANCER, Role.DATABASE)
 WHOLE_SECONDS = 10.0
 BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
-# A CARP daemon that has just begun waits before it would take over (images/lb/service/ucarp).
+# A CARP daemon that has just begun waits before it would take over (images/lb/failover/ucarp).
 SETTLE_SECONDS = 6.0
 # A user who writes a message asks nothing meanwhile; one who pauses for longer cannot be told from one who has gone.
 QUIET_SECONDS = 15.0

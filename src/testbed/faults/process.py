@@ -17,7 +17,7 @@ from testbed.wait import wait_until
 
 GONE_SECONDS = 10.0
 
-ServiceName = Literal["postgres", "ucarp", "apache", "php-worker", "dovecot", "postfix"]
+ServiceName = Literal["postgres", "ucarp", "apache", "php-worker", "mariadb", "dovecot", "postfix"]
 
 
 class ProcessOptions(FaultOptions):
