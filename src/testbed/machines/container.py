@@ -10,10 +10,12 @@ from typing import Any, cast
 from docker import DockerClient
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+from requests import RequestException
 
 from testbed.errors import TestbedError
 from testbed.machines import cutting, wire
 from testbed.machines.cutting import Way
+from testbed.machines.execution import execute
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
@@ -137,11 +139,11 @@ class ContainerMachine:
     def exec_in_container(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
         """Run a command in the container itself, which for a VM is not the machine."""
         try:
-            status, output = self._container.exec_run(["timeout", f"{timeout:g}", *command], demux=True)
+            return execute(self._docker.api, str(self._container.id), command, timeout)
         except APIError as error:
             raise Unreachable(f"no command can be run: {error.explanation}", where=self.name) from None
-        out, err = cast("tuple[bytes | None, bytes | None]", output)
-        return ExecResult(status or 0, _text(out), _text(err))
+        except RequestException as error:
+            raise Unreachable(f"the engine does not tell what a command came to: {error}", where=self.name) from None
 
     def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
         """The container's output with Docker's timestamps, which are the host's clock."""
@@ -236,10 +238,6 @@ def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
-
-
-def _text(output: bytes | None) -> str:
-    return (output or b"").decode(errors="replace")
 
 
 def _unix_seconds(stamp: str) -> float:
