@@ -24,6 +24,8 @@ OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(
 
 # For `make test-filesystems`; ext3, the reference's, is every other test's.
 FILESYSTEMS := ext4 xfs btrfs
+ON_EACH_FILESYSTEM := tests/cluster/test_filesystem.py \
+	scenarios/database-power-loss.yaml scenarios/database-disk-full.yaml
 
 # For `make load USERS=50 DURATION=300`: headless; without them, the web UI asks.
 LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--seconds $(DURATION))
@@ -98,7 +100,7 @@ test: check test-failover test-hardened ## Everything: check, then the tests on 
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
-	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened --ignore tests/long --ignore tests/filesystems
+	@$(PYTEST) tests --ignore tests/unit --ignore tests/hardened --ignore tests/long
 
 .PHONY: test-hardened
 test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it is taken down when they pass
@@ -110,7 +112,7 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 .PHONY: test-long
 test-long: test ## Everything, the long tests, every incident in scenarios/ under both profiles, each filesystem
 	@$(TESTBED) up
-	@$(PYTEST) tests/long tests/filesystems scenarios
+	@$(PYTEST) tests/long scenarios
 	@$(TESTBED) down
 	@$(TESTBED) up --overlay hardened
 	@$(PYTEST) tests/long scenarios
@@ -121,7 +123,7 @@ test-long: test ## Everything, the long tests, every incident in scenarios/ unde
 test-filesystems: venv ## The database on ext4, xfs and btrfs, on a fresh cluster each (FILESYSTEMS=xfs)
 	@for filesystem in $(FILESYSTEMS); do \
 		export TESTBED_FILESYSTEM=$$filesystem; \
-		$(TESTBED) down; $(TESTBED) up; $(PYTEST) tests/filesystems; $(TESTBED) down; \
+		$(TESTBED) down; $(TESTBED) up; $(PYTEST) $(ON_EACH_FILESYSTEM); $(TESTBED) down; \
 	done
 
 .PHONY: bench-failover

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from playing import play
 from telling import Tell
 from testbed.cluster import Cluster
+from testbed.scenarios.checked import checked
+from testbed.scenarios.runner import play_all
 
 # One of each kind of machine, and of each way to be gone: dead, cut off, frozen. More of them is more than a slow build
 # machine has time for; each fault's own effect is in tests/cluster/test_faults.py.
@@ -22,4 +23,8 @@ CHOSEN = [
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_incident(cluster: Cluster, tell: Tell, name: str) -> None:
-    play(cluster, tell, name)
+    scenario = checked(name, cluster.settings)
+    for result in play_all(cluster, scenario):
+        tell.verdicts(result)
+        wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
+        assert not wrong, "\n".join([str(result.folder / "report.html"), *wrong])

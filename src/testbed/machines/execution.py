@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from struct import Struct
 
 from docker import APIClient
-from docker.errors import APIError
-from requests import RequestException
+from docker.errors import create_api_error_from_http_exception
+from requests import HTTPError, RequestException
 
 from testbed.machines.machine import ExecResult
 
@@ -43,8 +43,10 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
         json={"Detach": False, "Tty": False},
         timeout=timeout + MARGIN_SECONDS,
     ) as response:
-        if not response.ok:
-            raise APIError("the command was not started", response, response.text.strip())
+        try:
+            response.raise_for_status()
+        except HTTPError as refusal:
+            create_api_error_from_http_exception(refusal)
         said = demultiplex(response.content)
     status = api.exec_inspect(run)["ExitCode"]
     return ExecResult(status or 0, *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
