@@ -15,8 +15,10 @@ REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests)
 
 # For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
+# TAKE_OVER=1 removes another folder's cluster of the same name that is off.
 UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
-	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE))
+	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE)) \
+	$(if $(TAKE_OVER),--take-over)
 
 # For `make openbsd-image RELEASE=7.9 MIRROR=https://...`, or OFFLINE=a folder, ISO=an install image.
 OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \

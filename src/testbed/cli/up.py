@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import Annotated
 
+import docker
 import typer
 
 from testbed import settings as configuration
@@ -15,7 +16,7 @@ from testbed.cli.output import progress
 from testbed.cluster import Cluster, lifecycle, project, secrets
 from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
-from testbed.host import engine
+from testbed.host import engine, neighbours
 from testbed.host.acceleration import acceleration
 from testbed.host.doctor import preflight
 from testbed.images import build_images
@@ -35,6 +36,10 @@ def up(
         list[str] | None, typer.Option(help="A Compose overlay, compose/NAME.yaml; none: without any.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Remove another checkout's cluster, if it is off, and its data."),
+    ] = False,
 ) -> None:
     """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
 
@@ -42,10 +47,12 @@ def up(
     --overlay single adds the single server to it, --overlay none takes it away. TESTBED_SESSIONS changes where sessions
     are kept.
     """
-    bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep)
+    bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep, take_over=take_over)
 
 
-def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *, keep: bool = False) -> Cluster:
+def bring_up(
+    settings: Settings, scale: list[str], overlays: tuple[str, ...], *, keep: bool = False, take_over: bool = False
+) -> Cluster:
     """Bring the cluster up, whatever is missing for it, and welcome the user.
 
     Args:
@@ -53,12 +60,14 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
         scale: machines of a service, such as ``app=3``.
         overlays: Compose overlays, by name.
         keep: leave a cluster that does not come up, to look at it.
+        take_over: remove a cluster of the same name that another folder brought up, and that is off.
 
     Returns:
         The cluster, serving.
     """
     started = time.monotonic()
     docker_engine = engine.ensure(settings, progress.say)
+    _make_room(settings, docker_engine, take_over=take_over)
     shape = _shape(settings, scale, overlays)
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)
@@ -73,6 +82,16 @@ def bring_up(settings: Settings, scale: list[str], overlays: tuple[str, ...], *,
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
     return cluster
+
+
+def _make_room(settings: Settings, docker_engine: docker.DockerClient, *, take_over: bool) -> None:
+    """Another checkout's cluster of our name is in the way; what nobody can use any more is removed."""
+    other = neighbours.other_cluster(docker_engine, settings)
+    if other is None:
+        return
+    neighbours.must_be_removable(other, settings.project, asked=take_over)
+    with progress.step(f"removing the cluster that is left over from {other.folder}"):
+        lifecycle.take_over(settings)
 
 
 def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:

@@ -223,6 +223,13 @@ def down(settings: Settings) -> None:
     forget(settings)
 
 
+def take_over(settings: Settings) -> None:
+    """Remove a cluster that another checkout brought up: what it broke on the host is on no record of ours."""
+    project.remove(settings)
+    cutting.sweep(engine.client(), f"{settings.images}/lb", settings.project)
+    forget(settings)
+
+
 def forget(settings: Settings) -> None:
     """Delete the files of a cluster that no longer exists."""
     shutil.rmtree(settings.run_dir / settings.project, ignore_errors=True)

@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Finding]:
         *findings,
         _acceleration(settings, client),
         *_machine(settings, uid, client),
-        neighbours.other_checkout(client, settings),
+        neighbours.judge(neighbours.other_cluster(client, settings), settings.project),
     ]
 
 

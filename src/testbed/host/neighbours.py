@@ -3,41 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
 import docker
 
-from testbed.host.findings import Finding, fail, ok
+from testbed.errors import UsageError
+from testbed.host.findings import Finding, fail, ok, warn
 from testbed.settings import PROJECT_LABEL, Settings
 
 _FOLDER = f"{PROJECT_LABEL}.working_dir"
 
 
-def other_checkout(engine: docker.DockerClient, settings: Settings) -> Finding:
-    """Check that the project's containers, if any, are this checkout's."""
-    containers = engine.api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={settings.project}"})
-    return judge_checkout((each["Labels"] for each in containers), settings.project, settings.topology.parent)
-
-
-def judge_checkout(labels: Iterable[Mapping[str, str]], project: str, ours: Path) -> Finding:
-    """Tell whether containers of the project come from another folder.
+@dataclass(frozen=True)
+class Other:
+    """A cluster of our project's name that another folder brought up.
 
     Args:
-        labels: of each of the project's containers.
-        project: the project.
+        folder: that folder.
+        gone: whether it has been deleted since, so that nobody can take the cluster down from there.
+        runs: whether any of its machines does.
+    """
+
+    folder: Path
+    gone: bool
+    runs: bool
+
+
+def other_cluster(engine: docker.DockerClient, settings: Settings) -> Other | None:
+    """Return the cluster of another checkout that has the project's name, None when there is none."""
+    containers = engine.api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={settings.project}"})
+    return find_other(containers, settings.topology.parent)
+
+
+def find_other(containers: Iterable[Mapping[str, Any]], ours: Path) -> Other | None:
+    """Find containers of the project that come from another folder.
+
+    Args:
+        containers: the project's, as the engine lists them.
         ours: the folder this checkout's cluster is started from.
     """
-    folders = {each[_FOLDER] for each in labels if _FOLDER in each}
-    foreign = sorted(folder for folder in folders if Path(folder) not in (ours, ours.parent))
-    if foreign:
-        return fail(
+    foreign = [
+        (Path(each["Labels"][_FOLDER]), each["State"] == "running")
+        for each in containers
+        if Path(each["Labels"].get(_FOLDER, ours)) not in (ours, ours.parent)
+    ]
+    if not foreign:
+        return None
+    folder = min(folder for folder, _ in foreign)
+    return Other(folder, _is_gone(folder), any(running for _, running in foreign))
+
+
+def must_be_removable(other: Other, project: str, *, asked: bool) -> None:
+    """Refuse to remove another checkout's cluster that is of use to somebody.
+
+    Args:
+        other: the cluster.
+        project: its name.
+        asked: whether the user wants one that is off removed.
+
+    Raises:
+        UsageError: it is to stay.
+    """
+    if other.gone or (asked and not other.runs):
+        return
+    finding = judge(other, project)
+    raise UsageError(finding.what, where=finding.name, mend=finding.mend)
+
+
+def judge(other: Other | None, project: str) -> Finding:
+    """Tell whether another checkout's cluster is in the way of ours.
+
+    Args:
+        other: the cluster, if there is one.
+        project: its name, and ours.
+    """
+    if other is None:
+        return ok("project", f"{project}: nobody else runs it")
+    if other.gone:
+        return warn(
             "project",
-            f"a cluster named {project} runs from {foreign[0]}",
-            "`testbed down` there, or set COMPOSE_PROJECT_NAME (its networks must differ as well)",
+            f"a cluster named {project} is left over from {other.folder}, which is gone",
+            "`testbed up` removes it",
         )
-    return ok("project", f"{project}: {'runs' if folders else 'nobody else runs it'}")
+    ways = "`testbed down` there" if other.runs else "`testbed down` there, `testbed up --take-over` (its data go)"
+    return fail(
+        "project",
+        f"a cluster named {project} {'runs' if other.runs else 'is off, but there,'} from {other.folder}",
+        f"{ways}, or set COMPOSE_PROJECT_NAME (its networks must differ as well)",
+    )
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder does not exist; one that we may not look at does."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[IPv4Network]) -> Finding:
