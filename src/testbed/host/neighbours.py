@@ -88,11 +88,14 @@ def judge(other: Other | None, project: str) -> Finding:
             f"a cluster named {project} is left over from {other.folder}, which is gone",
             "`testbed up` removes it",
         )
-    ways = "`testbed down` there" if other.runs else "`testbed down` there, `testbed up --take-over` (its data go)"
+    there = "`testbed down` there"
+    otherwise = "set COMPOSE_PROJECT_NAME (its networks must differ as well)"
+    if other.runs:
+        return fail("project", f"a cluster named {project} runs from {other.folder}", f"{there}, or {otherwise}")
     return fail(
         "project",
-        f"a cluster named {project} {'runs' if other.runs else 'is off, but there,'} from {other.folder}",
-        f"{ways}, or set COMPOSE_PROJECT_NAME (its networks must differ as well)",
+        f"a cluster named {project}, brought up from {other.folder}, is off",
+        f"{there}, `testbed up --take-over` here (its data go), or {otherwise}",
     )
 
 
