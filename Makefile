@@ -98,7 +98,12 @@ check: venv ## Lint, type check and unit tests: no cluster needed, under a minut
 	@$(PYTEST) -q tests/unit
 
 .PHONY: test
-test: check test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
+test: check reference-up test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
+
+# What it asserts of the reference is asserted of no other: a cluster with another profile is left alone, and said so.
+.PHONY: reference-up
+reference-up: venv
+	@$(TESTBED) up --overlay none $(if $(TAKE_OVER),--take-over)
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first
