@@ -94,10 +94,12 @@ def test_each_damage_is_named(state: ClusterState, complaint: str) -> None:
     assert complaint in complaints(state, TOPOLOGY)
 
 
-def test_a_missing_machine_is_named() -> None:
+@pytest.mark.parametrize("missing", ["gateway", "app-1"])
+def test_a_missing_machine_is_named(missing: str) -> None:
+    """By its number, too: another in its place does not serve what it alone is told to serve."""
     state = whole()
-    power = {name: each for name, each in state.power.items() if name != "gateway"}
-    assert complaints(replace(state, power=power), TOPOLOGY) == ["gateway does not exist"]
+    power = {name: each for name, each in state.power.items() if name != missing} | {"app-3": Power.ON}
+    assert complaints(replace(state, power=power), TOPOLOGY) == [f"{missing} does not exist"]
 
 
 def test_two_owners_are_no_owner() -> None:

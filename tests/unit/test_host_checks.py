@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from ipaddress import IPv4Network
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.errors import UsageError
-from testbed.host import daemon, neighbours, resources
+from testbed.errors import TestbedError, UsageError
+from testbed.host import daemon, engine, neighbours, resources
 from testbed.host.findings import Level
 
 SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
@@ -49,6 +50,21 @@ def test_a_port_in_use_names_the_variable_that_moves_it() -> None:
         assert "TESTBED_SITE_PORT" in finding.mend
         assert resources.port(number, "TESTBED_SITE_PORT", ours=True).status is Level.OK
     assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is Level.OK
+
+
+@pytest.mark.filterwarnings("ignore:unclosed")  # docker-py's, of a client that it does not make
+def test_an_engine_that_is_silent_is_not_taken_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with pytest.raises(engine.NoEngineError):
+        engine.client(seconds=1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        with pytest.raises(TestbedError, match="the Docker engine does not answer") as raised:
+            engine.client(seconds=1)
+        assert not isinstance(raised.value, engine.NoEngineError)
+    gc.collect()
 
 
 def test_a_missing_device_is_a_missing_module(tmp_path: Path) -> None:

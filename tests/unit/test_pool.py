@@ -34,11 +34,19 @@ def pair(tmp_path: Path) -> tuple[FakeMachine, FakeMachine]:
     return FakeMachine("lb1", ledger), FakeMachine("lb2", ledger)
 
 
-def cluster(machines: Sequence[FakeMachine], members: Sequence[Member] = BOTH) -> Cluster:
-    """A cluster of two balancers whose Apache shows these members."""
-    balancers = tuple(BalancerState(each.name, reachable=True, members=tuple(members)) for each in machines)
+def cluster(
+    machines: Sequence[FakeMachine], members: Sequence[Member] = BOTH, *, second: Sequence[Member] | None = None
+) -> Cluster:
+    """A cluster of two balancers whose Apache shows these members; the second's may be others."""
+    shown = (members, members if second is None else second)
+    balancers = tuple(
+        BalancerState(each.name, reachable=True, members=tuple(has)) for each, has in zip(machines, shown, strict=True)
+    )
     state = ClusterState(power={}, balancers=balancers, apps=(), databases=(), mail=())
-    return cast("Cluster", SimpleNamespace(topology=topology(), fleet=fleet(*machines), state=lambda: state))
+    return cast(
+        "Cluster",
+        SimpleNamespace(topology=topology(), fleet=fleet(*machines), state=lambda: state, ledger=machines[0].ledger),
+    )
 
 
 def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
@@ -54,6 +62,23 @@ def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeM
     with pytest.raises(TestbedError, match="lb2: pool-member: Apache does not do as decided; taken back on lb1"):
         pool.change(cluster(pair), "drain", "webmail", "app-1")
     assert lb1.done[-2:] == ["pool-member drain webmail app-1", "pool-member take webmail app-2 serving 7"]
+
+
+@pytest.mark.parametrize(("verb", "word"), [("remove", "remove"), ("add", "enable")])
+def test_what_was_cut_off_half_way_is_completed(pair: tuple[FakeMachine, FakeMachine], verb: str, word: str) -> None:
+    has, lacks = BOTH, BOTH[1:]
+    first, second = (lacks, has) if verb == "remove" else (has, lacks)
+    pool.change(cluster(pair, first, second=second), verb, "webmail", "app-1")
+    assert f"pool-member {word} webmail app-1" not in pair[0].done
+    assert f"pool-member {word} webmail app-1" in pair[1].done
+
+
+def test_enabling_ends_what_a_roll_left_behind_and_no_fault(pair: tuple[FakeMachine, FakeMachine]) -> None:
+    pool.change(cluster(pair), "enable", "webmail", "app-1")
+    assert all(each.done[-1] == "pool-member --until-boot enable webmail app-1" for each in pair)
+    pair[0].ledger.write("drain", "app-1", "app:any", {})
+    pool.change(cluster(pair), "enable", "webmail", "app-1")
+    assert all(each.done[-1] == "pool-member enable webmail app-1" for each in pair)
 
 
 def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachine]) -> None:

@@ -57,6 +57,13 @@ def test_only_the_balancers_stand_on_both_sides() -> None:
     assert both == {"lb1", "lb2"}
 
 
+@pytest.mark.parametrize("name", ["x-testbed", "x-testbed-mine"])
+@pytest.mark.parametrize(("block", "kind"), [("reference", "str"), (["reference"], "list")])
+def test_a_block_that_holds_no_keys_is_refused(name: str, block: object, kind: str) -> None:
+    message = refused({**merged(), name: block})
+    assert f"{name}: a {kind} where keys belong; write keys below it" in message
+
+
 def test_unknown_key_is_told_with_its_line_and_the_known_ones() -> None:
     document = merged()
     document["services"]["lb1"]["x-testbed"] = {"rolle": "balancer"}

@@ -12,7 +12,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
 from testbed.cluster.discarded import Opened
-from testbed.errors import UsageError
+from testbed.errors import TestbedError, UsageError
 
 
 @app.command(name="backup")
@@ -31,11 +31,15 @@ def backup_volume(
     with progress.step(f"copying the disk of {node}"):
         backup.take(cluster, node, target)
     if open_it:
-        with (
-            progress.step("opening it in a machine without network"),
-            backup.disk_of(target, target.parent) as disk,
-            Opened(cluster, disk, node) as opened,
-        ):
-            [writes] = opened.sql("probe", "select count(*) from writes")
+        try:
+            with (
+                progress.step("opening it in a machine without network"),
+                backup.disk_of(target, target.parent) as disk,
+                Opened(cluster, disk, node) as opened,
+            ):
+                [writes] = opened.sql("probe", "select count(*) from writes")
+        except TestbedError as error:
+            unproved = target.rename(target.with_name(f"{target.name}.unproved"))
+            raise TestbedError(f"PostgreSQL does not serve from it: {error}", where=str(unproved)) from None
         err.print(f"  PostgreSQL starts on it; it holds {writes} of the probes' writes", highlight=False)
     err.print(f"[green]backup:[/] {target} ({target.stat().st_size / 1e6:.0f} MB)", highlight=False)

@@ -7,20 +7,24 @@ from testbed.cli.main import app
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
 from testbed.cluster.project import GhostEndpointsError
-from testbed.errors import TestbedError
-from testbed.host import engine
+from testbed.host import engine, neighbours
 
 
 @app.command()
 def down() -> None:
-    """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay."""
+    """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay.
+
+    Another checkout's cluster of the same name is left alone.
+    """
     settings = configuration.load()
     try:
-        engine.client()
-    except TestbedError:
+        client = engine.client()
+    except engine.NoEngineError:
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
+    if other := neighbours.other_cluster(client, settings):
+        neighbours.must_be_removable(other, settings.project, asked=False)
     try:
         with progress.step("removing containers, networks and volumes"):
             lifecycle.down(settings)

@@ -12,6 +12,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
 from testbed.errors import UsageError
+from testbed.host import engine, neighbours
 
 DEADLINE_SECONDS = 180.0
 
@@ -25,6 +26,8 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
+    if other := neighbours.other_cluster(engine.client(), cluster.settings):
+        neighbours.must_be_removable(other, cluster.settings.project, asked=False)
     manifest = backup.check(cluster, file)
     with (
         progress.step("putting the disk on both database machines"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -29,4 +30,6 @@ def roll(
     settings = configuration.load()
     if not project.exists(settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
+    if not isfinite(patience):
+        raise UsageError(f"{patience} seconds have no end", where="--patience", mend="write a number, such as 60")
     roll_nodes(Cluster(settings), nodes or [], patience, progress)

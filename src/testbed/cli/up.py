@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from typing import Annotated
 
-import docker
 import typer
 
 from testbed import settings as configuration
@@ -67,12 +66,19 @@ def bring_up(
     """
     started = time.monotonic()
     docker_engine = engine.ensure(settings, progress.say)
-    _make_room(settings, docker_engine, take_over=take_over)
-    shape = _shape(settings, scale, overlays)
+    other = neighbours.other_cluster(docker_engine, settings)
+    if other:
+        neighbours.must_be_removable(other, settings.project, asked=take_over)
+    now = remembered(settings) if other is None and project.exists(settings) else None
+    shape = _shape(settings, now or Shape(), scale, overlays)
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)
-    _check_overlays(settings, shape)
+    if now:
+        _check_overlays(now, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
+    if other:
+        with progress.step(f"removing the cluster that is left over from {other.folder}"):
+            lifecycle.take_over(settings)
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
     _warn_of_old_disk(settings, design)
@@ -84,24 +90,13 @@ def bring_up(
     return cluster
 
 
-def _make_room(settings: Settings, docker_engine: docker.DockerClient, *, take_over: bool) -> None:
-    """Another checkout's cluster of our name is in the way; what nobody can use any more is removed."""
-    other = neighbours.other_cluster(docker_engine, settings)
-    if other is None:
-        return
-    neighbours.must_be_removable(other, settings.project, asked=take_over)
-    with progress.step(f"removing the cluster that is left over from {other.folder}"):
-        lifecycle.take_over(settings)
-
-
-def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> Shape:
+def _shape(settings: Settings, now: Shape, scale: list[str], overlays: tuple[str, ...]) -> Shape:
     """The shape that is asked for; what is not said stays as it is."""
-    now = remembered(settings) if project.exists(settings) else Shape()
     shape = replace(now, overlays=()) if NONE in overlays else now.with_overlays(overlays)
     counts = dict(now.scale)
     for text in scale:
         service, _, count = text.partition("=")
-        if not count.isdigit() or int(count) < 1:
+        if not (count.isascii() and count.isdigit()) or int(count) < 1:
             raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
         counts[service] = int(count)
     sessions = now.sessions if settings.sessions is None else settings.sessions
@@ -109,11 +104,10 @@ def _shape(settings: Settings, scale: list[str], overlays: tuple[str, ...]) -> S
     return replace(shape, scale=tuple(counts.items()), sessions=sessions, padding=padding)
 
 
-def _check_overlays(settings: Settings, shape: Shape) -> None:
+def _check_overlays(now: Shape, shape: Shape) -> None:
     """Half of a cluster made over would be neither the one nor the other: its disks and records are of the old one."""
-    now = remembered(settings).overlays
-    if project.exists(settings) and (set(now) ^ set(shape.overlays)) - ADDING:
-        has = f"the overlay {', '.join(now)}" if now else "no overlay"
+    if (set(now.overlays) ^ set(shape.overlays)) - ADDING:
+        has = f"the overlay {', '.join(now.overlays)}" if now.overlays else "no overlay"
         raise UsageError(
             f"the cluster that is up has {has}", where=f"--overlay {' --overlay '.join(shape.overlays) or NONE}",
             mend="run `testbed down` first: a fresh one gets what you ask for",

@@ -10,10 +10,12 @@ machines they are equal, so that DRBD takes the two for copies of each other, as
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.discarded import DATA_DISK
 from testbed.errors import UsageError
+from testbed.settings import Settings
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -43,6 +46,7 @@ class Manifest(BaseModel):
         filesystem: of the volume.
         node: the machine it was taken from.
         taken_at: Unix seconds.
+        sha256: of the disk.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +55,7 @@ class Manifest(BaseModel):
     filesystem: str
     node: str
     taken_at: float
+    sha256: str
 
 
 def spare(cluster: Cluster) -> str:
@@ -94,8 +99,11 @@ def take(cluster: Cluster, node: str, target: Path) -> Path:
         raise UsageError(f"no backup can be written: {error.strerror}", where=str(target.parent)) from None
     with room as folder:
         disk, written, archive = Path(folder) / DISK, Path(folder) / MANIFEST, Path(folder) / "archive"
-        manifest = Manifest(filesystem=cluster.topology.database.filesystem, node=node, taken_at=time.time())
+        taken_at = time.time()
         cluster.machine(node).copy_disk(DATA_DISK, disk)
+        manifest = Manifest(
+            filesystem=cluster.topology.database.filesystem, node=node, taken_at=taken_at, sha256=_sum(disk)
+        )
         written.write_text(manifest.model_dump_json(indent=2))
         with tarfile.open(archive, "w") as tar:
             tar.add(written, MANIFEST)
@@ -119,7 +127,7 @@ def read(path: Path) -> Manifest:
             return _manifest(tar)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
-    except (tarfile.TarError, KeyError, ValidationError):
+    except (tarfile.TarError, zlib.error, EOFError, KeyError, ValidationError):
         reason = "it is not one, or not a whole one"
     raise UsageError(f"no backup: {reason}", where=str(path), mend="`testbed backup` takes one")
 
@@ -166,6 +174,9 @@ def disk_of(path: Path, folder: Path) -> Iterator[Path]:
     Args:
         path: the backup.
         folder: where there is room.
+
+    Raises:
+        UsageError: it is not as it was written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as room, tarfile.open(path) as tar:
@@ -175,7 +186,32 @@ def disk_of(path: Path, folder: Path) -> Iterator[Path]:
             raise UsageError("no backup: it has no disk", where=str(path))
         with disk.open("wb") as out:
             shutil.copyfileobj(member, out)
+        if _sum(disk) != _manifest(tar).sha256:
+            raise UsageError("the backup is damaged: its disk is not the one that was written", where=str(path))
         yield disk
+
+
+def _sum(disk: Path) -> str:
+    with disk.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unfinished(settings: Settings) -> Path:
+    """The note that a restore is under way: until both disks are replaced, they are of different times."""
+    return settings.state_dir / "restoring"
+
+
+def must_be_finished(settings: Settings) -> None:
+    """Refuse to start the databases on disks of different times: DRBD may take them for copies of each other.
+
+    Raises:
+        UsageError: a restore was cut off.
+    """
+    if unfinished(settings).exists():
+        raise UsageError(
+            "a restore was cut off, and the databases' disks are of different times",
+            mend="`testbed restore FILE` does it anew, on both; or `testbed down`",
+        )
 
 
 def put_back(cluster: Cluster, disk: Path) -> None:
@@ -192,8 +228,10 @@ def put_back(cluster: Cluster, disk: Path) -> None:
     machines = sorted(cluster.fleet.machines(Role.DATABASE), key=lambda each: each.name == primary)
     for machine in machines:
         machine.stop()
+    unfinished(cluster.settings).touch()
     for machine in machines:
         machine.replace_disk(OVERLAY, disk)
+    unfinished(cluster.settings).unlink()
     first, second = machines[-1], machines[0]
     first.start()
     # One after the other: at a cold start of both on a busy machine each may take the other for absent.

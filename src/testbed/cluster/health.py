@@ -8,7 +8,7 @@ from testbed.applications import pools
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
 from testbed.roles import AppState, MailState, SingleState
-from testbed.topology import Topology
+from testbed.topology import Role, Topology
 
 
 def complaints(state: ClusterState, topology: Topology) -> list[str]:
@@ -30,10 +30,10 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
 
 
 def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
-    for node in topology.nodes.values():
-        machines = [name for name in state.power if name == node.name or name.rpartition("-")[0] == node.name]
-        if not machines:
-            yield f"{node.name} does not exist"
+    apps = topology.app_machines()
+    for name in (*apps, *(node.name for node in topology.nodes.values() if node.role is not Role.APP)):
+        if name not in state.power:
+            yield f"{name} does not exist"
     for name, power in state.power.items():
         if power is not Power.ON:
             yield f"{name} is {power.value}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import project, secrets
+from testbed.cluster import backup, project, secrets
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
@@ -45,6 +46,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     Raises:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
+    backup.must_be_finished(cluster.settings)
     if old := cluster.fleet.outdated():
         raise UsageError(
             f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
@@ -57,7 +59,10 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         progress.say("  the cluster's secrets are gone: replacing its machines")
         project.remove(cluster.settings)
         fresh = True
-    changed = _write_node_files(cluster)
+    _write_node_files(cluster)
+    untold = _untold(cluster.settings)
+    if fresh:
+        untold.unlink(missing_ok=True)  # machines that are new read them as they start
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
     try:
@@ -65,8 +70,9 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             heal(cluster, progress)
         with progress.step("starting the machines"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
-        if changed and not fresh:
+        if untold.exists():
             tell_of_applications(cluster)
+            untold.unlink()
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             wait_healthy(cluster, _boot_seconds(cluster))
@@ -107,7 +113,21 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     healed = heal_all(cluster.fleet, cluster.ledger)
     for entry in healed:
         progress.say(f"  healed {entry.fault} on {entry.node}")
+    _end_drains(cluster, progress)
     return len(healed)
+
+
+def _end_drains(cluster: Cluster, progress: Progress) -> None:
+    """Have nodes serve again that a `roll` had drained that was cut off: no record tells of them."""
+    for balancer in cluster.state(Role.BALANCER).balancers:
+        left = {
+            (member.application, member.name)
+            for member in balancer.members
+            if member.draining and (member.application, member.name) not in balancer.out
+        }
+        for application, node in sorted(left):
+            progress.say(f"  {balancer.node}: {node} was still drained, from {application}")
+            pool.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
 def wait_healthy(cluster: Cluster, deadline: float) -> None:
@@ -238,6 +258,8 @@ def forget(settings: Settings) -> None:
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
+    for note in (_untold(settings), backup.unfinished(settings)):
+        note.unlink(missing_ok=True)
 
 
 def tell_of_applications(cluster: Cluster) -> None:
@@ -256,18 +278,22 @@ def tell_of_applications(cluster: Cluster) -> None:
                 raise TestbedError(f"it does not take the new applications up: {last}", where=machine.name)
 
 
-def _write_node_files(cluster: Cluster) -> bool:
-    """What nodes read of the applications; and an OpenBSD balancer's network, packet filter, server and keys.
+def _untold(settings: Settings) -> Path:
+    """The note that machines have not been told of changed applications; it outlives who would have told them."""
+    return settings.state_dir / "applications-untold"
 
-    Returns:
-        Whether the applications or their pools are others than before.
-    """
+
+def _write_node_files(cluster: Cluster) -> None:
+    """What nodes read of the applications; and an OpenBSD balancer's network, packet filter, server and keys."""
     settings = cluster.settings
-    changed = applications.write(settings.state_dir, cluster.topology)
+    noted = _untold(settings).exists()
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    _untold(settings).touch()
+    if not applications.write(settings.state_dir, cluster.topology) and not noted:
+        _untold(settings).unlink()
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
             tree.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")
-    return changed
 
 
 def _make_folders(cluster: Cluster) -> None:

@@ -109,10 +109,14 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
                 "its Apache does not show its pools; nothing was changed", where=balancer.node,
                 mend="`testbed status` tells more",
             )  # fmt: skip
-        _must_make_sense(balancer, verb, application, node)
+    to_tell = _who_is_to_be_told(state, verb, application, node)
     if verb in ("drain", "disable", "remove"):
         must_leave_one(state, application, node)
-    _on_all(balancers, verb, application, node, weight)
+    _on_all([each for each in balancers if each.name in to_tell], verb, application, node, weight)
+    drained = any(each.fault == "drain" and each.node == node for each in cluster.ledger.entries())
+    if verb in ("add", "enable") and not drained:
+        # A roll that was cut off leaves a node drained until the balancer's next start.
+        pool.decide_until_boot(balancers, "enable", [application], node)
 
 
 def must_leave_one(state: ClusterState, application: str, node: str) -> None:
@@ -172,6 +176,23 @@ def _must_run_there(topology: Topology, application: str, node: str) -> None:
         raise UsageError(what, mend=f"{application} runs on {', '.join(there)}")
 
 
+def _who_is_to_be_told(state: ClusterState, verb: str, application: str, node: str) -> list[str]:
+    """The balancers that do not have it so already: one may, of a command that was cut off before it told the other.
+
+    Raises:
+        UsageError: none; or one whose member is to be changed has none.
+    """
+    refusals = {}
+    for balancer in state.balancers:
+        try:
+            _must_make_sense(balancer, verb, application, node)
+        except UsageError as refusal:
+            refusals[balancer.node] = refusal
+    if refusals and (verb not in ("add", "remove") or len(refusals) == len(state.balancers)):
+        raise next(iter(refusals.values()))
+    return [each.node for each in state.balancers if each.node not in refusals]
+
+
 def _must_make_sense(balancer: BalancerState, verb: str, application: str, node: str) -> None:
     """See that a balancer has the member where it must, and has not where it is to be added."""
     there = any((each.pool, each.name) == (application, node) for each in balancer.members)
@@ -201,3 +222,7 @@ def _on_all(balancers: Sequence[Machine], verb: str, application: str, node: str
             pool.take(each, before)
         undone = f"; taken back on {' and '.join(each.name for each, _ in told)}" if told else ""
         raise TestbedError(f"{error.what}{undone}", where=error.where, mend="`testbed status` tells more") from None
+    except KeyboardInterrupt:
+        for each, before in told:
+            pool.take(each, before)
+        raise

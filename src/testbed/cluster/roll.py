@@ -184,14 +184,16 @@ def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -
 def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Progress) -> None:
     """Wait until nobody asks the node any more; who does not leave in time has to log in elsewhere."""
 
-    def asked() -> int:
+    def asked() -> tuple[int, int]:
+        """Requests that it was given, and that are under way."""
         state = cluster.state(Role.BALANCER)
-        return sum(
-            members[node].elected + members[node].busy
+        members = [
+            members[node]
             for application in cluster.topology.applications
             for _, _, members in pools_of(state, application)
             if node in members
-        )
+        ]
+        return sum(each.elected for each in members), sum(each.busy for each in members)
 
     seen, since = asked(), time.monotonic()
 
@@ -200,7 +202,7 @@ def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Pr
         now = asked()
         if now != seen:
             seen, since = now, time.monotonic()
-        return time.monotonic() - since >= QUIET_SECONDS
+        return not now[1] and time.monotonic() - since >= QUIET_SECONDS
 
     try:
         wait_until(quiet, patience, f"the users of {node} to leave", interval=1.0)

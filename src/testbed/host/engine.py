@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import docker
@@ -18,6 +19,11 @@ from testbed.wait import wait_until
 # Debian 12's own docker-compose is version 1; Debian 13's is a single program that needs glibc 2.34 alone.
 _COMPOSE_RELEASE = "trixie"
 _START_SECONDS = 60.0
+_SOCKET = "/var/run/docker.sock"
+
+
+class NoEngineError(TestbedError):
+    """Nothing listens where the engine would."""
 
 
 def client(seconds: float = 60.0) -> docker.DockerClient:
@@ -28,7 +34,8 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
 
     Raises:
         UsageError: the engine is of another machine, or this user may not use it.
-        TestbedError: none runs.
+        NoEngineError: none runs.
+        TestbedError: one runs, and does not answer.
     """
     host = host_environment().get("DOCKER_HOST", "")
     if host and not host.startswith("unix:"):
@@ -39,10 +46,24 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
     except (DockerException, requests.RequestException) as error:
         if "PermissionError" in repr(error) or "Permission denied" in str(error):
             raise UsageError("no right to use the Docker engine", mend="run as root or join group docker") from error
-        raise TestbedError(
+        if _listens(host):
+            raise TestbedError("the Docker engine does not answer", mend="wait a moment, or restart it") from error
+        raise NoEngineError(
             "no Docker engine runs", mend="run `testbed up` as root: it installs and starts one"
         ) from error
     return made
+
+
+def _listens(host: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.settimeout(5.0)
+        try:
+            end.connect(host.removeprefix("unix://") or _SOCKET)
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def ensure(settings: Settings, say: Say) -> docker.DockerClient:
@@ -58,9 +79,7 @@ def ensure(settings: Settings, say: Say) -> docker.DockerClient:
     """
     try:
         engine = client()
-    except UsageError:
-        raise
-    except TestbedError:
+    except NoEngineError:
         engine = _install_and_start(settings, say)
     if compose_version() is None:
         _install_compose(settings, say)

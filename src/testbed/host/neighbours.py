@@ -48,7 +48,7 @@ def find_other(containers: Iterable[Mapping[str, Any]], ours: Path) -> Other | N
     foreign = [
         (Path(each["Labels"][_FOLDER]), each["State"] == "running")
         for each in containers
-        if Path(each["Labels"].get(_FOLDER, ours)) not in (ours, ours.parent)
+        if Path(each["Labels"].get(_FOLDER, ours)).resolve() not in (ours.resolve(), ours.resolve().parent)
     ]
     if not foreign:
         return None

@@ -117,6 +117,7 @@ class VirtualMachine(ContainerMachine):
     def copy_disk(self, number: int, target: Path) -> None:
         """Copy a disk as it is at this moment (QMP ``drive-backup``), through the layers below it, to the host."""
         inside = f"/disk/{COPY}.qcow2"
+        self._end_copy()  # of somebody who was killed
         self._qmp("drive-backup", {
             "job-id": COPY, "device": f"image{number}", "target": inside, "format": "qcow2", "sync": "full",
             "auto-dismiss": False,
@@ -126,13 +127,24 @@ class VirtualMachine(ContainerMachine):
                 lambda: self._copying()["status"] == "concluded", COPY_SECONDS, f"the copy of {self.name}'s disk",
                 hint="is its disk broken?", describe=self._copying,
             )  # fmt: skip
-            trouble = self._copying().get("error")
-            self._qmp("job-dismiss", {"id": COPY})
-            if trouble:
+            if trouble := self._copying().get("error"):
                 raise TestbedError(f"its disk cannot be copied: {trouble}", where=self.name)
             self._fetch(inside, target)
         finally:
+            self._end_copy()
             self.exec_in_container(["rm", "-f", inside])
+
+    def _end_copy(self) -> None:
+        """Have QEMU forget the job, done or not: it keeps one by its name, and makes no other of that name."""
+        if self._copying()["status"] == "unknown":
+            return
+        if self._copying()["status"] != "concluded":
+            self._qmp("job-cancel", {"id": COPY})
+            wait_until(
+                lambda: self._copying()["status"] in ("concluded", "unknown"), COPY_SECONDS,
+                f"the copy of {self.name}'s disk to end", describe=self._copying,
+            )  # fmt: skip
+        self._qmp("job-dismiss", {"id": COPY})
 
     def replace_disk(self, name: str, source: Path) -> None:
         """Put a disk into the node's volume; Docker takes it as a tar archive."""

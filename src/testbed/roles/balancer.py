@@ -52,6 +52,11 @@ class Member:
         """Whether new sessions may go there: not in error, failing its health check, stopped, disabled or draining."""
         return "Ok" in self.status.split() and not {"Err", "Dis", "Stop", "Drn", "HcFl"} & set(self.status.split())
 
+    @property
+    def draining(self) -> bool:
+        """Whether sessions that are there stay, and new ones go elsewhere."""
+        return "Drn" in self.status.split()
+
 
 @dataclass(frozen=True, slots=True)
 class BalancerState:

@@ -76,7 +76,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
     Raises:
         UsageError: with file, line, what is wrong and the mend.
     """
-    project = _validated(ProjectKeys, _keys(merged), ("x-testbed",), files)
+    project = _validated(ProjectKeys, _keys(merged, files), ("x-testbed",), files)
     topology = Topology(
         project=str(merged["name"]),
         site=project.site,
@@ -99,13 +99,18 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
     return topology
 
 
-def _keys(merged: Mapping[str, Any]) -> dict[str, Any]:
+def _keys(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     """The block ``x-testbed``, with each overlay's ``x-testbed-NAME`` laid over it: Compose itself would replace it.
 
     What an overlay sets to nothing (``wiki:`` or ``wiki: null``) is taken away.
     """
-    keys = dict(merged.get("x-testbed") or {})
-    for name, block in merged.items():
+    ours = {name: block for name, block in merged.items() if name == "x-testbed" or name.startswith("x-testbed-")}
+    for name, block in ours.items():
+        if not isinstance(block, dict | None):
+            what = f"a {type(block).__name__} where keys belong"
+            raise _refusal(Problem((name,), what, "write keys below it, as compose/cluster.yaml does"), files)
+    keys = dict(ours.get("x-testbed") or {})
+    for name, block in ours.items():
         if name.startswith("x-testbed-"):
             for key, value in (block or {}).items():
                 old = keys.get(key)
