@@ -23,8 +23,7 @@ def down() -> None:
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
-    if other := neighbours.other_cluster(client, settings):
-        neighbours.must_be_removable(other, settings.project, asked=False)
+    neighbours.must_be_ours(client, settings)
     try:
         with progress.step("removing containers, networks and volumes"):
             lifecycle.down(settings)

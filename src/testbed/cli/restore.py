@@ -26,8 +26,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
-    if other := neighbours.other_cluster(engine.client(), cluster.settings):
-        neighbours.must_be_removable(other, cluster.settings.project, asked=False)
+    neighbours.must_be_ours(engine.client(), cluster.settings)
     manifest = backup.check(cluster, file)
     with (
         progress.step("putting the disk on both database machines"),

@@ -56,6 +56,16 @@ def find_other(containers: Iterable[Mapping[str, Any]], ours: Path) -> Other | N
     return Other(folder, _is_gone(folder), any(running for _, running in foreign))
 
 
+def must_be_ours(engine: docker.DockerClient, settings: Settings) -> None:
+    """Refuse to touch another checkout's cluster; one whose folder is gone is nobody's.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if other := other_cluster(engine, settings):
+        must_be_removable(other, settings.project, asked=False)
+
+
 def must_be_removable(other: Other, project: str, *, asked: bool) -> None:
     """Refuse to remove another checkout's cluster that is of use to somebody.
 
