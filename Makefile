@@ -16,9 +16,10 @@ SOURCES := $(wildcard src loadtests tests)
 
 # For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
 # TAKE_OVER=1 removes another folder's cluster of the same name that is off.
+TAKE := $(if $(TAKE_OVER),--take-over)
 UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
 	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE)) \
-	$(if $(TAKE_OVER),--take-over)
+	$(TAKE)
 
 # For `make openbsd-image RELEASE=7.9 MIRROR=https://...`, or OFFLINE=a folder, ISO=an install image.
 OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \
@@ -103,7 +104,7 @@ test: check reference-up test-failover test-hardened ## Everything: check, then 
 # What it asserts of the reference is asserted of no other: a cluster with another profile is left alone, and said so.
 .PHONY: reference-up
 reference-up: venv
-	@$(TESTBED) up --overlay none $(if $(TAKE_OVER),--take-over)
+	@$(TESTBED) up --overlay none $(TAKE)
 
 .PHONY: test-failover
 test-failover: testbed-up ## The tests that need the cluster, bringing it up first

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable
@@ -266,3 +267,20 @@ Version: 2.4
 def test_an_instruction_is_told_on_one_line() -> None:
     assert shorten("RUN a \\\n && b") == "RUN a && b"
     assert len(shorten("RUN " + "x" * 100)) == 60
+
+
+INTERPRETERS = {"#!/bin/sh": ["sh", "-n"], "#!/bin/bash": ["bash", "-n"], "#!/usr/bin/perl": ["perl", "-c"]}
+PROGRAMS = [
+    (path, interpreter)
+    for path in sorted((Path(__file__).parents[2] / "images").rglob("*"))
+    if path.is_file() and not path.is_symlink() and "build" not in path.parts
+    for line, interpreter in INTERPRETERS.items()
+    if path.read_bytes().startswith(line.encode())
+]
+
+
+@pytest.mark.parametrize(("path", "interpreter"), PROGRAMS, ids=[path.name for path, _ in PROGRAMS])
+def test_the_programs_in_images_can_be_parsed(path: Path, interpreter: list[str]) -> None:
+    """A slip in one would show only when its container runs it, minutes later."""
+    parsed = subprocess.run([*interpreter, path], capture_output=True, text=True, check=False)
+    assert parsed.returncode == 0, parsed.stderr

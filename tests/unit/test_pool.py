@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from fakes import FakeMachine, fleet, topology
+from rich.console import Console
 
-from testbed.cluster import Cluster, ClusterState, pool
+from testbed.cluster import Cluster, ClusterState, lifecycle, pool
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger
 from testbed.machines import ExecResult
 from testbed.machines.recreate import own
+from testbed.progress import Progress
 from testbed.roles import BalancerState, Member, balancer
 from testbed.roles.sections import split
 
@@ -35,24 +37,43 @@ def pair(tmp_path: Path) -> tuple[FakeMachine, FakeMachine]:
 
 
 def cluster(
-    machines: Sequence[FakeMachine], members: Sequence[Member] = BOTH, *, second: Sequence[Member] | None = None
+    machines: Sequence[FakeMachine],
+    members: Sequence[Member] = BOTH,
+    *,
+    second: Sequence[Member] | None = None,
+    out: Collection[tuple[str, str]] = (),
 ) -> Cluster:
     """A cluster of two balancers whose Apache shows these members; the second's may be others."""
     shown = (members, members if second is None else second)
     balancers = tuple(
-        BalancerState(each.name, reachable=True, members=tuple(has)) for each, has in zip(machines, shown, strict=True)
+        BalancerState(each.name, reachable=True, members=tuple(has), out=frozenset(out))
+        for each, has in zip(machines, shown, strict=True)
     )
     state = ClusterState(power={}, balancers=balancers, apps=(), databases=(), mail=())
     return cast(
         "Cluster",
-        SimpleNamespace(topology=topology(), fleet=fleet(*machines), state=lambda: state, ledger=machines[0].ledger),
-    )
+        SimpleNamespace(
+            topology=topology(), fleet=fleet(*machines), state=lambda role=None: state,  # noqa: ARG005
+            ledger=machines[0].ledger, machine=fleet(*machines).__getitem__,
+        ),
+    )  # fmt: skip
 
 
 def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
     pool.change(cluster(pair), "weight", "webmail", "app-2", 50)
     for each in pair:
         assert each.done[-1] == "pool-member weight webmail app-2 50"
+
+
+def test_healing_ends_the_drains_of_a_roll_that_was_cut_off_and_no_others(
+    pair: tuple[FakeMachine, FakeMachine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What an operator drained is a decision, which the balancer tells of; what a roll drains is not.
+    drained = [member("app-1", "Init Drn Ok"), member("app-2", "Init Drn Ok")]
+    half = cluster(pair, drained, second=BOTH, out={("webmail", "app-2")})
+    assert lifecycle.heal(half, Progress(Console())) == 0
+    assert [each.done for each in pair] == [["pool-member --until-boot enable webmail app-1"], []]
+    assert "lb1: app-1 was still drained, from webmail" in capsys.readouterr().out
 
 
 def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeMachine, FakeMachine]) -> None:

@@ -78,6 +78,17 @@ def test_a_balancer_whose_apache_is_dead() -> None:
     assert state.carp
 
 
+def test_a_balancer_that_has_resigned_takes_no_part_in_the_election() -> None:
+    sections = sample("lb")
+    services = sections["sv status"].replace("/ucarp:", "/keepalived:")
+    states = ("MASTER", "BACKUP", "FAULT", "STOP", "")
+    asked = [
+        balancer.parse("lb1", SITE, {**sections, "sv status": services, "cat /run/failover/state": f"{state}\n"}).carp
+        for state in states
+    ]
+    assert asked == [True, True, False, False, False]
+
+
 # The format is that of sbin/ifconfig/ifconfig.c (printif, carp_status, in_status) and pgrep(1): not recorded, no
 # OpenBSD was at hand.
 CARP0 = """carp0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500

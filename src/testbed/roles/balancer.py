@@ -11,6 +11,9 @@ from testbed.machines.machine import Machine
 from testbed.roles.sections import addresses, ask, section
 from testbed.topology import WEBMAIL
 
+# In CARP's words and in VRRP's: who is neither is out of the election (INIT there, FAULT or STOP here).
+PARTAKES = ("MASTER", "BACKUP")
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -67,7 +70,7 @@ class BalancerState:
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the site's virtual address.
         apache: whether its Apache runs.
-        carp: whether it takes part in CARP, or in VRRP.
+        carp: whether it takes part in CARP, or in VRRP: one that has resigned does not.
         members: of all its pools.
     """
 
@@ -96,14 +99,16 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
     """
     services, interface = section(sections, "sv status"), section(sections, "ifconfig carp0")
     carp = re.search(r"^\s*carp: ([A-Z]+) ", interface, re.MULTILINE)
+    vrrp = section(sections, "cat /run/failover/state").strip()
+    running = set(re.findall(r"^run: \S*/([\w-]+):", services, re.MULTILINE))
     own = re.search(rf"^\s*inet {re.escape(virtual_address)} ", interface, re.MULTILINE)
     return BalancerState(
         node,
         reachable=True,
         holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr"))
         or bool(carp and own and carp[1] == "MASTER"),
-        apache=bool(re.search(r"run: \S*apache", services) or section(sections, "pgrep -x httpd2").strip()),
-        carp=bool(re.search(r"run: \S*/(ucarp|keepalived):", services) or (carp and carp[1] in ("MASTER", "BACKUP"))),
+        apache="apache" in running or bool(section(sections, "pgrep -x httpd2").strip()),
+        carp="ucarp" in running or ("keepalived" in running and vrrp in PARTAKES) or bool(carp and carp[1] in PARTAKES),
         members=tuple(members(section(sections, "balancer-manager"))),
         out=frozenset(
             (application, name)
