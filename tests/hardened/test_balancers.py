@@ -71,15 +71,24 @@ def test_who_comes_back_takes_nothing_back(cluster: Cluster, tell: Tell, fault: 
     assert _holder(cluster).name == second.name
 
 
-def test_a_hung_apache_resigns_and_is_fit_again(cluster: Cluster, tell: Tell) -> None:
+@pytest.mark.parametrize(
+    ("fault", "options", "reason", "seconds"),
+    [
+        ("process-stop", {"process": "apache"}, "apache", HUNG_SECONDS),
+        ("silent-cut", {"network": "backend"}, "no-nodes", 2 * HUNG_SECONDS),
+    ],
+    ids=["hung-apache", "no-app-node"],
+)
+def test_who_cannot_serve_resigns_and_is_fit_again(
+    cluster: Cluster, tell: Tell, fault: str, options: dict[str, str], reason: str, seconds: float
+) -> None:
     first = _holder(cluster)
     second = _other(cluster, first)
     begun = time.time()
-    faults.inject(cluster.fleet, cluster.ledger, "process-stop", first.name, {"process": "apache"})
-    tell(f"{second.name} held the address after {_until_held(cluster, second, HUNG_SECONDS):.2f} s")
+    faults.inject(cluster.fleet, cluster.ledger, fault, first.name, options)
+    tell(f"{second.name} held the address after {_until_held(cluster, second, seconds):.2f} s")
     faults.heal_all(cluster.fleet, cluster.ledger)
-
-    _until_fit(first, "apache", begun)
+    _until_fit(first, reason, begun)
     assert _holder(cluster).name == second.name
 
 
@@ -93,17 +102,6 @@ def test_who_is_cut_off_resigns_and_is_fit_again(cluster: Cluster) -> None:
     wait_until(lambda: not _holds(cluster, first), HUNG_SECONDS, f"{first.name} to give the address up")
     faults.heal_all(cluster.fleet, cluster.ledger)
     _until_fit(first, "cut-off", begun)
-    assert _holder(cluster).name == second.name
-
-
-def test_who_reaches_no_app_node_resigns_and_is_fit_again(cluster: Cluster, tell: Tell) -> None:
-    first = _holder(cluster)
-    second = _other(cluster, first)
-    begun = time.time()
-    faults.inject(cluster.fleet, cluster.ledger, "silent-cut", first.name, {"network": "backend"})
-    tell(f"{second.name} held the address after {_until_held(cluster, second, 2 * HUNG_SECONDS):.2f} s")
-    faults.heal_all(cluster.fleet, cluster.ledger)
-    _until_fit(first, "no-nodes", begun)
     assert _holder(cluster).name == second.name
 
 
