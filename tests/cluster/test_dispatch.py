@@ -93,6 +93,16 @@ def test_each_application_has_its_nodes_and_its_cookie(cluster: Cluster, client:
         assert nodes == set(cluster.topology.machines_of(name))
 
 
+def test_a_link_moves_no_session(client: Machine) -> None:
+    """Apache looks for a route in the URL before it looks into the cookie."""
+    for name, cookie in (("webmail", "ROUTEID"), ("files", "ROUTEID-files")):
+        for path in (f"/alive/{name}?u={cookie}=.app-2", f"/alive/{name}?{cookie}=.app-2"):
+            answers = [ask(client, path, Cookie=f"{cookie}=.app-1") for _ in range(2)]
+            assert [(each.node, each.cookies) for each in answers] == [("app-1", [])] * 2
+    link = "/alive/webmail;ROUTEID=.app-2"
+    assert ask(client, link, Cookie="ROUTEID=.app-1").node == "app-1"
+
+
 def test_the_paths_are_the_applications(client: Machine) -> None:
     assert ask(client, "/").headers["location"].endswith("/horde/")
     wiki = ask(client, "/wiki/")

@@ -123,6 +123,36 @@ def test_the_site_answers_sticks_and_tells_who_it_is(balancer: Box) -> None:
         assert "Set-Cookie" not in headers
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alive?u=ROUTEID=.app-2",
+        "/alive?ROUTEID=.app-2",
+        "/alive;ROUTEID=.app-2",
+        "/alive?x=1&ROUTEID=.app-2",
+        "/ROUTEID=.app-2",
+        # The second name of stickysession, in every form that a link can give it.
+        "/alive?no%20//%20in%20a%20URL=.app-2",
+        "/alive?no+//+in+a+URL=.app-2",
+        "/no%20//%20in%20a%20URL=.app-2",
+        "/no%20///%20in%20a%20URL=.app-2",
+        "/alive%3Fno%20//%20in%20a%20URL=.app-2",
+        "/alive?=.app-2",
+    ],
+)
+def test_a_link_moves_no_session(balancer: Box, path: str) -> None:
+    for _ in range(2):
+        _, headers = get(balancer, path, "--cookie", "ROUTEID=.app-1")
+        assert "X-App-Node: app-1" in headers
+        assert "Set-Cookie" not in headers
+
+
+@pytest.mark.parametrize("path", ["/alive?no // in a URL=.app-2", "/no%20%2F%2F%20in%20a%20URL=.app-2"])
+def test_a_raw_space_and_an_encoded_slash_are_refused(balancer: Box, path: str) -> None:
+    status, headers = get(balancer, "/alive", "--request-target", path, "--cookie", "ROUTEID=.app-1")
+    assert (status in (400, 404), "X-App-Node" in headers) == (True, False)
+
+
 def test_a_redirect_of_the_app_stays_on_tls(balancer: Box) -> None:
     status, headers = get(balancer, "/horde/")
     assert status == 302

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from test_topology import CLUSTER, merged, refused
 
 from testbed import applications
+from testbed.applications.pools import pools
 from testbed.applications.servers import server_files
 from testbed.topology import Topology, resolve
 
@@ -150,7 +152,17 @@ def test_without_sticky_sessions_the_webmail_alone_has_no_cookie() -> None:
     assert "webmail 8081 - *\n" in files["pools"]
     assert "wiki 8082 ROUTEID-wiki app-2\n" in files["pools"]
     assert "ROUTEID=" not in files["dispatch.conf"]
-    assert "stickysession=ROUTEID\n" not in files["pools.conf"]
+    assert "stickysession=ROUTEID|" not in files["pools.conf"]
+    assert "stickysession=ROUTEID-wiki|" in files["pools.conf"]
+
+
+def test_no_url_can_hold_the_name_that_apache_looks_for_in_it() -> None:
+    """Apache looks for the route in the URL before it looks into the cookie (tests/openbsd/test_apache.py)."""
+    text = applications.balancer_files(SHIPPED)["pools.conf"]
+    names = re.findall(r'"stickysession=([^"|]*)\|?([^"]*)"', text)
+    assert "ROUTEID" in dict(names)
+    assert len(names) == len(pools(SHIPPED))
+    assert all(" " in parameter and "//" in parameter for _, parameter in names)
 
 
 def test_files_are_written_when_they_change_and_strays_go(tmp_path: Path) -> None:

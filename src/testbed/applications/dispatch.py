@@ -12,12 +12,19 @@ from collections.abc import Iterable, Iterator
 from testbed.applications.pools import Pool, pool_of
 from testbed.topology import Dispatch, Topology
 
+# Apache looks for a route in the URL before it looks into the cookie, under the second name of ``stickysession``
+# (mod_proxy_balancer.c, ``find_session_route``). With one name for both, a link such as ``/?ROUTEID=.app-2`` moves the
+# session of the user who follows it. The parameter cannot be switched off, and an empty name is found before any ``=``.
+# So it gets a name that no URL can hold. Apache searches a decoded path and a raw query. It has merged two slashes of a
+# path by then (``MergeSlashes``) and refuses an encoded one. A raw query has no space (RFC 9112, section 3.2).
+_NO_PARAMETER = "no // in a URL"
+
 
 def pools_conf(all_pools: Iterable[Pool]) -> str:
     """``pools.conf``: a balancer each; its members are what pool discovery finds."""
     lines = []
     for pool in all_pools:
-        sticky = f" stickysession={pool.cookie}" if pool.cookie else ""
+        sticky = f' "stickysession={pool.cookie}|{_NO_PARAMETER}"' if pool.cookie else ""
         lines += [
             f'<Proxy "balancer://{pool.name}">',
             # Optional: a file that is not there yet must not keep Apache from starting.
