@@ -24,9 +24,10 @@ def frame(stream: int, text: bytes) -> bytes:
 class Engine(threading.Thread):
     """Answers on a Unix socket as Docker does, each answer in one piece; then the connection ends."""
 
-    def __init__(self, path: Path, output: bytes | None) -> None:
+    def __init__(self, path: Path, output: bytes | None, statuses: list[int | None]) -> None:
         super().__init__(daemon=True)
         self._output = output
+        self._statuses = statuses
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
         self._server.listen()
@@ -52,7 +53,9 @@ class Engine(threading.Thread):
             if self._output is None:
                 return _whole(409, {"message": REFUSED})
             return b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n" + self._output
-        return _whole(200, {"ExitCode": 3} if path.endswith("/json") else {"Id": "e1"})
+        if not path.endswith("/json"):
+            return _whole(200, {"Id": "e1"})
+        return _whole(200, {"ExitCode": self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]})
 
 
 def _whole(status: int, answer: dict[str, object]) -> bytes:
@@ -60,9 +63,9 @@ def _whole(status: int, answer: dict[str, object]) -> bytes:
     return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
-def told(folder: Path, output: bytes | None) -> tuple[int, str, str]:
+def told(folder: Path, output: bytes | None, *statuses: int | None) -> tuple[int, str, str]:
     place = folder / "docker.sock"
-    engine = Engine(place, output)
+    engine = Engine(place, output, list(statuses) or [3])
     api = APIClient(base_url=f"unix://{place}", version="1.41")
     try:
         result = execute(api, "c1", ["node-state"], timeout=5)
@@ -79,6 +82,16 @@ def test_nothing_is_lost_of_what_comes_with_the_headers(tmp_path: Path) -> None:
 
 def test_silence_is_no_output(tmp_path: Path) -> None:
     assert told(tmp_path, b"") == (3, "", "")
+
+
+def test_a_status_that_the_engine_records_late_is_waited_for(tmp_path: Path) -> None:
+    assert told(tmp_path, b"", None, None, 7) == (7, "", "")
+
+
+def test_a_command_without_an_exit_status_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testbed.machines.execution.STATUS_SECONDS", 0.2)
+    with pytest.raises(RequestException, match="whether the command ran is unknown"):
+        told(tmp_path, frame(1, b"half of the output"), None)
 
 
 def test_a_refusal_is_told_in_the_engines_words(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_a_killed_command_has_a_negative_status(agent: Callable[..., Path]) -> N
         assert guest.exec(["sleep"], timeout=5).status == -9
 
 
+def test_a_command_without_an_exit_status_is_no_success(agent: Callable[..., Path]) -> None:
+    with (
+        GuestAgent(agent(runs({"exited": True})), "db1") as guest,
+        pytest.raises(Unreachable, match="db1: true has ended, and the guest agent has no exit status"),
+    ):
+        guest.exec(["true"], timeout=5)
+
+
 def test_a_command_that_does_not_end(agent: Callable[..., Path]) -> None:
     with (
         GuestAgent(agent(runs({"exited": True}, polls=10_000)), "db1") as guest,

@@ -16,7 +16,10 @@ from docker.errors import create_api_error_from_http_exception
 from requests import HTTPError, RequestException
 
 from testbed.machines.machine import ExecResult
+from testbed.wait import WaitTimeout, wait_until
 
+# How long the engine may take to record a status after the end of the output.
+STATUS_SECONDS = 2.0
 # What a silent engine is given beyond the command's own time.
 MARGIN_SECONDS = 30.0
 STDOUT, STDERR = 1, 2
@@ -35,7 +38,7 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
 
     Raises:
         APIError: the container does not run, or the engine refuses.
-        RequestException: the engine does not answer.
+        RequestException: the engine does not answer, or does not know the exit status.
     """
     run = api.exec_create(container, ["timeout", f"{timeout:g}", *command])["Id"]
     with api.post(
@@ -48,8 +51,25 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
         except HTTPError as refusal:
             create_api_error_from_http_exception(refusal)
         said = demultiplex(response.content)
-    status = api.exec_inspect(run)["ExitCode"]
-    return ExecResult(status or 0, *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
+    return ExecResult(_status(api, run), *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
+
+
+def _status(api: APIClient, run: str) -> int:
+    """The command's exit status; the engine can close the output a moment before it records the status.
+
+    Raises:
+        RequestException: the engine does not record one, as when it lost its connection to the command.
+    """
+
+    def recorded() -> list[int]:
+        status = api.exec_inspect(run)["ExitCode"]
+        return [] if status is None else [int(status)]
+
+    try:
+        [status] = wait_until(recorded, STATUS_SECONDS, "the command's exit status", interval=0.05)
+    except WaitTimeout:
+        raise RequestException("it has no exit status of the command: whether the command ran is unknown") from None
+    return status
 
 
 def demultiplex(content: bytes) -> dict[int, bytes]:

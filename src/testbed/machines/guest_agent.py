@@ -73,13 +73,21 @@ class GuestAgent:
             status = self._call("guest-exec-status", {"pid": pid})
             if status["exited"]:
                 return ExecResult(
-                    status.get("exitcode", -int(status.get("signal", 0))),
+                    self._exit_status(status, command),
                     _text(status.get("out-data")),
                     _text(status.get("err-data")),
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
         raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
+
+    def _exit_status(self, status: dict[str, Any], command: Sequence[str]) -> int:
+        """The exit code, or the negative signal number; the agent has neither when it lost track of the command."""
+        if "exitcode" in status:
+            return int(status["exitcode"])
+        if signal := int(status.get("signal", 0)):
+            return -signal
+        raise Unreachable(f"{' '.join(command)} has ended, and the guest agent has no exit status", where=self._where)
 
     def write(self, path: str, text: str) -> tuple[float, float]:
         """Write into a file or device of the guest; no program is started for it.
