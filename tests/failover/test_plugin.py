@@ -26,7 +26,7 @@ def test_the_documented_example_passes_in_a_project_of_its_own(cluster: Cluster,
     assert "1 passed" in result.stdout
     [link] = [
         each.attrib["value"] for each in ET.parse(tmp_path / "junit.xml").iter("property")  # noqa: S314
-        if each.attrib["name"] == "testbed-report"
+        if each.attrib["name"] == "testbed-report:test_mine.py::test_the_site_survives_its_database"
     ]  # fmt: skip
     assert Path(link).is_file()
     assert Path(link).is_relative_to(cluster.settings.state_dir)

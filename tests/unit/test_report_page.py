@@ -115,7 +115,7 @@ def test_junit(failed: Path) -> None:
     assert failure is not None
     assert "3 of them missing" in failure.get("message", "")
     assert cases["ownership"].find("failure") is None
-    [documented] = [each for each in cases["ownership"].iter("property") if each.get("name") == "documented"]
+    [documented] = [each for each in suite.iter("property") if each.get("name") == "documented.ownership"]
     assert documented.get("value") == "two owners are the known hole"
     assert [each.get("value") for each in suite.iter("property") if each.get("name") == "report"] == ["report.html"]
 

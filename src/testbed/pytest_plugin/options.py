@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from testbed.pytest_plugin.reports import SuiteProperties
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the testbed."""
@@ -20,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and have JUnit's XML link the reports."""
+    config.pluginmanager.register(SuiteProperties(config), "testbed-suite-properties")
     config.addinivalue_line(
         "markers", "scenario(name, repeat=None, seed=None): play an incident file before the test, which gets `played`"
     )
