@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 TESTBED := $(VENV)/bin/testbed
 PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
-SOURCES := $(wildcard src loadtests tests)
+SOURCES := $(wildcard src loadtests tests images)
 
 # For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
 # TAKE_OVER=1 removes another folder's cluster of the same name that is off.

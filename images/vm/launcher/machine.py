@@ -83,8 +83,8 @@ def _drives(overlays: list[Path], configuration: Path) -> list[str]:
     arguments: list[str] = []
     for number, overlay in enumerate(overlays):
         arguments += [
-            "-drive", f"if=none,id=drive{number},node-name=image{number},file={overlay},format=qcow2,"
-            "cache=writeback,discard=unmap",
+            "-drive",
+            f"if=none,id=drive{number},node-name=image{number},file={overlay},format=qcow2,cache=writeback,discard=unmap",
             "-device", f"virtio-blk-pci,id=disk{number},drive=drive{number}",
         ]  # fmt: skip
     return [

@@ -4,13 +4,18 @@ GET of the prefix lists them, PUT of a name stores the request's body there, GET
 been answered with 201 or 204 is on the disk.
 """
 
+from __future__ import annotations
+
 import html
 import mimetypes
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
 
-FOLDER = os.environ["STATE_FOLDER"]
+FOLDER = Path(os.environ["STATE_FOLDER"])
 PREFIX = os.environ["URL_PATH"]
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 LIMIT = 64 << 20
@@ -29,7 +34,7 @@ class Refused(Exception):
     """A request that gets no more than a status."""
 
 
-def application(environ, start_response):
+def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     """The WSGI application."""
     try:
         status, headers, body = answer(environ)
@@ -39,7 +44,7 @@ def application(environ, start_response):
     return body
 
 
-def answer(environ):
+def answer(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
     """Status, headers and body of the answer to a request."""
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     name = path[len(PREFIX) :] if path.startswith(PREFIX) else None
@@ -47,12 +52,12 @@ def answer(environ):
         return listing()
     if not name or not NAME.fullmatch(name):
         raise Refused("404 Not Found")
-    place = os.path.join(FOLDER, name)
+    place = FOLDER / name
     if method == "PUT":
         return store(place, environ)
     try:
         if method == "DELETE":
-            os.remove(place)
+            place.unlink()
             return "204 No Content", [], []
         if method in ("GET", "HEAD"):
             return send(place, environ)
@@ -61,39 +66,39 @@ def answer(environ):
     raise Refused("405 Method Not Allowed")
 
 
-def listing():
+def listing() -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
     """The page of all files, by name."""
-    names = sorted(name for name in os.listdir(FOLDER) if NAME.fullmatch(name))
+    names = sorted(file.name for file in FOLDER.iterdir() if NAME.fullmatch(file.name))
     items = "".join(f'<li><a href="{html.escape(name)}">{html.escape(name)}</a>' for name in names)
     page = PAGE.format(items=items).encode()
     return "200 OK", [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page)))], [page]
 
 
-def send(place, environ):
+def send(place: Path, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
     """A file, in pieces."""
-    file = open(place, "rb")
-    kind = mimetypes.guess_type(place)[0] or "application/octet-stream"
+    file = place.open("rb")  # the server closes it when it has sent it
+    kind = mimetypes.guess_type(place.name)[0] or "application/octet-stream"
     length = os.fstat(file.fileno()).st_size
     headers = [("Content-Type", kind), ("Content-Length", str(length)), ("X-Content-Type-Options", "nosniff")]
     return "200 OK", headers, environ["wsgi.file_wrapper"](file, PIECE)
 
 
-def store(place, environ):
+def store(place: Path, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
     """Keep the request's body; whoever reads the file meanwhile has the old one, whole."""
-    there = os.path.exists(place)
+    there = place.exists()
     with tempfile.NamedTemporaryFile(dir=FOLDER, prefix=".", delete=False) as file:
         try:
             copy(environ["wsgi.input"], file, int(environ.get("CONTENT_LENGTH") or -1))
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, place)
+            Path(file.name).replace(place)
         except BaseException:
-            os.remove(file.name)
+            Path(file.name).unlink()
             raise
     return ("204 No Content" if there else "201 Created"), [("Content-Length", "0")], []
 
 
-def copy(source, file, expected):
+def copy(source: IO[bytes], file: IO[bytes], expected: int) -> None:
     """Copy a body that must be as long as was said, where that was said."""
     length = 0
     while piece := source.read(PIECE):
