@@ -14,8 +14,9 @@ from pathlib import Path
 PATHS = (
     "/usr/lib/testbed", "/run/testbed", "/run/failover", "/srv/database", "/var/lib/postgresql", "/var/log",
     "/lib/drbd", "/etc/testbed", "/sys/class/net", "/proc/uptime", "/proc/mounts", "/proc/drbd", "/proc/net/tcp",
-    "/proc/fs/nfsd",
+    "/proc/fs/nfsd", "/proc/[0-9]*",
 )  # fmt: skip
+LIMIT_SECONDS = 30
 SLEEP = """awk -v more="$1" '{ printf "%.2f %s\\n", $1 + more, $2 }' "$ROOT/proc/uptime" >"$ROOT/proc/uptime.new"
 mv "$ROOT/proc/uptime.new" "$ROOT/proc/uptime"
 exec /bin/sleep 0.01"""
@@ -90,11 +91,11 @@ class Node:
             stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, program: str, *arguments: str, seconds: float = 30, **variables: str) -> int:
+    def run(self, program: str, *arguments: str, **variables: str) -> int:
         """Run a program of the node and what it left in the background; returns its exit status."""
         process = self.start(program, *arguments, **variables)
         try:
-            process.communicate(timeout=seconds)
+            process.communicate(timeout=LIMIT_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, 9)
