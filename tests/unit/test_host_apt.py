@@ -8,39 +8,6 @@ from testbed.errors import UsageError
 from testbed.host import apt
 from testbed.host.command import last_line
 
-TARGETS = """\
-https://packages.example.org/apt/ cloud-bookworm main
-http://mirror.example.net/debian-security/ bookworm-security main
-http://mirror.example.net/debian/ bookworm main
-http://mirror.example.net/debian/ bookworm contrib
-http://mirror.example.net/debian/ bookworm-updates main
-https://third.example.com/linux/ bookworm main
-"""
-
-
-def test_debians_own_mirrors_are_told_from_third_parties() -> None:
-    found = apt.parse_mirrors(TARGETS, "bookworm")
-    assert found == apt.Mirrors("http://mirror.example.net/debian", "http://mirror.example.net/debian-security")
-
-
-def test_another_release_has_no_mirror_here() -> None:
-    assert apt.parse_mirrors(TARGETS, "trixie") == apt.Mirrors()
-
-
-@pytest.mark.parametrize(
-    ("content", "codename"),
-    [
-        ("ID=debian\nVERSION_CODENAME=bookworm\n", "bookworm"),
-        ('ID="debian"\nVERSION_CODENAME="trixie"\n', "trixie"),
-        ("ID=ubuntu\nVERSION_CODENAME=noble\n", None),
-        ("ID=debian\n", None),
-    ],
-)
-def test_codename(tmp_path: Path, content: str, codename: str | None) -> None:
-    file = tmp_path / "os-release"
-    file.write_text(content)
-    assert apt.host_codename(file) == codename
-
 
 def test_a_foreign_source_is_tied_to_debians_keys() -> None:
     entry = apt.source_entry("trixie", "http://mirror.example.net/debian")

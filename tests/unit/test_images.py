@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host.apt import Mirrors
+from testbed.host import mirrors
+from testbed.host.mirrors import Mirrors
 from testbed.images import base, manifest
 from testbed.images.build import shorten
 from testbed.images.builder import hash_all
@@ -201,8 +202,20 @@ def test_a_release_nobody_has_is_told_with_both_places() -> None:
         base.choose_sources("lenny", MIRRORS, ARCHIVE, lambda *_: False)
 
 
+def test_a_host_that_runs_sid_has_security_updates_from_its_mirrors_sibling() -> None:
+    found = base.choose_sources("bookworm", Mirrors(MIRRORS.main), ARCHIVE, lambda *_: True)
+    assert "http://mirror.example.net/debian-security bookworm-security main" in found.lines[-1]
+
+
 def test_a_host_without_a_debian_mirror_leaves_the_default() -> None:
     assert base.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda *_: False) == base.Sources(None, ())
+    served = base.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda archive, _: archive == mirrors.DEFAULT)
+    assert served == base.Sources(None, ())
+
+
+def test_a_host_without_a_debian_mirror_takes_an_old_release_from_the_archive() -> None:
+    found = base.choose_sources("bullseye", Mirrors(), ARCHIVE, lambda archive, _: archive == ARCHIVE)
+    assert found.archive == ARCHIVE
 
 
 def test_order_and_parallelism_of_builds() -> None:

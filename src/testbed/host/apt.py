@@ -1,109 +1,42 @@
-"""Debian's packages: what the host's own mirror is, and installing without touching the user's sources."""
+"""Debian's packages: installing them without touching the user's sources."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host.command import Say, run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_APT_HELPER = ("/usr/lib/apt/apt-helper", "-oAcquire::Retries=1", "-oAcquire::http::Timeout=10", "download-file")
 
 
-@dataclass(frozen=True)
-class Mirrors:
-    """Where the host gets Debian from.
-
-    Args:
-        main: address of the main archive, None when the host is no Debian or hides it.
-        security: address of the security archive, likewise.
-    """
-
-    main: str | None = None
-    security: str | None = None
-
-
-def parse_mirrors(indextargets: str, codename: str) -> Mirrors:
-    """Pick Debian's own archives out of ``apt-get indextargets`` lines of ``URI RELEASE COMPONENT``.
-
-    Args:
-        indextargets: one target a line; third parties' sources are among them.
-        codename: the host's release, such as ``bookworm``.
-    """
-    main: list[str] = []
-    security: list[str] = []
-    for line in indextargets.splitlines():
-        words = line.split()
-        if len(words) != 3 or words[2] != "main":
-            continue
-        uri, release = words[0].rstrip("/"), words[1]
-        if release == f"{codename}-security":
-            security.append(uri)
-        elif release == codename and "debian" in uri:
-            main.append(uri)
-    return Mirrors(main[0] if main else None, security[0] if security else None)
-
-
-def host_codename(os_release: Path = Path("/etc/os-release")) -> str | None:
-    """Return the host's Debian release (``bookworm``), or None when the host is no Debian."""
-    try:
-        lines = os_release.read_text().splitlines()
-    except OSError:
-        return None
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    if values.get("ID", "").strip('"') != "debian":
-        return None
-    return values.get("VERSION_CODENAME", "").strip('"') or None
-
-
-def host_mirrors() -> Mirrors:
-    """Ask the host's apt for its mirrors; empty when there is no apt or no Debian."""
-    codename = host_codename()
-    if codename is None or shutil.which("apt-get") is None:
-        return Mirrors()
-    try:
-        targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"], "asking apt")
-    except TestbedError:
-        return Mirrors()
-    return parse_mirrors(targets, codename)
-
-
-def serves(archive: str, suite: str, scratch: Path) -> bool:
-    """Tell whether an archive has a suite, asked with apt's own proxy and certificate settings.
-
-    Args:
-        archive: address of the archive.
-        suite: such as ``bullseye-updates``.
-        scratch: a folder to fetch into.
-    """
-    scratch.mkdir(parents=True, exist_ok=True)
-    target = scratch / "InRelease"
-    try:
-        run(
-            [*_APT_HELPER, f"{archive}/dists/{suite}/InRelease", target],
-            "asking the archive",
-            seconds=60,
-        )
-    except TestbedError:
-        return False
-    finally:
-        target.unlink(missing_ok=True)
-    return True
-
-
-def need_root(what: str) -> None:
+def need_root(what: str, mend: str = "run the same command as root") -> None:
     """Refuse to go on without root.
+
+    Args:
+        what: what needs root.
+        mend: what root has to do.
 
     Raises:
         UsageError: this process is not root.
     """
     if os.geteuid() != 0:
-        raise UsageError(f"{what} needs root", mend="run the same command as root")
+        raise UsageError(f"{what} needs root", mend=mend)
+
+
+def refresh(log: Path) -> None:
+    """Fetch apt's lists of packages: a fresh machine has none, and then apt knows no package.
+
+    Args:
+        log: keeps apt's output.
+
+    Raises:
+        TestbedError: apt failed.
+    """
+    run(["apt-get", "update"], "apt-get update", log=log, mend="fix the host's apt sources")
 
 
 def install(packages: Iterable[str], why: str, say: Say, log: Path) -> None:
@@ -120,19 +53,19 @@ def install(packages: Iterable[str], why: str, say: Say, log: Path) -> None:
         TestbedError: apt failed.
     """
     wanted = list(packages)
-    names = ", ".join(Path(name).name for name in wanted)
-    need_root(f"installing {names}")
+    names = " ".join(Path(name).name for name in wanted)
+    need_root(f"installing {names} ({why})", f"run as root: apt-get install {names}")
     if shutil.which("apt-get") is None:
         raise UsageError(f"{names} missing and the host has no apt", mend=f"install {names} by your system's means")
     say(f"Installing {names} from Debian ({why})")
     if not all(name.endswith(".deb") for name in wanted):
-        run(["apt-get", "update"], "apt-get update", log=log, mend="mend the host's apt sources")
+        refresh(log)
     command = ["apt-get", "install", "-y", "--no-install-recommends", "-oDpkg::Options::=--force-confold"]
     run([*command, *wanted], f"installing {names}", log=log)
 
 
 def candidate(package: str) -> str | None:
-    """Return the version apt would install, None when it knows no such package."""
+    """Return the version apt would install, None when its lists have no such package (``refresh`` fetches them)."""
     try:
         policy = run(["apt-cache", "policy", package], "asking apt")
     except TestbedError:

@@ -10,7 +10,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, engine, neighbours, resources
+from testbed.host import acceleration, engine, neighbours, product, resources
 from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
 from testbed.settings import PROJECT_LABEL, Settings
@@ -30,15 +30,14 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [resources.rights(uid)]
     try:
         client = engine.client()
+        product.must_not_be_rootless(client.info())
     except TestbedError as error:
         return [*findings, fail("engine", error.what, error.mend), *_machine(settings, uid, None)]
     version = client.version()["Version"]
     findings.append(ok("engine", f"Docker {version}"))
-    compose = engine.compose_version()
-    mend = "run `testbed up` as root: it installs the plugin"
-    findings.append(ok("compose", f"Compose {compose}") if compose else fail("compose", "no Compose 2 plugin", mend))
     return [
         *findings,
+        _compose(),
         _acceleration(settings, client),
         *_machine(settings, uid, client),
         neighbours.judge(neighbours.other_cluster(client, settings), settings.project),
@@ -78,6 +77,16 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
     ports = {"TESTBED_SITE_PORT": settings.site_port, "TESTBED_LOCUST_PORT": settings.locust_port}
     for variable, number in ports.items():
         yield resources.port(number, variable, ours=number in ours)
+
+
+def _compose() -> Finding:
+    if not engine.has_program("docker"):
+        return fail(
+            "compose", "no Docker client: there is no program `docker`", "run `testbed up` as root: it installs it"
+        )
+    if version := engine.compose_version():
+        return ok("compose", f"Compose {version}")
+    return fail("compose", "no Compose 2 plugin", "run `testbed up` as root: it installs the plugin")
 
 
 def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:

@@ -11,7 +11,7 @@ import requests
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host import apt, daemon
+from testbed.host import apt, daemon, mirrors, product
 from testbed.host.command import Say, host_environment, last_line, run
 from testbed.settings import PROJECT_LABEL, Settings
 from testbed.wait import wait_until
@@ -33,7 +33,7 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
         seconds: time limit of each request.
 
     Raises:
-        UsageError: the engine is of another machine, or this user may not use it.
+        UsageError: the engine is another machine's or not Docker, or this user may not use it.
         NoEngineError: none runs.
         TestbedError: one runs, and does not answer.
     """
@@ -42,7 +42,7 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
         raise UsageError(f"{host} is another machine's engine", where="DOCKER_HOST", mend="unset DOCKER_HOST")
     try:
         made = docker.from_env(version="auto", timeout=int(seconds))
-        made.ping()
+        version = made.version()
     except (DockerException, requests.RequestException) as error:
         if "PermissionError" in repr(error) or "Permission denied" in str(error):
             raise UsageError("no right to use the Docker engine", mend="run as root or join group docker") from error
@@ -51,6 +51,11 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
         raise NoEngineError(
             "no Docker engine runs", mend="run `testbed up` as root: it installs and starts one"
         ) from error
+    try:
+        product.must_be_docker(version)
+    except UsageError:
+        made.close()
+        raise
     return made
 
 
@@ -81,14 +86,22 @@ def ensure(settings: Settings, say: Say) -> docker.DockerClient:
         engine = client()
     except NoEngineError:
         engine = _install_and_start(settings, say)
+    product.must_not_be_rootless(engine.info())
+    if not has_program("docker"):
+        _install_client(settings, say)
     if compose_version() is None:
         _install_compose(settings, say)
     return engine
 
 
+def has_program(name: str) -> bool:
+    """Return whether a program is on this machine, in a folder that only root has on its path or elsewhere."""
+    return shutil.which(name, path=host_environment()["PATH"]) is not None
+
+
 def compose_version() -> str | None:
     """Return the version of the Compose plugin, None when the client has none of version 2 or newer."""
-    if shutil.which("docker", path=host_environment()["PATH"]) is None:
+    if not has_program("docker"):
         return None
     try:
         version = run(["docker", "compose", "version", "--short"], "asking Compose", seconds=20).strip().lstrip("v")
@@ -124,12 +137,14 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
 
 def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
     say("No Docker engine runs on this machine")
-    daemon.note_host(settings)
-    if shutil.which("dockerd", path=host_environment()["PATH"]) is None:
+    if not has_program("dockerd"):
         packages = ["docker.io", "ca-certificates"]  # without the latter it trusts no registry
-        if shutil.which("docker") is None and apt.candidate("docker-cli"):
-            packages.append("docker-cli")
+        apt.need_root("installing the Docker engine", f"run as root: apt-get install {' '.join(packages)}")
+        daemon.note_host(settings)
         apt.install(packages, "the Docker engine", say, settings.logs_dir / "apt-engine.log")
+    else:
+        apt.need_root("starting the Docker engine", "run as root: systemctl start docker")
+        daemon.note_host(settings)
     if not _answers():
         daemon.start(settings, say)
     log = settings.logs_dir / "dockerd.log"
@@ -155,16 +170,30 @@ def _answers() -> bool:
     return True
 
 
+def _install_client(settings: Settings, say: Say) -> None:
+    """Install the program ``docker``: a package of its own since Debian 13, which others only recommend."""
+    apt.need_root("installing the Docker client", "run as root: apt-get install docker-cli (Debian 12: docker.io)")
+    log = settings.logs_dir / "apt-client.log"
+    apt.refresh(log)
+    package = "docker-cli" if apt.candidate("docker-cli") else "docker.io"
+    apt.install([package], "the Docker client", say, log)
+    if not has_program("docker"):
+        raise TestbedError(
+            f"there is no Docker client: {package} brought no program `docker`", mend="install Docker's client"
+        )
+
+
 def _install_compose(settings: Settings, say: Say) -> None:
     log = settings.logs_dir / "apt-compose.log"
+    apt.need_root("installing Docker Compose", "run as root: apt-get install docker-compose (version 2 or newer)")
+    apt.refresh(log)
     for package in ("docker-compose-v2", "docker-compose"):
         version = apt.candidate(package)
         if version and _is_version_2(version):
             apt.install([package], "Docker Compose", say, log)
             break
     else:
-        apt.need_root("installing Docker Compose")
-        mirror = apt.host_mirrors().main
+        mirror = mirrors.host_mirrors().main
         if mirror is None:
             raise UsageError("Docker Compose 2 is missing", mend="install the Compose plugin by your system's means")
         scratch = settings.state_dir / "apt"

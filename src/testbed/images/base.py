@@ -13,8 +13,9 @@ import requests
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError
-from testbed.host import apt, engine
+from testbed.host import apt, engine, mirrors
 from testbed.host.command import Say
+from testbed.host.mirrors import Mirrors
 from testbed.images.build import build
 from testbed.images.inputs import LABEL, write_context
 from testbed.images.job import Report, Stop
@@ -50,33 +51,38 @@ class Sources:
         return "".join(f"{line}\n" for line in self.lines)
 
 
-def choose_sources(release: str, mirrors: apt.Mirrors, archive: str, serves: Callable[[str, str], bool]) -> Sources:
+def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[str, str], bool]) -> Sources:
     """Choose a release's sources: the host's mirror, or the archive when the mirror no longer has the release.
 
     Args:
         release: Debian code name.
-        mirrors: the host's.
+        host: the host's mirrors; without one, Debian's default mirror is asked.
         archive: Debian's archive of old releases.
-        serves: tells whether an archive has a suite.
+        serves: returns whether an archive has a suite.
 
     Raises:
-        TestbedError: nobody has the release.
+        TestbedError: neither has the release.
     """
-    if mirrors.main is None:
-        return Sources(None, ())
+    main = host.main or mirrors.DEFAULT
     signed = f"signed-by={apt.KEYRING}"
-    if serves(mirrors.main, release):
-        lines = [f"deb [{signed}] {mirrors.main} {release} main"]
-        if serves(mirrors.main, f"{release}-updates"):
-            lines.append(f"deb [{signed}] {mirrors.main} {release}-updates main")
-        if mirrors.security and serves(mirrors.security, f"{release}-security"):
-            lines.append(f"deb [{signed}] {mirrors.security} {release}-security main")
-        return Sources(mirrors.main, tuple(lines))
+    if serves(main, release):
+        if host.main is None:
+            return Sources(None, ())
+        lines = [f"deb [{signed}] {main} {release} main"]
+        if serves(main, f"{release}-updates"):
+            lines.append(f"deb [{signed}] {main} {release}-updates main")
+        # A host that runs sid has no source of security updates, but its mirror may have a sibling.
+        security = host.security or f"{main}-security"
+        if serves(security, f"{release}-security"):
+            lines.append(f"deb [{signed}] {security} {release}-security main")
+        return Sources(main, tuple(lines))
     if serves(archive, release):
         # What is archived is signed for the last time: its validity has run out for good.
         return Sources(archive, (f"deb [{signed} check-valid-until=no] {archive} {release} main",))
+    if host.main is None:
+        return Sources(None, ())  # without apt nothing could be asked: the registry's image has sources of its own
     raise TestbedError(
-        f"neither {mirrors.main} nor {archive} has Debian {release}",
+        f"neither {main} nor {archive} has Debian {release}",
         mend="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
     )
 
@@ -123,9 +129,11 @@ def make(
     scratch.mkdir(parents=True)
     try:
         report("asking the Debian mirror")
-        mirrors = apt.host_mirrors()
         sources = choose_sources(
-            release, mirrors, settings.debian_archive, lambda archive, suite: apt.serves(archive, suite, scratch)
+            release,
+            mirrors.host_mirrors(),
+            settings.debian_archive,
+            lambda archive, suite: mirrors.serves(archive, suite, scratch),
         )
         if registry_answers(release):
             _from_registry(
