@@ -5,11 +5,12 @@ import os
 import socket
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host import daemon, engine, neighbours, resources
+from testbed.host import daemon, engine, neighbours, resources, store
 from testbed.host.findings import Level
 
 SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
@@ -37,9 +38,48 @@ def test_disk_is_measured_where_the_engine_will_be(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("shutil.disk_usage", usage)
     missing = tmp_path / "var" / "lib" / "docker"
-    assert resources.disk(missing, built=False).status is Level.FAIL
-    assert resources.disk(missing, built=True).status is Level.OK
+    assert resources.disk(missing, 6 * resources.GIB).status is Level.FAIL
+    assert resources.disk(missing, 2 * resources.GIB).status is Level.OK
     assert asked == [tmp_path, tmp_path]
+
+
+CONTAINERD = {"DockerRootDir": "/var/lib/docker", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+SYSTEMS = {"Containerd": {"Address": "/run/containerd/containerd.sock"}}
+ENGINES = {"Containerd": {"Address": "/var/run/docker/containerd/containerd.sock"}}
+
+
+@pytest.mark.parametrize(
+    ("info", "config", "folder", "gib"),
+    [
+        ({}, "", "/var/lib/docker", 6),
+        ({"DockerRootDir": "/srv/docker", "DriverStatus": [["Backing Filesystem", "extfs"]]}, "", "/srv/docker", 6),
+        ({**CONTAINERD, **SYSTEMS}, "version = 2\n", "/var/lib/containerd", 9),
+        ({**CONTAINERD, **SYSTEMS}, 'version = 2\nroot = "/srv/containerd"\n', "/srv/containerd", 9),
+        ({**CONTAINERD, **ENGINES}, 'root = "/srv/containerd"\n', "/var/lib/docker/containerd/daemon", 9),
+        (CONTAINERD, "not TOML", "/var/lib/containerd", 9),
+    ],
+)
+def test_images_lie_where_their_store_keeps_them(
+    tmp_path: Path, info: dict[str, Any], config: str, folder: str, gib: int
+) -> None:
+    (tmp_path / "config.toml").write_text(config)
+    place = store.find_store(info, tmp_path / "config.toml")
+    assert (str(place.images), place.build_bytes) == (folder, gib * resources.GIB)
+
+
+def test_a_folder_that_this_user_may_not_look_into_is_measured_from_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "docker" / "containerd"
+    look = Path.stat
+
+    def stat(path: Path) -> os.stat_result:
+        if path == closed:
+            raise PermissionError
+        return look(path)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert resources.nearest(closed) == tmp_path
 
 
 def test_a_port_in_use_names_the_variable_that_moves_it() -> None:

@@ -136,7 +136,7 @@ class Opened:
         accel = self._cluster.shape.accel
         return engine.client().containers.run(
             self._node.image, ["-c", f"{layer} && exec python3 -m launcher"], entrypoint="sh", detach=True,
-            network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges:true"],
+            network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges=true"],
             devices=["/dev/kvm"] if accel == "kvm" else [], labels=labels,
             volumes={str(self._copy.resolve()): {"bind": "/copy.qcow2", "mode": "ro"},
                      str(self._sockets): {"bind": "/run/vm", "mode": "rw"}},

@@ -10,7 +10,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, engine, neighbours, product, resources
+from testbed.host import acceleration, engine, neighbours, product, resources, store
 from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
 from testbed.settings import PROJECT_LABEL, Settings
@@ -68,8 +68,11 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
     ours = _published(client, settings) if client else set()
     running = bool(ours)
     yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
-    root = Path(client.info()["DockerRootDir"] if client else "/var/lib/docker")
-    yield resources.disk(root, built=client is not None and _has(client, f"{settings.images}/{_LAST_BUILT}"))
+    place = store.find_store(client.info() if client else {})
+    built = client is not None and _has(client, f"{settings.images}/{_LAST_BUILT}")
+    yield resources.disk(place.images, resources.DISK_TO_RUN_BYTES if built else place.build_bytes)
+    if not resources.same_filesystem(place.images, place.volumes):
+        yield resources.disk(place.volumes, resources.DISK_TO_RUN_BYTES)
     # Of the VMs' network cards, and of the shared files on app nodes.
     yield resources.device(Path("/dev/net/tun"))
     yield resources.device(Path("/dev/fuse"))

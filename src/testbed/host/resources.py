@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import TestbedError
@@ -14,7 +15,6 @@ from testbed.host.findings import Finding, fail, ok, warn
 
 GIB = 1 << 30
 MEMORY_BYTES = 4 * GIB
-DISK_TO_BUILD_BYTES = 6 * GIB
 DISK_TO_RUN_BYTES = 2 * GIB
 
 
@@ -42,20 +42,32 @@ def memory(meminfo: str, *, running: bool) -> Finding:
     return fail("memory", f"{what}, the cluster needs {MEMORY_BYTES / GIB:.0f} GiB", "end other programs or add memory")
 
 
-def disk(folder: Path, *, built: bool) -> Finding:
+def disk(folder: Path, needed: int) -> Finding:
     """Check for free disk space.
 
     Args:
-        folder: where the engine keeps images and volumes.
-        built: whether the images are there.
+        folder: where the space is needed; it may not exist yet.
+        needed: bytes.
     """
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    free = shutil.disk_usage(existing).free
-    needed = DISK_TO_RUN_BYTES if built else DISK_TO_BUILD_BYTES
+    free = shutil.disk_usage(nearest(folder)).free
     what = f"{free / GIB:.1f} GiB free at {folder}"
     if free >= needed:
         return ok("disk", what)
     return fail("disk", f"{what}, {needed / GIB:.0f} GiB are needed", f"free some space there, or move {folder}")
+
+
+def nearest(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists and that this user may look at."""
+    for each in (folder, *folder.parents):
+        with suppress(OSError):
+            each.stat()
+            return each
+    return Path("/")
+
+
+def same_filesystem(first: Path, second: Path) -> bool:
+    """Return whether two folders, which may not exist yet, share their free space."""
+    return nearest(first).stat().st_dev == nearest(second).stat().st_dev
 
 
 def device(path: Path) -> Finding:
