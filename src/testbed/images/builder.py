@@ -64,6 +64,7 @@ def _build_stale(
     wanted = select(catalogue(settings.root, choices_of(settings, cluster)), names or needed_by(settings, cluster))
     inputs = hash_all(wanted)
     stale = {image.tag: image for image in wanted if fresh or label_of(client, image.tag) != inputs[image.tag]}
+    _describe(settings, client, [image for image in wanted if image.tag not in stale], inputs)
     if not stale:
         return []
     releases = [image.release for image in stale.values() if image.folder is None]
@@ -82,6 +83,20 @@ def _build_stale(
         if tag in replaced:
             _remove_unnamed(client, replaced[tag])
     return [image.name for image in stale.values()]
+
+
+def _describe(
+    settings: Settings, client: docker.DockerClient, images: Sequence[Image], inputs: Mapping[str, str]
+) -> None:
+    """Write the manifests of images that another checkout built: a run reports what is in the images that it used."""
+    for image in images:
+        path = _manifest_of(settings, image)
+        if not manifest.describes(path, str(client.images.get(image.tag).id)):
+            manifest.write(client, image, inputs[image.tag], (), path)
+
+
+def _manifest_of(settings: Settings, image: Image) -> Path:
+    return settings.state_dir / "manifests" / f"{image.name}.json"
 
 
 def choices_of(settings: Settings, cluster: Topology) -> Choices:
@@ -154,7 +169,7 @@ class _Builder:
                 )  # fmt: skip
             else:
                 stages = self._from_folder(client, image, image.folder, log, report)
-            path = self.settings.state_dir / "manifests" / f"{image.name}.json"
+            path = _manifest_of(self.settings, image)
             old = set(manifest.stages_of(path))
             manifest.write(client, image, self.inputs[image.tag], stages, path)
         # Stages are the cache of the next build; only those of the build before are of no more use.

@@ -43,6 +43,19 @@ def write(engine: docker.DockerClient, image: Image, inputs: str, stages: Sequen
     path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
+def describes(path: Path, image_id: str) -> bool:
+    """Return whether a manifest is that of an image; an image may come from another checkout's build.
+
+    Args:
+        path: the manifest; it may be missing.
+        image_id: the engine's name for the image.
+    """
+    try:
+        return bool(json.loads(path.read_text())["id"] == image_id)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def stages_of(path: Path) -> list[str]:
     """Return the ids of what an image's earlier stages left, as its manifest tells; empty without one."""
     try:
