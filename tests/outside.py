@@ -15,10 +15,9 @@ from docker.errors import ContainerError
 from docker.models.containers import Container
 
 from testbed.cluster import Cluster
-from testbed.host import engine
+from testbed.host import engine, identity
 from testbed.images.build import proxies
 from testbed.machines.container import ContainerMachine
-from testbed.settings import PROJECT_LABEL
 from testbed.wait import wait_until
 
 # tcpflow's names: source address and port, destination address and port, each number filled up with zeros.
@@ -125,4 +124,4 @@ def _flows(ear: Container) -> Iterator[Flow]:
 
 def _of(cluster: Cluster) -> dict[str, dict[str, str]]:
     """Labels by which `testbed down` finds it, and nobody takes it for a machine of the cluster."""
-    return {"labels": {PROJECT_LABEL: cluster.settings.project, "com.docker.compose.oneoff": "True"}}
+    return {"labels": identity.labels(cluster.settings)}

@@ -13,6 +13,9 @@ from testbed.errors import UsageError
 TOPOLOGY = Path("compose/cluster.yaml")
 # Compose puts it on everything it makes; its value is the project.
 PROJECT_LABEL = "com.docker.compose.project"
+# testbed puts it on everything of a cluster; its value is the cluster's identity (host/identity.py).
+CLUSTER_LABEL = "org.testbed.cluster"
+ONEOFF_LABEL = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)

@@ -178,9 +178,15 @@ class FakeFleet(SimpleNamespace):
 
     topology: Topology
     all: tuple[FakeMachine, ...]
+    swept: list[str]
+    tables: list[str]
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         return [cast("Machine", each) for each in self.all if role in (None, each.node.role)]
+
+    def sweep(self, node: str = "") -> list[str]:
+        self.swept.append(node)
+        return self.tables
 
     def __getitem__(self, name: str) -> Machine:
         return {machine.name: machine for machine in self.machines()}[name]
@@ -188,4 +194,4 @@ class FakeFleet(SimpleNamespace):
 
 def fleet(*machines: FakeMachine, filesystem: str = "ext3", platform: str = "debian") -> Fleet:
     """A fleet of these machines."""
-    return cast("Fleet", FakeFleet(topology=topology(filesystem, platform), all=machines))
+    return cast("Fleet", FakeFleet(topology=topology(filesystem, platform), all=machines, swept=[], tables=[]))

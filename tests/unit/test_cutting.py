@@ -6,12 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+from docker import DockerClient
 from docker.models.containers import Container
-from fakes import topology
+from engines import FakeEngine
+from fakes import FakeFleet, FakeMachine, fleet, topology
 
+from testbed.faults import Ledger, heal
+from testbed.machines import cutting
 from testbed.machines.container import ContainerMachine
 from testbed.machines.virtual import VirtualMachine
-from testbed.settings import PROJECT_LABEL
+from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
 
 DELETED = "table netdev {0}\ndelete table netdev {0}\n"
 
@@ -21,7 +25,7 @@ class Engine:
 
     def __init__(self, *, running: bool) -> None:
         self.id = "c0ffee"
-        self.labels = {PROJECT_LABEL: "mine"}
+        self.labels = {PROJECT_LABEL: "mine", CLUSTER_LABEL: "c1"}
         self.attrs = {"State": {"Running": running, "Paused": False}}
         self.given: list[tuple[str, str]] = []
         self.client = SimpleNamespace(containers=self)
@@ -52,4 +56,23 @@ def test_rules_beside_a_vm_that_runs_are_taken_away_in_its_container(tmp_path: P
 def test_rules_of_a_container_stand_on_the_host_and_outlive_its_power() -> None:
     engine = Engine(running=False)
     ContainerMachine("lb1", topology().nodes["lb1"], container(engine)).let_pass("one")
-    assert engine.given == [("host", DELETED.format("cut.mine.lb1.one"))]
+    assert engine.given == [("host", DELETED.format("cut.c1.lb1.one"))]
+
+
+def test_a_sweep_finds_a_clusters_tables_by_its_identity() -> None:
+    engine = FakeEngine()
+    engine.tables = ["cut.c1.lb1.one", "cut.c1.lb10.one", "cut.c12.lb1.one", "filter"]
+    labels = {PROJECT_LABEL: "mine", CLUSTER_LABEL: "c1"}
+    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels, "lb1") == ["cut.c1.lb1.one"]
+    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb10.one"]
+    assert engine.tables == ["cut.c12.lb1.one", "filter"]
+    assert [labels for _, labels in engine.ran] == [labels, labels]
+
+
+def test_healing_a_node_whose_container_is_gone_takes_its_rules_from_the_host(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    entry = ledger.write("silent-cut", "app-2", "app-2", {"network": "backend"})
+    nodes = fleet(FakeMachine("app-1", ledger))
+    heal(nodes, ledger, entry)
+    assert cast("FakeFleet", nodes).swept == ["app-2"]
+    assert ledger.entries() == []

@@ -113,48 +113,9 @@ def test_a_missing_device_is_a_missing_module(tmp_path: Path) -> None:
     assert resources.device(Path(os.devnull)).status is Level.OK
 
 
-OURS = Path("/home/a/testbed/compose")
-
-
-def container(folder: Path | None = None, state: str = "running") -> dict[str, object]:
-    """A container as the engine lists it, brought up by Compose from a folder, or by us."""
-    labels = {"com.docker.compose.project.working_dir": str(folder)} if folder else {}
-    return {"Labels": labels, "State": state}
-
-
-def test_containers_of_this_checkout_are_no_others() -> None:
-    assert neighbours.find_other([], OURS) is None
-    assert neighbours.find_other([container(OURS), container(OURS.parent), container()], OURS) is None
-    assert neighbours.judge(None, "testbed").status is Level.OK
-
-
-def test_a_cluster_that_runs_from_another_checkout_stays(tmp_path: Path) -> None:
-    other = neighbours.find_other([container(tmp_path, "exited"), container(tmp_path)], OURS)
-    assert other == neighbours.Other(tmp_path, gone=False, runs=True)
-    assert neighbours.judge(other, "testbed").status is Level.FAIL
-    with pytest.raises(UsageError, match=f"runs from {tmp_path}"):
-        neighbours.must_be_removable(other, "testbed", asked=True)
-
-
-def test_one_that_is_off_is_removed_when_the_user_says_so(tmp_path: Path) -> None:
-    other = neighbours.find_other([container(tmp_path, "exited")], OURS)
-    assert other == neighbours.Other(tmp_path, gone=False, runs=False)
-    with pytest.raises(UsageError, match="--take-over"):
-        neighbours.must_be_removable(other, "testbed", asked=False)
-    neighbours.must_be_removable(other, "testbed", asked=True)
-
-
-def test_nobody_needs_one_whose_folder_is_gone(tmp_path: Path) -> None:
-    other = neighbours.find_other([container(tmp_path / "deleted" / "compose")], OURS)
-    assert other is not None
-    assert other.gone
-    assert neighbours.judge(other, "testbed").status is Level.WARN
-    neighbours.must_be_removable(other, "testbed", asked=False)
-
-
 def test_networks_of_others_must_not_overlap() -> None:
-    def network(subnet: str, project: str | None = None) -> dict[str, object]:
-        labels = {"com.docker.compose.project": project} if project else None
+    def network(subnet: str, cluster: str | None = None) -> dict[str, object]:
+        labels = {"com.docker.compose.project": "testbed"} | ({"org.testbed.cluster": cluster} if cluster else {})
         return {"Name": "lan", "Labels": labels, "IPAM": {"Config": [{"Subnet": subnet}]}}
 
     apart: list[dict[str, object]] = [
@@ -162,11 +123,13 @@ def test_networks_of_others_must_not_overlap() -> None:
         network("fd00::/64"),
         {"Name": "host", "IPAM": {"Config": None}},
     ]
-    assert neighbours.judge_overlaps(apart, "testbed", SUBNETS).status is Level.OK
-    assert neighbours.judge_overlaps([network("198.18.0.0/24", "testbed")], "testbed", SUBNETS).status is Level.OK
-    finding = neighbours.judge_overlaps([network("198.18.0.0/15")], "testbed", SUBNETS)
-    assert finding.status is Level.FAIL
-    assert "lan" in finding.what
+    assert neighbours.judge_overlaps(apart, "c1", SUBNETS).status is Level.OK
+    assert neighbours.judge_overlaps([network("198.18.0.0/24", "c1")], "c1", SUBNETS).status is Level.OK
+    for theirs in (network("198.18.0.0/15"), network("198.18.1.0/24", "c2")):
+        finding = neighbours.judge_overlaps([theirs], "c1", SUBNETS)
+        assert finding.status is Level.FAIL
+        assert "lan" in finding.what
+    assert neighbours.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is Level.FAIL
 
 
 def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from typing import Any, cast
 from docker.models.containers import Container
 
 from testbed.cluster import Cluster
-from testbed.host import engine
-from testbed.settings import PROJECT_LABEL
+from testbed.host import engine, identity
 from testbed.wait import elapse
 
 
@@ -37,7 +36,7 @@ def idle(cluster: Cluster, seconds: float) -> list[Idle]:
         seconds: how long.
     """
     client = engine.client()
-    containers = client.containers.list(filters={"label": f"{PROJECT_LABEL}={cluster.settings.project}"})
+    containers = client.containers.list(filters={"label": identity.own(cluster.settings)})
     with ThreadPoolExecutor(max_workers=len(containers) or 1) as pool:
         before = list(pool.map(_stats, containers))
         elapse(seconds)

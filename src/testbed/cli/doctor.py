@@ -14,8 +14,7 @@ from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import out
 from testbed.errors import TestbedError
-from testbed.host import engine, neighbours
-from testbed.host.doctor import examine
+from testbed.host.doctor import examine, networks
 from testbed.host.findings import Finding, Level, fail
 from testbed.settings import Settings
 
@@ -29,7 +28,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     settings = configuration.load()
     findings = examine(settings)
     if not any(finding.name in ("engine", "compose") and finding.status is Level.FAIL for finding in findings):
-        findings.append(_topology(settings))
+        findings += _topology(settings)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -41,9 +40,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         raise typer.Exit(_NOT_FIT)
 
 
-def _topology(settings: Settings) -> Finding:
+def _topology(settings: Settings) -> list[Finding]:
     try:
         cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
-        return neighbours.overlaps(engine.client(), settings, cluster.networks.values())
+        return networks(settings, cluster)
     except TestbedError as error:
-        return fail("topology", str(error), "")
+        return [fail("topology", str(error), "")]

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from testbed import settings as configuration
 from testbed.cli.main import app
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
 from testbed.cluster.project import GhostEndpointsError
-from testbed.host import engine, neighbours
+from testbed.host import engine, ownership
 
 
 @app.command()
-def down() -> None:
+def down(
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Remove a testbed cluster of this name that is not this checkout's, too."),
+    ] = False,
+) -> None:
     """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay.
 
-    Another checkout's cluster of the same name is left alone.
+    What does not carry the cluster's identity is left alone; another project of the same name is refused.
     """
     settings = configuration.load()
     try:
@@ -23,14 +32,16 @@ def down() -> None:
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
-    neighbours.must_be_ours(client, settings)
+    claim = ownership.claim(client, settings)
+    claim.must_be_ours(take_over=take_over)
+    claim.must_be_alone()
     try:
         with progress.step("removing containers, networks and volumes"):
-            lifecycle.down(settings)
+            lifecycle.down(settings, claim.clusters)
     except GhostEndpointsError as ghosts:
         progress.say(f"  {ghosts.what}; a restart of the engine mends that")
         if not engine.stop_if_ours(settings, progress.say):
             raise
         engine.ensure(settings, progress.say)
-        lifecycle.down(settings)
+        lifecycle.down(settings, claim.clusters)
     engine.stop_if_ours(settings, progress.say)

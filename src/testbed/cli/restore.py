@@ -12,7 +12,7 @@ from testbed.cli.main import app
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
 from testbed.errors import UsageError
-from testbed.host import engine, neighbours
+from testbed.host import engine, ownership
 
 DEADLINE_SECONDS = 180.0
 
@@ -26,7 +26,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
-    neighbours.must_be_ours(engine.client(), cluster.settings)
+    ownership.must_be_ours(engine.client(), cluster.settings)
     manifest = backup.check(cluster, file)
     with (
         progress.step("putting the disk on both database machines"),

@@ -15,7 +15,7 @@ from testbed.cli.output import progress
 from testbed.cluster import Cluster, lifecycle, project, secrets
 from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
-from testbed.host import engine, neighbours
+from testbed.host import engine, identity, ownership
 from testbed.host.acceleration import acceleration
 from testbed.host.doctor import preflight
 from testbed.images import build_images
@@ -37,7 +37,7 @@ def up(
     keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Remove another checkout's cluster, if it is off, and its data."),
+        typer.Option("--take-over", help="Remove another checkout's cluster and its data, if it is off or abandoned."),
     ] = False,
 ) -> None:
     """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
@@ -59,26 +59,26 @@ def bring_up(
         scale: machines of a service, such as ``app=3``.
         overlays: Compose overlays, by name.
         keep: leave a cluster that does not come up, to look at it.
-        take_over: remove a cluster of the same name that another folder brought up, and that is off.
+        take_over: remove a testbed cluster of the same name that is not this checkout's, and that nobody uses.
 
     Returns:
         The cluster, serving.
     """
     started = time.monotonic()
     docker_engine = engine.ensure(settings, progress.say)
-    other = neighbours.other_cluster(docker_engine, settings)
-    if other:
-        neighbours.must_be_removable(other, settings.project, asked=take_over)
-    now = remembered(settings) if other is None and project.exists(settings) else None
+    claim = ownership.claim(docker_engine, settings)
+    claim.must_be_ours(take_over=take_over)
+    now = remembered(settings) if project.exists(settings) else None
     shape = _shape(settings, now or Shape(), scale, overlays)
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)
     if now:
         _check_overlays(now, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
-    if other:
-        with progress.step(f"removing the cluster that is left over from {other.folder}"):
-            lifecycle.take_over(settings)
+    ownership.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
+    if claim.clusters:
+        with progress.step(f"removing the cluster {settings.project}, which is not this checkout's"):
+            lifecycle.take_over(settings, claim.clusters)
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
     _warn_of_old_disk(settings, design)

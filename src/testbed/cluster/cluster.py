@@ -8,6 +8,7 @@ from testbed import topology
 from testbed.cluster.shape import Shape, remembered
 from testbed.cluster.state import ClusterState, observe
 from testbed.faults import Ledger
+from testbed.host import identity
 from testbed.machines import Fleet, Machine
 from testbed.settings import Settings
 from testbed.settings import load as load_settings
@@ -35,7 +36,8 @@ class Cluster:
     @cached_property
     def fleet(self) -> Fleet:
         """Its machines."""
-        return Fleet(self.topology, self.settings.run_dir / self.settings.project)
+        sockets = self.settings.run_dir / self.settings.project
+        return Fleet(self.topology, sockets, identity.labels(self.settings))
 
     @cached_property
     def ledger(self) -> Ledger:

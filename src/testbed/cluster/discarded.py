@@ -20,11 +20,10 @@ from docker.models.containers import Container
 
 from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.host import engine
+from testbed.host import engine, identity
 from testbed.machines import Unreachable
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult
-from testbed.settings import PROJECT_LABEL
 from testbed.wait import wait_until
 
 FOLDER = "discarded"
@@ -130,14 +129,13 @@ class Opened:
         return _rows(self._exec(["sh", "-c", SQL, database, query], SQL_SECONDS), str(self._copy))
 
     def _start(self) -> Container:
-        # One of the project's, so that `testbed down` takes it away; a one-off, so that nobody takes it for a node.
-        labels = {PROJECT_LABEL: self._cluster.settings.project, "com.docker.compose.oneoff": "True"}
         layer = "qemu-img create -q -f qcow2 -F qcow2 -b /copy.qcow2 /disk/data.qcow2"
         accel = self._cluster.shape.accel
         return engine.client().containers.run(
             self._node.image, ["-c", f"{layer} && exec python3 -m launcher"], entrypoint="sh", detach=True,
             network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges=true"],
-            devices=["/dev/kvm"] if accel == "kvm" else [], labels=labels,
+            devices=["/dev/kvm"] if accel == "kvm" else [],
+            labels=identity.labels(self._cluster.settings),
             volumes={str(self._copy.resolve()): {"bind": "/copy.qcow2", "mode": "ro"},
                      str(self._sockets): {"bind": "/run/vm", "mode": "rw"}},
             tmpfs={"/disk": ""},

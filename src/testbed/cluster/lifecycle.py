@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import backup, project, secrets
+from testbed.cluster import backup, labels, project, secrets
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
@@ -20,13 +20,13 @@ from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Ledger, heal_all
-from testbed.host import engine
+from testbed.faults import heal_all
+from testbed.host import engine, identity
 from testbed.machines import Power, cutting
 from testbed.openbsd.node import tree
 from testbed.progress import Progress
 from testbed.roles import pool
-from testbed.settings import Settings
+from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -47,6 +47,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
     backup.must_be_finished(cluster.settings)
+    cluster_id = identity.ensure(cluster.settings)
     if old := cluster.fleet.outdated():
         raise UsageError(
             f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
@@ -55,10 +56,12 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     fresh = not project.exists(cluster.settings)
     if not fresh:
         must_serve(cluster)
-    if secrets.ensure(cluster.settings.state_dir, cluster.topology) and not fresh:
-        progress.say("  the cluster's secrets are gone: replacing its machines")
-        project.remove(cluster.settings)
-        fresh = True
+        if not secrets.exist(cluster.settings.state_dir):
+            raise UsageError(
+                f"the cluster's secrets are not in {cluster.settings.state_dir}, and its nodes have no others",
+                mend="put that folder back; or run `testbed down`, then `testbed up` for one without data",
+            )
+    secrets.ensure(cluster.settings.state_dir, cluster.topology)
     _write_node_files(cluster)
     untold = _untold(cluster.settings)
     if fresh:
@@ -66,7 +69,9 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     remember(cluster.settings, cluster.shape)
     _make_folders(cluster)
     try:
-        if not fresh:
+        if fresh:
+            _sweep(cluster, progress)
+        else:
             heal(cluster, progress)
         with progress.step("starting the machines"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
@@ -84,7 +89,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     except (TestbedError, DockerException) as error:
         folder = save_logs(cluster)
         if fresh and not keep:
-            project.remove(cluster.settings)
+            project.remove([cluster_id])
         raise TestbedError(f"{error} (logs: {folder})") from None
 
 
@@ -105,16 +110,25 @@ def _boot_seconds(cluster: Cluster) -> float:
 
 
 def heal(cluster: Cluster, progress: Progress) -> int:
-    """Heal every fault the ledger holds.
+    """Heal every fault the ledger holds, and delete the rules of cuts that it does not know.
 
     Returns:
-        How many there were.
+        How many faults there were.
     """
-    healed = heal_all(cluster.fleet, cluster.ledger)
+    try:
+        healed = heal_all(cluster.fleet, cluster.ledger)
+    finally:
+        _sweep(cluster, progress)
     for entry in healed:
         progress.say(f"  healed {entry.fault} on {entry.node}")
     _end_drains(cluster, progress)
     return len(healed)
+
+
+def _sweep(cluster: Cluster, progress: Progress) -> None:
+    """Delete the cluster's rules on the host: they outlive their container, and no record need hold them."""
+    for table in cluster.fleet.sweep():
+        progress.say(f"  removed the rules {table} from the host")
 
 
 def _end_drains(cluster: Cluster, progress: Progress) -> None:
@@ -234,31 +248,46 @@ def make_whole(cluster: Cluster, deadline: float) -> str:
     return ""
 
 
-def down(settings: Settings) -> None:
-    """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay."""
-    project.remove(settings)
-    # Rules that cut a cable stand on the host; there are none without a fault on record.
-    if Ledger(settings.state_dir / "faults").entries():
-        cutting.sweep(engine.client(), f"{settings.images}/lb", settings.project)
+def down(settings: Settings, others: Collection[str] = ()) -> None:
+    """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay.
+
+    Args:
+        settings: the project.
+        others: identities of clusters of our project's name that are to go as well.
+    """
+    _remove(settings, [known for known in (identity.read(settings), *others) if known])
     forget(settings)
+    identity.forget(settings)  # last: without it, nothing above could be tried again
 
 
-def take_over(settings: Settings) -> None:
-    """Remove a cluster that another checkout brought up: what it broke on the host is on no record of ours."""
-    project.remove(settings)
-    cutting.sweep(engine.client(), f"{settings.images}/lb", settings.project)
-    forget(settings)
+def take_over(settings: Settings, clusters: Collection[str]) -> None:
+    """Remove clusters of our project's name that are not ours, with the rules that they left on the host.
+
+    Args:
+        settings: ours.
+        clusters: their identities.
+    """
+    _remove(settings, clusters)
+    if not project.exists(settings):
+        forget(settings)
+
+
+def _remove(settings: Settings, clusters: Collection[str]) -> None:
+    project.remove(clusters)
+    for each in clusters:
+        of_helper = {**identity.labels(settings), CLUSTER_LABEL: each}
+        cutting.sweep(engine.client(), f"{settings.images}/lb", of_helper)
 
 
 def forget(settings: Settings) -> None:
-    """Delete the files of a cluster that no longer exists."""
+    """Delete the files of a cluster that no longer exists, but for its identity."""
     shutil.rmtree(settings.run_dir / settings.project, ignore_errors=True)
     with contextlib.suppress(OSError):  # another project may have its sockets there
         settings.run_dir.rmdir()
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
-    for note in (_untold(settings), backup.unfinished(settings)):
+    for note in (_untold(settings), backup.unfinished(settings), labels.file(settings)):
         note.unlink(missing_ok=True)
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
+from testbed.cluster import labels
 from testbed.cluster.shape import Shape
 from testbed.errors import TestbedError
-from testbed.host import acceleration, engine
-from testbed.settings import PROJECT_LABEL, Settings
+from testbed.host import engine, identity
+from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, Settings
 
 
 def start(settings: Settings, shape: Shape, log: Path) -> None:
-    """Create and start what is missing, by ``docker compose up``.
+    """Create and start what is missing, by ``docker compose up``; the cluster's containers of other services go.
 
     Args:
         settings: the project.
@@ -26,10 +28,12 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
     Raises:
         TestbedError: with Compose's last line.
     """
+    overlay = labels.write(settings, shape)
+    _remove_orphans(settings, overlay.services)
     command = ["docker", "compose", "--progress", "plain"]
-    for file in shape.files(settings):
+    for file in (*shape.files(settings), overlay.path):
         command += ["-f", str(file)]
-    command += ["up", "--detach", "--no-build", "--remove-orphans"]
+    command += ["up", "--detach", "--no-build"]
     for service, count in shape.scale:
         command += ["--scale", f"{service}={count}"]
     environment = {**os.environ, **shape.environment(settings)}
@@ -44,33 +48,49 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
 
 
 def exists(settings: Settings) -> bool:
-    """Whether the project has any container, running or not."""
-    client = engine.client()
-    return bool(client.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={settings.project}"}))
+    """Whether the cluster has any container, running or not."""
+    return bool(engine.client().containers.list(all=True, filters={"label": identity.own(settings)}))
+
+
+def _remove_orphans(settings: Settings, services: Collection[str]) -> None:
+    """Remove containers of services that are in no Compose file any more.
+
+    Not by Compose's ``--remove-orphans``, which goes by the project's name and takes a stranger's containers, too.
+    """
+    own = [*identity.own(settings), f"{ONEOFF_LABEL}=False"]
+    for container in engine.client().containers.list(all=True, filters={"label": own}):
+        if container.labels.get("com.docker.compose.service") not in services:
+            _remove_container(container)
 
 
 class GhostEndpointsError(TestbedError):
     """The engine counts endpoints on a network that no container has any more, and does not let the network go."""
 
 
-def remove(settings: Settings) -> None:
-    """Remove the project's containers, networks and volumes, found by label.
+def remove(clusters: Iterable[str]) -> None:
+    """Remove containers, networks and volumes of clusters, found by the identity that each carries.
 
     By label and not by ``docker compose down``: it must work when the Compose files have changed or are broken since.
+    By identity and not by the project's name, which others may use.
     One after the other: engines before 23.0 can lose count of a network's endpoints when several go at once.
+
+    Args:
+        clusters: their identities.
 
     Raises:
         GhostEndpointsError: the engine has lost count all the same; everything else has been removed.
     """
+    for cluster in clusters:
+        _remove_cluster(f"{CLUSTER_LABEL}={cluster}")
+
+
+def _remove_cluster(label: str) -> None:
     client = engine.client()
-    mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={settings.project}"}
-    for container in client.containers.list(all=True, filters=mine):
+    for container in client.containers.list(all=True, filters={"label": label}):
         _remove_container(container)
-    for stray in client.containers.list(all=True, filters={"label": acceleration.LABEL}):
-        _remove_container(stray)  # of a probe for acceleration that was killed
-    for volume in client.volumes.list(filters={"label": f"{PROJECT_LABEL}={settings.project}"}):
+    for volume in client.volumes.list(filters={"label": label}):
         volume.remove(force=True)
-    for network in client.networks.list(filters={"label": f"{PROJECT_LABEL}={settings.project}"}):
+    for network in client.networks.list(filters={"label": label}):
         try:
             network.remove()
         except APIError as error:

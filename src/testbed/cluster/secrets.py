@@ -32,7 +32,7 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     Returns:
         Whether they were made now.
     """
-    done = state_dir / "pki" / "complete"
+    done = _done(state_dir)
     if done.exists():
         return False
     authority = Authority("testbed CA")
@@ -67,6 +67,15 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     _write(state_dir / "pki" / "ca.key", authority.key)
     _write(done, b"")
     return True
+
+
+def exist(state_dir: Path) -> bool:
+    """Return whether all secrets of a cluster are there."""
+    return _done(state_dir).exists()
+
+
+def _done(state_dir: Path) -> Path:
+    return state_dir / "pki" / "complete"
 
 
 def mail_password(state_dir: Path) -> str:

@@ -98,8 +98,10 @@ def heal(fleet: Fleet, ledger: Ledger, entry: Entry, *, tell: Tell | None = None
     """
     _tell(tell, entry, "heal")
     machines = {machine.name: machine for machine in fleet.machines()}
-    if machine := machines.get(entry.node):  # a node that is gone took its fault along
+    if machine := machines.get(entry.node):
         fault_named(entry.fault).heal_among(fleet, machine, parse_options(entry.fault, entry.options))
+    else:  # the fault is gone with the container, except rules on the host
+        fleet.sweep(entry.node)
     ledger.strike(entry)
     _tell(tell, entry, "healed")
 

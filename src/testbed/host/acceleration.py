@@ -17,8 +17,8 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import guestprobe
-from testbed.settings import Settings
+from testbed.host import guestprobe, identity
+from testbed.settings import CLUSTER_LABEL, Settings
 
 KVM = Path("/dev/kvm")
 IMAGE = "vm"
@@ -118,21 +118,23 @@ def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "
     known = _recall(settings, key)
     if known is not None:
         return known
-    kvm = run_guest(engine, image, "kvm")
-    found = verdict(kvm, None if kvm.ran else run_guest(engine, image, "tcg"))
+    cluster = identity.ensure(settings)
+    kvm = run_guest(engine, image, "kvm", cluster)
+    found = verdict(kvm, None if kvm.ran else run_guest(engine, image, "tcg", cluster))
     path = _cache(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"key": key, **asdict(found)}))
     return found
 
 
-def run_guest(engine: docker.DockerClient, image: str, accel: Kind, seconds: float = SECONDS) -> Outcome:
+def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str, seconds: float = SECONDS) -> Outcome:
     """Run the tiny guest in a container of its own, which is gone afterwards.
 
     Args:
         engine: runs the container.
         image: has QEMU.
         accel: ``kvm`` or ``tcg``.
+        cluster: the cluster's identity, by which a container that a killed testbed left is removed.
         seconds: after which it is killed.
     """
     path = "/guest.bin"
@@ -143,7 +145,7 @@ def run_guest(engine: docker.DockerClient, image: str, accel: Kind, seconds: flo
         devices=[str(KVM)] if accel == "kvm" else [],
         network_mode="none",
         cap_drop=["ALL"],
-        labels={LABEL: accel},
+        labels={LABEL: accel, CLUSTER_LABEL: cluster},
     )
     try:
         container.put_archive("/", _archive("guest.bin", guestprobe.firmware()))

@@ -10,10 +10,10 @@ import docker
 from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, engine, neighbours, product, resources, store
+from testbed.host import acceleration, engine, identity, neighbours, ownership, product, resources, store
 from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
-from testbed.settings import PROJECT_LABEL, Settings
+from testbed.settings import Settings
 from testbed.topology import Topology
 
 _LAST_BUILT = "db"
@@ -40,7 +40,7 @@ def examine(settings: Settings) -> list[Finding]:
         _compose(),
         _acceleration(settings, client),
         *_machine(settings, uid, client),
-        neighbours.judge(neighbours.other_cluster(client, settings), settings.project),
+        ownership.claim(client, settings).finding,
     ]
 
 
@@ -55,13 +55,24 @@ def preflight(settings: Settings, cluster: Topology, say: Say) -> None:
     Raises:
         TestbedError: the first thing the cluster cannot run with.
     """
-    findings = [*examine(settings), neighbours.overlaps(engine.client(), settings, cluster.networks.values())]
+    findings = [*examine(settings), *networks(settings, cluster)]
     for finding in findings:
         if finding.status is Level.FAIL:
             raise TestbedError(finding.what, where=finding.name, mend=finding.mend)
     for finding in findings:
         if finding.status is Level.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
             say(f"  {finding.name}: {finding.what}; {finding.mend}")
+
+
+def networks(settings: Settings, cluster: Topology) -> list[Finding]:
+    """Check that nothing else on the machine uses the cluster's addresses.
+
+    Args:
+        settings: the project.
+        cluster: what its Compose file says.
+    """
+    client, subnets = engine.client(), list(cluster.networks.values())
+    return [check(client, settings, subnets) for check in (neighbours.overlaps,)]
 
 
 def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
@@ -120,5 +131,5 @@ def _has(client: docker.DockerClient, tag: str) -> bool:
 
 def _published(client: docker.DockerClient, settings: Settings) -> set[int]:
     """Ports that running containers of this cluster publish."""
-    containers = client.api.containers(filters={"label": f"{PROJECT_LABEL}={settings.project}"})
+    containers = client.api.containers(filters={"label": identity.own(settings)})
     return {each["PublicPort"] for one in containers for each in one.get("Ports") or [] if "PublicPort" in each}

@@ -11,9 +11,9 @@ import requests
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host import apt, daemon, mirrors, product
+from testbed.host import apt, daemon, identity, mirrors, product
 from testbed.host.command import Say, host_environment, last_line, run
-from testbed.settings import PROJECT_LABEL, Settings
+from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.wait import wait_until
 
 # Debian 12's own docker-compose is version 1; Debian 13's is a single program that needs glibc 2.34 alone.
@@ -127,7 +127,8 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
         running = engine.containers.list()
     except TestbedError:
         running = []
-    foreign = [str(one.name) for one in running if one.labels.get(PROJECT_LABEL) != settings.project]
+    known = identity.read(settings)
+    foreign = [str(one.name) for one in running if not known or one.labels.get(CLUSTER_LABEL) != known]
     if foreign:
         say(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
         return False

@@ -19,7 +19,7 @@ from testbed.machines.execution import execute
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
-from testbed.settings import PROJECT_LABEL
+from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Node
 
 
@@ -97,10 +97,11 @@ class ContainerMachine:
         self._nft(script, f"container:{self._container.id}")
 
     def _table(self, name: str) -> str:
-        return cutting.on_host(self._container.labels[PROJECT_LABEL], self.name, name)
+        return cutting.on_host(self._container.labels[CLUSTER_LABEL], self.name, name)
 
     def _nft(self, script: str, namespace: str) -> None:
-        labels = {PROJECT_LABEL: self._container.labels[PROJECT_LABEL], "com.docker.compose.oneoff": "True"}
+        mine = self._container.labels
+        labels = {key: mine[key] for key in (PROJECT_LABEL, CLUSTER_LABEL)} | {ONEOFF_LABEL: "True"}
         image = f"{self.node.image.rpartition('/')[0]}/lb"
         cutting.load(self._docker, image, script, namespace, labels, self.name)
 

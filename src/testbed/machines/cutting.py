@@ -14,6 +14,7 @@ from docker import DockerClient
 from docker.errors import ContainerError, ImageNotFound
 
 from testbed.errors import TestbedError
+from testbed.settings import CLUSTER_LABEL
 
 Way = Literal["in", "out"]
 # By the way that a packet takes, seen from the machine: the hook at an interface that leads to it, as the host's end of
@@ -23,7 +24,7 @@ AWAY: Mapping[Way, str] = {"in": "ingress", "out": "egress"}
 
 _SWEEP = """
 nft list tables netdev | while read -r _ _ table; do
-    case $table in "$0"*) nft delete table netdev "$table" || exit ;; esac
+    case $table in "$0"*) nft delete table netdev "$table" && echo "$table" || exit ;; esac
 done
 """
 
@@ -49,9 +50,15 @@ def without(table: str) -> str:
     return f"table netdev {table}\ndelete table netdev {table}\n"
 
 
-def on_host(project: str, machine: str, name: str) -> str:
-    """Name a table that stands beside those of others."""
-    return f"{_of(project)}{machine}.{name}"
+def on_host(cluster: str, machine: str, name: str) -> str:
+    """Name a table on the host, where those of other clusters stand, too.
+
+    Args:
+        cluster: the cluster's identity.
+        machine: the node.
+        name: of the cut.
+    """
+    return f"cut.{cluster}.{machine}.{name}"
 
 
 def load(docker: DockerClient, image: str, script: str, namespace: str, labels: Mapping[str, str], where: str) -> None:
@@ -71,8 +78,17 @@ def load(docker: DockerClient, image: str, script: str, namespace: str, labels: 
     _run(docker, image, ["nft", script], namespace, labels, where)
 
 
-def sweep(docker: DockerClient, image: str, project: str) -> None:
-    """Delete a project's tables on the host, whose machines may be gone.
+def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: str = "") -> list[str]:
+    """Delete a cluster's tables on the host, whatever is on record and whether or not its containers still exist.
+
+    Args:
+        docker: the engine.
+        image: one that has nft.
+        labels: of the container that runs nft; the cluster's identity is one of them.
+        machine: only the tables of this node.
+
+    Returns:
+        The tables that were there.
 
     Raises:
         TestbedError: nft refuses.
@@ -80,19 +96,16 @@ def sweep(docker: DockerClient, image: str, project: str) -> None:
     try:
         docker.images.get(image)
     except ImageNotFound:
-        return  # no machine was ever cut off without it
-    _run(docker, image, ["sh", "-c", _SWEEP, _of(project)], "host", {}, "the host")
-
-
-def _of(project: str) -> str:
-    return f"cut.{project}."
+        return []  # no machine was ever cut off without it
+    prefix = f"cut.{labels[CLUSTER_LABEL]}." + (f"{machine}." if machine else "")
+    return _run(docker, image, ["sh", "-c", _SWEEP, prefix], "host", labels, "the host").split()
 
 
 def _run(
     docker: DockerClient, image: str, command: list[str], namespace: str, labels: Mapping[str, str], where: str
-) -> None:
+) -> str:
     try:
-        docker.containers.run(
+        written: object = docker.containers.run(
             image, command[1:], entrypoint=command[0], network_mode=namespace, cap_add=["NET_ADMIN"],
             labels=dict(labels), remove=True,
         )  # fmt: skip
@@ -100,3 +113,4 @@ def _run(
         told = cast("bytes | None", error.stderr) or b""
         said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise TestbedError(f"nft refuses its rules: {said[0]}", where=where) from None
+    return written.decode(errors="replace") if isinstance(written, bytes) else ""

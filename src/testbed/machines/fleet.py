@@ -9,11 +9,12 @@ from docker.models.containers import Container
 
 from testbed.errors import UsageError
 from testbed.host import engine
+from testbed.machines import cutting
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import Machine
 from testbed.machines.openbsd import OpenBSDMachine
 from testbed.machines.virtual import VirtualMachine
-from testbed.settings import PROJECT_LABEL
+from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Role, Topology
 
 
@@ -23,19 +24,19 @@ class Fleet:
     Args:
         topology: what the machines are for.
         run_dir: the folder that holds each VM's sockets, by node name.
+        labels: of the cluster's helper containers (``host.identity``): nodes carry the same identity.
     """
 
-    def __init__(self, topology: Topology, run_dir: Path) -> None:
+    def __init__(self, topology: Topology, run_dir: Path, labels: Mapping[str, str]) -> None:
         self.topology = topology
+        self._labels = labels
         self._run_dir = run_dir
         self._docker = engine.client()
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         """All machines, or those of a role, by name."""
-        label = f"{PROJECT_LABEL}={self.topology.project}"
-        containers = self._docker.containers.list(
-            all=True, filters={"label": [label, "com.docker.compose.oneoff=False"]}
-        )
+        own = [f"{key}={self._labels[key]}" for key in (PROJECT_LABEL, CLUSTER_LABEL)]
+        containers = self._docker.containers.list(all=True, filters={"label": [*own, f"{ONEOFF_LABEL}=False"]})
         found = [self._machine(container) for container in containers]
         wanted = [machine for machine in found if machine and role in (None, machine.node.role)]
         return sorted(wanted, key=lambda machine: machine.name)
@@ -51,6 +52,21 @@ class Fleet:
             known = ", ".join(machines) or "none: the cluster is not up"
             raise UsageError(f"no node {name!r}", mend=f"the nodes are {known}")
         return machines[name]
+
+    def sweep(self, node: str = "") -> list[str]:
+        """Delete the rules of cuts on the host, also of nodes whose containers no longer exist.
+
+        Args:
+            node: only this node's.
+
+        Returns:
+            The nftables tables that were there.
+
+        Raises:
+            TestbedError: nft refuses.
+        """
+        image = next(iter(self.topology.nodes.values())).image.rpartition("/")[0]
+        return cutting.sweep(self._docker, f"{image}/lb", self._labels, node)
 
     def outdated(self) -> list[str]:
         """VMs whose image has been built anew since they were made: their disks fit the old one only."""
@@ -77,6 +93,6 @@ def name_of(labels: Mapping[str, str], topology: Topology) -> str:
     """Name of the machine whose container bears these labels, empty when it is none of the cluster's machines."""
     service = labels.get("com.docker.compose.service", "")
     node = topology.nodes.get(service)
-    if node is None or labels.get("com.docker.compose.oneoff") == "True":
+    if node is None or labels.get(ONEOFF_LABEL) == "True":
         return ""
     return f"{service}-{labels['com.docker.compose.container-number']}" if node.scalable else service

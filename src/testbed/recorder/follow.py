@@ -7,7 +7,7 @@ up again behind the last line seen when the container has started. Each line is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +19,6 @@ from docker import DockerClient
 from docker.errors import DockerException
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
-
-from testbed.settings import PROJECT_LABEL
 
 # How a stream ends when its other end or this one closes it.
 ENDS = (DockerException, requests.RequestException, HTTPError, OSError, ValueError, AttributeError)
@@ -164,7 +162,7 @@ class EngineEvents:
 
     Args:
         client: the engine.
-        project: the Compose project.
+        labels: filters that match the cluster's own containers.
         since: Unix seconds.
         name: names the machine of a container's labels; empty for what is no machine.
         take: called with each event, in a thread of its own.
@@ -175,13 +173,13 @@ class EngineEvents:
     def __init__(
         self,
         client: DockerClient,
-        project: str,
+        labels: Sequence[str],
         since: float,
         name: Callable[[dict[str, str]], str],
         take: Callable[[EngineEvent], None],
     ) -> None:
         self._client = client
-        self._filters = {"type": "container", "label": f"{PROJECT_LABEL}={project}", "event": list(self.ACTIONS)}
+        self._filters = {"type": "container", "label": list(labels), "event": list(self.ACTIONS)}
         self._since = since
         self._name = name
         self._take = take

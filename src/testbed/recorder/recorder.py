@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.host import engine
+from testbed.host import engine, identity
 from testbed.journal import Writer
 from testbed.machines.fleet import name_of
 from testbed.machines.guest_agent import GuestAgent
@@ -22,7 +22,6 @@ from testbed.recorder.console import ConsoleLog
 from testbed.recorder.follow import EngineEvent, EngineEvents, Line, NodeLog
 from testbed.recorder.nodes import Listener
 from testbed.recorder.snapshot import snapshot
-from testbed.settings import PROJECT_LABEL
 
 T = TypeVar("T")
 # A guest's clock is read so often: in between the drift that is possible stays below what a reading leaves open.
@@ -64,12 +63,11 @@ class Recorder:
                 self._agents[machine.name] = agent
             if socket:
                 self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
-        self._client = engine.client()
+        self._client, own = engine.client(), identity.own(settings)
         self._events = EngineEvents(
-            self._client, settings.project, begin, lambda labels: name_of(labels, topology), self._guarded(self._engine)
+            self._client, own, begin, lambda labels: name_of(labels, topology), self._guarded(self._engine)
         )
-        mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={settings.project}"}
-        for container in self._client.containers.list(all=True, filters=mine):
+        for container in self._client.containers.list(all=True, filters={"label": own}):
             if name := name_of(container.labels, topology):
                 self._logs[name] = (str(container.id), NodeLog(name, container, begin, self._guarded(self._line)))
         self._syncer = Thread(target=self._keep_clocks, name="clocks of the guests", daemon=True)

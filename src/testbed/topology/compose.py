@@ -93,10 +93,41 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
         dispatch=project.dispatch,
         profile=project.profile,
         sessions=project.sessions,
+        volumes=tuple(str(each["name"]) for each in made(merged, "volumes").values() if "name" in each),
     )
     for problem in chain(problems(topology), application_problems(topology)):
         raise _refusal(problem, files)
     return topology
+
+
+def labelled(files: Sequence[Path], environment: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return an overlay that labels every service, network and volume of some Compose files.
+
+    Args:
+        files: the Compose file and its overlays, in order.
+        environment: variables for Compose's interpolation, over the process's own.
+        labels: what is to be on each.
+
+    Raises:
+        UsageError: Compose refuses a file.
+    """
+    merged = _merge(files, environment)
+    return {
+        section: {name: {"labels": dict(labels)} for name in found}
+        for section in ("services", "networks", "volumes")
+        if (found := made(merged, section))
+    }
+
+
+def made(merged: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
+    """Return what Compose makes of a section of its merged files; what is ``external`` is somebody else's.
+
+    Args:
+        merged: what ``docker compose config`` prints, parsed.
+        section: ``services``, ``networks`` or ``volumes``.
+    """
+    found = {name: each or {} for name, each in (merged.get(section) or {}).items()}
+    return {name: each for name, each in found.items() if not each.get("external")}
 
 
 def _keys(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Topology:
     dispatch: tuple[Dispatch, ...] = ()
     profile: Profile = "reference"
     sessions: Sessions = field(default_factory=Sessions)
+    volumes: tuple[str, ...] = ()
 
     def of_role(self, role: Role) -> list[Node]:
         """The nodes of a role, in the file's order of names."""

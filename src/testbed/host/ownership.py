@@ -1,0 +1,263 @@
+"""Whose the project's name is: ours, another testbed cluster's, or a project that testbed did not make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from testbed.errors import UsageError
+from testbed.host import identity
+from testbed.host.findings import Finding, fail, ok
+from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL, TOPOLOGY, Settings
+
+_FOLDER = f"{PROJECT_LABEL}.working_dir"
+# Every image that testbed builds has it, and a container inherits it (images/inputs.py).
+_BUILT_LABEL = "org.testbed.inputs"
+_ALIVE = ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A container, a network or a volume.
+
+    Args:
+        kind: ``container``, ``network`` or ``volume``.
+        name: the engine's name for it.
+        labels: its labels.
+        running: whether a container runs.
+        networks: identities of the networks that a container is on; of a network, its own.
+    """
+
+    kind: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool = False
+    networks: frozenset[str] = frozenset()
+
+    @property
+    def cluster(self) -> str:
+        """The identity that it carries, empty without one."""
+        return self.labels.get(CLUSTER_LABEL, "")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that Compose was run in, of a container that Compose made."""
+        return Path(self.labels[_FOLDER]) if _FOLDER in self.labels else None
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name}"
+
+
+class Owner(StrEnum):
+    """Whose the project's name is."""
+
+    NOBODY = "nobody"
+    OURS = "ours"
+    ABANDONED = "abandoned"  # another testbed cluster's, which --take-over removes
+    USED = "used"  # another testbed cluster's, which is in use
+    FOREIGN = "foreign"  # of a project that testbed did not make, or of a testbed that made no labels
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who has the project's name.
+
+    Args:
+        owner: who.
+        what: what is there, one line.
+        mend: how to fix it; empty when nothing is wrong.
+        clusters: identities of other testbed clusters with this name.
+        added: containers without an identity on the cluster's own networks, which somebody added to it.
+    """
+
+    owner: Owner
+    what: str
+    mend: str = ""
+    clusters: frozenset[str] = frozenset()
+    added: tuple[str, ...] = ()
+
+    @property
+    def finding(self) -> Finding:
+        """The claim as `testbed doctor` prints it."""
+        good = self.owner in (Owner.NOBODY, Owner.OURS)
+        return ok("project", self.what) if good else fail("project", self.what, self.mend)
+
+    def must_be_ours(self, *, take_over: bool = False) -> None:
+        """Refuse a name that somebody else has.
+
+        Args:
+            take_over: the user wants an abandoned testbed cluster removed.
+
+        Raises:
+            UsageError: it stays.
+        """
+        free = (Owner.NOBODY, Owner.OURS, *((Owner.ABANDONED,) if take_over else ()))
+        if self.owner not in free:
+            raise UsageError(self.what, where="project", mend=self.mend)
+
+    def must_be_alone(self) -> None:
+        """Refuse to remove networks that a container is on which testbed did not make.
+
+        Raises:
+            UsageError: there is one.
+        """
+        if self.added:
+            raise UsageError(
+                f"testbed did not make the container {self.added[0]}, which is on the cluster's network",
+                where="project",
+                mend=f"remove it first: `docker rm --force {' '.join(self.added)}`",
+            )
+
+
+def claim(engine: docker.DockerClient, settings: Settings) -> Claim:
+    """Return who has the project's name on this engine."""
+    found = {(each.kind, each.name): each for label in _labels(settings) for each in survey(engine, label)}
+    return judge(list(found.values()), settings, identity.read(settings))
+
+
+def must_be_ours(engine: docker.DockerClient, settings: Settings) -> None:
+    """Refuse to touch what is not this checkout's cluster.
+
+    Raises:
+        UsageError: somebody else has the project's name.
+    """
+    claim(engine, settings).must_be_ours()
+
+
+def must_have_names(engine: docker.DockerClient, names: Iterable[str], clusters: Iterable[str]) -> None:
+    """Refuse volumes of the cluster's names that are not its own: Compose would use one that has no label at all.
+
+    Args:
+        engine: has the volumes.
+        names: the cluster's volumes.
+        clusters: identities that such a volume may carry.
+
+    Raises:
+        UsageError: there is one.
+    """
+    wanted, known = set(names), set(clusters)
+    for volume in engine.api.volumes()["Volumes"] or []:
+        if volume["Name"] in wanted and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known:
+            raise UsageError(
+                f"the volume {volume['Name']} is there already, and testbed did not make it",
+                mend="set COMPOSE_PROJECT_NAME to another name, or rename or remove that volume",
+            )
+
+
+def _labels(settings: Settings) -> Iterator[str]:
+    yield f"{PROJECT_LABEL}={settings.project}"
+    if known := identity.read(settings):
+        yield f"{CLUSTER_LABEL}={known}"
+
+
+def survey(engine: docker.DockerClient, label: str) -> Iterator[Resource]:
+    """List the containers, networks and volumes with a label.
+
+    Args:
+        engine: has them.
+        label: ``key=value``.
+    """
+    only = {"label": label}
+    for each in engine.api.containers(all=True, filters=only):
+        ends: Mapping[str, Any] = (each.get("NetworkSettings") or {}).get("Networks") or {}
+        networks = frozenset(str(end.get("NetworkID")) for end in ends.values())
+        name = (each.get("Names") or [each["Id"][:12]])[0].lstrip("/")
+        yield Resource("container", name, each.get("Labels") or {}, each.get("State") in _ALIVE, networks)
+    for each in engine.api.networks(filters=only):
+        yield Resource("network", each["Name"], each.get("Labels") or {}, networks=frozenset({each["Id"]}))
+    for each in engine.api.volumes(filters=only)["Volumes"] or []:
+        yield Resource("volume", each["Name"], each.get("Labels") or {})
+
+
+def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim:
+    """Return who has the project's name. Pure but for a look whether a folder exists.
+
+    Args:
+        resources: all that have the project's name or our identity.
+        settings: the project and the folders.
+        ours: our identity, empty when there is none.
+    """
+    project = settings.project
+    mine = [each for each in resources if ours and each.cluster == ours]
+    if away := [each for each in mine if each.labels.get(PROJECT_LABEL, project) != project]:
+        other = away[0].labels[PROJECT_LABEL]
+        return Claim(
+            Owner.USED, f"{settings.state_dir} belongs to the cluster {other}, not to {project}",
+            f"set COMPOSE_PROJECT_NAME={other}, or TESTBED_STATE to another folder",
+        )  # fmt: skip
+    networks = frozenset[str]().union(*(each.networks for each in mine if each.kind == "network"))
+    added = [each for each in resources if not each.cluster and each.kind == "container" and each.networks & networks]
+    if foreign := [each for each in resources if not each.cluster and each not in added]:
+        return _foreign(foreign, project, beside=bool(mine))
+    if others := [each for each in resources if each.cluster and each not in mine]:
+        return _another(others, settings)
+    if mine:
+        return Claim(Owner.OURS, f"{project}: this checkout's cluster", added=tuple(each.name for each in added))
+    return Claim(Owner.NOBODY, f"{project}: no other project has this name")
+
+
+def _foreign(resources: Sequence[Resource], project: str, *, beside: bool) -> Claim:
+    containers = [each for each in resources if each.kind == "container"]
+    if containers and not beside and all(map(_is_of_a_checkout, containers)):
+        return Claim(
+            Owner.FOREIGN,
+            f"an older testbed brought up the cluster {project}: {containers[0]} has no label {CLUSTER_LABEL}",
+            f"`docker compose -p {project} down --volumes` removes it and its data, then run `testbed up`",
+        )
+    return Claim(
+        Owner.FOREIGN,
+        f"another project is named {project}: {(containers or resources)[0]} has no label {CLUSTER_LABEL}",
+        "remove that project with the tool that made it"
+        if beside
+        else "set COMPOSE_PROJECT_NAME to another name (and TESTBED_PREFIX, if addresses overlap)",
+    )
+
+
+def _is_of_a_checkout(container: Resource) -> bool:
+    """Whether testbed made a container before it made labels: of its image, and from a checkout that is here."""
+    return bool(_BUILT_LABEL in container.labels and container.folder and (container.folder / TOPOLOGY.name).is_file())
+
+
+def _another(others: Sequence[Resource], settings: Settings) -> Claim:
+    """Another testbed cluster: in use where its folder is there and it runs, else to be removed if the user says so."""
+    project, clusters = settings.project, frozenset(each.cluster for each in others)
+    removes = "`testbed up --take-over` or `testbed down --take-over` removes it and its data"
+    otherwise = "set COMPOSE_PROJECT_NAME (its networks must differ as well)"
+    compose = settings.topology.parent.resolve()
+    folders = {each.folder: False for each in others if each.folder}
+    for each in others:
+        if each.folder:
+            folders[each.folder] |= each.running
+    for folder, runs in sorted(folders.items()):
+        if folder.resolve() in (compose, compose.parent) or _is_gone(folder):
+            continue
+        if runs:
+            what = f"a cluster named {project} runs from {folder}"
+            return Claim(Owner.USED, what, f"`testbed down` there, or {otherwise}", clusters)
+        what = f"a cluster named {project}, brought up from {folder}, is off"
+        return Claim(Owner.ABANDONED, what, f"`testbed down` there, or {removes}, or {otherwise}", clusters)
+    if gone := [each for each in folders if each.resolve() not in (compose, compose.parent)]:
+        what = f"a cluster named {project} was brought up from {min(gone)}, which does not exist here"
+        return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
+    if folders:
+        what = f"the cluster {project} is not the one of {settings.state_dir}: its identity is not in that folder"
+        mend = f"set TESTBED_STATE to the folder that it was brought up with; if that is lost, {removes}"
+        return Claim(Owner.ABANDONED, what, mend, clusters)
+    what = f"{others[0]} is left over from another testbed cluster named {project}"
+    return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder does not exist; one that we may not look at does."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

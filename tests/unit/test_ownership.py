@@ -1,0 +1,323 @@
+"""Whose the project's name is, and that nothing but the cluster's own is removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import docker
+import pytest
+import yaml
+from engines import CLUSTER, FOLDER, PROJECT, FakeEngine
+from fakes import FakeFleet, fleet
+from rich.console import Console
+from typer.testing import CliRunner
+
+from testbed.cli import down as down_command  # noqa: F401 - registers the command
+from testbed.cli.main import app
+from testbed.cli.up import bring_up
+from testbed.cluster import Cluster, lifecycle, project
+from testbed.cluster.shape import Shape
+from testbed.errors import UsageError
+from testbed.faults import Ledger
+from testbed.host import doctor, engine, identity, ownership
+from testbed.host.findings import Level
+from testbed.host.ownership import Owner
+from testbed.progress import Progress
+from testbed.settings import Settings, load
+
+BUILT = {"org.testbed.inputs": "abc"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folders = {"TESTBED_STATE": str(tmp_path / "state"), "TESTBED_RUN": str(tmp_path / "run")}
+    return load({"TESTBED_ACCEL": "tcg"} | folders, Path(__file__).parent)
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The engine, which all of testbed talks to."""
+    made = FakeEngine()
+    monkeypatch.setattr(engine, "client", lambda *_, **__: made)
+    monkeypatch.setattr(engine, "ensure", lambda *_: made)
+    return made
+
+
+def owner(there: FakeEngine, settings: Settings) -> ownership.Claim:
+    return ownership.claim(cast("docker.DockerClient", there), settings)
+
+
+def a_cluster(there: FakeEngine, labels: dict[str, str], state: str = "running") -> None:
+    """A node, a network and a volume."""
+    there.add("container", "testbed-lb1-1", labels | BUILT, state=state, networks=["testbed_public"])
+    there.add("network", "testbed_public", {key: labels[key] for key in labels if key != FOLDER})
+    there.add("volume", "testbed_db1-disk", {key: labels[key] for key in labels if key != FOLDER})
+
+
+def ours(settings: Settings) -> dict[str, str]:
+    return {PROJECT: "testbed", CLUSTER: identity.ensure(settings), FOLDER: str(settings.topology.parent)}
+
+
+def portainer(there: FakeEngine) -> None:
+    """A project of our name whose folder is in another container, with data of its own."""
+    theirs = {PROJECT: "testbed", FOLDER: "/data/compose/7"} | BUILT  # an image of ours proves nothing
+    there.add("container", "testbed-db-1", theirs).add("volume", "testbed_data", {PROJECT: "testbed"})
+
+
+# --- the identity ------------------------------------------------------------------------------------------
+
+
+def test_the_identity_stays_until_it_is_forgotten(settings: Settings) -> None:
+    assert identity.read(settings) == ""
+    made = identity.ensure(settings)
+    assert (len(made), identity.ensure(settings), identity.read(settings)) == (16, made, made)
+    assert [each.name for each in settings.state_dir.iterdir()] == [identity.FILE]
+    identity.forget(settings)
+    assert identity.ensure(settings) != made
+
+
+def test_a_damaged_identity_matches_nothing_and_is_replaced(settings: Settings) -> None:
+    settings.state_dir.mkdir()
+    (settings.state_dir / identity.FILE).write_text("")
+    assert identity.read(settings) == ""
+    assert f"{CLUSTER}=none" in identity.own(settings)
+    assert len(identity.ensure(settings)) == 16
+
+
+# --- a project of our name that testbed did not make ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["container", "network", "volume"])
+def test_a_strangers_resource_of_any_kind_is_refused(settings: Settings, there: FakeEngine, kind: str) -> None:
+    identity.ensure(settings)
+    there.add(kind, "testbed_x", {PROJECT: "testbed"})
+    claim = owner(there, settings)
+    assert (claim.owner, claim.clusters) == (Owner.FOREIGN, frozenset())
+    assert f"the {kind} testbed_x has no label org.testbed.cluster" in claim.what
+    assert "COMPOSE_PROJECT_NAME" in claim.mend
+    with pytest.raises(UsageError):
+        claim.must_be_ours(take_over=True)
+
+
+@pytest.mark.parametrize("words", [["down"], ["down", "--take-over"]])
+def test_down_leaves_a_strangers_container_and_volume(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("TESTBED_STATE", str(settings.state_dir))
+    portainer(there)
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.exit_status == 2
+    assert there.names() == ["testbed-db-1", "testbed_data"]
+    assert there.ran == []
+
+
+def test_down_of_our_cluster_beside_a_stranger_touches_neither(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTBED_STATE", str(settings.state_dir))
+    a_cluster(there, ours(settings))
+    portainer(there)
+    assert isinstance(CliRunner().invoke(app, ["down"]).exception, UsageError)
+    assert len(there.things) == 5
+    assert identity.read(settings)
+
+
+def test_up_refuses_a_strangers_project_before_anything_is_made(settings: Settings, there: FakeEngine) -> None:
+    portainer(there)
+    with pytest.raises(UsageError, match="another project is named testbed: the container testbed-db-1 has no label"):
+        bring_up(settings, [], (), take_over=True)
+    assert there.names() == ["testbed-db-1", "testbed_data"]
+    assert not settings.state_dir.exists()
+
+
+def test_doctor_says_what_up_would(settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    portainer(there)
+    monkeypatch.setattr(doctor, "_machine", lambda *_: iter(()))
+    [finding] = [each for each in doctor.examine(settings) if each.name == "project"]
+    assert finding.status is Level.FAIL
+    assert (finding.what, finding.mend) == (owner(there, settings).what, owner(there, settings).mend)
+    assert "testbed up" not in finding.mend
+
+
+def test_a_volume_without_labels_that_has_a_name_of_ours_is_refused(there: FakeEngine) -> None:
+    client = cast("docker.DockerClient", there)
+    there.add("volume", "testbed_db1-disk", {CLUSTER: "c1"}).add("volume", "other", {})
+    ownership.must_have_names(client, ["testbed_db1-disk"], ["c1"])
+    with pytest.raises(UsageError, match="the volume testbed_db1-disk is there already"):
+        ownership.must_have_names(client, ["testbed_db1-disk"], [""])
+    there.add("volume", "testbed_db2-disk", {})
+    with pytest.raises(UsageError, match="db2-disk"):
+        ownership.must_have_names(client, ["testbed_db1-disk", "testbed_db2-disk"], ["c1"])
+
+
+# --- testbed's own ---------------------------------------------------------------------------------------------
+
+
+def test_our_cluster_is_ours_and_down_removes_it_and_its_rules(settings: Settings, there: FakeEngine) -> None:
+    a_cluster(there, ours(settings))
+    known = identity.read(settings)
+    there.add("container", "probe", {"org.testbed.probe": "kvm", CLUSTER: known})
+    there.add("container", "others-probe", {"org.testbed.probe": "kvm", CLUSTER: "c2"})
+    there.tables = [f"cut.{known}.lb1.silent-cut-public-both", "cut.c2.lb1.silent-cut-public-both", "filter"]
+    assert owner(there, settings).owner is Owner.OURS
+    lifecycle.down(settings)
+    assert there.names() == ["others-probe"]
+    assert there.tables == ["cut.c2.lb1.silent-cut-public-both", "filter"]
+    assert identity.read(settings) == ""
+    assert owner(there, settings).owner is Owner.NOBODY
+
+
+def test_a_cluster_without_our_identity_does_not_exist_for_us(settings: Settings, there: FakeEngine) -> None:
+    identity.ensure(settings)
+    portainer(there)
+    assert not project.exists(settings)
+    a_cluster(there, ours(settings))
+    assert project.exists(settings)
+
+
+def test_a_container_that_a_user_put_on_our_network_stops_down_but_not_up(
+    settings: Settings, there: FakeEngine
+) -> None:
+    a_cluster(there, ours(settings))
+    there.add("container", "testbed-exporter-1", {PROJECT: "testbed"}, networks=["testbed_public"])
+    claim = owner(there, settings)
+    claim.must_be_ours()
+    with pytest.raises(UsageError, match="docker rm --force testbed-exporter-1"):
+        claim.must_be_alone()
+
+
+def test_an_older_testbeds_cluster_is_not_removed_and_the_way_out_is_told(
+    settings: Settings, there: FakeEngine
+) -> None:
+    a_cluster(there, {PROJECT: "testbed", FOLDER: str(settings.topology.parent)})
+    claim = owner(there, settings)
+    assert claim.owner is Owner.FOREIGN
+    assert claim.what.startswith("an older testbed brought up the cluster testbed")
+    assert claim.mend.startswith("`docker compose -p testbed down --volumes`")
+
+
+def test_a_cluster_of_this_state_folder_under_another_name_is_not_forgotten(
+    settings: Settings, there: FakeEngine
+) -> None:
+    a_cluster(there, ours(settings))
+    claim = owner(there, dataclasses.replace(settings, project="other"))
+    assert (claim.owner, "COMPOSE_PROJECT_NAME=testbed" in claim.mend) == (Owner.USED, True)
+
+
+def compose(monkeypatch: pytest.MonkeyPatch, merged: dict[str, object]) -> list[list[str]]:
+    """Compose's command lines; its merge is given."""
+    lines: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        lines.append(command)
+        return subprocess.CompletedProcess(command, 0, yaml.safe_dump(merged), "")
+
+    monkeypatch.setattr("subprocess.run", run)
+    return lines
+
+
+def test_start_labels_all_that_compose_makes_and_removes_only_our_orphans(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ours(settings) | {"com.docker.compose.oneoff": "False"}
+    for service, labels in (("lb1", own), ("single", own), ("exporter", {PROJECT: "testbed"})):
+        there.add("container", f"testbed-{service}-1", labels | {"com.docker.compose.service": service})
+    lines = compose(
+        monkeypatch,
+        {
+            "services": {"lb1": {}, "prometheus": {"image": "prometheus"}},
+            "networks": {"public": {"name": "testbed_public"}, "lan": {"external": True}},
+            "volumes": {"db1-disk": None},
+        },
+    )
+    project.start(settings, Shape(), settings.logs_dir / "compose.log")
+    overlay = settings.state_dir / "labels.yaml"
+    mark = {"labels": {CLUSTER: identity.read(settings)}}
+    assert yaml.safe_load(overlay.read_text()) == {
+        "services": {"lb1": mark, "prometheus": mark}, "networks": {"public": mark}, "volumes": {"db1-disk": mark},
+    }  # fmt: skip
+    up = lines[-1]
+    assert up[up.index("up") - 1] == str(overlay)
+    assert "--remove-orphans" not in up
+    assert there.names() == ["testbed-lb1-1", "testbed-exporter-1"]
+
+
+def test_up_does_not_replace_a_cluster_whose_secrets_are_gone(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_cluster(there, ours(settings))
+    monkeypatch.setattr(lifecycle, "must_serve", lambda _: None)
+    cluster = cast("Cluster", SimpleNamespace(settings=settings, fleet=SimpleNamespace(outdated=list)))
+    with pytest.raises(UsageError, match="`testbed down`, then `testbed up`"):
+        lifecycle.up(cluster, Progress(Console(quiet=True)))
+    assert len(there.things) == 3
+
+
+def test_heal_sweeps_the_host_though_nothing_is_on_record(tmp_path: Path) -> None:
+    nodes = fleet()
+    cast("FakeFleet", nodes).tables.append("cut.c1.app-2.silent-cut-backend-both")
+    state = SimpleNamespace(balancers=[])
+    cluster = SimpleNamespace(fleet=nodes, ledger=Ledger(tmp_path), state=lambda *_: state)
+    said: list[str] = []
+    lifecycle.heal(cast("Cluster", cluster), cast("Progress", SimpleNamespace(say=said.append)))
+    assert said == ["  removed the rules cut.c1.app-2.silent-cut-backend-both from the host"]
+
+
+# --- other testbed clusters --------------------------------------------------------------------------------------
+
+
+def test_a_cluster_whose_state_folder_was_deleted_is_kept_unless_the_user_says_so(
+    settings: Settings, there: FakeEngine
+) -> None:
+    a_cluster(there, ours(settings))
+    identity.forget(settings)
+    claim = owner(there, settings)
+    assert (claim.owner, len(claim.clusters)) == (Owner.ABANDONED, 1)
+    with pytest.raises(UsageError, match=r"its identity is not in that folder; .*--take-over"):
+        claim.must_be_ours()
+    claim.must_be_ours(take_over=True)
+    lifecycle.take_over(settings, claim.clusters)
+    assert there.names() == []
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_cluster_that_another_checkout_uses_stays(
+    settings: Settings, there: FakeEngine, tmp_path: Path, state: str
+) -> None:
+    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path)}, state)
+    with pytest.raises(UsageError, match=f"a cluster named testbed runs from {tmp_path}"):
+        owner(there, settings).must_be_ours(take_over=True)
+
+
+@pytest.mark.parametrize(("folder", "state"), [("", "exited"), ("deleted", "running"), ("deleted", "exited")])
+def test_one_that_is_off_or_whose_folder_is_gone_is_taken_over_on_request(
+    settings: Settings, there: FakeEngine, tmp_path: Path, folder: str, state: str
+) -> None:
+    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path / folder)}, state)
+    there.tables = ["cut.c2.lb1.silent-cut-public-both"]
+    claim = owner(there, settings)
+    with pytest.raises(UsageError, match="--take-over"):
+        claim.must_be_ours()
+    claim.must_be_ours(take_over=True)
+    lifecycle.take_over(settings, claim.clusters)
+    assert (there.names(), there.tables) == ([], [])
+
+
+def test_volumes_of_a_testbed_cluster_without_containers_are_not_reused(settings: Settings, there: FakeEngine) -> None:
+    there.add("volume", "testbed_db1-disk", {PROJECT: "testbed", CLUSTER: "c2"})
+    claim = owner(there, settings)
+    assert claim.owner is Owner.ABANDONED
+    assert "the volume testbed_db1-disk is left over" in claim.what
+
+
+def test_a_take_over_of_one_among_two_leaves_a_stranger_alone(
+    settings: Settings, there: FakeEngine, tmp_path: Path
+) -> None:
+    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path)}, "exited")
+    portainer(there)
+    assert owner(there, settings).owner is Owner.FOREIGN
