@@ -10,7 +10,17 @@ import docker
 from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, engine, identity, neighbours, ownership, product, resources, store
+from testbed.host import (
+    acceleration,
+    addresses,
+    engine,
+    identity,
+    neighbours,
+    ownership,
+    product,
+    resources,
+    store,
+)
 from testbed.host.command import Say
 from testbed.host.findings import Finding, Level, fail, ok, warn
 from testbed.settings import Settings
@@ -72,7 +82,7 @@ def networks(settings: Settings, cluster: Topology) -> list[Finding]:
         cluster: what its Compose file says.
     """
     client, subnets = engine.client(), list(cluster.networks.values())
-    return [check(client, settings, subnets) for check in (neighbours.overlaps,)]
+    return [check(client, settings, subnets) for check in (neighbours.overlaps, addresses.overlaps)]
 
 
 def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
