@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from testbed.errors import TestbedError, UsageError
+from testbed.errors import TestbedError
 from testbed.host import daemon, engine, neighbours, resources, store
 from testbed.host.findings import Level
 

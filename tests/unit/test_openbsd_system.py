@@ -15,10 +15,11 @@ from fakes import FakeMachine, fleet, topology
 from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults import Ledger, heal_all, inject
+from testbed.journal import Leftover
 from testbed.machines import ExecResult
 from testbed.machines.openbsd_system import OpenBSD
 from testbed.machines.processes import Process
-from testbed.recorder.leftovers import told
+from testbed.recorder.leftovers import Disk, found
 
 SYSTEM = OpenBSD()
 PROCESSES = """\
@@ -88,12 +89,8 @@ def test_ports_that_others_can_reach() -> None:
 
 
 def test_what_it_found_when_it_looked_around() -> None:
-    found = list(told("lb1", "process 7012 (httpd2) is stopped\ndisk / is 97% full\ncore /var/crash/httpd2.core\n"))
-    assert [(each.what, each.detail) for each in found][:2] == [
-        ("process", "7012 (httpd2) is stopped"),
-        ("disk", "/ is 97% full"),
-    ]
-    assert "FULL" not in SYSTEM.look_around(95)
+    seen = list(found("lb1", "process 7012 (httpd2) is stopped\nfree 5120 /dev/sd0a /\n"))
+    assert seen == [Leftover("process", "lb1", "7012 (httpd2) is stopped"), Disk("lb1", "/", 5 << 20)]
 
 
 def test_apache_is_stopped_and_goes_on(ledger: Ledger) -> None:
@@ -143,5 +140,5 @@ def test_a_delay_is_the_containers(ledger: Ledger, monkeypatch: pytest.MonkeyPat
 def test_no_tool_of_linux_is_asked_for(ledger: Ledger) -> None:
     victim = lb1(ledger)
     victim.answers["ps -axo"] = ExecResult(0, PROCESSES, "")
-    scripts = [SYSTEM.list_listeners(), SYSTEM.list_interfaces(), SYSTEM.list_processes(""), SYSTEM.look_around(95)]
+    scripts = [SYSTEM.list_listeners(), SYSTEM.list_interfaces(), SYSTEM.list_processes(""), SYSTEM.look_around()]
     assert not any(word in script for script in scripts for word in ("/proc", "ip -", "ss -"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from testbed.recorder import PATTERNS
 from testbed.recorder.alarms import alarm
 from testbed.recorder.console import ConsoleLog
 from testbed.recorder.follow import Place, stamped_lines, unix_seconds
-from testbed.recorder.leftovers import disciplines, told
+from testbed.recorder.leftovers import Disk, Survey, compare, disciplines, found
 from testbed.recorder.scan import _written
 from testbed.recorder.translate import member_state, translate
 from testbed.topology import Role
@@ -175,12 +176,64 @@ def test_listening_ports_are_those_that_others_can_reach() -> None:
 
 
 def test_what_a_node_found_when_it_looked_around() -> None:
-    output = "process 6335 (sh) is stopped\ncore /tmp/core.12\ndisk /srv/database is 97% full\n"
-    assert list(told("app-2", output)) == [
+    output = "process 6335 (sh) is stopped\ncore /tmp/core.12\nfree 2048 /dev/vda1 /\nfree 4 /dev/drbd0 /srv/database\n"
+    assert list(found("app-2", output)) == [
         Leftover("process", "app-2", "6335 (sh) is stopped"),
         Leftover("core", "app-2", "/tmp/core.12"),  # noqa: S108
-        Leftover("disk", "app-2", "/srv/database is 97% full"),
+        Disk("app-2", "/", 2 << 20),
+        Disk("app-2", "/srv/database", 4 << 10, moves=True),
     ]
+
+
+def test_linux_prints_the_free_space_of_its_own_disks(tmp_path: Path) -> None:
+    df = tmp_path / "df"
+    df.write_text(
+        "#!/bin/sh\ncat <<END\nFilesystem 1024-blocks Used Available Capacity Mounted on\n"
+        "overlay 1000000 960000 40000 96% /\n/dev/vda1 2000 1990 10 100% /\n"
+        "/dev/drbd0 900 100 800 12% /srv/database\nEND\n"
+    )
+    df.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    script = ["sh", "-c", Linux().look_around()]
+    printed = subprocess.run(script, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=30).stdout
+    disks = [each for each in found("db1", printed) if isinstance(each, Disk)]
+    assert disks == [Disk("db1", "/", 10 << 10), Disk("db1", "/srv/database", 800 << 10, moves=True)]
+
+
+GIB = 1 << 30
+
+
+def survey(*found: Leftover, disks: tuple[Disk, ...] = ()) -> Survey:
+    return Survey(frozenset(found), disks)
+
+
+def test_what_was_there_when_the_run_began_is_not_left_behind_by_it() -> None:
+    exporter = Leftover("container", "host", "testbed-exporter-1 is not a node of the cluster")
+    core, helper = Leftover("core", "app-1", "/core"), Leftover("container", "host", "happy_bohr is not a node")
+    assert compare(survey(exporter, core), survey(exporter, core)) == []
+    assert compare(survey(exporter, core), survey(exporter, helper)) == [helper]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reported"),
+    [
+        (40 * GIB, 39.9 * GIB, False),  # 96 % of 1 TB are in use, 40 GiB are free
+        (0.2 * GIB, 0.19 * GIB, False),  # little was free before: that was not the run
+        (0, 0, False),
+        (300 * GIB, 1 * GIB, True),
+        (0.1 * GIB, 0, True),
+    ],
+)
+def test_a_disk_is_judged_by_free_bytes_and_what_the_run_used(before: float, after: float, reported: bool) -> None:
+    left = compare(survey(disks=(Disk("host", "/", int(before)),)), survey(disks=(Disk("host", "/", int(after)),)))
+    assert [each.what for each in left] == (["disk"] if reported else [])
+
+
+def test_the_replicated_volume_is_the_same_disk_on_either_node() -> None:
+    was = Disk("db1", "/srv/database", 400 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 100 << 20)
+    is_full = Disk("db2", "/srv/database", 1 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 99 << 20)
+    [left] = compare(survey(disks=was), survey(disks=is_full))
+    assert left == Leftover("disk", "db2", "1 MiB free on /srv/database, of which the run used 399 MiB")
 
 
 def test_only_a_faults_queueing_discipline_is_left_over() -> None:

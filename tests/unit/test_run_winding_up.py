@@ -59,6 +59,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("testbed.scenarios.run.end_strays", lambda _: None)
     monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
     monkeypatch.setattr("testbed.recorder.leftovers", lambda *_: None)
+    monkeypatch.setattr("testbed.recorder.survey", lambda _: None)
     monkeypatch.setattr("testbed.faults.heal_all", heal_all)
     monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: "")
     return done

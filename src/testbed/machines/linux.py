@@ -28,8 +28,8 @@ for each in /proc/[0-9]*; do
         *python3\\ -m\\ testbed.probes*) echo "process ${each#/proc/} is a probe that runs on" ;;
     esac
 done 2>/dev/null
-df -P 2>/dev/null | while read -r device _ _ _ used mount; do
-    case $device in /dev/vd* | /dev/drbd*) [ "${used%\\%}" -gt FULL ] && echo "disk $mount is $used full" ;; esac
+df -Pk 2>/dev/null | while read -r device _ _ free _ mount; do
+    case $device in /dev/vd* | /dev/drbd*) echo "free $free $device $mount" ;; esac
 done
 find / /srv/database -xdev -maxdepth 3 \\( -path /usr -o -path /proc -o -path /sys \\) -prune -o \\
     -type f \\( -name core -o -name 'core.[0-9]*' \\) -print 2>/dev/null |
@@ -98,6 +98,6 @@ class Linux:
                 found.add(int(port, 16))
         return sorted(found)
 
-    def look_around(self, full: int) -> str:
-        """Stopped processes, probes that run on, full disks, core files, rules of faults."""
-        return _LOOK.replace("FULL", str(full))
+    def look_around(self) -> str:
+        """Stopped processes, probes that run on, core files, rules of faults; free space on disks."""
+        return _LOOK

@@ -18,8 +18,8 @@ _LOOK = r"""
 ps -axo pid=,state=,ucomm= | while read -r process state name; do
     case $state in T*) echo "process $process ($name) is stopped" ;; esac
 done
-df -P 2>/dev/null | while read -r device _ _ _ used mount; do
-    case $device in /dev/sd*) [ "${used%\%}" -gt FULL ] && echo "disk $mount is $used full" ;; esac
+df -Pk 2>/dev/null | while read -r device _ _ free _ mount; do
+    case $device in /dev/sd*) echo "free $free $device $mount" ;; esac
 done
 find / -xdev -maxdepth 3 -type f -name '*.core' 2>/dev/null | while read -r file; do echo "core $file"; done
 :
@@ -78,6 +78,6 @@ class OpenBSD:
         found = _SOCKET.findall(listing)
         return sorted({int(port) for address, port in found if not address.startswith("127.") and address != "::1"})
 
-    def look_around(self, full: int) -> str:
-        """Stopped processes, full disks, core files, which OpenBSD names after their program."""
-        return _LOOK.replace("FULL", str(full))
+    def look_around(self) -> str:
+        """Stopped processes, core files, which OpenBSD names after their program; free space on disks."""
+        return _LOOK

@@ -68,9 +68,8 @@ class System(Protocol):
             listing: what ``list_listeners`` printed.
         """
 
-    def look_around(self, full: int) -> str:
-        """Script that prints what a run should not have left behind, a line each: what, a blank, and which.
+    def look_around(self) -> str:
+        """Script that prints what a run should not leave behind, a line each: what, a blank, and which.
 
-        Args:
-            full: a disk that is fuller is told of, percent.
+        And for each disk of the node's own ``free``, KiB that are free, the device and where it is mounted.
         """

@@ -1,49 +1,125 @@
-"""What a run should have taken away and did not: looked for when it is over and the cluster is whole again."""
+"""What a run leaves behind: everything that is there when it is over, less what was there when it began."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.host import engine
+from testbed.host import engine, identity
+from testbed.host.store import find_store
 from testbed.journal import Leftover, Writer
 from testbed.machines import Machine, wire
 from testbed.machines.container import ContainerMachine
 from testbed.machines.fleet import name_of
-from testbed.settings import PROJECT_LABEL
 
-FULL_PERCENT = 95
 # Queueing disciplines that nothing but a fault puts on an interface here (tc(8)).
 FAULTY = ("netem", "tbf", "ingress", "clsact")
+MIB = 1 << 20
+HOST = "host"
 
 
-def leftovers(cluster: Cluster, writer: Writer) -> None:
-    """Look for what was left behind, and write it down.
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Free space on a disk.
+
+    Args:
+        where: the node or the host.
+        mount: where it is mounted.
+        free: bytes.
+        moves: whether it is the replicated volume, which is mounted on another node after a failover.
+    """
+
+    where: str
+    mount: str
+    free: int
+    moves: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is known by at another time."""
+        return ("" if self.moves else self.where, self.mount)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was there at one moment.
+
+    Args:
+        found: what a run should not leave behind.
+        disks: free space on each disk.
+    """
+
+    found: frozenset[Leftover]
+    disks: tuple[Disk, ...]
+
+
+def survey(cluster: Cluster) -> Survey:
+    """Look around in the whole cluster and on the host.
+
+    Args:
+        cluster: the cluster, healed.
+    """
+    found: list[Leftover | Disk] = [*_faults(cluster), *_containers(cluster), *_host(cluster), *_nodes(cluster)]
+    return Survey(
+        frozenset(each for each in found if isinstance(each, Leftover)),
+        tuple(each for each in found if isinstance(each, Disk)),
+    )
+
+
+def leftovers(cluster: Cluster, writer: Writer, before: Survey) -> None:
+    """Look for what the run left behind, and record it.
 
     Args:
         cluster: the cluster, healed.
         writer: the run's journal.
+        before: what was there when the run began.
     """
-    for left in [*_faults(cluster), *_containers(cluster), *_host(cluster), *_nodes(cluster)]:
+    for left in compare(before, survey(cluster)):
         writer.write(left)
 
 
-def told(node: str, output: str) -> Iterator[Leftover]:
+def compare(before: Survey, after: Survey) -> list[Leftover]:
+    """Return what came while the run was on and is still there. Pure.
+
+    Args:
+        before: when it began.
+        after: when it was over.
+    """
+    new = sorted(after.found - before.found, key=lambda each: (each.where, each.what, each.detail))
+    return [*new, *_used(before.disks, after.disks)]
+
+
+def _used(before: Iterable[Disk], after: Iterable[Disk]) -> Iterator[Leftover]:
+    """Disks that the run nearly filled: it used more than it left free, so that another one like it may not fit."""
+    was: Mapping[tuple[str, str], int] = {disk.key: disk.free for disk in before}
+    for disk in after:
+        used = was.get(disk.key, disk.free) - disk.free
+        if used > disk.free:
+            free = f"{disk.free / MIB:.0f} MiB free on {disk.mount}"
+            yield Leftover("disk", disk.where, f"{free}, of which the run used {used / MIB:.0f} MiB")
+
+
+def found(node: str, output: str) -> Iterator[Leftover | Disk]:
     """What a node's own look around found. Pure.
 
     Args:
         node: the node.
-        output: lines of what and which.
+        output: what its system's ``look_around`` printed.
     """
     for line in output.splitlines():
         what, _, detail = line.partition(" ")
-        yield Leftover(what, node, detail)
+        if what == "free":
+            kib, device, mount = detail.split(" ", 2)
+            yield Disk(node, mount, int(kib) * 1024, moves=device.startswith("/dev/drbd"))
+        else:
+            yield Leftover(what, node, detail)
 
 
 def disciplines(node: str, listing: str) -> Iterator[Leftover]:
@@ -64,41 +140,52 @@ def _faults(cluster: Cluster) -> Iterator[Leftover]:
 
 
 def _containers(cluster: Cluster) -> Iterator[Leftover]:
+    """The cluster's own: what others put beside them is no run's doing."""
     client = engine.client()
-    mine: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={cluster.settings.project}"}
-    for container in client.containers.list(all=True, filters=mine):
+    for container in client.containers.list(all=True, filters={"label": identity.own(cluster.settings)}):
         name = name_of(container.labels, cluster.topology)
         if not name:
-            yield Leftover("container", "host", f"{container.name}, no machine of the cluster, is {container.status}")
+            yield Leftover("container", HOST, f"{container.name} is not a node of the cluster")
         elif container.status != "running":
             yield Leftover("container", name, f"is {container.status}")
     client.close()
 
 
-def _host(cluster: Cluster) -> Iterator[Leftover]:
-    usage = shutil.disk_usage(cluster.settings.state_dir)
-    percent = 100 * (usage.total - usage.free) / usage.total
-    if percent > FULL_PERCENT:
-        yield Leftover("disk", "host", f"{cluster.settings.state_dir} is {percent:.0f}% full")
+def _host(cluster: Cluster) -> Iterator[Leftover | Disk]:
+    yield from _host_disks(cluster)
     with suppress(TestbedError):  # without tc no fault has used it
-        for left in disciplines("host", wire.run(["tc", "-j", "qdisc", "show"])):
+        for left in disciplines(HOST, wire.run(["tc", "-j", "qdisc", "show"])):
             if re.search(r" on veth", left.detail):  # the host's own interfaces are its own affair
                 yield left
 
 
-def _nodes(cluster: Cluster) -> Iterator[Leftover]:
+def _host_disks(cluster: Cluster) -> Iterator[Disk]:
+    """Where records go, and where the engine keeps the nodes' disks; each disk once."""
+    client = engine.client()
+    folders = (cluster.settings.state_dir, find_store(client.info()).volumes)
+    client.close()
+    seen = set()
+    for folder in folders:
+        with suppress(OSError):  # the engine's folder may be another machine's, or forbidden
+            device = folder.stat().st_dev
+            if device not in seen:
+                yield Disk(HOST, str(folder), shutil.disk_usage(folder).free)
+            seen.add(device)
+
+
+def _nodes(cluster: Cluster) -> Iterator[Leftover | Disk]:
     machines = cluster.fleet.machines()
     with ThreadPoolExecutor(max_workers=16) as pool:
-        for found in pool.map(_look, machines):
-            yield from found
+        for each in pool.map(_look, machines):
+            yield from each
 
 
-def _look(machine: Machine) -> list[Leftover]:
-    found: list[Leftover] = []
+def _look(machine: Machine) -> list[Leftover | Disk]:
+    seen: list[Leftover | Disk] = []
     with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
-        result = machine.exec(["sh", "-c", machine.system.look_around(FULL_PERCENT)], timeout=30)
-        found += told(machine.name, result.stdout)
+        result = machine.exec(["sh", "-c", machine.system.look_around()], timeout=30)
+        seen += found(machine.name, result.stdout)
     if isinstance(machine, ContainerMachine) and (process := machine.pid()):
         with suppress(TestbedError):
-            found += disciplines(machine.name, wire.run(wire.inside(process, ["tc", "-j", "qdisc", "show"])))
-    return found
+            seen += disciplines(machine.name, wire.run(wire.inside(process, ["tc", "-j", "qdisc", "show"])))
+    return seen

@@ -89,6 +89,7 @@ class Run:
         try:
             for role in (Role.CLIENT, Role.OBSERVER):
                 end_strays(self._machine(role))
+            self._before = recorder.survey(self.cluster)
             self._recorder.__enter__()
         except BaseException:
             self.writer.close()
@@ -308,7 +309,7 @@ class Run:
         # What a split brain lost has been read back by now: one side may be dropped.
         if discarded := lifecycle.make_whole(self.cluster, HEALTHY_SECONDS):
             self.mark("split-brain-resolved", discarded=discarded)
-        recorder.leftovers(self.cluster, self.writer)
+        recorder.leftovers(self.cluster, self.writer, self._before)
 
     def _settle(self, patience: float) -> None:
         command = ["python3", "-m", "testbed.probes.settle", "--journal", f"{self._inside}/journal.jsonl"]
