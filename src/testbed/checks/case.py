@@ -103,7 +103,8 @@ class Findings:
         status = Status.FAIL if self.wrong else Status.UNKNOWN if self.doubtful else Status.PASS
         told = [each.text for each in (self.wrong or self.doubtful or self.facts)[:3]]
         evidence = (*_most(self.wrong), *_most(self.doubtful), *_most(self.facts))
-        return Verdict(check, status, summary or "; ".join(told), evidence)
+        causes = tuple(each.text for each in self.wrong)
+        return Verdict(check, status, summary or "; ".join(told), evidence, causes=causes)
 
 
 def _most(evidence: Sequence[Evidence]) -> Sequence[Evidence]:

@@ -39,6 +39,7 @@ class Verdict:
         summary: one paragraph for people.
         evidence: the facts, worst first.
         documented: why a failure is known and accepted, from the incident file; empty if it is not.
+        causes: the texts of the evidence that made it fail.
     """
 
     check: str
@@ -46,6 +47,7 @@ class Verdict:
     summary: str
     evidence: tuple[Evidence, ...] = ()
     documented: str = ""
+    causes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:

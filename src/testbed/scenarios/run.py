@@ -54,11 +54,12 @@ class Run:
         scan: find out at the end what can be reached from `public`.
         keep: leave the cluster as it is at the end, broken or not.
         site: where users and the site's probes go: the cluster, or the single server beside it.
+        healthy_within: seconds within which the cluster must become healthy at the end.
     """
 
     def __init__(
         self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
-        site: str = locust.CLUSTER,
+        site: str = locust.CLUSTER, healthy_within: float = HEALTHY_SECONDS,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
@@ -67,6 +68,7 @@ class Run:
         self._scan = scan
         self._url = locust.site_url(cluster.topology, site)
         self._keep = keep
+        self._healthy_within = healthy_within
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         number = f"-{self.plan.repeat}" if self.plan.repeats > 1 else ""
         self.folder = cluster.settings.state_dir / "runs" / f"{stamp}-{name}{number}"
@@ -307,7 +309,7 @@ class Run:
             with suppress(*(() if unbroken else (TestbedError,))):
                 self._settle(SETTLE_SECONDS)
         # What a split brain lost has been read back by now: one side may be dropped.
-        if discarded := lifecycle.make_whole(self.cluster, HEALTHY_SECONDS):
+        if discarded := lifecycle.make_whole(self.cluster, self._healthy_within):
             self.mark("split-brain-resolved", discarded=discarded)
         recorder.leftovers(self.cluster, self.writer, self._before)
 

@@ -136,19 +136,35 @@ def _play(
 
 
 def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
-    run.probe({str(name): seconds for name, seconds in scenario.probes.items()})
-    run.load(scenario.load)
-    run.steady(scenario.steady.hold, scenario.steady.within)
-    begin = time.monotonic()
-    tell("steady: every user has a session and every probe is answered")
+    begin = reach_steady_state(run, scenario, tell)
     for number, step in enumerate(scenario.timeline, 1):
         pause(number, step)
-        if not _step(run, step, number, begin, tell):
+        if not take_step(run, step, number, begin, tell):
             return
 
 
-def _step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
-    """Take one step; returns whether the timeline may go on."""
+def reach_steady_state(run: Run, scenario: Scenario, tell: Told) -> float:
+    """Start probes and load, and return the monotonic time at which the steady state was reached."""
+    run.probe({str(name): seconds for name, seconds in scenario.probes.items()})
+    run.load(scenario.load)
+    run.steady(scenario.steady.hold, scenario.steady.within)
+    tell("steady: every user has a session and every probe is answered")
+    return time.monotonic()
+
+
+def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
+    """Take one step of a timeline.
+
+    Args:
+        run: the run, in its steady state.
+        step: the step.
+        number: its number, from 1.
+        begin: the monotonic time that its ``at`` counts from.
+        tell: told what happens.
+
+    Returns:
+        Whether the timeline may go on: false when a condition did not come, which is judged like the rest.
+    """
     text = describe_step(step)
     if step.at is not None:
         elapse(max(0.0, begin + step.at - time.monotonic()))
