@@ -1,0 +1,135 @@
+"""``testbed hunt``: search for sequences of faults that the cluster does not survive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from testbed import settings as configuration
+from testbed.cli.main import app
+from testbed.cli.output import out, progress
+from testbed.cluster import Cluster, project
+from testbed.errors import UsageError
+from testbed.hunt import page
+from testbed.hunt.draw import Generator
+from testbed.hunt.known import known
+from testbed.hunt.play import ClusterPlayer
+from testbed.hunt.search import Limits, Search
+from testbed.hunt.sequence import briefly
+from testbed.hunt.store import NAME, HuntSettings, Store, find_hunt
+from testbed.scenarios.turn import turn
+from testbed.settings import Settings
+
+RUNS = 100
+SEED = 2006
+HOUR = 3600.0
+
+
+@app.command()
+def hunt(
+    *,
+    runs: Annotated[
+        int | None, typer.Option(help=f"End after so many sequences; {RUNS} when --hours is not given.", min=1)
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="End after so many hours.", min=0.01)] = None,
+    seed: Annotated[int | None, typer.Option(help=f"Seed of the sequences, {SEED} by default.", min=0)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the hunt; by default date, profile and seed.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this hunt.")] = None,
+    shrink_plays: Annotated[
+        int, typer.Option(help="Plays that shrinking one kind of failure may take; 0: shrink nothing.", min=0)
+    ] = 40,
+    keep_passing: Annotated[bool, typer.Option("--keep-passing", help="Keep runs that pass, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the sequences, and play nothing.")] = False,
+    rewrite: Annotated[str | None, typer.Option("--page", metavar="NAME", help="Write this hunt's page again.")] = None,
+) -> None:
+    """Play random sequences of two to four faults on the running cluster, and shrink those that fail.
+
+    Each sequence is drawn from the seed, judged by every check that needs no expectation, and healed; the cluster must
+    be healthy then. A failure that is not known is shrunk and written as an incident file. Ctrl-C ends a hunt; --resume
+    goes on with it.
+
+    Exit status: 0 no failure that is not known, 1 one was found, 2 usage, 4 testbed itself failed, 130 Ctrl-C.
+    """
+    settings = configuration.load()
+    parent = settings.state_dir / "hunts"
+    if rewrite is not None:
+        _tell_page(page.write(Store(find_hunt(rewrite, parent))))
+        return
+    if resume is not None and (seed is not None or name is not None):
+        given = "--seed" if seed is not None else "--name"
+        raise UsageError(f"{given} cannot be changed: the hunt {resume!r} has one", mend=f"remove {given}, or --resume")
+    if name is not None and not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is not a hunt's name", where="--name", mend="use letters, digits, -, _ and .")
+    if dry_run:
+        _print_sequences(settings, parent, resume, SEED if seed is None else seed, runs or 10)
+        return
+    if not project.exists(settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    with turn(settings):
+        cluster = Cluster(settings)
+        store = _store(cluster, parent, resume, SEED if seed is None else seed, name, runs or (0 if hours else RUNS))
+        if resume is not None and runs is not None:
+            store.aim(runs)
+        if not store.settings.runs and hours is None:
+            raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --hours or --runs")
+        limits = Limits(store.settings.runs or inf, (hours or inf) * HOUR, shrink_plays)
+        _hunt(cluster, store, limits, keep_passing=keep_passing)
+    if any(not known(kind, play.steps, store.settings.profile) for play in store.plays for kind in play.kinds):
+        raise typer.Exit(1)
+
+
+def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> None:
+    """Search until a limit is reached, and write the page whatever happens."""
+    progress.say(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
+    player = ClusterPlayer(cluster, store.settings.seed, keep_passing=keep_passing, progress=progress)
+    with _page_at_the_end(store):
+        if repair := player.make_healthy():
+            progress.say(f"  the cluster was not healthy: repaired by {repair}")
+        Search(store, cluster.topology, player, limits, lambda text: progress.say(escape(text))).run()
+
+
+@contextmanager
+def _page_at_the_end(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.say(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
+        raise
+    finally:
+        _tell_page(page.write(store))
+
+
+def _store(cluster: Cluster, parent: Path, resume: str | None, seed: int, name: str | None, runs: int) -> Store:
+    """The hunt that is asked for: one to go on with, or a new one."""
+    platform = cluster.platform
+    if resume is None:
+        hunting = HuntSettings(seed=seed, platform=platform, runs=runs, started=time.time())
+        default = time.strftime(f"%Y%m%d-%H%M%S-{hunting.profile}-{seed}")
+        return Store.create(parent / (name or default), hunting)
+    store = Store(find_hunt(resume, parent))
+    for key, value in store.settings.platform.items():
+        if platform.get(key) != value:
+            raise UsageError(
+                f"the hunt {resume!r} was played with {key} {value}, and this cluster has {platform.get(key)}",
+                mend="bring up a cluster like the hunt's, or begin another hunt",
+            )
+    return store
+
+
+def _print_sequences(settings: Settings, parent: Path, resume: str | None, seed: int, runs: int) -> None:
+    if resume is not None:
+        seed = Store(find_hunt(resume, parent)).settings.seed
+    generator = Generator(Cluster(settings).topology)
+    for number in range(1, runs + 1):
+        out.print(f"{number}: {escape(briefly(generator.draw(seed, number)))}", highlight=False)
+
+
+def _tell_page(path: Path) -> None:
+    out.print(f"  page: {path}", highlight=False)

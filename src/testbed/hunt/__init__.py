@@ -1,0 +1,1 @@
+"""The search for failures: random sequences of faults, played, shrunk, and grouped by what failed."""

@@ -1,0 +1,202 @@
+"""Draws sequences of faults from a seed: the same seed and number, the same sequence. Pure.
+
+As in Jepsen's nemesis schedules, faults overlap: most strike while an earlier one is in force, on another machine.
+Targets are drawn by role and state (``db:primary``), so that an incident strikes the same part when it is played again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from random import Random
+
+from testbed import faults
+from testbed.errors import UsageError
+from testbed.faults.options import OnNetworks
+from testbed.faults.processes import SERVICES
+from testbed.hunt.sequence import Steps, healing, in_force, injection, pause, tidied
+from testbed.scenarios.model import Step
+from testbed.topology import Node, Role, Topology
+
+NAMES = ("first", "second", "third", "fourth")
+COUNTS = (2, 2, 2, 3, 3, 4)
+# How often each part is struck: what holds data more often than what does not.
+TARGETS: Mapping[str, float] = {
+    "db:primary": 5, "db:standby": 4, "lb:active": 3, "lb:standby": 1.5, "app:any": 2.5, "mail:any": 0.4,
+}  # fmt: skip
+ARBITER_WEIGHT = 0.7
+# How often each fault is drawn; one that is not named here has 1.
+FAULTS: Mapping[str, float] = {
+    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-stop": 2,
+    "disk-error": 2, "resign": 1.5, "loss": 1.5, "delay": 0.7, "rate-limit": 0.7, "clock-jump": 0.7,
+}  # fmt: skip
+# A fault that only one of a role's two machines can suffer, or that changes nothing on the other.
+ONLY_AT: Mapping[str, tuple[str, ...]] = {
+    "resign": ("lb:active", "db:primary"),
+    "disk-full": ("db:primary",),
+    # A container's delay needs an emulator in the host's kernel; a guest has its own (faults/delay.py).
+    "delay": ("db:primary", "db:standby"),
+}
+SAME_TARGET = 0.3  # factor on the weight of a part that a fault in force has struck already
+HEAL_BETWEEN, HEAL_AFTER = 0.4, 0.4
+WAIT_BETWEEN = 0.9
+SHORT, LONG = (1.0, 8.0), (8.0, 25.0)
+LONG_WAITS = 1 / 6
+TRIES = 20  # draws of a fault's options after which none is taken to suit
+
+Options = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fault that can strike a part of the cluster.
+
+    Attributes:
+        fault: the fault's name.
+        target: the part.
+        node: the machine there, or one of them: they are alike.
+        weight: how often it is drawn among the faults of its target.
+        single: whether the target is always the same machine.
+    """
+
+    fault: str
+    target: str
+    node: Node
+    weight: float
+    single: bool
+
+
+class Generator:
+    """Draws sequences for a cluster.
+
+    Args:
+        topology: the cluster; it says which parts there are and which faults they can suffer.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._known = candidates(topology)
+
+    def draw(self, seed: int, number: int) -> Steps:
+        """The sequence with this number.
+
+        Args:
+            seed: the hunt's.
+            number: from 1.
+        """
+        chance = Random(f"{seed}/{number}")  # noqa: S311 - choices, no secrets
+        steps: list[Step] = []
+        for name in NAMES[: chance.choice(COUNTS)]:
+            if len(in_force(steps)) > 1 and chance.random() < HEAL_BETWEEN:
+                steps += [healing(chance.choice(in_force(steps)).name or ""), *_waits(chance)]
+            steps += [self._injection(chance, in_force(steps), name), *_waits(chance)]
+        while (left := in_force(steps)) and chance.random() < HEAL_AFTER:
+            steps += [healing(chance.choice(left).name or ""), *_waits(chance)]
+        return tidied(steps)
+
+    def _injection(self, chance: Random, struck: Sequence[Step], name: str) -> Step:
+        open_to = [each for each in self._known if not _excluded(each, struck)]
+        targets = list(dict.fromkeys(each.target for each in open_to))
+        taken = {step.target for step in struck}
+        weights = [TARGETS.get(each, ARBITER_WEIGHT) * (SAME_TARGET if each in taken else 1) for each in targets]
+        [target] = chance.choices(targets, weights)
+        here = [each for each in open_to if each.target == target]
+        [chosen] = chance.choices(here, [each.weight for each in here])
+        while True:  # ends: some of the options that are drawn suit every candidate
+            options = _options(chance, chosen.fault, target, chosen.node)
+            if _suits(chosen.fault, target, options, self._topology):
+                return injection(chosen.fault, target, options, name)
+
+
+def candidates(topology: Topology) -> list[Candidate]:
+    """Every fault at every part of the cluster that can suffer it."""
+    targets = {target: weight for target, weight in TARGETS.items() if _nodes(target, topology)}
+    targets |= {node.name: ARBITER_WEIGHT for node in topology.of_role(Role.ARBITER)}
+    return [
+        Candidate(fault, target, nodes[0], FAULTS.get(fault, 1), single=_machines(nodes) == 1)
+        for target in targets
+        for fault in faults.FAULTS
+        if target in ONLY_AT.get(fault, (target,)) and (nodes := _nodes(target, topology))
+        if _can_suffer(fault, target, nodes[0], topology)
+    ]
+
+
+def _can_suffer(fault: str, target: str, node: Node, topology: Topology) -> bool:
+    """Whether some of the options that are drawn suit the part."""
+    chance = Random(0)  # noqa: S311
+    return any(_suits(fault, target, _options(chance, fault, target, node), topology) for _ in range(TRIES))
+
+
+def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
+    """Whether a fault would be refused while those are in force that were injected before."""
+    here = [step for step in struck if step.target == candidate.target]
+    if candidate.single:
+        return bool(here)
+    # A second fault of the same cable is refused. A second power loss strikes the peer that has taken over.
+    cable = issubclass(faults.FAULTS[candidate.fault].Options, OnNetworks)
+    return cable and any(step.fault == candidate.fault for step in here)
+
+
+def _waits(chance: Random) -> list[Step]:
+    """Some time, or none: log-uniform, because what matters at 1 s does not matter at 8 s."""
+    if chance.random() > WAIT_BETWEEN:
+        return []
+    low, high = LONG if chance.random() < LONG_WAITS else SHORT
+    return [pause(exp(chance.uniform(log(low), log(high))))]
+
+
+def _options(chance: Random, fault: str, target: str, node: Node) -> Options:
+    """Options for a fault, drawn; those of a fault that is not known here are its defaults."""
+    chosen: Options = {}
+    if issubclass(faults.FAULTS[fault].Options, OnNetworks):
+        chosen |= _network(chance, node)
+    more = _DRAWN.get(fault)
+    return chosen | (more(chance, target, node) if more else {})
+
+
+def _network(chance: Random, node: Node) -> Options:
+    """One of the machine's networks, or all of them."""
+    if len(node.addresses) < 2 or chance.random() < 0.25:
+        return {}
+    return {"network": chance.choice(list(node.addresses))}
+
+
+def _direction(chance: Random) -> Options:
+    direction = chance.choice(("both", "both", "in", "out"))
+    return {} if direction == "both" else {"direction": direction}
+
+
+def _process(chance: Random, target: str, node: Node) -> Options:
+    """A service of the machine; PostgreSQL runs on the primary alone."""
+    here = [name for name, service in SERVICES.items() if node.role in service.roles]
+    return {"process": chance.choice([name for name in here if name != "postgres" or target == "db:primary"] or [""])}
+
+
+_DRAWN: Mapping[str, Callable[[Random, str, Node], Options]] = {
+    "silent-cut": lambda chance, _, __: _direction(chance),
+    "loss": lambda chance, _, __: {"share": f"{chance.choice((10, 30, 60, 90))}%", **_direction(chance)},
+    "rate-limit": lambda chance, _, __: {
+        "rate": f"{chance.choice((64, 256, 1000, 8000))}kbit/s", **_direction(chance)
+    },
+    "delay": lambda chance, _, __: {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"},
+    "clock-jump": lambda chance, _, __: {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))},
+    "process-kill": _process,
+    "process-stop": _process,
+}  # fmt: skip
+
+
+def _suits(fault: str, target: str, options: Options, topology: Topology) -> bool:
+    try:
+        faults.check(fault, target, options, topology)
+    except UsageError:
+        return False
+    return True
+
+
+def _nodes(target: str, topology: Topology) -> tuple[Node, ...]:
+    return faults.parse_target(target, topology).nodes
+
+
+def _machines(nodes: Sequence[Node]) -> int:
+    return sum(node.scale if node.scalable else 1 for node in nodes)

@@ -1,0 +1,57 @@
+"""Incident files of what a hunt found, ready for ``testbed run``."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from testbed.hunt.sequence import as_incident
+from testbed.hunt.store import INCIDENTS, Finding, Store
+from testbed.scenarios.model import Scenario
+
+
+def name(seed: int, number: int, finding: int = 0) -> str:
+    """What a sequence is called: by its hunt's seed, its number, and the finding it belongs to."""
+    return f"hunt-{seed}-{number:04}" + (f"-finding-{finding}" if finding else "")
+
+
+def sequence_seed(seed: int, number: int) -> int:
+    """The seed of a sequence's own random choices (``app:any``, the users' actions)."""
+    return seed + number
+
+
+def of(store: Store, finding: Finding) -> Scenario:
+    """The incident that shows a finding."""
+    why = (
+        f"Found by `testbed hunt` with seed {store.settings.seed} in sequence {finding.number}, under the profile "
+        f"{store.settings.profile}. {finding.check} fails: {finding.text or finding.cause}"
+    )
+    steps, seed = finding.steps, sequence_seed(store.settings.seed, finding.number)
+    return as_incident(steps, finding.incident.removesuffix(".yaml"), why, seed)
+
+
+def write(store: Store, finding: Finding) -> Path:
+    """Write the incident file of a finding, and return its path."""
+    path = store.folder / INCIDENTS / finding.incident
+    path.write_text(text(of(store, finding), store, finding), encoding="utf-8")
+    return path
+
+
+def text(scenario: Scenario, store: Store, finding: Finding) -> str:
+    """An incident as YAML: each step on a line, every text quoted as JSON does."""
+    found = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    template = _environment().get_template("incident.yaml.j2")
+    return template.render(incident=found, settings=store.settings, finding=finding)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(  # noqa: S701 - YAML, no HTML
+        loader=PackageLoader("testbed.hunt"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment

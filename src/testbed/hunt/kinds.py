@@ -1,0 +1,101 @@
+"""Kinds of failure: what failed, without the numbers and names that differ from run to run. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from testbed.checks import Status, Verdict
+from testbed.checks.breakage import RUN, TIMELINE
+from testbed.probes.catalogue import PROBES
+
+HEALTHY = "healthy"
+SERVED = "served"
+LONGEST = 160
+MOST = 6  # kinds of one check in one run
+
+# The complaint of an unhealthy cluster that the others follow from comes first.
+_TELLING = (
+    "split brain", "went off", "does not exist", " is off", " is frozen", "does not answer", "does not serve",
+    "the database's address", "DRBD is", "the site's address", "Apache does not run",
+)  # fmt: skip
+_NODE = re.compile(r"\b(lb|db|app)-?\d+\b")
+_WORD_WITH_DIGIT = re.compile(r"(?<![\w-])[\w./:+-]*\d(?:[\w./:%+-]*[\w%])?")
+_LENGTH = re.compile(r", (for [\d.]+ s|to the end)(?=$|,)")
+_PHASES = re.compile(r"service did not come back for [^;.]+|out of order: [^;.(]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of failure.
+
+    Attributes:
+        check: the check that failed; ``healthy`` when the cluster did not become healthy, ``served`` when users were
+            not served again.
+        cause: what was wrong, normalised.
+    """
+
+    check: str
+    cause: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.cause}"
+
+
+def kinds(verdicts: Iterable[Verdict]) -> dict[Kind, str]:
+    """The kinds of failure of a run, each with what the check itself said; worst first."""
+    found: dict[Kind, str] = {}
+    for verdict in verdicts:
+        if verdict.status is not Status.FAIL:
+            continue
+        for text in _causes(verdict)[:MOST]:
+            found.setdefault(kind_of(verdict.check, text), text)
+    return found
+
+
+def kind_of(check: str, text: str) -> Kind:
+    """The kind of one failure.
+
+    Args:
+        check: the check that failed.
+        text: what it said.
+    """
+    if check in (RUN, TIMELINE):
+        return _of_run(check, text)
+    if check == "alarms":
+        node, _, rest = text.partition(": ")
+        return Kind(check, normalised(f"{rest.partition(': ')[0]} in the log of {node}"))
+    if check == "phases":
+        told = [part.strip() for part in _PHASES.findall(text)]
+        return Kind(check, normalised("; ".join(told) or text))
+    return Kind(check, normalised(text))
+
+
+def normalised(text: str) -> str:
+    """A text without what differs from run to run: numbers, tokens, lengths of time, the number of a node."""
+    text = _NODE.sub(r"\1", _LENGTH.sub("", text))
+    text = " ".join(_WORD_WITH_DIGIT.sub("N", text).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _causes(verdict: Verdict) -> Sequence[str]:
+    return verdict.causes or [fact.text for fact in verdict.evidence[:1]] or [verdict.summary]
+
+
+def _of_run(check: str, text: str) -> Kind:
+    """A run that broke, or a step that did not come: above all the cluster that does not become healthy."""
+    reason = text.partition("): ")[2] if check == TIMELINE else text.removeprefix("the run broke: ")
+    waited, _, seen = reason.partition("; last seen: ")
+    if "a healthy cluster" in waited or reason.startswith("split brain") or " went off: " in reason:
+        complaints = (seen or reason.partition(" went off: ")[0] + " went off" * (" went off: " in reason)).split("; ")
+        return Kind(HEALTHY, normalised(min(complaints, key=_rank)))
+    if "'served'" in waited:
+        names = [each.partition(": ")[0] for each in seen.split("; ") if not re.search(r": good ", each)]
+        silent = [name for name in names if name in PROBES]
+        return Kind(SERVED, f"no answer to {' and '.join(silent)}" if silent else normalised(seen))
+    return Kind(check, normalised(waited))
+
+
+def _rank(complaint: str) -> int:
+    return next((place for place, words in enumerate(_TELLING) if words in complaint), len(_TELLING))

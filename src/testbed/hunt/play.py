@@ -1,0 +1,198 @@
+"""Plays one sequence on the cluster with every check that needs no expectation, and makes the cluster healthy again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docker.errors import DockerException
+
+from testbed import report
+from testbed.checks import Status, Verdict, judge
+from testbed.cluster import Cluster, lifecycle
+from testbed.errors import TestbedError, UsageError
+from testbed.hunt import incident
+from testbed.hunt.kinds import kinds
+from testbed.hunt.sequence import Steps, as_incident
+from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, UP, Failure, Play
+from testbed.journal import Mark, Plan, read
+from testbed.progress import Progress
+from testbed.scenarios.model import Scenario
+from testbed.scenarios.order import ALL
+from testbed.scenarios.run import Run
+from testbed.scenarios.runner import reach_steady_state, take_step
+
+# The wait of the timeline itself is longer: this one is for what a split brain's resolution leaves to copy.
+HEALTHY_AGAIN_SECONDS = 90.0
+HEAL_SECONDS = 120.0
+QUICK_SECONDS = 5.0
+# What a run may end by that is a finding about the cluster, or something that the next one need not suffer from.
+TROUBLE = (TestbedError, DockerException, OSError)
+JOURNAL = "journal.jsonl"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a run of a sequence came to.
+
+    Attributes:
+        folder: the run's.
+        verdicts: what the checks say.
+        refused: places of the steps that could not be taken.
+        healthy: whether the run ended with a healthy cluster.
+        split_brain: whether a split brain was resolved.
+    """
+
+    folder: Path
+    verdicts: list[Verdict] = field(default_factory=list)
+    refused: tuple[int, ...] = ()
+    healthy: bool = True
+    split_brain: bool = False
+
+
+class ClusterPlayer:
+    """Plays sequences on a cluster that stays up between them.
+
+    Args:
+        cluster: the cluster, healthy.
+        seed: the hunt's.
+        keep_passing: keep the folders of runs that pass.
+        progress: told what repairs it.
+    """
+
+    def __init__(self, cluster: Cluster, seed: int, *, keep_passing: bool, progress: Progress) -> None:
+        self._cluster = cluster
+        self._seed = seed
+        self._keep_passing = keep_passing
+        self._progress = progress
+        self._plays = 0
+
+    def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+        """Play a sequence.
+
+        Args:
+            number: of the drawn sequence.
+            steps: what to play.
+            drawn: whether they are as drawn.
+
+        Raises:
+            TestbedError: not even a fresh cluster becomes healthy.
+        """
+        self._plays += 1
+        wall, begin = time.time(), time.monotonic()
+        name = incident.name(self._seed, number) + ("" if drawn else f"-smaller-{self._plays}")
+        scenario = as_incident(
+            steps, name, f"Sequence {number} of the hunt with seed {self._seed}.",
+            incident.sequence_seed(self._seed, number),
+        )  # fmt: skip
+        played = play(self._cluster, scenario, keep_passing=self._keep_passing)
+        failures = tuple(
+            Failure(check=kind.check, cause=kind.cause, text=text) for kind, text in kinds(played.verdicts).items()
+        )
+        unknown = tuple(each.check for each in played.verdicts if each.status is Status.UNKNOWN)
+        repair = SPLIT_BRAIN if played.split_brain else ""
+        if not played.healthy:
+            repair = self.make_healthy() or repair
+        kept = bool(failures or unknown or self._keep_passing) and (played.folder / JOURNAL).exists()
+        if not kept:
+            shutil.rmtree(played.folder, ignore_errors=True)
+        return Play(
+            number=number, drawn=drawn, steps=steps, refused=played.refused, failures=failures, unknown=unknown,
+            run=played.folder.name, kept=kept, seconds=round(time.monotonic() - begin, 1), repair=repair,
+            wall=round(wall, 1),
+        )  # fmt: skip
+
+    def make_healthy(self) -> str:
+        """Repair the cluster by the mildest means that works.
+
+        Returns:
+            Which that was, empty if the cluster was healthy.
+
+        Raises:
+            TestbedError: not even a fresh cluster becomes healthy.
+        """
+        cluster, progress = self._cluster, self._progress
+        for means, repair in (("", self._look), (HEAL, self._heal), (UP, lambda: lifecycle.up(cluster, progress))):
+            try:
+                repair()
+            except UsageError:
+                raise
+            except TROUBLE as error:
+                if means:
+                    progress.say(f"      {means} does not repair the cluster: {error}")
+            else:
+                return means
+        progress.say("      making a fresh cluster")
+        lifecycle.down(cluster.settings)
+        # The cluster's handles to its machines are of the one that is gone.
+        self._cluster = Cluster(cluster.settings, cluster.shape)
+        lifecycle.up(self._cluster, progress)
+        return FRESH
+
+    def _look(self) -> None:
+        if entries := self._cluster.ledger.entries():
+            raise TestbedError(f"{entries[0].fault} is in force", where=entries[0].node)
+        lifecycle.wait_healthy(self._cluster, QUICK_SECONDS)
+
+    def _heal(self) -> None:
+        lifecycle.heal(self._cluster, self._progress)
+        lifecycle.make_whole(self._cluster, HEAL_SECONDS)
+
+
+def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) -> Played:
+    """Play a sequence's incident once, and judge it.
+
+    A fault that cannot be injected at that moment, because no machine is in the wanted state, is passed over: it
+    changes nothing. So is the heal of a single fault that cannot be healed then. The report is written when something
+    failed.
+
+    Args:
+        cluster: the cluster, healthy.
+        scenario: the incident.
+        keep_passing: write the report of a run that passes too.
+    """
+    plan = Plan(
+        scenario.name, scenario.model_dump(mode="json", by_alias=True), scenario.seed, 1, 1, scenario.name,
+        cluster.platform,
+    )  # fmt: skip
+    run = Run(cluster, scenario.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS)
+    refused: list[int] = []
+    healthy = True
+    try:
+        with run:
+            _timeline(run, scenario, refused)
+    except TROUBLE:  # told by the journal: the check `run` fails with it
+        healthy = False
+    if not (run.folder / JOURNAL).exists():
+        raise TestbedError("the run left no journal", where=str(run.folder), mend="is the disk full?")
+    journal = read(run.folder / JOURNAL)
+    verdicts = judge(journal)
+    if keep_passing or any(each.status is not Status.PASS for each in verdicts):
+        report.write(run.folder)
+    resolved = any(mark.name == "split-brain-resolved" for mark in journal.of(Mark))
+    return Played(run.folder, verdicts, tuple(refused), healthy, resolved)
+
+
+def _timeline(run: Run, scenario: Scenario, refused: list[int]) -> None:
+    begin = reach_steady_state(run, scenario, _silent)
+    for number, step in enumerate(scenario.timeline, 1):
+        try:
+            if not take_step(run, step, number, begin, _silent):
+                return
+        except TestbedError as refusal:
+            # One fault may keep another from being healed (a frozen machine cannot be told anything): the heal of all
+            # at the end must succeed, a single one need not.
+            alone = step.heal is not None and step.heal != ALL
+            if not (isinstance(refusal, UsageError) or alone):
+                raise
+            run.mark("step-refused", number=str(number), reason=refusal.what)
+            refused.append(number - 1)
+
+
+def _silent(_: str) -> None:
+    """The search tells what is played, one line a sequence."""

@@ -1,0 +1,164 @@
+"""The search: draw, play, shrink what fails in a way that is not known, until enough was played.
+
+It plays nothing itself: a ``Player`` does. Everything it decides follows from the seed and from the plays in the store.
+So a search that was interrupted repeats its decisions, and goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from math import inf
+
+from testbed.hunt import incident
+from testbed.hunt.draw import Generator
+from testbed.hunt.known import known
+from testbed.hunt.sequence import Steps, briefly, key, tidied
+from testbed.hunt.shrink import Shrinker, Shrunk
+from testbed.hunt.store import Failure, Finding, Play, Store
+from testbed.topology import Topology
+
+Player = Callable[[int, Steps, bool], Play]
+"""Plays a sequence: the number of the drawn one, the steps, and whether they are as drawn."""
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a search ends.
+
+    Attributes:
+        runs: drawn sequences, those of earlier sessions included.
+        seconds: of this session.
+        shrink_plays: plays that shrinking one kind of failure may take; 0: nothing is shrunk.
+    """
+
+    runs: float = inf
+    seconds: float = inf
+    shrink_plays: int = 40
+
+
+class TimeIsUp(Exception):
+    """The session's time is over; what was played is kept."""
+
+
+class Search:
+    """One hunt on one cluster.
+
+    Args:
+        store: what was played so far.
+        topology: the cluster that sequences are drawn for.
+        player: plays them.
+        limits: when to end.
+        tell: told what happens, a line at a time.
+    """
+
+    def __init__(self, store: Store, topology: Topology, player: Player, limits: Limits, tell: Tell) -> None:
+        self._store = store
+        self._generator = Generator(topology)
+        self._player = player
+        self._limits = limits
+        self._tell = tell
+        self._end = time.monotonic() + limits.seconds
+
+    def run(self) -> None:
+        """Play until a limit is reached; what was played before is not played again."""
+        drawn = self._store.drawn()
+        try:
+            for number in count(1):
+                if number > self._limits.runs:
+                    return
+                played = drawn.get(number) or self._draw(number)
+                for failure in played.failures:
+                    self._follow(played, failure)
+        except TimeIsUp:
+            self._tell("  the time is up")
+
+    def _draw(self, number: int) -> Play:
+        steps = self._generator.draw(self._store.settings.seed, number)
+        of = f" of {self._limits.runs:g}" if self._limits.runs < inf else ""
+        self._tell(f"  {number}{of}: {briefly(steps)}")
+        played = self._play(number, steps, drawn=True)
+        self._tell(f"      {outcome(played, self._store.settings.profile)} ({played.seconds:.0f} s)")
+        return played
+
+    def _play(self, number: int, steps: Steps, *, drawn: bool) -> Play:
+        if time.monotonic() >= self._end:
+            raise TimeIsUp
+        played = self._player(number, steps, drawn)
+        self._store.add(played)
+        return played
+
+    def _follow(self, played: Play, failure: Failure) -> None:
+        """Shrink a failure of a kind that is neither known nor found before."""
+        kind = failure.kind
+        if not self._limits.shrink_plays or known(kind, played.steps, self._store.settings.profile):
+            return
+        if kind in {finding.kind for finding in self._store.findings}:
+            return
+        self._tell(f"      not known: {kind}: shrinking it")
+        recorded = _Recorded(self._store, played.number)
+        start = tidied(step for place, step in enumerate(played.steps) if place not in played.refused)
+
+        def fails(steps: Steps) -> bool:
+            again = recorded.next(steps) or self._play(played.number, steps, drawn=False)
+            shows = kind in again.kinds
+            self._tell(f"        {'fails' if shows else 'passes'}: {briefly(steps)} ({again.seconds:.0f} s)")
+            return shows
+
+        shrunk = Shrinker(fails, self._limits.shrink_plays).shrink(start)
+        self._found(played, failure, shrunk)
+
+    def _found(self, played: Play, failure: Failure, shrunk: Shrunk) -> None:
+        seed = self._store.settings.seed
+        name = incident.name(seed, played.number, len(self._store.findings) + 1)
+        runs = [play.run for play in self._store.plays if play.kept and failure.kind in play.kinds]
+        smallest = [
+            play.run for play in self._store.plays
+            if play.kept and failure.kind in play.kinds and key(play.steps) == key(shrunk.steps)
+        ]  # fmt: skip
+        finding = Finding(
+            check=failure.check, cause=failure.cause, text=failure.text, number=played.number, steps=shrunk.steps,
+            failed=shrunk.failed, played=shrunk.played, plays=shrunk.plays, complete=shrunk.complete,
+            incident=f"{name}.yaml", run=(smallest or runs or [""])[-1],
+        )  # fmt: skip
+        path = incident.write(self._store, finding)
+        self._store.find(finding)
+        self._tell(f"      {briefly(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
+
+
+class _Recorded:
+    """The plays that an earlier session made while it shrank the same sequence, in their order.
+
+    A play tells of every kind of failure at once: the shrinking of a second kind begins with those of the first.
+    """
+
+    def __init__(self, store: Store, number: int) -> None:
+        self._plays = store.plays
+        self._number = number
+        self._used: Counter[str] = Counter()
+
+    def next(self, steps: Steps) -> Play | None:
+        """The next play of ``steps`` that was not used yet, None when there is none."""
+        wanted = key(steps)
+        made = [
+            play for play in self._plays if play.number == self._number and not play.drawn and key(play.steps) == wanted
+        ]
+        place = self._used[wanted]
+        self._used[wanted] += 1
+        return made[place] if place < len(made) else None
+
+
+def outcome(play: Play, profile: str) -> str:
+    """What a play came to, in one line."""
+    kinds = list(dict.fromkeys(play.kinds))
+    new = [kind for kind in kinds if not known(kind, play.steps, profile)]
+    told = [f"fails: {kind}" for kind in new]
+    told += [f"known: {entry.title}" for kind in kinds if (entry := known(kind, play.steps, profile))]
+    told += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not kinds else []
+    text = "; ".join(dict.fromkeys(told)) or "passes"
+    refused = f"; steps that could not be taken: {len(play.refused)}" if play.refused else ""
+    return f"{text}{f'; repaired by {play.repair}' if play.repair else ''}{refused}"

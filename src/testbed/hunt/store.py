@@ -1,0 +1,261 @@
+"""The folder of a hunt: what is looked for, every play on a line of its own, and every kind of failure that was shrunk.
+
+A hunt that was killed goes on from there. A play is on the disk before the next one begins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from testbed.errors import UsageError
+from testbed.hunt.kinds import Kind
+from testbed.scenarios.model import Step
+
+SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
+# What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
+SPLIT_BRAIN, HEAL, UP, FRESH = "resolving a split brain", "testbed heal", "testbed up", "a fresh cluster"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+
+R = TypeVar("R", bound="Line")
+
+
+class Line(BaseModel):
+    """Base of what is kept as JSON; a later version may know more than this one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class HuntSettings(Line):
+    """What a hunt is.
+
+    Attributes:
+        seed: of the sequences.
+        platform: the cluster it is played on: profile, balancers and the rest.
+        runs: how many sequences are to be played; 0 without such a limit.
+        started: Unix seconds.
+    """
+
+    seed: int
+    platform: dict[str, str]
+    runs: int = 0
+    started: float = 0.0
+
+    @property
+    def profile(self) -> str:
+        """The profile of the cluster."""
+        return self.platform.get("profile", "reference")
+
+
+class Failure(Line):
+    """A failure of a play.
+
+    Attributes:
+        check: the check that failed.
+        cause: what was wrong, normalised.
+        text: what the check said.
+    """
+
+    check: str
+    cause: str
+    text: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind."""
+        return Kind(self.check, self.cause)
+
+
+class Play(Line):
+    """A sequence that was played.
+
+    Attributes:
+        number: of the drawn sequence that it is, or that it was made from.
+        drawn: whether it was played as drawn; otherwise the shrinking made it.
+        steps: what was played.
+        refused: places of the steps that could not be taken; they changed nothing.
+        failures: what failed.
+        unknown: the checks that could not tell.
+        run: the run's folder name.
+        kept: whether that folder is still there.
+        seconds: how long it took, with the cluster made healthy again.
+        repair: what it took to make the cluster healthy again; empty when healing the faults was enough.
+        wall: when it began, Unix seconds.
+    """
+
+    number: int
+    drawn: bool
+    steps: tuple[Step, ...]
+    refused: tuple[int, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    unknown: tuple[str, ...] = ()
+    run: str = ""
+    kept: bool = False
+    seconds: float = 0.0
+    repair: str = ""
+    wall: float = 0.0
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of its failures."""
+        return [failure.kind for failure in self.failures]
+
+
+class Finding(Line):
+    """A kind of failure that was not known, with the smallest sequence that shows it.
+
+    Attributes:
+        check, cause: its kind.
+        text: what the check said the first time.
+        number: of the sequence that showed it first.
+        steps: the smallest sequence.
+        failed, played: how often that one showed it, of how many plays.
+        plays: how many plays the shrinking took.
+        complete: whether the shrinking came to its end.
+        incident: name of its file in the folder ``incidents``.
+        run: a run that shows it.
+    """
+
+    check: str
+    cause: str
+    text: str = ""
+    number: int
+    steps: tuple[Step, ...]
+    failed: int = 1
+    played: int = 1
+    plays: int = 0
+    complete: bool = False
+    incident: str = ""
+    run: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind."""
+        return Kind(self.check, self.cause)
+
+
+class Store:
+    """A hunt's folder.
+
+    Args:
+        folder: where it is; it holds ``hunt.json``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = _settings(folder)
+        self.plays: list[Play] = _read(folder / PLAYS, Play)
+        self.findings: list[Finding] = _read(folder / FINDINGS, Finding)
+
+    @classmethod
+    def create(cls, folder: Path, settings: HuntSettings) -> Store:
+        """Make the folder of a new hunt.
+
+        Raises:
+            UsageError: there is one already.
+        """
+        if (folder / SETTINGS).exists():
+            raise UsageError(f"there is a hunt {folder.name!r}", mend=f"go on with --resume {folder.name}")
+        (folder / INCIDENTS).mkdir(parents=True, exist_ok=True)
+        _replace(folder / SETTINGS, settings.model_dump_json(indent=2) + "\n")
+        return cls(folder)
+
+    def aim(self, runs: int) -> None:
+        """Change how many sequences are to be played."""
+        self.settings = self.settings.model_copy(update={"runs": runs})
+        _replace(self.folder / SETTINGS, self.settings.model_dump_json(indent=2) + "\n")
+
+    def add(self, play: Play) -> None:
+        """Keep a play; when this returns, it is on the disk."""
+        _append(self.folder / PLAYS, play)
+        self.plays.append(play)
+
+    def find(self, finding: Finding) -> None:
+        """Keep a finding; when this returns, it is on the disk."""
+        _append(self.folder / FINDINGS, finding)
+        self.findings.append(finding)
+
+    def drawn(self) -> dict[int, Play]:
+        """The sequences that were played as drawn, by number."""
+        return {play.number: play for play in self.plays if play.drawn}
+
+
+def find_hunt(name: str, parent: Path) -> Path:
+    """The folder of the hunt called ``name``.
+
+    Args:
+        name: its name.
+        parent: the folder that holds all hunts.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = hunts(parent)
+    if name in known:
+        return parent / name
+    listed = f"there are {', '.join(known)}" if known else "there is none: `testbed hunt` begins one"
+    raise UsageError(f"no hunt {name!r} in {parent}", mend=listed)
+
+
+def hunts(parent: Path) -> list[str]:
+    """The names of all hunts, oldest first."""
+    folders = [path.parent for path in parent.glob(f"*/{SETTINGS}")]
+    return [folder.name for folder in sorted(folders, key=lambda each: (each / SETTINGS).stat().st_mtime)]
+
+
+def _settings(folder: Path) -> HuntSettings:
+    path = folder / SETTINGS
+    try:
+        return HuntSettings.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise UsageError(
+            "not a hunt's settings", where=str(path), mend="begin another hunt; this folder can be deleted"
+        ) from None
+
+
+def _read(path: Path, line: type[R]) -> list[R]:
+    """The lines of a file; a last one that was cut off by a kill is dropped.
+
+    Raises:
+        UsageError: a line is damaged that is not the last.
+    """
+    if not path.exists():
+        return []
+    found: list[R] = []
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    for number, text in enumerate(content[:whole].splitlines(), 1):
+        try:
+            found.append(line.model_validate_json(text))
+        except ValidationError:
+            raise UsageError(
+                f"line {number} is damaged", where=str(path), mend="remove that line: its sequence is played again"
+            ) from None
+    if whole < len(content):
+        os.truncate(path, whole)
+    return found
+
+
+def _append(path: Path, line: Line) -> None:
+    with path.open("ab") as file:
+        fields = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        file.write(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def distinct(kinds: Iterable[Kind]) -> Sequence[Kind]:
+    """The kinds without repetition, in order."""
+    return list(dict.fromkeys(kinds))

@@ -1,0 +1,179 @@
+"""Sequences of a hunt: the same seed draws the same one, each is a valid incident, and most faults overlap."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fakes import topology
+from test_topology import CLUSTER, merged
+
+from testbed import faults
+from testbed.hunt import incident
+from testbed.hunt.draw import LONG, SHORT, TARGETS, Generator, candidates
+from testbed.hunt.sequence import (
+    Steps,
+    as_incident,
+    brief,
+    briefly,
+    fields,
+    healing,
+    in_force,
+    injection,
+    key,
+    pause,
+    tidied,
+    without,
+)
+from testbed.hunt.store import Finding, HuntSettings, Store
+from testbed.recorder import PATTERNS
+from testbed.scenarios import load
+from testbed.scenarios.validate import problems
+from testbed.topology import Topology, resolve
+
+MANY = 200
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Topology:
+    return resolve(merged(), [CLUSTER])
+
+
+@pytest.fixture(scope="module")
+def hardened() -> Topology:
+    document = merged()
+    document["x-testbed"]["profile"] = "hardened"
+    document["networks"]["management"] = {"ipam": {"config": [{"subnet": "198.18.3.0/24"}]}}
+    for number, name in ((10, "arbiter"), (21, "db1"), (22, "db2")):
+        service = document["services"].setdefault(name, {"x-testbed": {"role": "arbiter"}, "networks": {}})
+        service["networks"]["management"] = {"ipv4_address": f"198.18.3.{number}"}
+    return resolve(document, [CLUSTER])
+
+
+def drawn(cluster: Topology, seed: int = 2006) -> list[Steps]:
+    generator = Generator(cluster)
+    return [generator.draw(seed, number) for number in range(1, MANY + 1)]
+
+
+def test_the_same_seed_and_number_draw_the_same_sequence(shipped: Topology) -> None:
+    assert drawn(shipped) == drawn(shipped)
+    assert Generator(shipped).draw(7, 3) == drawn(shipped, 7)[2]
+    assert drawn(shipped) != drawn(shipped, 2007)
+    assert len({key(steps) for steps in drawn(shipped)}) > MANY * 0.99
+
+
+@pytest.mark.parametrize("profile", ["shipped", "hardened"])
+def test_every_sequence_is_a_valid_incident(profile: str, request: pytest.FixtureRequest) -> None:
+    cluster: Topology = request.getfixturevalue(profile)
+    for number, steps in enumerate(drawn(cluster), 1):
+        scenario = as_incident(steps, incident.name(2006, number), "It was drawn.", number)
+        assert list(problems(scenario, cluster, patterns=PATTERNS)) == [], briefly(steps)
+
+
+def test_each_has_two_to_four_faults_and_waits_within_their_bounds(shipped: Topology) -> None:
+    for steps in drawn(shipped):
+        assert 2 <= sum(bool(step.fault) for step in steps) <= 4
+        names = [step.name for step in steps if step.fault]
+        assert len(set(names)) == len(names)
+        for before, step in zip((None, *steps), steps, strict=False):
+            if step.hold is not None:
+                assert before is not None
+                assert before.hold is None
+                assert SHORT[0] <= step.hold <= LONG[1]
+
+
+def test_waits_are_mostly_short(shipped: Topology) -> None:
+    waits = [step.hold for steps in drawn(shipped) for step in steps if step.hold is not None]
+    assert 0.75 < sum(wait <= SHORT[1] for wait in waits) / len(waits) < 0.9
+
+
+def test_every_fault_and_every_part_is_drawn(shipped: Topology, hardened: Topology) -> None:
+    struck = Counter((step.fault, step.target) for steps in drawn(shipped) for step in steps if step.fault)
+    assert {fault for fault, _ in struck} == set(faults.FAULTS)
+    assert {target for _, target in struck} == set(TARGETS)
+    assert "arbiter" in {step.target for steps in drawn(hardened) for step in steps}
+
+
+def test_a_fault_that_is_new_in_the_catalogue_is_drawn_too(shipped: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Smoke(type(faults.FAULTS["power-loss"])):  # type: ignore[misc]
+        name = "smoke"
+
+    monkeypatch.setattr(faults, "FAULTS", {**faults.FAULTS, "smoke": Smoke()})
+    monkeypatch.setattr("testbed.faults.catalogue.FAULTS", faults.FAULTS)
+    assert "smoke" in {step.fault for steps in drawn(shipped) for step in steps}
+
+
+def test_most_sequences_have_overlapping_faults_on_different_parts(shipped: Topology) -> None:
+    def overlaps(steps: Steps) -> bool:
+        for place, step in enumerate(steps):
+            if step.fault and any(each.target != step.target for each in in_force(steps[:place])):
+                return True
+        return False
+
+    assert sum(overlaps(steps) for steps in drawn(shipped)) > 0.8 * MANY
+
+
+def test_faults_that_would_be_refused_are_not_drawn(shipped: Topology) -> None:
+    for steps in drawn(shipped):
+        for place, step in enumerate(steps):
+            before = in_force(steps[:place])
+            if step.target == "mail:any":
+                assert all(each.target != "mail:any" for each in before)
+            if step.fault == "silent-cut":
+                assert (step.fault, step.target) not in {(each.fault, each.target) for each in before}
+            if step.options.get("process") == "postgres":
+                assert step.target == "db:primary"
+
+
+def test_only_faults_that_a_platform_knows_are_drawn() -> None:
+    openbsd = topology(platform="openbsd")
+    assert ("process-stop", "lb:active") in {(each.fault, each.target) for each in candidates(openbsd)}
+    for steps in drawn(openbsd):
+        for step in steps:
+            if step.fault and step.target and step.target.startswith("lb"):
+                faults.check(step.fault, step.target, step.options, openbsd)
+
+
+def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:
+    steps = (
+        injection("power-loss", "db:primary", {}, "first"),
+        pause(2.34),
+        injection("disk-error", "db:standby", {}, "second"),
+    )
+    timeline = as_incident(steps, "x", "It was drawn.", 1).timeline
+    assert [step.heal or step.when for step in timeline[3:]] == ["all", "healthy", "served"]
+    assert timeline[1].hold == 2.3
+    assert as_incident(steps, "x", "It was drawn.", 1).expect.alarms == ["disk-error"]
+    healed = (*steps[:1], healing("first"))
+    assert [step.heal or step.when for step in as_incident(healed, "x", "It was drawn.", 1).timeline[2:]] == [
+        "healthy",
+        "served",
+    ]
+
+
+def test_steps_are_tidied() -> None:
+    first, second = injection("freeze", "lb:active", {}, "first"), injection("reboot", "db:primary", {}, "second")
+    untidy = (pause(3), healing("first"), first, pause(1), pause(2.5), second, healing("second"), healing("second"))
+    assert tidied(untidy) == (first, pause(3.5), second, healing("second"))
+    assert without((first, pause(1), second, pause(2), healing("first")), {0}) == (second, pause(2))
+    assert briefly((first, pause(1), healing("first"))) == "freeze lb:active, 1s, heal first"
+    assert brief(injection("loss", "db:primary", {"network": "backend", "share": "30%"}, "first")) == (
+        "loss db:primary backend 30%"
+    )
+
+
+def test_an_incident_file_can_be_read_and_says_the_same(tmp_path: Path, shipped: Topology) -> None:
+    store = Store.create(tmp_path / "a", HuntSettings(seed=5, platform={"profile": "reference"}))
+    for number in range(1, 60):
+        steps = Generator(shipped).draw(5, number)
+        text = f"\"{number}\": it said: 'no' # {{}} [{chr(233)}] \\ %"
+        finding = Finding(
+            check="ownership", cause="c", text=text, number=number, steps=steps, incident=f"hunt-5-{number}.yaml"
+        )
+        path = incident.write(store, finding)
+        scenario = load(path, shipped, patterns=PATTERNS)
+        assert scenario == incident.of(store, finding)
+        assert fields(scenario.timeline[: len(steps)]) == fields(steps)
+        assert scenario.seed == 5 + number
+        assert text in scenario.why

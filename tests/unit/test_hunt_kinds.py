@@ -1,0 +1,117 @@
+"""Kinds of failure: what failed, without what differs from run to run; and those that are known."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from testbed.checks import Evidence, Status, Verdict
+from testbed.checks.case import Findings
+from testbed.hunt.kinds import HEALTHY, Kind, kind_of, kinds
+from testbed.hunt.known import CATALOGUE, known
+from testbed.hunt.sequence import injection
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "kind"),
+    [
+        (
+            "ownership", "site-address held on lb1 and lb2 at once, for 2.31 s",
+            "ownership: site-address held on lb and lb at once",
+        ),
+        ("ownership", "drbd-role Primary on db1 and db2 at once, to the end",
+         "ownership: drbd-role Primary on db and db at once"),
+        ("ownership", "split brain: db1 and db2 were both primary since they parted, db2 stands alone",
+         "ownership: split brain: db and db were both primary since they parted, db stands alone"),
+        ("ownership", "write 4fa31b-000123 was acknowledged by db2, which had not taken over from db1",
+         "ownership: write N was acknowledged by db, which had not taken over from db"),
+        ("durability", "4fa31b-000123 was acknowledged, and is not there",
+         "durability: N was acknowledged, and is not there"),
+        ("stickiness", "session 7a31 went from app-1 to app-2 without a cause",
+         "stickiness: session N went from app to app without a cause"),
+        ("alarms", "db2: postgres-panic: 2026-11-30 04:00:01 UTC [12] PANIC:  could not write",
+         "alarms: postgres-panic in the log of db"),
+        ("phases", ("database from db1 to db2 after power-loss on db1: address claimed +3.10 s; service did not come "
+         "back for sql-write, webmail."), "phases: service did not come back for sql-write, webmail"),
+        ("phases", ("database from db1 to db2 without a fault: drbd primary +1.00 s; out of order: mounted (+1.20 s) "
+         "before drbd primary (+2.00 s)."), "phases: out of order: mounted"),
+        ("timeline", ("step 7 (wait until healthy, 150s at most): waited 150 s for a healthy cluster; last seen: "
+         "app-1: webmail does not run; db2 holds the database's address but does not serve; db1: DRBD is gone"),
+         "healthy: db holds the database's address but does not serve"),
+        ("run", "the run broke: waited 9 s for a healthy cluster; last seen: db1: DRBD is WFConnection UpToDate",
+         "healthy: db: DRBD is WFConnection UpToDate"),
+        ("timeline", ("step 7 (wait until healthy): split brain: both database machines were written to, and DRBD "
+         "keeps them apart"),
+         "healthy: split brain: both database machines were written to, and DRBD keeps them apart"),
+        ("run", "the run broke: db1 went off: event=vm-off 12", "healthy: db went off"),
+        ("timeline", ("step 8 (wait until served for 2s): waited 60 s for 'served'; last seen: 3 users logged in; "
+         "https: status 503; sql-write: good 0.1 s ago; tcp: good 0.0 s ago; webmail: timed out; site-address: lb1"),
+         "served: no answer to https and webmail"),
+        ("run", "the run broke: db1: DRBD does not take the disk back: error 127: x",
+         "run: db: DRBD does not take the disk back: error N: x"),
+    ],
+)  # fmt: skip
+def test_a_failure_without_what_differs_from_run_to_run(check: str, text: str, kind: str) -> None:
+    assert str(kind_of(check, text)) == kind
+
+
+def test_each_cause_of_a_check_is_a_kind_and_what_is_in_doubt_is_none() -> None:
+    findings = Findings()
+    findings.fail("site-address held on lb1 and lb2 at once, for 1.00 s")
+    findings.fail("site-address held on lb1 and lb2 at once, for 2.00 s")
+    findings.fail("drbd-role Primary on db1 and db2 at once, for 3.00 s")
+    findings.note("lb1 stands alone")
+    found = kinds(
+        [
+            findings.verdict("ownership"),
+            Verdict("durability", Status.UNKNOWN, "not read back"),
+            Verdict("alarms", Status.PASS, "0 alarms"),
+            Verdict("run", Status.FAIL, "the run broke: no", (Evidence("no", 1.0),)),
+        ]
+    )
+    assert [str(kind) for kind in found] == [
+        "ownership: site-address held on lb and lb at once",
+        "ownership: drbd-role Primary on db and db at once",
+        "run: no",
+    ]
+    assert next(iter(found.values())).endswith("for 1.00 s")
+
+
+def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() -> None:
+    kind = Kind("ownership", "site-address held on lb and lb at once")
+    cut = [injection("silent-cut", "lb:active", {"network": "public"}, "first")]
+    other = [injection("power-loss", "db:primary", {}, "first"), injection("drain", "app:any", {}, "second")]
+    assert known(kind, cut, "reference") is not None
+    assert known(kind, other, "reference") is None
+    assert known(Kind("ownership", "database-address held on db and db at once"), other, "hardened") is None
+    assert known(Kind("durability", "N was acknowledged, and is not there"), other, "hardened") is None
+    hung = [injection("process-stop", "lb:active", {"process": "ucarp"}, "first")]
+    assert known(kind, hung, "hardened") is not None
+    assert known(kind, [injection("process-stop", "lb:active", {"process": "apache"}, "a")], "hardened") is None
+
+
+def test_split_brain_is_one_failure_in_all_its_forms() -> None:
+    steps = [injection("freeze", "db:primary", {}, "first")]
+    forms = [
+        kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db1 stands alone"),
+        kind_of("timeline", "step 3 (wait): split brain: both database machines were written to, and DRBD keeps"),
+        kind_of("alarms", "db1: drbd-split-brain: Split-Brain detected but unresolved"),
+    ]
+    assert {entry.title for kind in forms if (entry := known(kind, steps, "reference"))} == {
+        "Split brain: both copies were written to"
+    }
+    assert forms[1].check == HEALTHY
+
+
+def test_the_catalogue_names_incidents_and_pages_that_exist() -> None:
+    for entry in CATALOGUE:
+        assert re.fullmatch(entry.cause, "x") is None
+        for shown in entry.shown_by:
+            path = ROOT / shown if "/" in shown else ROOT / "scenarios" / f"{shown}.yaml"
+            assert path.is_file(), shown
+            if path.suffix == ".yaml" and entry.check in ("ownership", "durability"):
+                assert f"    {entry.check}:" in path.read_text(), f"{shown} documents no {entry.check}"

@@ -1,0 +1,237 @@
+"""The page of a hunt, from what its folder holds; and the command that plays one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fakes import topology
+from typer.testing import CliRunner
+
+import testbed.cli.hunt as command
+import testbed.cli.runs  # noqa: F401 - a program with one command alone would take its name for an argument
+from testbed.cli.main import app
+from testbed.cluster import project
+from testbed.errors import UsageError
+from testbed.hunt import page
+from testbed.hunt.sequence import Steps, healing, injection, pause
+from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
+
+PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
+CUT = injection("silent-cut", "lb:active", {"network": "public"}, "first")
+LOSS = injection("power-loss", "db:primary", {}, "first")
+DISK = injection("disk-error", "db:standby", {}, "second")
+STUCK = Failure(check="healthy", cause="db holds the database's address but <does not> serve", text="db1 holds")
+TWO = Failure(check="ownership", cause="site-address held on lb and lb at once", text="on lb1 and lb2")
+
+
+def play(number: int, steps: Steps, *failures: Failure, **more: object) -> Play:
+    return Play.model_validate(
+        {"number": number, "drawn": True, "steps": steps, "failures": failures, "run": f"run-{number}",
+         "kept": bool(failures), "seconds": 40 + number, **more}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def hunted(tmp_path: Path) -> Store:
+    kept = Store.create(
+        tmp_path / "hunts" / "first", HuntSettings(seed=7, platform=PLATFORM, runs=20, started=1_764_000_000)
+    )
+    kept.add(play(1, (LOSS, pause(2), DISK, healing("first")), STUCK, repair=FRESH))
+    kept.add(play(1, (LOSS, DISK), STUCK, drawn=False, repair=HEAL, run="run-smaller"))
+    kept.add(play(2, (CUT, pause(3)), TWO))
+    kept.add(play(3, (CUT, pause(3), DISK), TWO, repair=SPLIT_BRAIN))
+    kept.add(play(4, (DISK,), unknown=("durability",)))
+    kept.add(play(5, (CUT, DISK), refused=(1,)))
+    kept.find(
+        Finding(
+            check=STUCK.check, cause=STUCK.cause, text=STUCK.text, number=1, steps=(LOSS, DISK), failed=2, played=3,
+            plays=9, complete=True, incident="hunt-7-0001-finding-1.yaml", run="run-smaller",
+        )
+    )  # fmt: skip
+    return kept
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_the_page_tells_what_was_tried_and_found(hunted: Store) -> None:
+    html = page.render(Store(hunted.folder))
+    told = words(html)
+    assert "1 kind of failure found, not known before" in told
+    assert "sequences 5 of 20" in told
+    assert "faults injected 7" in told
+    assert "kinds of failure 2 1 not known" in told
+    assert "ended healthy 4 of 6 plays" in told
+    assert "failed in 2 of 3 plays" in told
+    assert 'href="incidents/hunt-7-0001-finding-1.yaml"' in html
+    assert 'href="../../runs/run-smaller/report.html"' in html
+    assert "but &lt;does not&gt; serve" in html
+    assert "<li>power-loss db:primary</li>\n<li>disk-error db:standby</li>" in html
+    assert "a fresh cluster 1" in told
+    assert "resolving a split brain 1" in told
+    assert "testbed hunt --resume first" in told
+    assert not re.search(r"(src|href)=\"https?:", html)
+
+
+def test_known_failures_are_grouped_counted_and_not_called_new(hunted: Store) -> None:
+    groups = page.grouped(hunted)
+    assert [group.entry is None for group in groups] == [True, False]
+    known = groups[1]
+    assert known.numbers == [2, 3]
+    assert known.smallest == "silent-cut lb:active public, 3s"
+    html = page.render(hunted)
+    assert html.index("Failures that are not known") < html.index("Two balancers hold") > html.index("Known failures")
+    assert "shown by balancer-silent-cut, balancer-frozen" in html
+
+
+def test_coverage_counts_what_was_injected(hunted: Store) -> None:
+    found = page.coverage([each for each in hunted.plays if each.drawn])
+    assert found["silent-cut"]["lb:active"] == 3
+    assert found["disk-error"]["db:standby"] == 3
+    assert page.overlapping_pairs(hunted.plays) == 2
+
+
+def test_a_hunt_without_plays_has_a_page_too(tmp_path: Path) -> None:
+    kept = Store.create(tmp_path / "h", HuntSettings(seed=7, platform=PLATFORM))
+    told = words(page.render(kept))
+    assert "Nothing was played" in told
+    assert "None was found." in told
+
+
+def test_a_comparison_of_the_copies_is_told(hunted: Store) -> None:
+    assert "of the data at the end: no block differs" in words(page.render(hunted, "no block differs"))
+
+
+# --- the command ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Path:
+    """A checkout with one hunt, and a cluster that is up and passes everything."""
+    assert hunted.plays
+    monkeypatch.setenv("TESTBED_STATE", str(tmp_path))
+    cluster = SimpleNamespace(topology=topology(), platform=PLATFORM, settings=SimpleNamespace(state_dir=tmp_path))
+    monkeypatch.setattr(command, "Cluster", lambda _: cluster)
+    monkeypatch.setattr(project, "exists", lambda _: True)
+    monkeypatch.setattr(command, "ClusterPlayer", Passing)
+    return tmp_path / "hunts"
+
+
+class Passing:
+    failures: tuple[Failure, ...] = ()
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.plays = 0
+
+    def make_healthy(self) -> str:
+        return ""
+
+    def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+        self.plays += 1
+        return Play(number=number, drawn=drawn, steps=steps, failures=self.failures, seconds=40)
+
+
+class Failing(Passing):
+    failures = (Failure(check="run", cause="it broke"),)
+
+
+class Interrupted(Passing):
+    def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+        if number > 2:
+            raise KeyboardInterrupt
+        return super().__call__(number, steps, drawn)
+
+
+def hunt(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["hunt", *arguments])
+    if isinstance(result.exception, UsageError):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_a_hunt_is_played_and_its_page_written(bench: Path) -> None:
+    status, output = hunt("--runs", "3", "--name", "second", "--seed", "5")
+    assert status == 0
+    kept = Store(bench / "second")
+    assert [each.number for each in kept.plays] == [1, 2, 3]
+    assert kept.settings.seed == 5
+    assert (bench / "second" / "hunt.html").is_file()
+    assert "3 of 3" in output
+
+
+def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "ClusterPlayer", Failing)
+    status, _ = hunt("--runs", "1", "--name", "bad", "--shrink-plays", "2")
+    assert status == 1
+    assert len(Store(bench / "bad").findings) == 1
+
+
+def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "ClusterPlayer", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command.hunt(runs=4, name="third")
+    assert (bench / "third" / "hunt.html").is_file()
+    monkeypatch.setattr(command, "ClusterPlayer", Passing)
+    assert hunt("--resume", "third")[0] == 0
+    assert [each.number for each in Store(bench / "third").plays] == [1, 2, 3, 4]
+    assert hunt("--resume", "third", "--runs", "5")[0] == 0
+    assert Store(bench / "third").settings.runs == 5
+    assert len(Store(bench / "third").plays) == 5
+
+
+def test_resume_of_another_clusters_hunt_is_refused(bench: Path) -> None:
+    Store.create(bench / "hard", HuntSettings(seed=1, platform={**PLATFORM, "profile": "hardened"}))
+    with pytest.raises(UsageError, match="'hard' was played with profile hardened, and this cluster has reference"):
+        hunt("--resume", "hard")
+
+
+def test_a_hunt_by_hours_is_not_resumed_without_an_end(bench: Path) -> None:
+    assert hunt("--name", "timed", "--hours", "0.01", "--runs", "1")[0] == 0
+    Store.create(bench / "endless", HuntSettings(seed=1, platform=PLATFORM))
+    with pytest.raises(UsageError, match="'endless' has no number of sequences; give --hours or --runs"):
+        hunt("--resume", "endless")
+    assert hunt("--resume", "endless", "--runs", "2")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--resume", "nix"], "no hunt 'nix'"),
+        (["--resume", "first", "--seed", "3"], "--seed cannot be changed"),
+        (["--resume", "first", "--name", "x"], "--name cannot be changed"),
+        (["--name", "../x"], r"'\.\./x' is not a hunt's name"),
+        (["--name", "first"], "go on with --resume first"),
+        (["--page", "nix"], "there are first"),
+    ],
+)
+def test_wrong_command_lines_are_refused_and_nothing_is_played(bench: Path, arguments: list[str], told: str) -> None:
+    before = (bench / "first" / "plays.jsonl").read_bytes()
+    with pytest.raises(UsageError, match=told):
+        hunt(*arguments)
+    assert [path.name for path in bench.iterdir()] == ["first"]
+    assert (bench / "first" / "plays.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--hours", "0"], ["--seed", "-1"], ["--shrink-plays", "-1"]])
+def test_limits_that_cannot_be_are_usage_errors(bench: Path, arguments: list[str]) -> None:
+    assert hunt(*arguments)[0] == 2
+    assert [path.name for path in bench.iterdir()] == ["first"]
+
+
+def test_without_a_cluster_it_says_so(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "exists", lambda _: False)
+    with pytest.raises(UsageError, match="no cluster is up"):
+        hunt()
+    assert [path.name for path in bench.iterdir()] == ["first"]
+
+
+def test_dry_run_prints_the_sequences_and_the_page_can_be_written_again(bench: Path) -> None:
+    status, output = hunt("--dry-run", "--runs", "4", "--seed", "5")
+    assert status == 0
+    assert re.findall(r"^(\d): ", output, re.MULTILINE) == ["1", "2", "3", "4"]
+    assert hunt("--page", "first")[0] == 0
+    assert (bench / "first" / "hunt.html").is_file()

@@ -1,0 +1,168 @@
+"""Playing a sequence: steps that cannot be taken are passed over; the mildest means repairs a damaged cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from rich.console import Console
+
+from testbed.checks import Status, Verdict
+from testbed.cluster import Cluster, lifecycle
+from testbed.errors import TestbedError, UsageError
+from testbed.hunt import play as playing
+from testbed.hunt.play import ClusterPlayer, Played
+from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
+from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, UP
+from testbed.progress import Progress
+from testbed.scenarios.run import Run
+
+STEPS: Steps = (
+    injection("power-loss", "db:primary", {}, "first"),
+    injection("freeze", "db:standby", {}, "second"),
+    healing("second"),
+    pause(1),
+)
+
+
+class FakeRun:
+    """A run that refuses or fails some steps."""
+
+    def __init__(self, refuses: Sequence[str] = (), breaks: Sequence[str] = ()) -> None:
+        self.refuses, self.breaks = refuses, breaks
+        self.done: list[str] = []
+        self.marks: list[tuple[str, dict[str, str]]] = []
+
+    def _do(self, what: str) -> None:
+        if what in self.refuses:
+            raise UsageError(f"no machine for {what}")
+        if what in self.breaks:
+            raise TestbedError(f"{what} does not work")
+        self.done.append(what)
+
+    def inject(self, fault: str, target: str, *_: object) -> SimpleNamespace:
+        self._do(f"{fault} {target}")
+        return SimpleNamespace(node=target)
+
+    def heal(self, name: str) -> None:
+        self._do(f"heal {name}")
+
+    def wait(self, condition: str, **_: object) -> None:
+        self._do(condition)
+
+    def elapse(self, _: float) -> None:
+        self._do("wait")
+
+    def mark(self, name: str, **attrs: str) -> None:
+        self.marks.append((name, attrs))
+
+    def probe(self, _: object) -> None: ...
+    def load(self, _: object) -> None: ...
+    def steady(self, *_: float) -> None: ...
+
+
+def timeline(run: FakeRun) -> list[int]:
+    refused: list[int] = []
+    playing._timeline(cast("Run", run), as_incident(STEPS, "x", "It was drawn.", 1), refused)
+    return refused
+
+
+def test_a_fault_that_no_machine_can_suffer_now_is_passed_over_with_its_heal() -> None:
+    run = FakeRun(refuses=["freeze db:standby", "heal second"])
+    assert timeline(run) == [1, 2]
+    assert run.done == ["power-loss db:primary", "wait", "heal all", "healthy", "served"]
+    assert [attrs["number"] for name, attrs in run.marks if name == "step-refused"] == ["2", "3"]
+
+
+def test_a_single_heal_may_fail_and_the_heal_of_all_may_not() -> None:
+    assert timeline(FakeRun(breaks=["heal second"])) == [2]
+    with pytest.raises(TestbedError, match="heal all does not work"):
+        timeline(FakeRun(breaks=["heal all"]))
+    with pytest.raises(TestbedError, match="power-loss db:primary does not work"):
+        timeline(FakeRun(breaks=["power-loss db:primary"]))
+
+
+@pytest.fixture
+def repairs(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How often each means of repair fails before it works; and, under ``done``, what was called."""
+    fails = {"look": 0, "heal": 0, "up": 0}
+
+    def means(name: str) -> Callable[..., str]:
+        def call(*_: object) -> str:
+            if fails[name]:
+                fails[name] -= 1
+                raise TestbedError(f"{name} fails")
+            return ""
+
+        return call
+
+    monkeypatch.setattr(lifecycle, "wait_healthy", means("look"))
+    monkeypatch.setattr(lifecycle, "heal", means("heal"))
+    monkeypatch.setattr(lifecycle, "make_whole", lambda *_: "")
+    monkeypatch.setattr(lifecycle, "up", means("up"))
+    monkeypatch.setattr(lifecycle, "down", lambda _: None)
+    return fails
+
+
+def player(tmp_path: Path, *, keep_passing: bool = False) -> ClusterPlayer:
+    ledger = SimpleNamespace(entries=list)
+    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), shape=None, ledger=ledger)
+    progress = Progress(Console(quiet=True))
+    return ClusterPlayer(cast("Cluster", cluster), 7, keep_passing=keep_passing, progress=progress)
+
+
+@pytest.mark.parametrize(
+    ("fails", "means"),
+    [
+        ({}, ""),
+        ({"look": 1}, HEAL),
+        ({"look": 1, "heal": 1}, UP),
+        ({"look": 1, "heal": 1, "up": 1}, FRESH),
+    ],
+)
+def test_the_mildest_repair_that_works_is_told(
+    tmp_path: Path, repairs: dict[str, int], fails: dict[str, int], means: str
+) -> None:
+    repairs |= fails
+    assert player(tmp_path).make_healthy() == means
+
+
+def test_a_cluster_that_nothing_repairs_ends_the_hunt(tmp_path: Path, repairs: dict[str, int]) -> None:
+    repairs |= {"look": 1, "heal": 1, "up": 2}
+    with pytest.raises(TestbedError, match="up fails"):
+        player(tmp_path).make_healthy()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_runs_that_pass_are_deleted_and_those_that_fail_are_kept(
+    tmp_path: Path, repairs: dict[str, int], monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    assert repairs
+
+    def run(verdict: Verdict, refused: tuple[int, ...] = (), *, split_brain: bool = False) -> Played:
+        folder = tmp_path / verdict.status
+        folder.mkdir()
+        (folder / "journal.jsonl").touch()
+        return Played(folder, [verdict], refused, split_brain=split_brain)
+
+    results = iter(
+        [
+            run(Verdict("alarms", Status.PASS, "0 alarms")),
+            run(Verdict("alarms", Status.FAIL, "db1: segfault: x"), refused=(1,), split_brain=True),
+            run(Verdict("durability", Status.UNKNOWN, "not read back")),
+        ]
+    )
+    monkeypatch.setattr(playing, "play", lambda *_, **__: next(results))
+    play = player(tmp_path, keep_passing=keep)
+    passed, failed, unknown = (play(number, STEPS, drawn=True) for number in (1, 2, 3))
+    assert (passed.kept, failed.kept, unknown.kept) == (keep, True, True)
+    assert (tmp_path / "pass").exists() is keep
+    assert (tmp_path / "fail").exists()
+    assert [str(kind) for kind in failed.kinds] == ["alarms: segfault in the log of db"]
+    assert failed.refused == (1,)
+    assert failed.repair == SPLIT_BRAIN
+    assert unknown.unknown == ("durability",)
+    assert not passed.failures

@@ -1,0 +1,241 @@
+"""The search: what it plays, shrinks and keeps, and that it goes on where it was interrupted or killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+import pytest
+from fakes import topology
+
+from testbed import scenarios
+from testbed.errors import UsageError
+from testbed.hunt.draw import Generator
+from testbed.hunt.search import Limits, Search, outcome
+from testbed.hunt.sequence import Steps, briefly, fields, injection
+from testbed.hunt.store import FINDINGS, PLAYS, Failure, HuntSettings, Play, Store, find_hunt, hunts
+
+SEED = 11
+LOST = Failure(check="run", cause="it does not come back", text="db1 does not come back")
+TWO = Failure(check="ownership", cause="drbd-role Primary on db and db at once", text="both")
+
+
+class Bed:
+    """A cluster that fails when one fault strikes one part; it counts how often it is asked."""
+
+    def __init__(self, fails: Callable[[Steps], list[Failure]], stop_after: float = inf) -> None:
+        self.fails = fails
+        self.stop_after = stop_after
+        self.asked: list[tuple[int, str, bool]] = []
+
+    def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+        if len(self.asked) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.asked.append((number, briefly(steps), drawn))
+        failures = tuple(self.fails(steps))
+        run = f"run-{number}-{len(self.asked)}"
+        return Play(
+            number=number, drawn=drawn, steps=steps, failures=failures, run=run, kept=bool(failures), seconds=40
+        )
+
+
+def kills(target: str) -> Callable[[Steps], list[Failure]]:
+    return lambda steps: [LOST] if any((s.fault, s.target) == ("power-loss", target) for s in steps) else []
+
+
+def store(folder: Path, profile: str = "reference") -> Store:
+    if (folder / "hunt.json").exists():
+        return Store(folder)
+    return Store.create(folder, HuntSettings(seed=SEED, platform={"profile": profile}, runs=30, started=1.0))
+
+
+def search(kept: Store, bed: Bed, limits: Limits) -> list[str]:
+    told: list[str] = []
+    Search(kept, topology(), bed, limits, told.append).run()
+    return told
+
+
+def test_it_plays_what_is_drawn_and_shrinks_what_fails(tmp_path: Path) -> None:
+    kept, bed = store(tmp_path / "h"), Bed(kills("db:primary"))
+    told = search(kept, bed, Limits(runs=12))
+    generator = Generator(topology())
+    assert [text for _, text, drawn in bed.asked if drawn] == [briefly(generator.draw(SEED, n)) for n in range(1, 13)]
+    [finding] = kept.findings
+    assert briefly(finding.steps) == "power-loss db:primary"
+    assert finding.failed >= 2
+    assert finding.complete
+    incident = tmp_path / "h" / "incidents" / finding.incident
+    scenario = scenarios.load(incident, topology())
+    assert fields(scenario.timeline[:1]) == fields(finding.steps)
+    assert str(incident) in "".join(told)
+    shown = next(play for play in kept.plays if play.run == finding.run)
+    assert shown.steps == finding.steps
+
+
+def test_a_known_failure_is_not_shrunk(tmp_path: Path) -> None:
+    def always(steps: Steps) -> list[Failure]:
+        return [TWO] if any((step.target or "").startswith("db") for step in steps) else []
+
+    kept, bed = store(tmp_path / "a"), Bed(always)
+    told = search(kept, bed, Limits(runs=10))
+    assert not kept.findings
+    assert all(drawn for *_, drawn in bed.asked)
+    assert any("known: Two primaries" in line for line in told)
+    hardened, bed = store(tmp_path / "b", "hardened"), Bed(always)
+    search(hardened, bed, Limits(runs=10))
+    assert len(hardened.findings) == 1
+
+
+def test_each_kind_is_shrunk_once_and_by_itself(tmp_path: Path) -> None:
+    other = Failure(check="run", cause="the disk is gone")
+
+    def fails(steps: Steps) -> list[Failure]:
+        found = kills("db:primary")(steps)
+        return found + [other] * any(step.fault == "disk-error" for step in steps)
+
+    kept = store(tmp_path / "h")
+    search(kept, Bed(fails), Limits(runs=30))
+    found = {finding.cause: [(step.fault) for step in finding.steps] for finding in kept.findings}
+    assert found == {LOST.cause: ["power-loss"], other.cause: ["disk-error"]}
+    assert len({finding.incident for finding in kept.findings}) == 2
+
+
+def test_steps_that_were_refused_are_not_in_the_incident(tmp_path: Path) -> None:
+    def play(number: int, steps: Steps, drawn: bool) -> Play:
+        refused = tuple(place for place, step in enumerate(steps) if step.fault == "freeze")
+        return Play(number=number, drawn=drawn, steps=steps, refused=refused, failures=(LOST,))
+
+    kept = store(tmp_path / "h")
+    number = next(n for n in range(1, 60) if "freeze" in briefly(Generator(topology()).draw(SEED, n)))
+    Search(kept, topology(), play, Limits(runs=number, shrink_plays=0), lambda _: None).run()
+    Search(kept, topology(), play, Limits(runs=number, shrink_plays=1), lambda _: None).run()
+    assert all(step.fault != "freeze" for finding in kept.findings for step in finding.steps)
+
+
+@pytest.mark.parametrize("stop_after", range(1, 24))
+def test_an_interrupted_search_goes_on_and_plays_nothing_twice(tmp_path: Path, stop_after: int) -> None:
+    whole, uninterrupted = store(tmp_path / "whole"), Bed(kills("db:primary"))
+    search(whole, uninterrupted, Limits(runs=12))
+    first = Bed(kills("db:primary"), stop_after)
+    try:
+        search(store(tmp_path / "h"), first, Limits(runs=12))
+    except KeyboardInterrupt:
+        second = Bed(kills("db:primary"))
+        search(store(tmp_path / "h"), second, Limits(runs=12))
+        assert first.asked + second.asked == uninterrupted.asked
+    found, wanted = store(tmp_path / "h"), store(tmp_path / "whole")
+    assert [play.steps for play in found.plays] == [play.steps for play in wanted.plays]
+    assert [(each.steps, each.failed, each.played, each.plays) for each in found.findings] == [
+        (each.steps, each.failed, each.played, each.plays) for each in wanted.findings
+    ]
+
+
+KILLED = """
+    import sys, time
+    sys.path[:0] = {paths!r}
+    from pathlib import Path
+    from fakes import topology
+    from testbed.hunt.search import Limits, Search
+    from testbed.hunt.store import HuntSettings, Play, Store
+
+    def play(number, steps, drawn):
+        if number == 4:
+            print("playing", flush=True)
+            time.sleep(60)
+        return Play(number=number, drawn=drawn, steps=steps)
+
+    kept = Store.create(Path({folder!r}), HuntSettings(seed=11, platform={{"profile": "reference"}}))
+    Search(kept, topology(), play, Limits(runs=9), lambda _: None).run()
+"""
+
+
+def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "h"
+    program = textwrap.dedent(KILLED).format(paths=sys.path, folder=str(folder))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"playing\n"
+        process.send_signal(signal.SIGKILL)
+    assert [play.number for play in Store(folder).plays] == [1, 2, 3]
+    bed = Bed(lambda _: [])
+    search(Store(folder), bed, Limits(runs=6))
+    assert [number for number, *_ in bed.asked] == [4, 5, 6]
+
+
+def test_half_a_line_of_a_killed_process_is_dropped(tmp_path: Path) -> None:
+    kept = store(tmp_path / "h")
+    search(kept, Bed(lambda _: []), Limits(runs=3))
+    path = tmp_path / "h" / PLAYS
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole.splitlines()[0][:30])
+    bed = Bed(lambda _: [])
+    search(Store(tmp_path / "h"), bed, Limits(runs=4))
+    assert [number for number, *_ in bed.asked] == [4]
+    assert [json.loads(line)["number"] for line in path.read_bytes().splitlines()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", [PLAYS, FINDINGS])
+def test_a_damaged_line_is_refused_with_its_number(tmp_path: Path, name: str) -> None:
+    kept = store(tmp_path / "h")
+    search(kept, Bed(kills("db:primary")), Limits(runs=12))
+    path = tmp_path / "h" / name
+    path.write_bytes(b"{]\n" + path.read_bytes())
+    with pytest.raises(UsageError, match="line 1 is damaged"):
+        Store(tmp_path / "h")
+
+
+def test_the_time_limit_ends_a_search_in_the_middle_of_shrinking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("testbed.hunt.search.time.monotonic", lambda: clock[0])
+    kept = store(tmp_path / "h")
+    bed = Bed(kills("db:primary"))
+
+    def play(number: int, steps: Steps, drawn: bool) -> Play:
+        clock[0] += 100
+        return bed(number, steps, drawn)
+
+    told: list[str] = []
+    limits = Limits(seconds=1000)
+    Search(kept, topology(), play, limits, told.append).run()
+    assert len(kept.plays) == 10
+    assert told[-1] == "  the time is up"
+    clock[0] = 0.0
+    Search(store(tmp_path / "h"), topology(), play, Limits(seconds=5000), told.append).run()
+    assert store(tmp_path / "h").findings
+
+
+def test_hunts_are_found_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is none"):
+        find_hunt("a", tmp_path)
+    store(tmp_path / "a")
+    store(tmp_path / "b")
+    os.utime(tmp_path / "a" / "hunt.json", (1, 1))
+    assert hunts(tmp_path) == ["a", "b"]
+    assert find_hunt("b", tmp_path) == tmp_path / "b"
+    with pytest.raises(UsageError, match="there are a, b"):
+        find_hunt("c", tmp_path)
+    with pytest.raises(UsageError, match="go on with --resume a"):
+        Store.create(tmp_path / "a", HuntSettings(seed=1, platform={}))
+
+
+def test_a_play_in_one_line() -> None:
+    steps = (injection("freeze", "db:primary", {}, "first"),)
+    play = Play(
+        number=1, drawn=True, steps=steps, failures=(LOST, TWO), repair="testbed heal", refused=(0,), seconds=61.2
+    )
+    assert outcome(play, "reference") == (
+        "fails: run: it does not come back; known: Two primaries without fencing; repaired by testbed heal; "
+        "steps that could not be taken: 1"
+    )
+    assert outcome(Play(number=1, drawn=True, steps=steps, seconds=40), "reference") == "passes"
+    unknown = Play(number=1, drawn=True, steps=steps, unknown=("durability",), seconds=40)
+    assert outcome(unknown, "reference") == "unknown: durability"
