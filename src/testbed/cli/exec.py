@@ -9,16 +9,22 @@ import typer
 
 from testbed.cli.main import app
 from testbed.cluster import Cluster
+from testbed.errors import UsageError
 
 
-@app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+# Options after the node belong to the command: `testbed exec db1 ls -l`.
+@app.command("exec", context_settings={"allow_interspersed_args": False})
 def execute(
     node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.")],
-    command: Annotated[list[str], typer.Argument(help="Program and arguments.")],
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for its end.", min=0.1)] = 60,
+    command: Annotated[list[str], typer.Argument(help="Program and arguments; `--` may stand before them.")],
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for its end; give it before the node.", min=0.1)] = 60,
 ) -> None:
     """Run a command as root on a node and end with its exit status."""
-    result = Cluster().machine(node).exec(command, timeout)
+    # The parser takes `--` for the end of the options only where it still looks for options: before the node.
+    words = command[1:] if command[0] == "--" else command
+    if not words:
+        raise UsageError("no command is given after --", mend=f"write `testbed exec {node} -- PROGRAM ARGUMENTS`")
+    result = Cluster().machine(node).exec(words, timeout)
     sys.stdout.write(result.stdout)
     sys.stderr.write(result.stderr)
     raise typer.Exit(result.status)
