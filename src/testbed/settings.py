@@ -16,6 +16,9 @@ PROJECT_LABEL = "com.docker.compose.project"
 # testbed puts it on everything of a cluster; its value is the cluster's identity (host/identity.py).
 CLUSTER_LABEL = "org.testbed.cluster"
 ONEOFF_LABEL = "com.docker.compose.oneoff"
+# No leading zeros: some programs take such a number for octal.
+_WHOLE = r"0|[1-9][0-9]{0,5}"
+_OCTET = r"(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
         openbsd_release=env.get("TESTBED_OPENBSD_RELEASE") or None,
         images=_matching(env, "TESTBED_IMAGES", "testbed", r"[a-z0-9][a-z0-9_-]*", "a-z, 0-9, - and _"),
         network_prefix=_matching(
-            env, "TESTBED_PREFIX", "198.18", r"(\d{1,3})\.(\d{1,3})", "two numbers, such as 198.19"
+            env, "TESTBED_PREFIX", "198.18", rf"{_OCTET}\.{_OCTET}", "two numbers from 0 to 255, such as 198.19"
         ),
         openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
         sessions=sessions,
@@ -168,13 +171,13 @@ def _kib(env: Mapping[str, str], name: str) -> int | None:
     value = env.get(name) or ""
     if not value:
         return None
-    if not value.isascii() or not value.isdigit() or int(value) > 1024:
+    if not re.fullmatch(_WHOLE, value) or int(value) > 1024:
         raise UsageError(f"{value!r} is no size in KiB", where=name, mend="use a number from 0 to 1024")
     return int(value)
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     value = env.get(name) or str(default)
-    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+    if not re.fullmatch(_WHOLE, value) or not 0 < int(value) < 65536:
         raise UsageError(f"{value!r} is not a port number", where=name, mend="use a number from 1 to 65535")
     return int(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from testbed import topology
 from testbed.cluster.shape import Shape
@@ -65,5 +65,5 @@ def test_the_image_says_what_the_launcher_needs(settings: Settings) -> None:
     assert 'VM_CONTROL="169.254.77.1/30"' in text
     for node in balancers(settings, "openbsd"):
         assert {"PUBLIC_ADDRESS", "BACKEND_ADDRESS"} <= node.environment.keys()
-    overlay = yaml.safe_load((settings.root / "compose/openbsd.yaml").read_text())
+    overlay = YAML(typ="safe", pure=True).load((settings.root / "compose/openbsd.yaml").read_text())
     assert set(overlay["services"]) == {"lb1", "lb2"}

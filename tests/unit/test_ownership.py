@@ -10,10 +10,10 @@ from typing import cast
 
 import docker
 import pytest
-import yaml
 from engines import CLUSTER, FOLDER, PROJECT, FakeEngine
 from fakes import FakeFleet, fleet
 from rich.console import Console
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from testbed.cli import down as down_command  # noqa: F401 - registers the command
@@ -28,6 +28,7 @@ from testbed.host.findings import Level
 from testbed.host.ownership import Owner
 from testbed.progress import Progress
 from testbed.settings import Settings, load
+from testbed.yaml_source import dump
 
 BUILT = {"org.testbed.inputs": "abc"}
 
@@ -215,7 +216,7 @@ def compose(monkeypatch: pytest.MonkeyPatch, merged: dict[str, object]) -> list[
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         lines.append(command)
-        return subprocess.CompletedProcess(command, 0, yaml.safe_dump(merged), "")
+        return subprocess.CompletedProcess(command, 0, dump(merged), "")
 
     monkeypatch.setattr("subprocess.run", run)
     return lines
@@ -238,7 +239,7 @@ def test_start_labels_all_that_compose_makes_and_removes_only_our_orphans(
     project.start(settings, Shape(), settings.logs_dir / "compose.log")
     overlay = settings.state_dir / "labels.yaml"
     mark = {"labels": {CLUSTER: identity.read(settings)}}
-    assert yaml.safe_load(overlay.read_text()) == {
+    assert YAML(typ="safe", pure=True).load(overlay) == {
         "services": {"lb1": mark, "prometheus": mark}, "networks": {"public": mark}, "volumes": {"db1-disk": mark},
     }  # fmt: skip
     up = lines[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 from test_topology import CLUSTER, merged
 
 from testbed import settings as configuration
@@ -137,7 +137,7 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
         "timeline:\n- {when: served, within: &long 90s}\n- {when: served, within: *long}\n"
     )
     assert [step.within for step in load(path).timeline] == [90, 90]
-    assert yaml.safe_load(path.read_text())["timeline"][1]["within"] == "90s"
+    assert YAML(typ="safe", pure=True).load(path.read_text())["timeline"][1]["within"] == "90s"
 
 
 def test_the_guide_names_all_there_is() -> None:
@@ -149,4 +149,4 @@ def test_the_guide_names_all_there_is() -> None:
     told = " ".join(re.findall(r"`([^`\n]+)`", prose))
     assert not {word for word in {*words, *options, *Scenario.model_fields} if not re.search(rf"\b{word}\b", told)}
     example = guide.split("```yaml\n")[1].split("```")[0]
-    assert Scenario.model_validate(yaml.safe_load(example)).name == "database-gone"
+    assert Scenario.model_validate(YAML(typ="safe", pure=True).load(example)).name == "database-gone"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 FILES = [path for path in sorted((ROOT / "compose").glob("*.yaml")) if "security_opt" in path.read_text()]
@@ -15,7 +15,7 @@ PROGRAMS = [path for path in sorted((ROOT / "src").rglob("*.py")) if "security_o
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_compose_files_separate_names_from_values_by_equals_signs(path: Path) -> None:
-    services = yaml.safe_load(path.read_text())["services"]
+    services = YAML(typ="safe", pure=True).load(path)["services"]
     options = [option for service in services.values() for option in service.get("security_opt", [])]
     assert options
     assert [option for option in options if ":" in option] == []

@@ -52,6 +52,11 @@ def test_environment_overrides(checkout: Path) -> None:
         ("TESTBED_SITE_PORT", "65536"),
         ("TESTBED_LOCUST_PORT", "http"),
         ("TESTBED_LOCUST_PORT", "٣"),
+        ("TESTBED_SITE_PORT", "08443"),
+        ("TESTBED_SITE_PORT", "8_443"),
+        ("TESTBED_PREFIX", "198.256"),
+        ("TESTBED_PREFIX", "198.018"),
+        ("TESTBED_PREFIX", "١٩٨.١٨"),
         ("COMPOSE_PROJECT_NAME", "Test Bed"),
     ],
 )
@@ -69,7 +74,12 @@ def test_without_a_checkout_around_the_package_is_searched(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("TESTBED_SESSIONS", "memcache"), ("TESTBED_SESSION_PADDING", "1025"), ("TESTBED_SESSION_PADDING", "-1")],
+    [
+        ("TESTBED_SESSIONS", "memcache"),
+        ("TESTBED_SESSION_PADDING", "1025"),
+        ("TESTBED_SESSION_PADDING", "-1"),
+        ("TESTBED_SESSION_PADDING", "0777"),
+    ],
 )
 def test_sessions_are_kept_in_files_or_the_database(checkout: Path, name: str, value: str) -> None:
     with pytest.raises(UsageError) as caught:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from testbed.errors import UsageError
 from testbed.topology import Role, resolve
@@ -17,20 +18,30 @@ from testbed.topology.schema import schema
 CLUSTER = Path(__file__).parents[2] / "compose" / "cluster.yaml"
 
 
-def merged() -> dict[str, Any]:
+def merged(file: Path = CLUSTER) -> dict[str, Any]:
     """The Compose file as `docker compose config` would print it, as far as testbed reads it."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", CLUSTER.read_text())
-    document: dict[str, Any] = yaml.safe_load(text.replace("${COMPOSE_PROJECT_NAME}", "testbed"))
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", file.read_text())
+    document: dict[str, Any] = YAML(typ="safe", pure=True).load(text.replace("${COMPOSE_PROJECT_NAME}", "testbed"))
     return copy.deepcopy(document)  # anchors are shared objects: a change in one service must not reach another
 
 
-def refused(document: dict[str, Any]) -> str:
+def refused(document: dict[str, Any], file: Path = CLUSTER) -> str:
+    """The error about a merged document, without the folder of the file that it names."""
     with pytest.raises(UsageError) as caught:
-        resolve(document, [CLUSTER])
+        resolve(document, [file])
     assert caught.value.exit_status == 2
     message = str(caught.value)
     assert "\n" not in message
-    return message
+    return re.sub(r"^\S*/", "", message)
+
+
+def changed(folder: Path, old: str, new: str) -> tuple[dict[str, Any], Path]:
+    """The shipped Compose file with a text replaced: as `docker compose config` would print it, and as a file."""
+    text = CLUSTER.read_text()
+    assert old in text
+    file = folder / "cluster.yaml"
+    file.write_text(text.replace(old, new, 1))
+    return merged(file), file
 
 
 def line_of(text: str, after: str = "") -> int:
@@ -68,7 +79,8 @@ def test_unknown_key_is_told_with_its_line_and_the_known_ones() -> None:
     document = merged()
     document["services"]["lb1"]["x-testbed"] = {"rolle": "balancer"}
     message = refused(document)
-    assert message.startswith(f"cluster.yaml:{line_of('x-testbed', after='  lb1:')}: services.lb1.x-testbed")
+    assert message.startswith(f"cluster.yaml:{line_of('x-testbed', after='  lb1:')}:")
+    assert "services.lb1.x-testbed" in message
     document = merged()
     document["x-testbed"]["database"]["filesystm"] = "ext4"
     message = refused(document)
@@ -83,7 +95,63 @@ def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
     document = merged()
     document["x-testbed"]["database"][key] = value
     message = refused(document)
-    assert message.startswith(f"cluster.yaml:{line_of(f'    {key}:', after='  database:')}: x-testbed.database.{key}: ")
+    line = line_of(f"    {key}:", after="  database:")
+    assert re.match(rf"cluster\.yaml:{line}:\d+: x-testbed\.database\.{key}: ", message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "told"),
+    [
+        ("&mail-users 60", "&mail-users yes", "16:12", "x-testbed.mail.users: users is a whole number, not 'yes'"),
+        ("&mail-users 60", "&mail-users true", "16:12", "x-testbed.mail.users: users is a whole number, not 'true'"),
+        ("&mail-users 60", '&mail-users "60"', "16:12", "not '60'; write 60 without quotes"),
+        ("&mail-users 60", "&mail-users 60.0", "16:12", "x-testbed.mail.users: users is a whole number, not '60.0'"),
+        ("&mail-seed 2006", "&mail-seed 0777", "17:11", "'0777' is ambiguous"),
+        ("&mail-seed 2006", "&mail-seed 2_006", "17:11", "'2_006' is ambiguous"),
+        ("&mail-seed 2006", "&mail-seed 0b11", "17:11", "'0b11' is ambiguous"),
+        ("over: 1048576", "over: 010", "47:41", "'010' is ambiguous"),
+        ("x-testbed: {role: mail}", "x-testbed: {role: yes}", "", "x-testbed.role: 'yes' is not known here"),
+        ("port: 8082", "port: '8082'", "34:13", "x-testbed.applications.wiki.port: port is a whole number, not '8082'"),
+        ("profile: reference", "profile: on", "50:12", "x-testbed.profile: 'on' is not known here"),
+    ],
+)
+def test_types_are_strict_and_the_message_quotes_what_is_written(
+    tmp_path: Path, old: str, new: str, place: str, told: str
+) -> None:
+    message = refused(*changed(tmp_path, old, new))
+    assert message.startswith(f"cluster.yaml:{place}")
+    assert told in message
+
+
+def test_a_variable_is_text_to_compose_and_what_it_holds_to_us() -> None:
+    document = merged()
+    document["x-testbed"]["sessions"]["padding"] = "64"
+    assert resolve(document, [CLUSTER]).sessions.padding == 64
+    document["x-testbed"]["sessions"]["padding"] = "a lot"
+    message = refused(document)
+    assert "padding is a whole number, not 'a lot' (from '${TESTBED_SESSION_PADDING:-0}')" in message
+
+
+def test_a_number_elsewhere_in_the_file_is_composes_affair(tmp_path: Path) -> None:
+    document, file = changed(tmp_path, 'RETRY_SECONDS: "10"', "RETRY_SECONDS: 0010")
+    assert resolve(document, [file]).nodes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("  mail:\n", "  mail: {}\n  mail:\n", "key 'mail' stands here twice, first on line 15"),
+        ("profile: reference", "profile: [reference", "while parsing a flow sequence"),
+        ("profile: reference", "profile: *reference", "found undefined alias 'reference'"),
+        ("x-testbed:\n", "x-testbed:\n\t", "found character '\\t' that cannot start any token"),
+    ],
+)
+def test_compose_files_are_read_as_incident_files_are(tmp_path: Path, old: str, new: str, told: str) -> None:
+    document, file = merged(), tmp_path / "cluster.yaml"
+    file.write_text(CLUSTER.read_text().replace(old, new, 1))
+    message = refused(document, file)
+    assert re.match(r"cluster\.yaml:\d+:\d+: ", message)
+    assert told in message
 
 
 def test_missing_block_is_told() -> None:
@@ -97,7 +165,7 @@ def test_two_nodes_with_one_address() -> None:
     document["services"]["mail"]["networks"]["backend"]["ipv4_address"] = "198.18.1.21"
     message = refused(document)
     assert "198.18.1.21 is already the address of" in message
-    assert re.match(r"cluster\.yaml:\d+: services\.", message)
+    assert re.match(r"cluster\.yaml:\d+:\d+: services\.", message)
 
 
 def test_address_outside_its_network() -> None:
@@ -137,7 +205,7 @@ def test_a_service_without_keys_is_no_part_of_the_cluster() -> None:
 
 
 def test_published_schema_is_current() -> None:
-    published = yaml.safe_load((CLUSTER.parent / "x-testbed.schema.json").read_text())
+    published = json.loads((CLUSTER.parent / "x-testbed.schema.json").read_text())
     assert published == schema(), "run `make schema`"
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from testbed import topology
 from testbed.cluster.shape import Shape
 from testbed.host import identity
 from testbed.settings import CLUSTER_LABEL, Settings
+from testbed.yaml_source import dump
 
 _HEAD = "# Written by `testbed up`: the cluster's identity. Pass it to `docker compose up` behind the other files.\n"
 
@@ -44,7 +43,7 @@ def write(settings: Settings, shape: Shape) -> Labels:
     labels = {CLUSTER_LABEL: identity.ensure(settings)}
     overlay = topology.labelled(shape.files(settings), shape.environment(settings), labels)
     path = file(settings)
-    path.write_text(_HEAD + yaml.safe_dump(overlay))
+    path.write_text(_HEAD + dump(overlay))
     return Labels(path, frozenset(overlay.get("services", {})))
 
 

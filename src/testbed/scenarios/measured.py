@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from testbed.checks.expectations import HARDENED
 from testbed.scenarios.model import Scenario
-from testbed.scenarios.source import Problem
+from testbed.yaml_source import Problem
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 60.0
 

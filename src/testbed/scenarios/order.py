@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from testbed.scenarios.model import LIMIT_SECONDS, WITHIN_SECONDS, Scenario, Step
-from testbed.scenarios.source import Problem
 from testbed.units import written
+from testbed.yaml_source import Problem
 
 # Conditions that can be asked to hold, of probes that can be chosen.
 OF_PROBES = ("served", "stopped")

@@ -12,9 +12,9 @@ from testbed.faults.options import OnNetworks
 from testbed.probes.catalogue import PROBES
 from testbed.scenarios import measured, order
 from testbed.scenarios.model import Scenario, Step
-from testbed.scenarios.source import Problem, nearest
 from testbed.topology import Role, Topology
 from testbed.units import written
+from testbed.yaml_source import Problem, nearest
 
 # While these are in force, the machine's system does not run: nothing else can be done to it.
 DARK = ("power-loss", "shutdown", "freeze")

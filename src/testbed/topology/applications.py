@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from testbed.topology.keys import Application, Nodes
-from testbed.topology.model import Problem, Topology
+from testbed.topology.model import Topology
+from testbed.yaml_source import Problem
 
 # The load and the probes are its users.
 WEBMAIL = "webmail"

@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
-
-import yaml
-from pydantic import ValidationError
+from typing import Any, TypeVar
 
 from testbed.errors import TestbedError, UsageError
 from testbed.topology.applications import application_problems
 from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
-from testbed.topology.locate import locate
-from testbed.topology.model import Node, Problem, Topology, problems
+from testbed.topology.model import Node, Topology, problems
+from testbed.topology.sources import Sources
+from testbed.yaml_source import COMPOSE, KeyPath, Mistakes, Problem, Source, validated
 
+GUIDE = "see compose/x-testbed.schema.json"
 Block = TypeVar("Block", bound=Keys)
 Parsed = TypeVar("Parsed", IPv4Address, IPv4Network)
 
@@ -40,7 +39,8 @@ def load(
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), mend=f"there are: {known}")
-    return resolve(_merge(files, environment or {}), files, scale)
+    sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
+    return _resolve(_merge(files, environment or {}), sources, scale)
 
 
 def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -61,7 +61,9 @@ def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, A
             raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
         line = result.stderr.strip().splitlines()[-1:] or ["docker compose config failed"]
         raise UsageError(line[0], where=files[-1].name, mend="mend the Compose file")
-    merged: dict[str, Any] = yaml.safe_load(result.stdout)
+    merged = Source(Path("docker compose config"), result.stdout, COMPOSE).data
+    if not isinstance(merged, dict):
+        raise TestbedError("docker compose config prints no mapping", where=files[-1].name, mend="try it by hand")
     return merged
 
 
@@ -74,18 +76,22 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
         scale: machines of a scaled service, where it differs from the files.
 
     Raises:
-        UsageError: with file, line, what is wrong and the mend.
+        UsageError: with file, line, column, what is wrong and how to fix it.
     """
-    project = _validated(ProjectKeys, _keys(merged, files), ("x-testbed",), files)
+    return _resolve(merged, Sources(files), scale)
+
+
+def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, int] | None) -> Topology:
+    project = _validated(ProjectKeys, _keys(merged, sources), ("x-testbed",), sources)
     topology = Topology(
         project=str(merged["name"]),
         site=project.site,
         database=project.database,
         mail=project.mail,
         releases=project.releases,
-        networks=_subnets(merged, files),
+        networks=_subnets(merged, sources),
         nodes={
-            name: _node(name, service, files, scale or {})
+            name: _node(name, service, sources, scale or {})
             for name, service in merged["services"].items()
             if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
         },
@@ -96,7 +102,7 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
         volumes=tuple(str(each["name"]) for each in made(merged, "volumes").values() if "name" in each),
     )
     for problem in chain(problems(topology), application_problems(topology)):
-        raise _refusal(problem, files)
+        raise sources.refusal(problem)
     return topology
 
 
@@ -130,16 +136,20 @@ def made(merged: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]
     return {name: each for name, each in found.items() if not each.get("external")}
 
 
-def _keys(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+def _keys(merged: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     """The block ``x-testbed``, with each overlay's ``x-testbed-NAME`` laid over it: Compose itself would replace it.
 
     What an overlay sets to nothing (``wiki:`` or ``wiki: null``) is taken away.
     """
-    ours = {name: block for name, block in merged.items() if name == "x-testbed" or name.startswith("x-testbed-")}
+    ours: dict[str, Any] = {
+        name: sources.typed(block, (name,))
+        for name, block in merged.items()
+        if name == "x-testbed" or name.startswith("x-testbed-")
+    }
     for name, block in ours.items():
         if not isinstance(block, dict | None):
             what = f"a {type(block).__name__} where keys belong"
-            raise _refusal(Problem((name,), what, "write keys below it, as compose/cluster.yaml does"), files)
+            raise sources.refusal(Problem((name,), what, "write keys below it, as compose/cluster.yaml does"))
     keys = dict(ours.get("x-testbed") or {})
     for name, block in ours.items():
         if name.startswith("x-testbed-"):
@@ -152,34 +162,35 @@ def _keys(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     return keys
 
 
-def _subnets(merged: Mapping[str, Any], files: Sequence[Path]) -> dict[str, IPv4Network]:
+def _subnets(merged: Mapping[str, Any], sources: Sources) -> dict[str, IPv4Network]:
     """Each network's subnet; a network without one of its own cannot hold fixed addresses and is left out."""
     found = {}
     for name, network in merged.get("networks", {}).items():
         configuration = (network or {}).get("ipam", {}).get("config") or [{}]
         if "subnet" in configuration[0]:
             path = ("networks", name, "ipam", "config")
-            found[name] = _parsed(IPv4Network, configuration[0]["subnet"], path, files)
+            found[name] = _parsed(IPv4Network, configuration[0]["subnet"], path, sources)
     return found
 
 
-def _parsed(kind: Callable[[str], Parsed], text: object, path: tuple[str | int, ...], files: Sequence[Path]) -> Parsed:
+def _parsed(kind: Callable[[str], Parsed], text: object, path: KeyPath, sources: Sources) -> Parsed:
     try:
         return kind(str(text))
     except ValueError as error:
-        raise _refusal(Problem(path, str(error), "write it as 198.18.0.10, a subnet as 198.18.0.0/24"), files) from None
+        raise sources.refusal(Problem(path, str(error), "write it as 198.18.0.10, a subnet as 198.18.0.0/24")) from None
 
 
-def _node(name: str, service: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str, int]) -> Node:
+def _node(name: str, service: Mapping[str, Any], sources: Sources, scale: Mapping[str, int]) -> Node:
     path = ("services", name)
+    block = (*path, "x-testbed")
     addresses: dict[str, IPv4Address | None] = {}
     for network, options in service.get("networks", {}).items():
         text = (options or {}).get("ipv4_address")
         place = (*path, "networks", network, "ipv4_address")
-        addresses[network] = None if text is None else _parsed(IPv4Address, text, place, files)
+        addresses[network] = None if text is None else _parsed(IPv4Address, text, place, sources)
     return Node(
         name=name,
-        keys=_validated(ServiceKeys, service.get("x-testbed"), (*path, "x-testbed"), files),
+        keys=_validated(ServiceKeys, sources.typed(service["x-testbed"], block), block, sources),
         image=str(service.get("image", "")),
         scale=scale.get(name, int(service.get("scale", 1))),
         addresses=addresses,
@@ -187,40 +198,14 @@ def _node(name: str, service: Mapping[str, Any], files: Sequence[Path], scale: M
     )
 
 
-def _validated(model: type[Block], data: object, path: tuple[str | int, ...], files: Sequence[Path]) -> Block:
+def _validated(model: type[Block], data: object, path: KeyPath, sources: Sources) -> Block:
+    def written(place: KeyPath) -> str:
+        value: Any = data
+        for key in place[len(path) :]:
+            value = value[key]
+        return sources.written(place, value)
+
     try:
-        return model.model_validate(data if data is not None else {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        # Of a choice of types pydantic names the one it tried, such as literal['all']: no key of the file.
-        place = tuple(part for part in first["loc"] if isinstance(part, int) or "[" not in part)
-        raise _refusal(_problem(model, first["type"], first["msg"], (*path, *place)), files) from None
-
-
-def _problem(model: type[Keys], kind: str, message: str, path: tuple[str | int, ...]) -> Problem:
-    """A pydantic error in the words of someone who edits the file."""
-    if kind == "extra_forbidden":
-        known = ", ".join(_known_keys(model, path))
-        return Problem(path, f"unknown key {path[-1]!r}", f"known keys here: {known}")
-    if kind == "missing":
-        return Problem(path, f"key {path[-1]!r} is missing", "add it")
-    return Problem(path, message[0].lower() + message[1:], "see compose/x-testbed.schema.json")
-
-
-def _known_keys(model: type[Keys], path: tuple[str | int, ...]) -> list[str]:
-    """The keys allowed in the block that ``path`` ends in."""
-    kind: object = model
-    for key in path[path.index("x-testbed") + 1 : -1]:
-        if isinstance(kind, type) and issubclass(kind, Keys):
-            field = kind.model_fields.get(str(key))
-            kind = field.annotation if field else None
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]  # the key is a name of the user's own
-        elif get_origin(kind) is tuple:
-            kind = get_args(kind)[0]
-    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Keys) else []
-
-
-def _refusal(problem: Problem, files: Sequence[Path]) -> UsageError:
-    dotted = ".".join(str(key) for key in problem.path)
-    return UsageError(f"{dotted}: {problem.what}", where=locate(files, problem.path), mend=problem.mend)
+        return validated(model, data if data is not None else {}, written, GUIDE, path)
+    except Mistakes as mistakes:
+        raise sources.refusal(mistakes.problems[0]) from None

@@ -20,6 +20,7 @@ from testbed.topology.keys import (
     Sessions,
     Site,
 )
+from testbed.yaml_source import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +94,6 @@ class Topology:
         return {"cluster": self.site.name} | {
             node.name: node.environment["SITE_NAME"] for node in self.of_role(Role.SINGLE)
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A rule the topology breaks.
-
-    Attributes:
-        path: keys from the top of the Compose file to the place.
-        what: what is wrong there.
-        mend: how to put it right.
-    """
-
-    path: tuple[str | int, ...]
-    what: str
-    mend: str
 
 
 def problems(topology: Topology) -> Iterator[Problem]:

@@ -1,0 +1,91 @@
+"""The Compose files that were merged: where each value stands in them, and what is written there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from testbed.errors import UsageError
+from testbed.yaml_source import COMPOSE, KeyPath, Problem, Source, quoted, resolve_scalar
+
+OURS = "x-testbed"
+
+
+class Sources:
+    """Compose files, in the order in which Compose merges them.
+
+    Args:
+        files: without any, the merged data is taken as it is, and mistakes have no place.
+
+    Raises:
+        UsageError: one is not YAML, or has a number below ``x-testbed`` that Compose reads by YAML 1.1 in another way.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        nothing = Source(Path("docker compose config"), "", COMPOSE)
+        self._sources = [Source.read(_short(file), COMPOSE) for file in files] or [nothing]
+        for source in self._sources:
+            for path in _our_blocks(source.data):
+                source.refuse_ambiguous(path)
+
+    def refusal(self, problem: Problem) -> UsageError:
+        """The error that reports a problem, at its place in the last file that has the most of its path."""
+        source = self._of(problem.path)
+        dotted = ".".join(quoted(str(key))[1:-1] for key in problem.path)
+        shown = Problem(problem.path, f"{dotted}: {problem.what}", problem.mend, problem.at_key)
+        return source.refusal([shown])
+
+    def written(self, path: KeyPath, value: object) -> str:
+        """The value at ``path`` as its file has it, for messages.
+
+        Args:
+            path: keys from the top.
+            value: what Compose made of it; where a variable gave it, the message shows both.
+        """
+        source = self._of(path)
+        text, plain = source.scalar(path) or ("", False)
+        if "$" in text:
+            return f"{quoted(value)} (from {quoted(text)})"
+        return source.written(path) if (resolve_scalar(text) if plain else text) == value else quoted(value)
+
+    def typed(self, data: object, path: KeyPath) -> object:
+        """Merged data with the types that the files give its values, by YAML 1.2.
+
+        Compose hands on each value with a variable in it as a text, and a whole number written as ``60.0`` as ``60``.
+
+        Args:
+            data: what Compose made of the block at ``path``.
+            path: keys from the top.
+        """
+        if isinstance(data, dict):
+            return {key: self.typed(value, (*path, key)) for key, value in data.items()}
+        if isinstance(data, list):
+            return [self.typed(value, (*path, number)) for number, value in enumerate(data)]
+        source = self._of(path)
+        text, plain = source.scalar(path) or ("", False)
+        if not plain:
+            return data
+        if isinstance(data, str):
+            return resolve_scalar(data) if "$" in text else data
+        value = resolve_scalar(text)
+        return value if value == data else data
+
+    def _of(self, path: KeyPath) -> Source:
+        """The last of the files that have the most of ``path``."""
+        return max(reversed(self._sources), key=lambda source: source.found(path))
+
+
+def _our_blocks(data: object) -> list[KeyPath]:
+    """Where a Compose file has blocks that testbed reads."""
+    top = data if isinstance(data, dict) else {}
+    services = top.get("services")
+    named = services if isinstance(services, dict) else {}
+    blocks: list[KeyPath] = [(key,) for key in top if key == OURS or key.startswith(f"{OURS}-")]
+    inside: list[KeyPath] = [("services", name, OURS) for name, each in named.items() if isinstance(each, dict)]
+    return [*blocks, *inside]
+
+
+def _short(file: Path) -> Path:
+    """The path as one would type it here."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
