@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from testbed.journal import Alarm, ClockSample, Event, Mark, StateChange
-from testbed.recorder.follow import unix_seconds
+from testbed.recorder.follow import unix_nanoseconds
 from testbed.recorder.nodes import Listener
 from testbed.topology import Role
 
@@ -20,7 +20,7 @@ def lines(name: str) -> list[tuple[float, str]]:
     found = []
     for line in (SAMPLES / f"{name}.log").read_text().splitlines():
         stamp, _, text = line.partition(" ")
-        found.append((unix_seconds(stamp) - OFFSET, text))
+        found.append((unix_nanoseconds(stamp) / 1e9 - OFFSET, text))
     return found
 
 

@@ -15,7 +15,6 @@ from testbed.probes.ports import main, ports, scan
 from testbed.recorder import PATTERNS
 from testbed.recorder.alarms import alarm
 from testbed.recorder.console import ConsoleLog
-from testbed.recorder.follow import Place, stamped_lines, unix_seconds
 from testbed.recorder.leftovers import Disk, Survey, compare, disciplines, found
 from testbed.recorder.scan import _written
 from testbed.recorder.translate import member_state, translate
@@ -59,26 +58,6 @@ def test_ordinary_days_and_failovers_raise_no_alarm() -> None:
 
 def test_names_of_patterns_can_be_names_of_groups() -> None:
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in PATTERNS)
-
-
-def test_each_line_of_a_log_is_told_once_however_often_it_is_read() -> None:
-    log = ["2026-11-24T15:22:54.490000000Z", "2026-11-24T15:22:54.500000000Z", "2026-11-24T15:22:54.500000000Z"]
-    place = Place()
-    assert [place.new(stamp) for stamp in log] == [True, True, True]
-    place.reopen()
-    assert [place.new(stamp) for stamp in log] == [False, False, False]
-    place.reopen()  # two more came, one of them at the very same moment
-    again = [*log[1:], log[2], "2026-11-24T15:22:55.000000000Z"]
-    assert [place.new(stamp) for stamp in again] == [False, False, True, True]
-
-
-def test_half_a_line_waits_for_the_next_reading() -> None:
-    chunks = [b"2026-11-24T15:22:54.490037132Z event=boo", b"ted node=db1\n2026-11-24T15:22:54.5"]
-    assert list(stamped_lines(iter(chunks))) == [("2026-11-24T15:22:54.490037132Z", "event=booted node=db1")]
-
-
-def test_stamps_are_read_to_the_microsecond() -> None:
-    assert unix_seconds("2026-11-24T15:22:54.490037132Z") == pytest.approx(1795533774.490037, abs=1e-6)
 
 
 @pytest.mark.parametrize(

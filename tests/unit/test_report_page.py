@@ -6,10 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from report_forge import Forge
+from report_forge import BASE, WALL, Forge
 
 from testbed import report
 from testbed.errors import UsageError
+from testbed.journal import Mark
+from testbed.journal.events import to_fields
 from testbed.report.versions import parts
 
 EXPECT = {
@@ -184,6 +186,20 @@ def test_a_run_that_broke_is_an_error(tmp_path: Path) -> None:
     suite = ET.parse(folder / "junit.xml").getroot().find("testsuite")  # noqa: S314 - our own
     assert suite is not None
     assert suite.get("errors") == "1"
+
+
+def test_a_step_of_the_wall_clock_is_shown(tmp_path: Path) -> None:
+    forge = Forge()
+    folder = forge.write(tmp_path / "stepped")
+    line = {
+        **to_fields(Mark("clock-stepped", attrs={"seconds": "-20.000"})),
+        "wall": WALL + BASE + 10,
+        "mono": BASE + 30,
+    }
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps(line) + "\n")
+    report.write(folder)
+    assert "the host&#39;s wall clock steps by -20.000 s" in (folder / "report.html").read_text()
 
 
 def test_a_damaged_journal_is_reported_up_to_the_damage(tmp_path: Path) -> None:

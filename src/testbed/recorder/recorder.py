@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
+
+from docker.models.containers import Container
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine, identity
-from testbed.journal import Writer
+from testbed.journal import Mark, Writer
 from testbed.machines.fleet import name_of
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import Power
@@ -22,11 +23,13 @@ from testbed.recorder.console import ConsoleLog
 from testbed.recorder.follow import EngineEvent, EngineEvents, Line, NodeLog
 from testbed.recorder.nodes import Listener
 from testbed.recorder.snapshot import snapshot
+from testbed.recorder.wallclock import WallClock
 
-T = TypeVar("T")
 # A guest's clock is read so often: in between the drift that is possible stays below what a reading leaves open.
 SYNC_SECONDS = 10.0
 AGENT_SECONDS = 1.0
+# The wall clock is compared with the monotonic one so often.
+LOOK_SECONDS = 1.0
 
 
 class Recorder:
@@ -48,6 +51,7 @@ class Recorder:
         self._consoles: dict[str, ConsoleLog] = {}
         self._logs: dict[str, tuple[str, NodeLog]] = {}  # by node: the container's id beside its log
         self._numbers = count(1)
+        self._clock = WallClock()
         self._due = Condition()
         self._asked: set[str] = set()
         self._ending = False
@@ -65,12 +69,12 @@ class Recorder:
                 self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
         self._client, own = engine.client(), identity.own(settings)
         self._events = EngineEvents(
-            self._client, own, begin, lambda labels: name_of(labels, topology), self._guarded(self._engine)
+            self._client, own, begin, self._clock, lambda labels: name_of(labels, topology), self._engine, self._failed
         )
         for container in self._client.containers.list(all=True, filters={"label": own}):
             if name := name_of(container.labels, topology):
-                self._logs[name] = (str(container.id), NodeLog(name, container, begin, self._guarded(self._line)))
-        self._syncer = Thread(target=self._keep_clocks, name="clocks of the guests", daemon=True)
+                self._follow(name, container, begin)
+        self._syncer = Thread(target=self._keep_time, name="clocks of the guests", daemon=True)
         self._syncer.start()
         self.sync()
         try:
@@ -89,11 +93,12 @@ class Recorder:
             self._due.notify()
         self._syncer.join(2 * AGENT_SECONDS * max(len(self._agents), 1))
         for _, log in self._logs.values():
-            log.end(until)
+            log.end()
         self._events.end(until)
         self._hear_consoles()
         for console in self._consoles.values():
             console.close()
+        self._look_at_wall_clock()
         self._client.close()
 
     def sync(self, node: str = "") -> None:
@@ -106,21 +111,18 @@ class Recorder:
             self._asked |= {node} if node else set(self._agents)
             self._due.notify()
 
-    def _guarded(self, take: Callable[[T], None]) -> Callable[[T], None]:
-        """What is taken up in a thread of its own may not die unheard: a run without states would pass its checks."""
+    def _failed(self, error: Exception) -> None:
+        """An error in a thread of the recorder may not pass unheard: a run without states would pass its checks."""
+        self.trouble = self.trouble or f"the recorder missed something: {type(error).__name__}: {error}"
 
-        def taken(what: T) -> None:
-            try:
-                take(what)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the run must break by it
-                self.trouble = self.trouble or f"the recorder missed something: {type(error).__name__}: {error}"
-
-        return taken
+    def _follow(self, node: str, container: Container, begin: float) -> None:
+        log = NodeLog(node, container, begin, self._clock, self._line, self._failed)
+        self._logs[node] = (str(container.id), log)
 
     def _line(self, line: Line) -> None:
-        offset = time.time() - time.monotonic()
+        at = self._clock.monotonic(line.wall)
         with self._lock:
-            for event in self._listeners[line.node].line(line.text, line.wall - offset, offset):
+            for event in self._listeners[line.node].line(line.text, at, line.wall - at):
                 self._writer.write(event)
         if "event=vm-resumed" in line.text:
             self.sync(line.node)
@@ -128,7 +130,7 @@ class Recorder:
             self._hear_consoles()
 
     def _engine(self, event: EngineEvent) -> None:
-        at = event.wall - (time.time() - time.monotonic())
+        at = self._clock.monotonic(event.wall)
         node = event.node
         with self._lock:
             if node not in self._listeners:  # a machine that was scaled up meanwhile; app nodes alone can be
@@ -147,9 +149,8 @@ class Recorder:
             known[1].started()
             return
         if known:  # another container has taken its place
-            known[1].end(event.wall)
-        container = self._client.containers.get(event.container)
-        self._logs[event.node] = (event.container, NodeLog(event.node, container, event.wall - 1, self._line))
+            known[1].end()
+        self._follow(event.node, self._client.containers.get(event.container), 0.0)
 
     def _hear_consoles(self) -> None:
         with self._lock:
@@ -158,20 +159,39 @@ class Recorder:
                     for event in self._listeners[node].console_line(text, time.monotonic()):
                         self._writer.write(event)
 
+    def _keep_time(self) -> None:
+        try:
+            self._keep_clocks()
+        except Exception as error:  # noqa: BLE001 - a thread that dies must be heard of
+            self._failed(error)
+
     def _keep_clocks(self) -> None:
         due = time.monotonic() + SYNC_SECONDS
         while True:
             with self._due:
-                self._due.wait_for(lambda: self._ending or self._asked, max(due - time.monotonic(), 0))
+                self._due.wait_for(
+                    lambda: self._ending or self._asked, min(max(due - time.monotonic(), 0), LOOK_SECONDS)
+                )
                 if self._ending:
                     return
-                asked = self._asked or set(self._agents)
-                self._asked = set()
-            if time.monotonic() >= due or asked == set(self._agents):
+                asked, self._asked = self._asked, set()
+            self._look_at_wall_clock()
+            if time.monotonic() >= due:
+                asked = set(self._agents)
+            if asked == set(self._agents):
                 due = time.monotonic() + SYNC_SECONDS
                 self._hear_consoles()
             for node in sorted(asked & set(self._agents)):
                 self._read_clock(node)
+
+    def _look_at_wall_clock(self) -> None:
+        """Write each step of the wall clock down; after one back, logs are read again, from earlier stamps."""
+        self._clock.look()
+        for step in self._clock.steps():
+            self._writer.write(Mark("clock-stepped", attrs={"seconds": f"{step:+.3f}"}))
+            if step < 0:
+                for _, log in list(self._logs.values()):
+                    log.reopen()
 
     def _read_clock(self, node: str) -> None:
         """Write a mark into the guest's kernel log; the log's line tells the guest's time of it."""
