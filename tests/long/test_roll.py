@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from telling import Tell
-from testbed.checks import Status, check_outage
+from testbed.checks import Status, outage_of
 from testbed.cluster import Cluster
 from testbed.host import engine
 from testbed.journal import Outcome, Plan, RequestSample
@@ -83,7 +83,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
     lost = [each for each in requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
     assert not [each for each in lost if not within(each.started, each.finished, noticed)]
     for probe in PAUSES:
-        for window in check_outage(list(run.journal().probes[probe])).windows:
+        for window in outage_of(run.journal(), probe).windows:
             assert within(window.first_bad, window.last_bad, noticed[:2]) or not window.proven, (probe, window)
     took = ", ".join(f"{name} {end - begun:.1f} s" for name, (begun, end) in spans.items())
     tell(f"{took}; {len(requests)} requests, {len(lost)} not answered well, all as what served them went")

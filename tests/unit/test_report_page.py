@@ -202,6 +202,20 @@ def test_a_step_of_the_wall_clock_is_shown(tmp_path: Path) -> None:
     assert "the host&#39;s wall clock steps by -20.000 s" in (folder / "report.html").read_text()
 
 
+def test_a_prober_that_stood_still_is_shown(tmp_path: Path) -> None:
+    folder = Forge(expect={"outage": {"tcp": "1s"}}).write(tmp_path / "still")
+    journal = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        if line.get("probe") == "tcp" and BASE + 40 <= line["scheduled"] < BASE + 44:
+            line["started"], line["finished"] = BASE + 44, BASE + 44.01
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert report.write(folder).verdict == "unknown"
+    page = (folder / "report.html").read_text()
+    assert 'class="window still"' in page
+    assert "the prober itself stood still for 4.0" in page
+
+
 def test_a_damaged_journal_is_reported_up_to_the_damage(tmp_path: Path) -> None:
     folder = Forge().write(tmp_path / "cut")
     journal = folder / "journal.jsonl"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from testbed.checks import Phases, Status, check_durability, check_outage, failovers
+from testbed.checks import Phases, Status, check_durability, failovers, outage_of
 from testbed.checks.moments import Fault, faults, watched
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
@@ -98,7 +98,7 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
 def _measured(what: Kind, result: Result) -> Failover:
     journal = read(result.folder / "journal.jsonl")
     begin, end = watched(journal)
-    worst = check_outage(journal.probes[what.probe], begin=begin, end=end).longest
+    worst = outage_of(journal, what.probe, begin=begin, end=end).longest
     if worst is None and what.targets:
         raise TestbedError("the fault was not felt: nothing was measured", where=str(result.folder))
     first = faults(journal)[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.checks import check_outage
+from testbed.checks import outage_of
 from testbed.checks.moments import moment, watched
 from testbed.cluster import Cluster, complaints, lifecycle
 from testbed.journal import Aspect, Journal, Outcome, RequestSample, StateChange
@@ -93,7 +93,7 @@ def _soaked(folder: Path, journal: Journal, samples: int, wrong: dict[str, int])
         for change in journal.of(StateChange)
         if change.aspect in ADDRESSES and begin <= change.at <= ends and change.source != "snapshot"
     ]
-    worst = {name: check_outage(series, begin=begin, end=ends).longest for name, series in journal.probes.items()}
+    worst = {name: outage_of(journal, name, begin=begin, end=ends).longest for name in journal.probes}
     return Soaked(
         folder, ends - begin, good / max(ends - begin, 1.0), len(requests) - good, tuple(moves), samples,
         tuple(f"{what} ({times} times)" for what, times in wrong.items()),

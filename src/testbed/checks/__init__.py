@@ -3,7 +3,7 @@
 from testbed.checks.absences import Absence
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.judge import judge
-from testbed.checks.outage import OutageReport, check_outage
+from testbed.checks.outage import OutageReport, check_outage, outage_of
 from testbed.checks.phases import Phases, failovers
 from testbed.checks.states import Span, timelines
 from testbed.checks.stickiness import Move, Stay, Stickiness, check_stickiness
@@ -28,6 +28,7 @@ __all__ = [
     "check_stickiness",
     "failovers",
     "judge",
+    "outage_of",
     "overall",
     "timelines",
 ]

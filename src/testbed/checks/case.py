@@ -9,6 +9,7 @@ from math import inf
 
 from testbed.checks.expectations import Expectations
 from testbed.checks.moments import Fault, faults, is_complete, moment, watched
+from testbed.checks.standstills import Standstill, standstills
 from testbed.checks.states import Span, timelines
 from testbed.checks.verdict import Evidence, Status, Verdict
 from testbed.journal import Journal
@@ -38,6 +39,11 @@ class Case:
     def faults(self) -> list[Fault]:
         """The faults in the order in which they were injected."""
         return faults(self.journal)
+
+    @cached_property
+    def standstills(self) -> Mapping[str, tuple[Standstill, ...]]:
+        """When the prober of each probe stood still."""
+        return standstills(self.journal)
 
     @cached_property
     def complete(self) -> bool:

@@ -7,16 +7,17 @@ two intervals. A ceiling of nought allows it, and nothing more.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from statistics import median
 
 from testbed.checks.case import Case, Findings
+from testbed.checks.standstills import Standstill, measured, standstills
 from testbed.checks.verdict import Verdict
-from testbed.checks.windows import Window, find
-from testbed.journal import ProbeSample, Series
+from testbed.checks.windows import Window, find, hidden, marked
+from testbed.journal import Journal, ProbeSample, Series
 from testbed.journal.series import FAILED, OK, UNKNOWN
 from testbed.units import written
 
@@ -30,6 +31,8 @@ class OutageReport:
         good, failed, unknown: number of probes.
         resolution: seconds between two probes: no time here is known better.
         ceiling: seconds that no outage may be longer than, None for no limit; 0 for none that can be resolved.
+        hidden: times in which the prober stood still, and an outage may have been that no probe could see.
+        slow: seconds without a reply that are an outage although no probe failed.
     """
 
     windows: tuple[Window, ...]
@@ -38,6 +41,8 @@ class OutageReport:
     unknown: int
     resolution: float
     ceiling: float | None
+    hidden: tuple[Window, ...] = ()
+    slow: float = 1.0
 
     @property
     def longest(self) -> Window | None:
@@ -64,27 +69,40 @@ class OutageReport:
         return tuple(window for window in self.windows if window.seconds > self.ceiling)
 
     @property
+    def possible(self) -> tuple[Window, ...]:
+        """The times in which an outage longer than the ceiling may have been hidden by a standstill of the prober."""
+        return () if self.ceiling is None else tuple(each for each in self.hidden if each.seconds > self.ceiling)
+
+    @property
+    def unmeasured(self) -> str:
+        """When the prober stood still, if an outage may have been hidden by that, in few words."""
+        seconds = sum(each.unmeasured for each in (*self.windows, *self.hidden))
+        return f"the prober itself stood still for {seconds:.2f} s" if seconds else ""
+
+    @property
     def ok(self) -> bool:
         """The service was seen up, was up at the end, and was never away for too long."""
-        return bool(self.good) and not self.is_away and not self.excessive
+        return bool(self.good) and not self.is_away and not self.excessive and not self.possible
 
     def briefly(self) -> str:
         """The longest outage beside what was allowed, in few words."""
         allowed = "" if self.ceiling is None else f" of at most {self.ceiling:g} s"
         worst = self.longest
+        stood = f"; {self.unmeasured}" if self.unmeasured else ""
         if worst is None:
-            return f"none{allowed}" if self.good else "nothing was probed"
+            return f"none{allowed}{stood}" if self.good else f"nothing was probed{stood}"
         length = "no end or no beginning" if worst.seconds == inf else f"longest {worst.seconds:.2f} s"
         number = f"{len(self.windows)} outage{'s' if len(self.windows) > 1 else ''}"
         failed = sum(window.failed for window in self.windows)
         unknown = sum(window.unknown for window in self.windows)
         how = f"{failed} failed, {unknown} unknown" if failed or unknown else worst.detail
-        return f"{length}{allowed or ', no limit'} ({number}, {how})"
+        return f"{length}{allowed or ', no limit'} ({number}, {how}){stood}"
 
     def explain(self) -> str:
         """The verdict and its evidence, one paragraph."""
         count = self.good + self.failed + self.unknown
         text = f"{count} probes: {self.good} good, {self.failed} failed, {self.unknown} unknown; "
+        text += f"{self.unmeasured}; " if self.unmeasured else ""
         worst = self.longest
         if worst is None:
             return text + ("no outage." if self.good else "nothing was probed.")
@@ -105,6 +123,7 @@ def check_outage(
     slow: float = 1.0,
     begin: float = -inf,
     end: float = inf,
+    stops: Sequence[Standstill] = (),
 ) -> OutageReport:
     """Find the outages in the samples of one probe.
 
@@ -115,13 +134,17 @@ def check_outage(
             outage although none failed; at least two intervals, or a visit that took its time would be one.
         begin: what was due before does not count, but for the last good one.
         end: outages that began later do not count; one that had begun is followed to its own end.
+        stops: when the prober stood still; the samples that were under way then say nothing about the service.
     """
-    due = Series.of(samples)
+    all_due = Series.of(samples)
+    due = measured(all_due, stops)
     first = _from(due, begin)
     times, outcomes = due.scheduled[first:], due.outcomes[first:]
     steps = [after - before for before, after in pairwise(times)]
     resolution = median(steps) if steps else 0.0
-    windows = find(due, first, max(slow, 2 * resolution), 2 * resolution)
+    slow = max(slow, 2 * resolution)
+    windows = tuple(marked(each, stops, due) for each in find(due, first, slow, 2 * resolution))
+    unseen = [stop for stop in stops if not any(stop in window.stops for window in windows)]
     counted = outcomes[: bisect_right(times, end)]
     return OutageReport(
         windows=tuple(window for window in windows if window.first_bad <= end),
@@ -130,7 +153,29 @@ def check_outage(
         unknown=counted.count(UNKNOWN),
         resolution=resolution,
         ceiling=ceiling,
+        hidden=tuple(
+            window
+            for window in hidden(due, all_due, unseen, slow)
+            if window.first_bad <= end and window.last_bad >= begin
+        ),
+        slow=slow,
     )
+
+
+def outage_of(
+    journal: Journal, probe: str, *, ceiling: float | None = None, begin: float = -inf, end: float = inf
+) -> OutageReport:
+    """Find the outages that a probe of a journal saw, without those of its prober.
+
+    Args:
+        journal: which has the probe.
+        probe: its name.
+        ceiling: seconds that no outage may be longer than.
+        begin: what was due before does not count.
+        end: outages that began later do not count.
+    """
+    stops = standstills(journal).get(probe, ())
+    return check_outage(journal.probes[probe], ceiling=ceiling, begin=begin, end=end, stops=stops)
 
 
 def _from(due: Series, begin: float) -> int:
@@ -157,8 +202,10 @@ def judge_outage(case: Case) -> Verdict | None:
         if series is None:
             findings.doubt(f"{probe} was not probed")
             continue
-        report = check_outage(series, ceiling=ceilings.get(probe), begin=case.begin, end=case.end)
-        if probe in expected or report.windows:
+        report = check_outage(
+            series, ceiling=ceilings.get(probe), begin=case.begin, end=case.end, stops=case.standstills.get(probe, ())
+        )
+        if probe in expected or report.windows or report.hidden:
             reports[probe] = report
     for probe in sorted(reports, key=lambda name: _badness(reports[name]), reverse=True):
         _judge_probe(case, findings, probe, reports[probe])
@@ -187,23 +234,36 @@ def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageRepor
     if not report.good and probe in {*case.expect.outage, *case.expect.felt}:
         findings.doubt(f"{probe} had no good answer at all")
     if probe in case.expect.felt and not report.windows:
-        (findings.fail if case.complete else findings.doubt)(f"{probe} saw no outage: the fault was not felt")
+        certain = case.complete and not report.hidden
+        (findings.fail if certain else findings.doubt)(f"{probe} saw no outage: the fault was not felt")
     excessive = set(report.excessive)
     for window in report.windows:
         told = _told(probe, window, report.ceiling)
         if window not in excessive:
             findings.note(told, window.first_bad)
-        elif is_certain(case, window, report.ceiling or 0.0):
+        elif is_certain(case, report, window):
+            findings.fail(told, window.first_bad)
+        else:
+            findings.doubt(told, window.first_bad)
+    for window in report.hidden:
+        told = _told_hidden(probe, window, report.ceiling)
+        if window not in report.possible:
+            findings.note(told, window.first_bad)
+        elif is_certain(case, report, window):
             findings.fail(told, window.first_bad)
         else:
             findings.doubt(told, window.first_bad)
 
 
-def is_certain(case: Case, window: Window, ceiling: float) -> bool:
+def is_certain(case: Case, report: OutageReport, window: Window) -> bool:
     """Whether an outage surely was longer than the ceiling.
 
-    One whose begin or end the journal may just not hold proves no more than the probes that saw it.
+    One whose begin or end the journal may just not hold proves no more than the probes that saw it. One in which the
+    prober stood still proves no more than the time before and after that.
     """
+    ceiling = report.ceiling or 0.0
+    if window.stops and not window.longer(ceiling, report.slow, report.resolution):
+        return False
     begun = window.last_good is not None or case.begin > -inf
     ended = window.first_good is not None or case.complete
     return (begun and ended) or window.proven > ceiling
@@ -215,4 +275,13 @@ def _told(probe: str, window: Window, ceiling: float | None) -> str:
         text += f", {window.failed} failed, {window.unknown} unknown"
     if ceiling is not None:
         text += f", allowed {written(ceiling)}"
+    if window.stops:
+        text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
     return f"{text} ({window.detail})" if window.detail else text
+
+
+def _told_hidden(probe: str, window: Window, ceiling: float | None) -> str:
+    text = f"{probe}: no answer for {window.seconds:.3f} s"
+    if ceiling is not None:
+        text += f", allowed {written(ceiling)}"
+    return f"{text}; the prober itself stood still for {window.unmeasured:.3f} s of it"

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from testbed.checks.case import Case, Findings
 from testbed.checks.moments import Fault, faults
 from testbed.checks.outage import check_outage
+from testbed.checks.standstills import standstills
 from testbed.checks.states import Span, Timelines, held, timelines
 from testbed.checks.verdict import Verdict
 from testbed.checks.windows import Window
@@ -57,6 +58,7 @@ class Phases:
         seconds: each phase seen, of ``NAMES``, in seconds after ``at``.
         disorder: phases that came before one they depend on.
         away: probes that had no good answer any more.
+        unsure: probes whose prober stood still in that outage; what it hides is left out of ``seconds``.
     """
 
     resource: str
@@ -68,6 +70,7 @@ class Phases:
     seconds: Mapping[str, float]
     disorder: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, float | None]]:
         """Each phase's name and time, None if it was not seen, in the order in which they are expected."""
@@ -102,7 +105,9 @@ class Phases:
     def _told(self, names: Sequence[str]) -> str:
         known = [f"{name} {signed(self.seconds[name])}" for name in names if name in self.seconds]
         text = f"{self.title}: {', '.join(known)}"
-        if not self.served:
+        if self.unsure:
+            text += f"; the prober itself stood still in the outage of {', '.join(self.unsure)}"
+        elif not self.served:
             text += "; no outage that ended was seen by any probe"
         if self.away:
             text += f"; service did not come back for {', '.join(self.away)}"
@@ -119,7 +124,8 @@ def signed(seconds: float) -> str:
 def failovers(journal: Journal) -> list[Phases]:
     """Every failover that the journal tells of, in order of time."""
     lines = timelines(journal)
-    reports = {probe: check_outage(series) for probe, series in journal.probes.items()}
+    stops = standstills(journal)
+    reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
     known = faults(journal)
     found = []
     for resource, aspect in ADDRESSES.items():
@@ -137,7 +143,12 @@ def failovers(journal: Journal) -> list[Phases]:
             seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
             away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
-            found.append(Phases(resource, source, target, at, fault, healing, seconds, disorder, away))
+            unsure = tuple(p for p in (*_CUT_OFF[resource], "https") if p in of_each and of_each[p].stops)
+            found.append(
+                Phases(
+                    resource, source, target, at, fault, healing, seconds, disorder, away, tuple(dict.fromkeys(unsure))
+                )
+            )
     return sorted(found, key=lambda phases: phases.at)
 
 
@@ -156,7 +167,8 @@ def judge_phases(case: Case) -> Verdict | None:
         if phases.disorder or (lost and case.complete):
             findings.fail(phases.explain(), phases.at, phases.target)
         else:
-            (findings.doubt if lost else findings.note)(phases.explain(), phases.at, phases.target)
+            tell = findings.doubt if lost or phases.unsure else findings.note
+            tell(phases.explain(), phases.at, phases.target)
     return findings.verdict("phases", " ".join(phases.briefly() for phases in every))
 
 
@@ -202,13 +214,15 @@ def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, 
         at: what to count from.
     """
     seconds = {}
-    replies = (window.last_good for probe, window in of_each.items() if probe in _CUT_OFF[resource])
+    replies = (
+        window.last_good for probe, window in of_each.items() if probe in _CUT_OFF[resource] and window.begin_is_known
+    )
     if (reply := next((came for came in replies if came is not None), None)) is not None:
         seconds["last good reply"] = reply - at
     write, page = of_each.get("sql-write"), of_each.get("webmail") or of_each.get("https")
-    if write and write.first_good is not None and resource == "database":
+    if write and write.first_good is not None and write.end_is_known and resource == "database":
         seconds["first write"] = write.first_good - at
-    if page and page.first_good is not None:
+    if page and page.first_good is not None and page.end_is_known:
         seconds["first page"] = page.first_good - at
     return seconds
 

@@ -67,11 +67,14 @@ def _judge_probe(case: Case, findings: Findings, probe: str, ceiling: float, hea
     if series is None:
         findings.doubt(f"{probe} was not probed")
         return
-    report = check_outage(series, ceiling=ceiling, begin=healed, end=case.end)
+    stops = case.standstills.get(probe, ())
+    report = check_outage(series, ceiling=ceiling, begin=healed, end=case.end, stops=stops)
     # What had begun before the heal is not the return's.
     report = replace(report, windows=tuple(window for window in report.windows if window.first_bad >= healed))
-    for window in report.excessive:
+    for window in (*report.excessive, *report.possible):
         text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {written(ceiling)}"
-        (findings.fail if is_certain(case, window, ceiling) else findings.doubt)(text, window.first_bad)
-    if not report.excessive:
+        if window.stops:
+            text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
+        (findings.fail if is_certain(case, report, window) else findings.doubt)(text, window.first_bad)
+    if not report.excessive and not report.possible:
         findings.note(f"{probe}, after the heal: {report.briefly()}", healed)

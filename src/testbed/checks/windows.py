@@ -13,12 +13,13 @@ them; and it is longer than the service was away by no more than two intervals a
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
+from testbed.checks.standstills import Standstill, outside
 from testbed.journal import Series
 from testbed.journal.series import OK, UNKNOWN
 
@@ -34,6 +35,9 @@ class Window:
         detail: why the first of them was not good.
         first_bad: when the first probe was due that was not answered well, or too late.
         last_bad: when the last such probe was due; of replies that were too late, when the first came.
+        stops: when the prober stood still in it: whether the service was away then is unknown.
+        begin_is_known: whether a probe failed between its beginning and the first standstill in it.
+        end_is_known: whether a probe failed between the last standstill in it and its end.
     """
 
     last_good: float | None
@@ -43,6 +47,9 @@ class Window:
     detail: str = ""
     first_bad: float = 0.0
     last_bad: float = 0.0
+    stops: tuple[Standstill, ...] = ()
+    begin_is_known: bool = True
+    end_is_known: bool = True
 
     @property
     def seconds(self) -> float:
@@ -55,6 +62,60 @@ class Window:
     def proven(self) -> float:
         """How long it was at least: nothing if one probe alone saw it."""
         return self.last_bad - self.first_bad
+
+    @property
+    def unmeasured(self) -> float:
+        """Seconds of it in which the prober stood still."""
+        begin, end = self._edges()
+        return sum(min(end, stop.end) - max(begin, stop.begin) for stop in self.stops)
+
+    def longer(self, ceiling: float, slow: float, resolution: float) -> bool:
+        """Whether some time of it without a standstill alone is longer than the ceiling.
+
+        Args:
+            ceiling: seconds; 0: what can be resolved.
+            slow: seconds without a reply that are an outage although no probe failed.
+            resolution: seconds between two probes.
+        """
+        if ceiling:
+            return any(end - begin > ceiling for begin, end in self._parts())
+        failed = outside(self.first_bad, self.last_bad, self.stops) if self.failed or self.unknown else []
+        # Two probes that failed one after the other, of which neither was due while the prober stood still.
+        return any(end - begin >= 0.9 * resolution for begin, end in failed) or any(
+            end - begin >= slow for begin, end in self._parts()
+        )
+
+    def _edges(self) -> tuple[float, float]:
+        begin = self.first_bad if self.last_good is None else self.last_good
+        return begin, inf if self.first_good is None else self.first_good
+
+    def _parts(self) -> list[tuple[float, float]]:
+        return outside(*self._edges(), self.stops)
+
+
+def hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow: float) -> Iterator[Window]:
+    """The times around standstills in which an outage may have been that no probe could see.
+
+    Args:
+        due: the samples that tell something.
+        all_due: with those that were under way in a standstill.
+        stops: of the prober.
+        slow: a shorter time counts only if some probe under way in it was not answered well.
+    """
+    came = sorted(_good(due, 0))
+    times: dict[tuple[float | None, float | None], list[Standstill]] = {}
+    for stop in stops:
+        before, after = bisect_right(came, stop.begin), bisect_left(came, stop.end)
+        edges = came[before - 1] if before else None, came[after] if after < len(came) else None
+        times.setdefault(edges, []).append(stop)
+    for (last_good, first_good), here in times.items():
+        begin, end = here[0].begin, here[-1].end
+        window = Window(last_good, first_good, 0, 0, "the prober stood still", begin, end, tuple(here))
+        if window.seconds >= slow or any(
+            scheduled < end and begin < finished and outcome != OK
+            for scheduled, finished, outcome in zip(all_due.scheduled, all_due.finished, all_due.outcomes, strict=True)
+        ):
+            yield window
 
 
 def find(due: Series, first: int, slow: float, apart: float) -> tuple[Window, ...]:
@@ -160,3 +221,33 @@ def _join(one: Window, other: Window) -> Window:
         min(one.first_bad, other.first_bad),
         max(one.last_bad, other.last_bad),
     )
+
+
+def overlap(window: Window, stops: Sequence[Standstill]) -> bool:
+    """Whether one of the standstills lies in a window, at least in part."""
+    return any(stop.begin < _end(window) and _begin(window) < stop.end for stop in stops)
+
+
+def marked(window: Window, stops: Sequence[Standstill], due: Series) -> Window:
+    """The window with the standstills that lie in it.
+
+    Args:
+        window: an outage.
+        stops: of the prober that saw it, in order of time.
+        due: its samples that tell something.
+    """
+    here = tuple(stop for stop in stops if overlap(window, [stop]))
+    if not here:
+        return window
+    return replace(
+        window,
+        stops=here,
+        begin_is_known=_any_bad(due, _begin(window), here[0].begin),
+        end_is_known=_any_bad(due, here[-1].end, _end(window)),
+    )
+
+
+def _any_bad(due: Series, begin: float, end: float) -> bool:
+    """Whether a probe that was due between two moments was not answered well."""
+    places = range(bisect_left(due.scheduled, begin), bisect_left(due.scheduled, end))
+    return any(due.outcomes[place] != OK for place in places)

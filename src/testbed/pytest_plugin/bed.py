@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from testbed import report
-from testbed.checks import Status, Verdict, check_durability, check_outage
+from testbed.checks import Status, Verdict, check_durability, outage_of
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
-from testbed.errors import UsageError
+from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry, heal_all
 from testbed.journal import Journal, Settled
 from testbed.scenarios.model import Load
@@ -124,10 +124,16 @@ class Findings:
 
         Raises:
             UsageError: the probe did not run.
+            TestbedError: the prober itself stood still, so that the outage is unknown.
         """
         if probe not in self.journal.probes:
             raise UsageError(f"no probe {probe!r} ran", mend=f"ran: {', '.join(self.journal.probes) or 'none'}")
-        longest = check_outage(self.journal.probes[probe]).longest
+        report = outage_of(self.journal, probe)
+        if report.unmeasured:
+            raise TestbedError(
+                f"the outage of {probe} is unknown: {report.unmeasured}", where=str(self._bed.run.folder)
+            )
+        longest = report.longest
         return longest.seconds if longest else 0.0
 
     def lost_writes(self) -> list[str]:

@@ -22,6 +22,7 @@ from testbed.checks import (
 from testbed.checks.absences import absences
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.moments import Fault, faults, mark, moment, watched
+from testbed.checks.standstills import standstills
 from testbed.checks.states import Timelines
 from testbed.journal import Alarm, Journal, Mark, RequestSample, Settled, StateChange
 from testbed.report.axis import Axis
@@ -75,7 +76,7 @@ class Findings:
     def of(cls, journal: Journal) -> Findings:
         """Judge a run."""
         begin, end = watched(journal)
-        lines, known = timelines(journal), faults(journal)
+        lines, known, stops = timelines(journal), faults(journal), standstills(journal)
         requests = journal.of(RequestSample)
         apps = {request.app for request in requests if request.app}
         return cls(
@@ -83,7 +84,8 @@ class Findings:
             axis=_axis(journal),
             verdicts=tuple(judge(journal)),
             outages={
-                name: check_outage(journal.probes[name], begin=begin, end=end) for name in _ordered(journal.probes)
+                name: check_outage(journal.probes[name], begin=begin, end=end, stops=stops[name])
+                for name in _ordered(journal.probes)
             },
             phases=tuple(failovers(journal)),
             stickiness=check_stickiness(requests, absences(apps, known, lines)),

@@ -199,7 +199,7 @@ def _plots(findings: Findings) -> list[Plot]:
     for probe, report in findings.outages.items():
         series: Series = findings.journal.probes[probe]
         waits = [end - due for end, due in zip(series.finished, series.scheduled, strict=True)]
-        windows = _outages(axis, probe, report)
+        windows = [*_outages(axis, probe, report), *_standstills(axis, probe, report)]
         plots.append(plot(probe, axis, series.scheduled, waits, series.outcomes, windows=windows, interest=interest))
     requests = sorted(findings.journal.of(RequestSample), key=lambda request: request.started)
     if requests:
@@ -221,6 +221,16 @@ def _outages(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
         else:
             labelled.append(left)
     return list(boxes.values())
+
+
+def _standstills(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
+    """When the prober itself stood still."""
+    stops = {stop for window in (*report.windows, *report.hidden) for stop in window.stops}
+    boxes = []
+    for stop in sorted(stops):
+        title = f"the prober of {probe} itself stood still from {axis.after(stop.begin)} to {axis.after(stop.end)}"
+        boxes.append(box(axis, stop.begin, stop.end, "", title, "still"))
+    return boxes
 
 
 def _outage(axis: Axis, probe: str, window: Window) -> Box:
