@@ -15,7 +15,7 @@ REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests images)
 
 # For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
-# TAKE_OVER=1 removes another folder's cluster of the same name that is off.
+# TAKE_OVER=1 removes a testbed cluster of the same name that another folder left: off, or with that folder deleted.
 TAKE := $(if $(TAKE_OVER),--take-over)
 UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
 	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE)) \
@@ -77,7 +77,7 @@ openbsd-verify: venv ## Install it, boot two balancers, play their incidents, pr
 
 .PHONY: testbed-down
 testbed-down: venv ## Take the cluster down; images, logs and journals stay
-	@$(TESTBED) down
+	@$(TESTBED) down $(TAKE)
 
 .PHONY: status
 status: venv ## Show who holds the addresses, DRBD, PostgreSQL, the pool

@@ -85,6 +85,7 @@ def test_a_prefix_that_is_free_is_proposed() -> None:
     assert proposed("198.18.0.0/16") == "198.19"
     assert proposed("198.18.0.0/15") == "10.198"
     assert proposed("198.18.0.0/15", "10.0.0.0/8") == "172.31"
+    assert proposed("198.18.0.0/15", "10.0.0.0/8", "172.16.0.0/12") == ""
 
 
 def test_the_host_is_asked_and_a_host_that_does_not_answer_is_told(

@@ -115,17 +115,18 @@ def judge(found: Sequence[Taken], subnets: Sequence[IPv4Network], *, up: bool) -
                 continue
             where = f" of the interface {each.interface}" if each.interface else ""
             what = f"the cluster's network {ours} overlaps {each.what}{where}"
-            mend = f"set TESTBED_PREFIX to other addresses, such as {free_prefix(found)}"
+            free = free_prefix(found)
+            mend = "set TESTBED_PREFIX to other addresses" + (f", such as {free}" if free else "")
             return warn(_NAME, what, f"`testbed down`, then {mend}") if up else fail(_NAME, what, mend)
     return ok(_NAME, "no interface or route of the host overlaps the cluster's networks")
 
 
 def free_prefix(found: Iterable[Taken]) -> str:
-    """Return a value for TESTBED_PREFIX that overlaps nothing that was found.
+    """Return a value for TESTBED_PREFIX that overlaps nothing that was found, empty when none is known.
 
     Args:
         found: the addresses that the host uses.
     """
     used = [each.network for each in found]
     free = (each for each in _PREFIXES if not any(IPv4Network(f"{each}.0.0/16").overlaps(net) for net in used))
-    return next(free, "10.x")
+    return next(free, "")
