@@ -192,6 +192,17 @@ def test_a_container_that_a_user_put_on_our_network_stops_down_but_not_up(
         claim.must_be_alone()
 
 
+def test_nodes_that_compose_made_again_by_hand_are_still_a_cluster_to_up(settings: Settings, there: FakeEngine) -> None:
+    """Without the labels' overlay they have no identity; a fresh start that fails would delete the volumes."""
+    there.add("network", "testbed_public", ours(settings))
+    assert not owner(there, settings).exists
+    there.add("container", "testbed-lb1-1", {PROJECT: "testbed"} | BUILT, networks=["testbed_public"])
+    claim = owner(there, settings)
+    assert (claim.owner, claim.exists, claim.added) == (Owner.OURS, True, ("testbed-lb1-1",))
+    with pytest.raises(UsageError, match="`testbed up` takes it back"):
+        claim.must_be_alone()
+
+
 def test_an_older_testbeds_cluster_is_not_removed_and_the_way_out_is_told(
     settings: Settings, there: FakeEngine
 ) -> None:

@@ -12,7 +12,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import progress
-from testbed.cluster import Cluster, lifecycle, project, secrets
+from testbed.cluster import Cluster, lifecycle, secrets
 from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
 from testbed.host import engine, identity, ownership
@@ -68,7 +68,7 @@ def bring_up(
     docker_engine = engine.ensure(settings, progress.say)
     claim = ownership.claim(docker_engine, settings)
     claim.must_be_ours(take_over=take_over)
-    now = remembered(settings) if project.exists(settings) else None
+    now = remembered(settings) if claim.exists else None
     shape = _shape(settings, now or Shape(), scale, overlays)
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)

@@ -21,7 +21,7 @@ from testbed.cluster.shape import remember
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
-from testbed.host import engine, identity
+from testbed.host import engine, identity, ownership
 from testbed.machines import Power, cutting
 from testbed.openbsd.node import tree
 from testbed.progress import Progress
@@ -53,7 +53,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
             mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
         )
-    fresh = not project.exists(cluster.settings)
+    fresh = not ownership.claim(engine.client(), cluster.settings).exists
     if not fresh:
         must_serve(cluster)
         if not secrets.exist(cluster.settings.state_dir):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ class Claim:
         mend: how to fix it; empty when nothing is wrong.
         clusters: identities of other testbed clusters with this name.
         added: containers without an identity on the cluster's own networks, which somebody added to it.
+        exists: whether the cluster has containers, with its identity or added to it.
     """
 
     owner: Owner
@@ -80,6 +81,7 @@ class Claim:
     mend: str = ""
     clusters: frozenset[str] = frozenset()
     added: tuple[str, ...] = ()
+    exists: bool = False
 
     @property
     def finding(self) -> Finding:
@@ -110,7 +112,8 @@ class Claim:
             raise UsageError(
                 f"testbed did not make the container {self.added[0]}, which is on the cluster's network",
                 where="project",
-                mend=f"remove it first: `docker rm --force {' '.join(self.added)}`",
+                mend="if `docker compose up` made it from this checkout's files, `testbed up` takes it back; "
+                f"else remove it: `docker rm --force {' '.join(self.added)}`",
             )
 
 
@@ -192,12 +195,20 @@ def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim
         )  # fmt: skip
     networks = frozenset[str]().union(*(each.networks for each in mine if each.kind == "network"))
     added = [each for each in resources if not each.cluster and each.kind == "container" and each.networks & networks]
-    if foreign := [each for each in resources if not each.cluster and each not in added]:
+    exists = bool(added) or any(each.kind == "container" for each in mine)
+    found = _judge_rest([each for each in resources if each not in added], mine, settings)
+    return replace(found, added=tuple(sorted(each.name for each in added)), exists=exists)
+
+
+def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], settings: Settings) -> Claim:
+    """Return who has the project's name, of what nobody added to our cluster."""
+    project = settings.project
+    if foreign := [each for each in resources if not each.cluster]:
         return _foreign(foreign, project, beside=bool(mine))
-    if others := [each for each in resources if each.cluster and each not in mine]:
+    if others := [each for each in resources if each not in mine]:
         return _another(others, settings)
     if mine:
-        return Claim(Owner.OURS, f"{project}: this checkout's cluster", added=tuple(each.name for each in added))
+        return Claim(Owner.OURS, f"{project}: this checkout's cluster")
     return Claim(Owner.NOBODY, f"{project}: no other project has this name")
 
 
