@@ -16,11 +16,12 @@ from testbed.bench import Work, work
 from testbed.cli.bench import bench
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
+from testbed.report.axis import DASH
 from testbed.scenarios.locust import site_url
 from testbed.scenarios.model import Load
 from testbed.scenarios.runner import reshape
 
-Rows = Mapping[str, Callable[[Work], float]]
+Rows = Mapping[str, Callable[[Work], float | None]]
 WAITING: Rows = {
     "requests a second": lambda each: each.rate,
     "request, median, ms": lambda each: each.latency.median,
@@ -33,7 +34,7 @@ SESSIONS: Rows = {
     "processor time a request, ms: app nodes": lambda each: each.cost("app"),
     "processor time a request, ms: databases": lambda each: each.cost("db"),
     "processor time a request, ms: all servers": lambda each: each.cost("lb", "app", "db", "mail"),
-    "users who log in again when an app node dies": lambda each: float(each.logins or 0),
+    "users who log in again when an app node dies": lambda each: each.logins,
 }
 # On the single server PHP, TLS and database cannot be told apart: its row is the machine's.
 SINGLE: Rows = {
@@ -107,8 +108,14 @@ def _print(done: Mapping[str, Sequence[Work]], rows: Rows) -> None:
     """One column a design; of several rounds the median."""
     table = Table("median of the rounds", *done, box=None, header_style="bold")
     for title, value in rows.items():
-        table.add_row(title, *(f"{median(value(each) for each in works):.2f}" for works in done.values()))
+        table.add_row(title, *(_median([value(each) for each in works]) for works in done.values()))
     out.print(table)
+
+
+def _median(values: Sequence[float | None]) -> str:
+    """The median of the rounds; a dash where a round has no value."""
+    known = [value for value in values if value is not None]
+    return f"{median(known):.2f}" if len(known) == len(values) else DASH
 
 
 def _keep(cluster: Cluster, name: str, done: Mapping[str, Sequence[Work]]) -> None:

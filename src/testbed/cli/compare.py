@@ -19,6 +19,7 @@ from testbed.report import Comparison, Distribution, Summary
 from testbed.report.axis import signed
 from testbed.report.comparison import BETTER, WORSE, Row
 
+CAPTION = "seconds: median (p95 and max; of fewer than 20 runs the max alone); p corrected for the number of measures"
 COLOURS = {BETTER: "green", WORSE: "red"}
 
 
@@ -33,7 +34,8 @@ def compare(
 ) -> None:
     """Compare two runs with all that were repeated with them: medians, the spread, and whether chance explains it.
 
-    A difference counts when Mann and Whitney's test finds it less probable than 5 % if nothing changed.
+    A difference counts when it is statistically significant: Mann-Whitney test, p at most 0.05 after Holm's correction
+    for the number of measures. Beside each difference stands its interval with a confidence of 95 %.
     """
     parent = settings.load().state_dir / "runs"
     folders = [report.find(text, parent) for text in (before, after)]
@@ -73,22 +75,30 @@ def _called(folder: Path, runs: tuple[Summary, ...]) -> str:
 
 
 def _measures(rows: tuple[Row, ...]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, caption="figures: median, p95, max, and n of runs")
+    table = Table(box=None, header_style="bold", pad_edge=False, caption=CAPTION)
     table.add_column("measure", overflow="fold")
     for heading in ("before", "after", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("judgement")
     for row in rows:
         colour = COLOURS.get(row.judgement)
-        told = row.judgement if row.chance is None else f"{row.judgement} (p {row.chance:.2g})"
+        told = row.judgement if row.p is None else f"{row.judgement} (p {row.p:.2g})"
         difference = "" if row.difference is None else signed(row.difference)
         judged = f"[{colour}]{told}[/]" if colour else f"[dim]{told}[/]"
-        table.add_row(escape(row.name), _figures(row.before), _figures(row.after), difference, judged)
+        table.add_row(escape(row.name), _figures(row.before), _figures(row.after), difference, _interval(row), judged)
     return table
 
 
 def _figures(of: Distribution | None) -> str:
-    return "" if of is None else f"{of.median:.2f} {of.p95:.2f} {of.maximum:.2f}  n {of.n}"
+    return "" if of is None else f"{of.median:.2f} ({of.tail('{:.2f}'.format)})"
+
+
+def _interval(row: Row) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    low, high = (signed(each) if isfinite(each) else "any" for each in (row.low, row.high))
+    return f"{low} to {high}"
 
 
 def _tallies(found: Comparison) -> Table:
@@ -103,7 +113,7 @@ def _document(found: Comparison) -> dict[str, Any]:
     return {
         "before": [run.run for run in found.before],
         "after": [run.run for run in found.after],
-        "measures": [_plain({**asdict(row), "difference": row.difference}) for row in found.rows],
+        "measures": [_plain(asdict(row)) for row in found.rows],
         "counts": [asdict(each) for each in found.tallies],
         "remarks": list(found.remarks),
     }

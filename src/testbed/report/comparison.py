@@ -1,19 +1,19 @@
-"""Two series of runs beside each other: what got better or worse, and what is but chance."""
+"""Two series of runs beside each other: what got better or worse, and what may be chance.
+
+Some twenty measures are tested at once. Each p-value is corrected for that, so that two series of the same thing show a
+change in one comparison of twenty, not in most.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from math import comb, inf, sqrt
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 
 from testbed.report.axis import DASH
 from testbed.report.distribution import Distribution
+from testbed.report.ranks import LEVEL, holm, p_value, shift, smallest_p_value
 from testbed.report.summary import OUTAGE, Summary
 
-CHANCE = 0.05
-EXACT = 30  # runs of both series together, up to which all orders are counted
 BETTER, WORSE, SPREAD, FEW, SAME, ONE_SIDED = (
     "better", "worse", "within the spread", "too few runs to tell", "same to the probe's resolution", "only in one",
 )  # fmt: skip
@@ -27,21 +27,21 @@ class Row:
         name: what was measured, in seconds; less is better.
         before, after: its distributions, None where it was not measured.
         judgement: one of the constants above.
-        chance: how probable so great a difference is if nothing changed; None if it was not asked.
+        p: the p-value of the rank test, corrected for the number of measures; None if it was not tested.
+        difference: seconds by which the runs after are slower (Hodges and Lehmann's estimate); None if a value is
+            infinite, or it was not tested.
+        low: lower limit of the difference, with a confidence of 95 %.
+        high: upper limit.
     """
 
     name: str
     before: Distribution | None
     after: Distribution | None
     judgement: str
-    chance: float | None = None
-
-    @property
-    def difference(self) -> float | None:
-        """Seconds between the medians; None if there are not two finite ones."""
-        if self.before is None or self.after is None or inf in (self.before.median, self.after.median):
-            return None
-        return self.after.median - self.before.median
+    p: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,65 +80,50 @@ class Comparison:
 
 def compare(before: Sequence[Summary], after: Sequence[Summary]) -> Comparison:
     """Compare two series of runs, each with at least one."""
-    names = list(dict.fromkeys(name for run in (*before, *after) for name in run.measures()))
     return Comparison(
-        tuple(before), tuple(after), tuple(_row(name, before, after) for name in names),
-        tuple(_tallies(before, after)), tuple(_remarks(before, after)),
+        tuple(before), tuple(after), tuple(_rows(before, after)), tuple(_tallies(before, after)),
+        tuple(_remarks(before, after)),
     )  # fmt: skip
 
 
-def chance(one: Sequence[float], other: Sequence[float]) -> float:
-    """How probable ranks as different as these are, either way, if both come from the same source.
-
-    Mann and Whitney's test (Ann. Math. Statist. 18, 1947), ties by middle ranks: exact by counting all ways to
-    share the ranks out as long as they are few, else by the normal approximation with its correction for ties.
-    """
-    ranks = _doubled_ranks([*one, *other])
-    n, total = len(one), len(one) + len(other)
-    observed = sum(ranks[:n])
-    middle = n * (total + 1)  # expected sum of doubled ranks
-    if total > EXACT:
-        ties = sum(count**3 - count for count in (len(list(group)) for _, group in groupby(sorted(ranks))))
-        variance = n * (total - n) / 12 * (total + 1 - ties / (total * (total - 1)))
-        if not variance:
-            return 1.0
-        return min(1.0, 2 * (1 - NormalDist().cdf((abs(observed - middle) / 2 - 0.5) / sqrt(variance))))
-    ways: list[dict[int, int]] = [{0: 1}] + [{} for _ in range(n)]
-    for rank in ranks:
-        for taken in range(n, 0, -1):
-            for value, count in ways[taken - 1].items():
-                ways[taken][value + rank] = ways[taken].get(value + rank, 0) + count
-    extreme = sum(count for value, count in ways[n].items() if abs(value - middle) >= abs(observed - middle))
-    return extreme / comb(total, n)
-
-
-def _doubled_ranks(values: Sequence[float]) -> list[int]:
-    """Each value's rank times two, so that the middle ranks of ties are whole."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0] * len(values)
-    for _, group in groupby(enumerate(order), key=lambda pair: values[pair[1]]):
-        tied = list(group)
-        middle = tied[0][0] + tied[-1][0] + 2
-        for _, place in tied:
-            ranks[place] = middle
-    return ranks
+def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[Row]:
+    """Every measure of either side, judged; the p-values are corrected for how many were tested."""
+    names = list(dict.fromkeys(name for run in (*before, *after) for name in run.measures()))
+    values = {
+        name: tuple([found[name] for run in runs if name in (found := run.measures())] for runs in (before, after))
+        for name in names
+    }
+    both = [name for name in names if all(values[name])]
+    tested = [name for name in both if _can_tell(len(values[name][0]), len(values[name][1]), len(both))]
+    corrected = dict(zip(tested, holm([p_value(*values[name]) for name in tested]), strict=True))
+    rows = []
+    for name in names:
+        old, new = values[name]
+        if name not in both:
+            rows.append(
+                Row(name, Distribution.of(old) if old else None, Distribution.of(new) if new else None, ONE_SIDED)
+            )
+        elif name not in tested:
+            rows.append(Row(name, Distribution.of(old), Distribution.of(new), FEW))
+        else:
+            rows.append(_judged(name, old, new, corrected[name], _resolution(name, [*before, *after])))
+    return rows
 
 
-def _row(name: str, before: Sequence[Summary], after: Sequence[Summary]) -> Row:
-    old, new = ([found[name] for run in runs if name in (found := run.measures())] for runs in (before, after))
-    if not old or not new:
-        return Row(name, Distribution.of(old) if old else None, Distribution.of(new) if new else None, ONE_SIDED)
-    one, other = Distribution.of(old), Distribution.of(new)
-    if 2 / comb(len(old) + len(new), len(old)) > CHANCE:
-        # Though every run of the one were faster than every run of the other, it could be chance.
-        return Row(name, one, other, FEW)
-    likely = chance(old, new)
-    row = Row(name, one, other, SPREAD, likely)
-    if likely > CHANCE:
+def _can_tell(n: int, m: int, measures: int) -> bool:
+    """Whether some difference would be significant among so many measures."""
+    return smallest_p_value(n, m) * measures <= LEVEL
+
+
+def _judged(name: str, old: Sequence[float], new: Sequence[float], p: float, resolution: float) -> Row:
+    one, other, found = Distribution.of(old), Distribution.of(new), shift(old, new)
+    row = Row(name, one, other, SPREAD, p, *(found or ()))
+    if p > LEVEL:
         return row
-    if row.difference is not None and abs(row.difference) <= _resolution(name, [*before, *after]):
-        return Row(name, one, other, SAME, likely)
-    return Row(name, one, other, BETTER if other.median < one.median else WORSE, likely)
+    if row.difference is not None and abs(row.difference) <= resolution:
+        return replace(row, judgement=SAME)
+    less = other.median < one.median if row.difference is None else row.difference < 0
+    return replace(row, judgement=BETTER if less else WORSE)
 
 
 def _resolution(name: str, runs: Sequence[Summary]) -> float:
@@ -182,7 +167,17 @@ def _remarks(before: Sequence[Summary], after: Sequence[Summary]) -> list[str]:
     damaged = [run.run for run in (*before, *after) if run.damage]
     if damaged:
         remarks.append(f"the journals of these are damaged: {', '.join(damaged)}")
-    few = min(len(before), len(after))
-    if few < 4:
-        remarks.append(f"{few} run{'s' if few > 1 else ''} on one side: repeat them (testbed run FILE --repeat 5)")
+    measures = len({*_measured(before)} & {*_measured(after)})
+    few, enough = min(len(before), len(after)), 1
+    while not _can_tell(enough, enough, measures):
+        enough += 1
+    if few < enough:
+        remarks.append(
+            f"{few} run{'s' if few > 1 else ''} on one side: {measures} measures need {enough} on each; repeat them "
+            f"(testbed run FILE --repeat {enough})"
+        )
     return remarks
+
+
+def _measured(runs: Sequence[Summary]) -> set[str]:
+    return {name for run in runs for name in run.measures()}

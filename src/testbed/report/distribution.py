@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
+
+# Of fewer values, the nearest rank to 95 % is the maximum.
+FEWEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +18,14 @@ class Distribution:
     Args:
         n: how many measurements.
         median: the middle one.
-        p95: the smallest that 95 % of them do not exceed (nearest rank: never an interpolated value).
+        p95: the smallest that 95 % of them do not exceed (nearest rank: never an interpolated value); None of fewer
+            than 20 measurements.
         minimum, maximum: the best and the worst.
     """
 
     n: int
     median: float
-    p95: float
+    p95: float | None
     minimum: float
     maximum: float
 
@@ -35,4 +39,15 @@ class Distribution:
         if not values:
             raise ValueError("no measurement, no distribution")
         ordered = sorted(values)
-        return cls(len(ordered), median(ordered), ordered[ceil(0.95 * len(ordered)) - 1], ordered[0], ordered[-1])
+        p95 = ordered[ceil(0.95 * len(ordered)) - 1] if len(ordered) >= FEWEST else None
+        return cls(len(ordered), median(ordered), p95, ordered[0], ordered[-1])
+
+    def tail(self, shown: Callable[[float], str]) -> str:
+        """The upper end in words: ``p95 2.65, max 2.70``, or ``max of 5: 2.70`` where n allows no percentile.
+
+        Args:
+            shown: formats a value.
+        """
+        if self.p95 is None:
+            return f"max of {self.n}: {shown(self.maximum)}"
+        return f"p95 {shown(self.p95)}, max {shown(self.maximum)}"
