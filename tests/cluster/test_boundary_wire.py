@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +19,10 @@ from outside import Flow, listening
 from telling import Tell
 from testbed.cluster import Cluster
 from testbed.cluster.secrets import Authority, mail_password
-from testbed.machines import wire
 from testbed.machines.container import ContainerMachine
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError
+from testbed.scenarios.task import end_strays
 from testbed.topology import Role
 
 USER, OTHER = "user01", "user02@testbed.test"
@@ -185,7 +184,11 @@ def impostor(
     gone = "table ip impostor\ndelete table ip impostor\n"
     chain = f"type nat hook output priority -100; ip daddr {mail} tcp dport {port} dnat to {other}:{port};"
     heard: list[dict[str, str]] = []
-    command = wire.inside(observer.pid(), [sys.executable, "-c", IMPOSTOR, str(port), str(certificate), str(key)])
+    container = observer.container_id()
+    for path, name in ((certificate, "impostor.crt"), (key, "impostor.key")):
+        subprocess.run(["docker", "cp", str(path), f"{container}:/tmp/{name}"], check=True, capture_output=True)
+    script = ["python3", "-c", IMPOSTOR, str(port), "/tmp/impostor.crt", "/tmp/impostor.key"]  # noqa: S108 - there
+    command = ["docker", "exec", container, *script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -196,5 +199,6 @@ def impostor(
         finally:
             for app in apps:
                 app.filter(gone)
-            server.terminate()
+            end_strays(observer)  # the client of `docker exec` ends with it, but not the other way round
+            observer.exec(["rm", "-f", "/tmp/impostor.crt", "/tmp/impostor.key"])  # noqa: S108
             heard += [json.loads(line) for line in server.stdout]

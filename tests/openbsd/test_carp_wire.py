@@ -6,12 +6,9 @@ Whether a real OpenBSD takes it was not tried; that it passes each check of its 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 from telling import Tell
 from testbed.cluster import Cluster
-from testbed.machines import wire
 from testbed.machines.container import ContainerMachine
 from testbed.roles import carp
 from testbed.topology import Role
@@ -34,9 +31,8 @@ while left:
 
 def captured(machine: ContainerMachine) -> list[carp.Advertisement]:
     """Advertisements that arrive where a client stands."""
-    command = wire.inside(machine.pid(), [sys.executable, "-c", CAPTURE])
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS + 10)
-    assert done.returncode == 0, done.stderr
+    done = machine.exec(["python3", "-c", CAPTURE], timeout=SECONDS + 10)
+    assert done.status == 0, done.stderr
     return [carp.decode(bytes.fromhex(line)) for line in done.stdout.split()]
 
 

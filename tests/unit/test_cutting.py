@@ -33,8 +33,9 @@ class Engine:
     def reload(self) -> None:
         """Nothing has changed."""
 
-    def run(self, _image: str, command: list[str], *, network_mode: str, **_: object) -> None:
+    def run(self, _image: str, command: list[str], *, network_mode: str, **_: object) -> bytes:
         self.given.append((network_mode, command[0]))
+        return b""
 
 
 def container(engine: Engine) -> Container:

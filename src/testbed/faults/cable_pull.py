@@ -20,13 +20,11 @@ class CablePull(MachineFault[OnNetworks]):
 
     def inject(self, machine: Machine, options: OnNetworks) -> None:
         """Pull the cables."""
-        for network in options.on(machine.node):
-            machine.unplug(network)
+        machine.unplug(*options.on(machine.node))
 
     def heal(self, machine: Machine, options: OnNetworks) -> None:
         """Plug the cables in; a machine that went off since comes back with them in."""
         if machine.power() is Power.OFF:
             return
         # Replication first: a database must find its peer before it may be asked to take over.
-        for network in reversed(options.on(machine.node)):
-            machine.plug(network)
+        machine.plug(*reversed(options.on(machine.node)))

@@ -10,7 +10,6 @@ from testbed.errors import TestbedError
 from testbed.faults.fault import MachineFault, awake, done, must_run
 from testbed.faults.options import OnNetworks
 from testbed.machines import Machine, Power
-from testbed.machines.wire import run
 from testbed.units import Duration
 
 # tc-netem(8): how many packets may be under way; the default of 1000 would drop some of a busy link's.
@@ -38,14 +37,14 @@ class Delay(MachineFault[DelayOptions]):
         """Found by a real attempt, on the loopback of a network namespace that is gone afterwards."""
         if reason := must_run(machine):
             return reason
-        attempt = "tc qdisc add dev lo root netem delay 1ms"
+        attempt = "qdisc add dev lo root netem delay 1ms"
         if _by_itself(machine):
-            result = machine.exec(["sh", "-c", f"modprobe -q sch_netem; unshare --net {attempt}"])
+            result = machine.exec(["sh", "-c", f"modprobe -q sch_netem; unshare --net tc {attempt}"])
             if result.status:
                 return f"its kernel has no network emulator (netem): {result.stderr.strip()}"
         else:
             try:
-                run(["unshare", "--net", *attempt.split()])
+                machine.try_tc(*attempt.split())
             except TestbedError as error:
                 return f"the host's kernel, which is a container's, has no network emulator (netem): {error.what}"
         delayed = [network for network in options.on(machine.node) if _on(machine, network)]

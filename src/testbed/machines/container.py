@@ -16,9 +16,11 @@ from testbed.errors import TestbedError
 from testbed.machines import cutting, wire
 from testbed.machines.cutting import Way
 from testbed.machines.execution import execute
+from testbed.machines.helper import Helper
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
+from testbed.machines.wire import Namespace
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Node
 
@@ -37,6 +39,7 @@ class ContainerMachine:
         self.node = node
         self.system = SYSTEMS[node.keys.platform]
         self._container = container
+        self._interfaces: dict[Namespace, list[dict[str, Any]]] = {}
 
     def power(self) -> Power:
         """Whether the container runs."""
@@ -75,44 +78,47 @@ class ContainerMachine:
         """Thaw them."""
         self._container.unpause()
 
-    def unplug(self, network: str) -> None:
-        """Take the host's end of its cable down: the container sees NO-CARRIER, as with a pulled cable."""
-        wire.set_link(self._host_index(network), up=False)
+    def unplug(self, *networks: str) -> None:
+        """Take the host's ends of its cables down: the container sees NO-CARRIER, as with a pulled cable."""
+        wire.set_links(self._host_indexes(networks), self._helper, up=False)
 
-    def plug(self, network: str) -> None:
-        """Bring the host's end up again."""
-        wire.set_link(self._host_index(network), up=True)
+    def plug(self, *networks: str) -> None:
+        """Bring the host's ends up again."""
+        wire.set_links(self._host_indexes(networks), self._helper, up=True)
 
     def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets at the host's end of its cable."""
-        device = wire.host_interface(self._host_index(network))
-        self._nft(cutting.drop(self._table(name), device, cutting.TOWARDS, ways, which), "host")
+        [index] = self._host_indexes([network])
+        script = cutting.drop(self._table(name), wire.host_interface(index), cutting.TOWARDS, ways, which)
+        self._helper.run(["nft", script], wire.HOST.mode)
 
     def let_pass(self, name: str) -> None:
         """Take the rules away: the table outlives the cable."""
-        self._nft(cutting.without(self._table(name)), "host")
+        self._helper.run(["nft", cutting.without(self._table(name))], wire.HOST.mode)
 
     def filter(self, script: str) -> None:
         """Load the script into the container's own network namespace."""
-        self._nft(script, f"container:{self._container.id}")
+        self._helper.run(["nft", script], f"container:{self._container.id}")
 
     def _table(self, name: str) -> str:
         return cutting.on_host(self._container.labels[CLUSTER_LABEL], self.name, name)
 
-    def _nft(self, script: str, namespace: str) -> None:
+    @property
+    def _helper(self) -> Helper:
         mine = self._container.labels
         labels = {key: mine[key] for key in (PROJECT_LABEL, CLUSTER_LABEL)} | {ONEOFF_LABEL: "True"}
-        image = f"{self.node.image.rpartition('/')[0]}/lb"
-        cutting.load(self._docker, image, script, namespace, labels, self.name)
+        return Helper(self._docker, f"{self.node.image.rpartition('/')[0]}/lb", labels, self.name)
 
     def tc(self, network: str, *words: str, inward: bool = False) -> str:
-        """Run the host's tc, on the host's end or in the container's network namespace."""
+        """Run tc with the host's kernel, on the host's end or in the container's network namespace."""
         link = self._link(network)
-        if inward:
-            device = wire.host_interface(int(link["link_index"]))
-            return wire.run(["tc", *(device if word == "DEV" else word for word in words)])
-        device = str(link["ifname"])
-        return wire.run(wire.inside(self.pid(), ["tc", *(device if word == "DEV" else word for word in words)]))
+        device = wire.host_interface(int(link["link_index"])) if inward else str(link["ifname"])
+        command = ["tc", *(device if word == "DEV" else word for word in words)]
+        return wire.run(command, wire.HOST if inward else self._namespace(), self._helper)
+
+    def try_tc(self, *words: str) -> None:
+        """Run tc with the host's kernel, where nothing else is."""
+        wire.run(["tc", *words], wire.NEW, self._helper)
 
     def break_disk(self, number: int) -> None:
         """A container's disk is the host's, and stays whole."""
@@ -222,13 +228,19 @@ class ContainerMachine:
 
     def _links(self) -> list[dict[str, Any]]:
         """The interfaces of its network namespace, asked from outside: it may be frozen."""
+        namespace = self._namespace()
+        if namespace not in self._interfaces:  # they stay as long as its power does
+            self._interfaces = {namespace: wire.links(namespace, self._helper)}
+        return self._interfaces[namespace]
+
+    def _namespace(self) -> Namespace:
         pid = self.pid()
         if not pid:
             raise Unreachable("it is off and has no interfaces", where=self.name)
-        return wire.links(pid)
+        return wire.namespace_of(str(self._container.id), pid)
 
-    def _host_index(self, network: str) -> int:
-        return int(self._link(network)["link_index"])
+    def _host_indexes(self, networks: Sequence[str]) -> list[int]:
+        return [int(self._link(network)["link_index"]) for network in networks]
 
 
 def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:

@@ -8,12 +8,12 @@ and a sender is told of what an egress hook dropped; CARP then advertises itself
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal, cast
+from typing import Literal
 
 from docker import DockerClient
-from docker.errors import ContainerError, ImageNotFound
+from docker.errors import ImageNotFound
 
-from testbed.errors import TestbedError
+from testbed.machines.helper import Helper
 from testbed.settings import CLUSTER_LABEL
 
 Way = Literal["in", "out"]
@@ -61,23 +61,6 @@ def on_host(cluster: str, machine: str, name: str) -> str:
     return f"cut.{cluster}.{machine}.{name}"
 
 
-def load(docker: DockerClient, image: str, script: str, namespace: str, labels: Mapping[str, str], where: str) -> None:
-    """Run nft in a container that shares a network namespace, and is gone when nft ends.
-
-    Args:
-        docker: the engine.
-        image: one that has nft: a host need not.
-        script: what nft is given.
-        namespace: ``host``, or ``container:ID``.
-        labels: of the container.
-        where: what to call the namespace in a message.
-
-    Raises:
-        TestbedError: nft refuses.
-    """
-    _run(docker, image, ["nft", script], namespace, labels, where)
-
-
 def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: str = "") -> list[str]:
     """Delete a cluster's tables on the host, whatever is on record and whether or not its containers still exist.
 
@@ -98,19 +81,4 @@ def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: 
     except ImageNotFound:
         return []  # no machine was ever cut off without it
     prefix = f"cut.{labels[CLUSTER_LABEL]}." + (f"{machine}." if machine else "")
-    return _run(docker, image, ["sh", "-c", _SWEEP, prefix], "host", labels, "the host").split()
-
-
-def _run(
-    docker: DockerClient, image: str, command: list[str], namespace: str, labels: Mapping[str, str], where: str
-) -> str:
-    try:
-        written: object = docker.containers.run(
-            image, command[1:], entrypoint=command[0], network_mode=namespace, cap_add=["NET_ADMIN"],
-            labels=dict(labels), remove=True,
-        )  # fmt: skip
-    except ContainerError as error:
-        told = cast("bytes | None", error.stderr) or b""
-        said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise TestbedError(f"nft refuses its rules: {said[0]}", where=where) from None
-    return written.decode(errors="replace") if isinstance(written, bytes) else ""
+    return Helper(docker, image, labels, "the host").run(["sh", "-c", _SWEEP, prefix], "host").split()

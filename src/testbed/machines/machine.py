@@ -83,11 +83,11 @@ class Machine(Protocol):
     def unpause(self) -> None:
         """Let it run on."""
 
-    def unplug(self, network: str) -> None:
-        """Pull the cable: the machine sees its carrier go."""
+    def unplug(self, *networks: str) -> None:
+        """Pull cables, in this order: the machine sees their carriers go."""
 
-    def plug(self, network: str) -> None:
-        """Put the cable back."""
+    def plug(self, *networks: str) -> None:
+        """Put cables back, in this order."""
 
     def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets on a cable, outside the machine: nothing in it is told.
@@ -125,6 +125,13 @@ class Machine(Protocol):
 
         Raises:
             TestbedError: it is refused.
+        """
+
+    def try_tc(self, *words: str) -> None:
+        """Run tc (tc(8)) with the kernel of the host, in a network namespace that is gone afterwards.
+
+        Raises:
+            TestbedError: the kernel refuses.
         """
 
     def break_disk(self, number: int) -> None:

@@ -83,13 +83,15 @@ class VirtualMachine(ContainerMachine):
         """Let the processor run on."""
         self._qmp("cont")
 
-    def unplug(self, network: str) -> None:
-        """Drop the carrier of the guest's network card."""
-        self._qmp("set_link", {"name": network, "up": False})
+    def unplug(self, *networks: str) -> None:
+        """Drop the carriers of the guest's network cards."""
+        for network in networks:
+            self._qmp("set_link", {"name": network, "up": False})
 
-    def plug(self, network: str) -> None:
-        """Raise the carrier again."""
-        self._qmp("set_link", {"name": network, "up": True})
+    def plug(self, *networks: str) -> None:
+        """Raise the carriers again."""
+        for network in networks:
+            self._qmp("set_link", {"name": network, "up": True})
 
     def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets at the container's interface in the bridge that the guest's card is plugged into."""

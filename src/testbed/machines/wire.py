@@ -1,29 +1,73 @@
-"""The cables of a container, from the host: its network namespace and the interfaces at both ends."""
+"""The cables of a container, from the host: its network namespace and the interfaces at both ends.
+
+Root runs the host's ip and tc there (iproute2). Without root, or where the host has no such programs, a helper's
+container runs them.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed.errors import TestbedError
+from testbed.host.command import host_environment
+from testbed.machines.helper import Helper
 
-_AS_ROOT = "run testbed as root"
+PROGRAMS = ("ip", "tc", "nsenter", "unshare")
 
 
-def set_link(index: int, *, up: bool) -> None:
-    """Bring the host's interface ``index`` up or down.
+@dataclass(frozen=True)
+class Namespace:
+    """A network namespace, and the two ways into it.
 
     Args:
-        index: the host's interface index, as the container's ``link_index`` tells it.
-        up: whether the cable is in.
+        mode: as Docker names it, for a container that shares it.
+        enter: what root puts before a command to run it there.
+    """
+
+    mode: str
+    enter: tuple[str, ...] = ()
+
+
+HOST = Namespace("host")
+NEW = Namespace("none", ("unshare", "--net"))
+
+
+def namespace_of(container: str, pid: int) -> Namespace:
+    """Return the network namespace of a container.
+
+    Args:
+        container: its identity.
+        pid: the host's process id of any of its processes.
+    """
+    return Namespace(f"container:{container}", tuple(inside(pid, ())))
+
+
+def inside(pid: int, command: Sequence[str]) -> list[str]:
+    """The command that runs ``command`` of the host in the network namespace of process ``pid`` (nsenter(1))."""
+    return ["nsenter", "--target", str(pid), "--net", *command]
+
+
+def set_links(indexes: Sequence[int], helper: Helper, *, up: bool) -> None:
+    """Bring interfaces of the host up or down, one right after the other.
+
+    Args:
+        indexes: the host's interface indexes, as the containers' ``link_index`` tell them.
+        helper: does it without root.
+        up: whether the cables are in.
 
     Raises:
-        TestbedError: there is no such interface, or the right to change it is missing.
+        TestbedError: there is no such interface, or it does not go up or down.
     """
-    run(["ip", "link", "set", "dev", host_interface(index), "up" if up else "down"])
+    words = [["ip", "link", "set", "dev", host_interface(index), "up" if up else "down"] for index in indexes]
+    run(["sh", "-ec", "\n".join(shlex.join(command) for command in words)], HOST, helper)
 
 
 def host_interface(index: int) -> str:
@@ -40,33 +84,40 @@ def host_interface(index: int) -> str:
     )
 
 
-def links(pid: int) -> list[dict[str, Any]]:
-    """All interfaces in the network namespace of process ``pid``, as ``ip -j addr`` tells them."""
-    found: list[dict[str, Any]] = json.loads(run(inside(pid, ["ip", "-j", "addr"])))
+def links(namespace: Namespace, helper: Helper) -> list[dict[str, Any]]:
+    """All interfaces in a network namespace, as ``ip -j addr`` tells them."""
+    found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "addr"], namespace, helper))
     return found
 
 
-def inside(pid: int, command: Sequence[str]) -> list[str]:
-    """The command that runs ``command`` of the host in the network namespace of process ``pid`` (nsenter(1))."""
-    return ["nsenter", "--target", str(pid), "--net", *command]
+def run(command: Sequence[str], namespace: Namespace, helper: Helper) -> str:
+    """Run a program of iproute2 in a network namespace.
 
-
-def run(command: Sequence[str]) -> str:
-    """Run a program of the host.
+    Args:
+        command: the program and its arguments.
+        namespace: where.
+        helper: runs it without root.
 
     Returns:
         Its output.
 
     Raises:
-        TestbedError: it failed; with the first line of what it said.
+        TestbedError: it failed; with the first line of its errors.
     """
+    if not _able():
+        return helper.run(command, namespace.mode)
+    whole = [*namespace.enter, *command]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    except FileNotFoundError:
-        raise TestbedError(f"{command[0]} is missing on this host", mend="install iproute2 and util-linux") from None
+        result = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=20, env=host_environment())
     except subprocess.TimeoutExpired as late:
-        raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(command)) from None
+        raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(whole)) from None
     if result.returncode:
         said = result.stderr.strip().splitlines() or ["it said nothing"]
-        raise TestbedError(said[0], where=" ".join(command), mend=_AS_ROOT if "permitted" in said[0] else "")
+        raise TestbedError(said[0], where=" ".join(whole))
     return result.stdout
+
+
+def _able() -> bool:
+    """Whether this process may run the host's own programs, and the host has them."""
+    path = host_environment()["PATH"]
+    return os.geteuid() == 0 and all(shutil.which(name, path=path) for name in PROGRAMS)

@@ -18,8 +18,10 @@ from testbed.journal import Leftover, Writer
 from testbed.machines import Machine, wire
 from testbed.machines.container import ContainerMachine
 from testbed.machines.fleet import name_of
+from testbed.machines.helper import Helper
 
 # Queueing disciplines that nothing but a fault puts on an interface here (tc(8)).
+DISCIPLINES = ("tc", "-j", "qdisc", "show")
 FAULTY = ("netem", "tbf", "ingress", "clsact")
 MIB = 1 << 20
 HOST = "host"
@@ -153,10 +155,13 @@ def _containers(cluster: Cluster) -> Iterator[Leftover]:
 
 def _host(cluster: Cluster) -> Iterator[Leftover | Disk]:
     yield from _host_disks(cluster)
-    with suppress(TestbedError):  # without tc no fault has used it
-        for left in disciplines(HOST, wire.run(["tc", "-j", "qdisc", "show"])):
+    client = engine.client()
+    helper = Helper(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
+    with suppress(TestbedError):
+        for left in disciplines(HOST, wire.run(DISCIPLINES, wire.HOST, helper)):
             if re.search(r" on veth", left.detail):  # the host's own interfaces are its own affair
                 yield left
+    client.close()
 
 
 def _host_disks(cluster: Cluster) -> Iterator[Disk]:
@@ -185,7 +190,7 @@ def _look(machine: Machine) -> list[Leftover | Disk]:
     with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
         result = machine.exec(["sh", "-c", machine.system.look_around()], timeout=30)
         seen += found(machine.name, result.stdout)
-    if isinstance(machine, ContainerMachine) and (process := machine.pid()):
+    if isinstance(machine, ContainerMachine):  # for a VM: the container around it
         with suppress(TestbedError):
-            seen += disciplines(machine.name, wire.run(wire.inside(process, ["tc", "-j", "qdisc", "show"])))
+            seen += disciplines(machine.name, machine.exec_in_container(DISCIPLINES).stdout)
     return seen

@@ -1,0 +1,58 @@
+"""A container of a moment that runs one program in a network namespace, and is gone when the program ends.
+
+It needs no root here and no program of this host: the image has nft, ip and tc. It lives for about 0.4 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from docker import DockerClient
+from docker.errors import APIError, ContainerError
+
+from testbed.errors import TestbedError
+
+
+@dataclass(frozen=True)
+class Helper:
+    """Starts such containers.
+
+    Args:
+        docker: the engine.
+        image: one that has nft, ip and tc: the balancers'.
+        labels: by which they are removed with the cluster, and are no nodes of it.
+        where: what to call the namespace's owner in a message.
+    """
+
+    docker: DockerClient
+    image: str
+    labels: Mapping[str, str]
+    where: str
+
+    def run(self, command: Sequence[str], namespace: str) -> str:
+        """Run a program that may change the network.
+
+        Args:
+            command: the program and its arguments.
+            namespace: as Docker names the network's mode: ``host``, ``none`` (a new one) or ``container:ID``.
+
+        Returns:
+            Its output.
+
+        Raises:
+            TestbedError: it failed; with the first line of its errors.
+        """
+        try:
+            written: object = self.docker.containers.run(
+                self.image, list(command[1:]), entrypoint=command[0], network_mode=namespace, cap_add=["NET_ADMIN"],
+                labels=dict(self.labels), remove=True,
+            )  # fmt: skip
+        except ContainerError as error:
+            told = cast("bytes | None", error.stderr) or b""
+            said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise TestbedError(f"{command[0]} refuses: {said[0]}", where=self.where) from None
+        except APIError as error:
+            raise TestbedError(f"{command[0]} cannot be run: {error.explanation}", where=self.where) from None
+        return written.decode(errors="replace") if isinstance(written, bytes) else ""
