@@ -11,6 +11,9 @@ from pathlib import Path
 from testbed.errors import UsageError
 
 TOPOLOGY = Path("compose/cluster.yaml")
+# The longest path that a socket may have (unix(7), sun_path).
+SOCKET_PATH_BYTES = 107
+_LONGEST_SOCKET = f"{'node':-<32}/console.sock"
 # Compose puts it on everything it makes; its value is the project.
 PROJECT_LABEL = "com.docker.compose.project"
 # testbed puts it on everything of a cluster; its value is the cluster's identity (host/identity.py).
@@ -29,7 +32,7 @@ class Settings:
         root: the checkout: the folder that holds ``compose/cluster.yaml``.
         project: Compose project name; containers and networks begin with it.
         state_dir: secrets, logs, manifests, records; may be deleted when no cluster runs.
-        run_dir: sockets of the VMs, one folder a project (a socket's path must be short).
+        run_dir: sockets of the VMs, one folder a project.
         accel: ``kvm`` or ``tcg`` when the user insists, else None: probed.
         site_port: loopback port of the site.
         locust_port: loopback port of Locust's web UI.
@@ -74,6 +77,11 @@ class Settings:
         """Where the logs of builds and of our own engine go."""
         return self.state_dir / "logs"
 
+    @property
+    def group(self) -> int:
+        """The group that shares secrets and sockets with nodes: the state folder's, whoever runs testbed."""
+        return self.state_dir.stat().st_gid if self.state_dir.is_dir() else os.getegid()
+
     def compose_environment(self, accel: str) -> dict[str, str]:
         """Return the variables ``compose/cluster.yaml`` is interpolated with.
 
@@ -84,6 +92,7 @@ class Settings:
             "COMPOSE_PROJECT_NAME": self.project,
             "TESTBED_STATE": str(self.state_dir),
             "TESTBED_RUN": str(self.run_dir),
+            "TESTBED_GID": str(self.group),
             "TESTBED_ACCEL": accel,
             "TESTBED_SITE_PORT": str(self.site_port),
             "TESTBED_LOCUST_PORT": str(self.locust_port),
@@ -122,11 +131,12 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
             where="COMPOSE_PROJECT_NAME",
             mend="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
         )
+    state_dir = _absolute(env.get("TESTBED_STATE") or ".testbed", root)
     return Settings(
         root=root,
         project=project,
-        state_dir=_absolute(env.get("TESTBED_STATE") or ".testbed", root),
-        run_dir=_absolute(env.get("TESTBED_RUN") or "/run/testbed", root),
+        state_dir=state_dir,
+        run_dir=_run_dir(env.get("TESTBED_RUN") or "", root, state_dir, project),
         accel=accel,
         site_port=_port(env, "TESTBED_SITE_PORT", 8443),
         locust_port=_port(env, "TESTBED_LOCUST_PORT", 8089),
@@ -158,6 +168,24 @@ def find_root(cwd: Path) -> Path:
 
 def _absolute(value: str, root: Path) -> Path:
     return (root / Path(value).expanduser()).resolve()
+
+
+def _run_dir(value: str, root: Path, state_dir: Path, project: str) -> Path:
+    """The folder of sockets: root's where the system keeps such, anybody else's in the state folder if that is short.
+
+    Not below XDG_RUNTIME_DIR: that folder goes with the user's last session, and the cluster stays.
+    """
+    if value:
+        return _absolute(value, root)
+    if os.geteuid() == 0:
+        return Path("/run/testbed")
+    own = state_dir / "run"
+    return own if socket_room(own, project) >= 0 else Path(f"/tmp/testbed-{os.geteuid()}")  # noqa: S108 - closed to others
+
+
+def socket_room(run_dir: Path, project: str) -> int:
+    """Return how many bytes longer the path of a folder of sockets could be; below zero it is too long."""
+    return SOCKET_PATH_BYTES - len(os.fsencode(run_dir / project / _LONGEST_SOCKET))
 
 
 def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, form: str) -> str:

@@ -5,10 +5,12 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from testbed import settings as configuration
 from testbed.errors import TestbedError, UsageError
 from testbed.host import mirrors
 from testbed.host.mirrors import Mirrors
@@ -216,6 +218,19 @@ def test_a_host_without_a_debian_mirror_leaves_the_default() -> None:
 def test_a_host_without_a_debian_mirror_takes_an_old_release_from_the_archive() -> None:
     found = base.choose_sources("bullseye", Mirrors(), ARCHIVE, lambda archive, _: archive == ARCHIVE)
     assert found.archive == ARCHIVE
+
+
+@pytest.mark.parametrize(("uid", "package"), [(0, "mmdebstrap"), (1000, "uidmap")])
+def test_what_making_a_release_takes_is_asked_for_before_it_is_made(
+    uid: int, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setattr(base, "registry_answers", lambda _: False)
+    monkeypatch.setattr("testbed.host.engine.has_program", lambda name: name == "mmdebstrap" and uid != 0)
+    monkeypatch.setattr("testbed.host.apt.install", lambda packages, *_: asked.extend(packages))
+    base.need_tools(replace(configuration.load(), state_dir=tmp_path), "bookworm", print)
+    assert asked == [package]
 
 
 def test_order_and_parallelism_of_builds() -> None:

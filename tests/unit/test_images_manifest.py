@@ -61,6 +61,12 @@ class Engine:
         return builder.hash_all(list(images.values()))
 
 
+@pytest.fixture(autouse=True)
+def usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the images of the cluster that runs beside are called."""
+    monkeypatch.delenv("TESTBED_IMAGES", raising=False)
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()

@@ -35,7 +35,7 @@ BUILT = {"org.testbed.inputs": "abc"}
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    folders = {"TESTBED_STATE": str(tmp_path / "state"), "TESTBED_RUN": str(tmp_path / "run")}
+    folders = {"TESTBED_STATE": str(tmp_path / "state"), "TESTBED_RUN": "/run/testbed-of-a-test"}
     return load({"TESTBED_ACCEL": "tcg"} | folders, Path(__file__).parent)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from test_topology import CLUSTER, merged
 
 from testbed.cluster import secrets
@@ -55,6 +57,18 @@ def test_another_name_is_not_accepted(state: Path) -> None:
         handshake(state / "nodes" / "lb", "site", state / "pki" / "ca.crt", "evil.example")
 
 
+def test_nodes_whose_root_reads_by_its_groups_alone_are_in_the_group() -> None:
+    """Those that may not override permissions, by what Compose says of them."""
+    for name in ("cluster", "hardened"):
+        services = YAML(typ="safe", pure=True).load((CLUSTER.parent / f"{name}.yaml").read_text())["services"]
+        for service in services.values():
+            mounts = " ".join(each for each in service.get("volumes", []) if isinstance(each, str))
+            folder = re.search(r"/nodes/(\w+):/etc/testbed", mounts)
+            if folder and "image" in service:
+                assert (folder[1] in secrets.BY_GROUP) == (service.get("cap_drop") == ["ALL"])
+                assert (folder[1] in secrets.BY_GROUP) == (service.get("group_add") == ["${TESTBED_GID:-0}"])
+
+
 def test_made_once(state: Path) -> None:
     before = secrets.mail_password(state)
     assert not secrets.ensure(state, resolve(merged(), [CLUSTER]))
@@ -68,8 +82,12 @@ def test_each_cluster_has_its_own(state: Path, tmp_path_factory: pytest.TempPath
     assert (other / "pki" / "ca.crt").read_bytes() != (state / "pki" / "ca.crt").read_bytes()
 
 
-def test_no_node_sees_the_authoritys_key_and_only_root_reads(state: Path) -> None:
-    files = [path for path in state.rglob("*") if path.is_file()]
-    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+def test_no_node_sees_the_authoritys_key_and_nobody_else_reads(state: Path) -> None:
+    for name in ("nodes", "pki"):
+        assert (state / name).stat().st_mode & 0o077 == 0
+    for path in (path for path in state.rglob("*") if path.is_file()):
+        by_group = path.parent.name in secrets.BY_GROUP
+        assert path.stat().st_mode & 0o777 == (0o640 if by_group else 0o600), path
+        assert not by_group or path.stat().st_gid == state.stat().st_gid
     assert not list((state / "nodes").rglob("ca.key"))
     assert "MAIL_PASSWORD" not in (state / "nodes" / "db" / "secrets.env").read_text()

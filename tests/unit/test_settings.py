@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,38 @@ def test_defaults_lie_in_the_checkout_that_holds_the_current_folder(checkout: Pa
     found = settings.load({}, checkout / "docs" / "deep")
     assert found.root == checkout
     assert found.state_dir == checkout / ".testbed"
-    assert found.run_dir == Path("/run/testbed")
     assert (found.project, found.accel, found.site_port, found.locust_port) == ("testbed", None, 8443, 8089)
+
+
+def test_sockets_are_root_s_or_lie_in_the_users_state_folder(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert settings.load({}, checkout).run_dir == Path("/run/testbed")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    # What the user's session has is of no interest: the cluster outlives it.
+    assert settings.load({"TESTBED_STATE": "/srv/t", "XDG_RUNTIME_DIR": "/run/user/1000"}, checkout).run_dir == Path(
+        "/srv/t/run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("/srv/t", "/srv/t/run"), ("/srv/" + "t" * 60, "/tmp/testbed-1000")],  # noqa: S108 - made closed to others
+)
+def test_a_state_folder_with_a_long_path_has_its_sockets_elsewhere(
+    state: str, expected: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    found = settings.load({"TESTBED_STATE": state}, checkout)
+    assert str(found.run_dir) == expected
+    longest = found.run_dir / found.project / "a-service-of-thirty-two-letters-" / "console.sock"
+    with socket.socket(socket.AF_UNIX) as end, pytest.raises(FileNotFoundError):
+        end.connect(str(longest))  # a path that is too long is another error
+
+
+def test_nodes_are_in_the_group_of_the_state_folder(checkout: Path) -> None:
+    found = settings.load({}, checkout)
+    found.state_dir.mkdir()
+    assert found.compose_environment("tcg")["TESTBED_GID"] == str(found.state_dir.stat().st_gid)
 
 
 def test_environment_overrides(checkout: Path) -> None:

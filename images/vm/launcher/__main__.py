@@ -165,6 +165,7 @@ def main() -> int:
     Returns:
         The container's exit status.
     """
+    os.umask(0o007)  # sockets and the console's log: for the user who runs the cluster, by the folder's group
     try:
         settings = read()
         nics = network.wire(settings.nics, os.environ)

@@ -10,6 +10,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import progress
+from testbed.cluster import folders
 from testbed.host import engine
 from testbed.images import build_images
 
@@ -23,6 +24,7 @@ def build(
 ) -> None:
     """Build the images whose sources changed, and what they stand on."""
     settings = configuration.load()
+    folders.must_be_usable(settings)
     engine.ensure(settings, progress.say)
     cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
     built = build_images(settings, cluster, progress, names=images or (), fresh=fresh)

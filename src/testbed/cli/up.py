@@ -12,7 +12,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.main import app
 from testbed.cli.output import progress
-from testbed.cluster import Cluster, lifecycle, secrets
+from testbed.cluster import Cluster, folders, lifecycle, secrets
 from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
 from testbed.host import engine, identity, ownership
@@ -65,6 +65,7 @@ def bring_up(
         The cluster, serving.
     """
     started = time.monotonic()
+    folders.must_be_usable(settings)
     docker_engine = engine.ensure(settings, progress.say)
     claim = ownership.claim(docker_engine, settings)
     claim.must_be_ours(take_over=take_over)

@@ -18,6 +18,7 @@ from typing import Self
 from docker.errors import NotFound
 from docker.models.containers import Container
 
+from testbed.cluster import folders
 from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine, identity
@@ -102,6 +103,8 @@ class Opened:
         base = self._cluster.settings.run_dir / self._cluster.settings.project
         base.mkdir(parents=True, exist_ok=True)
         self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
+        folders.sockets(self._cluster.settings, self._sockets)
+        folders.share(self._cluster.settings.state_dir, self._copy, 0o640)  # its folder is closed to others
         try:
             self._container = self._start()
             wait_until(
@@ -134,6 +137,7 @@ class Opened:
         return engine.client().containers.run(
             self._node.image, ["-c", f"{layer} && exec python3 -m launcher"], entrypoint="sh", detach=True,
             network_mode="none", cap_drop=["ALL"], security_opt=["no-new-privileges=true"],
+            group_add=[self._cluster.settings.group],
             devices=["/dev/kvm"] if accel == "kvm" else [],
             labels=identity.labels(self._cluster.settings),
             volumes={str(self._copy.resolve()): {"bind": "/copy.qcow2", "mode": "ro"},

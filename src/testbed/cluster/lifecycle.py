@@ -10,7 +10,7 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import backup, labels, project, secrets
+from testbed.cluster import backup, folders, labels, project, secrets
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
@@ -67,7 +67,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     if fresh:
         untold.unlink(missing_ok=True)  # machines that are new read them as they start
     remember(cluster.settings, cluster.shape)
-    _make_folders(cluster)
+    folders.make(cluster.settings, cluster.topology)
     try:
         if fresh:
             _sweep(cluster, progress)
@@ -323,12 +323,3 @@ def _write_node_files(cluster: Cluster) -> None:
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
             tree.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")
-
-
-def _make_folders(cluster: Cluster) -> None:
-    """The folders that are mounted into nodes; Docker would make them too, but open to all."""
-    settings = cluster.settings
-    (settings.state_dir / "runs").mkdir(parents=True, exist_ok=True)
-    for node in cluster.topology.nodes.values():
-        if node.keys.machine == "virtual":
-            (settings.run_dir / settings.project / node.name).mkdir(parents=True, exist_ok=True, mode=0o700)

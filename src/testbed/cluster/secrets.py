@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from testbed.cluster.folders import share
 from testbed.topology import Topology
 
+# Nodes whose root may read by its groups alone (compose/: cap_drop, group_add); another node's reads all files.
+BY_GROUP = frozenset({"db", "arbiter"})
 VALIDITY = timedelta(days=365)
 ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -59,10 +62,15 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
         "client": {"secrets.env": _env(MAIL_PASSWORD=users)},
         "observer": {"secrets.env": _env(PROBE_DB_PASSWORD=probe)},
     }
+    for folder in (state_dir / "nodes", done.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
     for node, files in nodes.items():
-        for name, content in files.items():
-            _write(state_dir / "nodes" / node / name, content)
-        _write(state_dir / "nodes" / node / "ca.crt", authority.certificate)
+        for name, content in {**files, "ca.crt": authority.certificate}.items():
+            path = state_dir / "nodes" / node / name
+            _write(path, content)
+            if node in BY_GROUP:
+                share(state_dir, path, 0o640)
     _write(state_dir / "pki" / "ca.crt", authority.certificate)
     _write(state_dir / "pki" / "ca.key", authority.key)
     _write(done, b"")
@@ -170,6 +178,6 @@ def _env(**values: str) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     path.write_bytes(content)
-    # Containers read these as root; nobody else on the host may.
     path.chmod(0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -187,7 +188,9 @@ def _from_packages(
     tree = scratch / "root.tar"
     options = [f"--aptopt={_RETRIES}", *(f"--dpkgopt={line}" for line in _LEFT_OUT)]
     # Lines rather than a file of them: mmdebstrap then writes the image's sources.list.
-    command: list[str | Path] = ["mmdebstrap", "--variant=minbase", *options, release, tree, *sources.lines]
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    command: list[str | Path] = ["mmdebstrap", f"--mode={mode}", "--variant=minbase", *options, release, tree]
+    command += sources.lines
     stop.run(command, f"making Debian {release}", log)
     report("importing")
     repository, _, version = tag.partition(":")
@@ -196,7 +199,7 @@ def _from_packages(
 
 
 def need_tools(settings: Settings, release: str, say: Say) -> None:
-    """Install mmdebstrap when base images must be made from packages.
+    """Install mmdebstrap when base images must be made from packages; asked before the first image is built.
 
     Args:
         settings: where the log goes.
@@ -206,9 +209,14 @@ def need_tools(settings: Settings, release: str, say: Say) -> None:
     Raises:
         UsageError: it is missing and this process may not install it.
     """
-    if shutil.which("mmdebstrap") is None and not registry_answers(release):
+    # Without root it makes a release in a user namespace, whose users are mapped by uidmap's programs (mmdebstrap(1)).
+    programs = (
+        {"mmdebstrap": "mmdebstrap"} if os.geteuid() == 0 else {"mmdebstrap": "mmdebstrap", "newuidmap": "uidmap"}
+    )
+    missing = [package for program, package in programs.items() if not engine.has_program(program)]
+    if missing and not registry_answers(release):
         apt.install(
-            ["mmdebstrap"],
+            missing,
             "no registry answers: base images are made from packages",
             say,
             settings.logs_dir / "apt-mmdebstrap.log",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from docker.models.containers import Container
 
@@ -17,13 +18,16 @@ from testbed.machines.virtual import VirtualMachine
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Role, Topology
 
+# Where a VM's container has its sockets (docs/contract.md).
+SOCKETS = "/run/vm"
+
 
 class Fleet:
     """The machines of one Compose project.
 
     Args:
         topology: what the machines are for.
-        run_dir: the folder that holds each VM's sockets, by node name.
+        run_dir: the folder that holds each VM's sockets, by node name, where its container does not name another.
         labels: of the cluster's helper containers (``host.identity``): nodes carry the same identity.
     """
 
@@ -85,8 +89,20 @@ class Fleet:
         node = self.topology.nodes[container.labels["com.docker.compose.service"]]
         if node.keys.machine == "virtual":
             kind = OpenBSDMachine if node.keys.platform == "openbsd" else VirtualMachine
-            return kind(name, node, container, self._run_dir / name)
+            return kind(name, node, container, sockets_of(container.attrs) or self._run_dir / name)
         return ContainerMachine(name, node, container)
+
+
+def sockets_of(attributes: Mapping[str, Any]) -> Path | None:
+    """Return the host's folder of a VM's sockets, None when its container has none mounted.
+
+    It is where whoever brought the cluster up put it: root, a user, and TESTBED_RUN have different ones.
+
+    Args:
+        attributes: the container's, as the engine tells them.
+    """
+    mounts = attributes.get("Mounts") or ()
+    return next((Path(each["Source"]) for each in mounts if each.get("Destination") == SOCKETS), None)
 
 
 def name_of(labels: Mapping[str, str], topology: Topology) -> str:
