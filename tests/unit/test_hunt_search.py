@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 
@@ -119,17 +120,49 @@ def test_steps_that_were_refused_are_not_in_the_incident(tmp_path: Path) -> None
     assert all(step.fault != "freeze" for finding in kept.findings for step in finding.steps)
 
 
+def test_all_sequences_are_played_before_the_most_frequent_failure_is_shrunk_from_its_smallest(tmp_path: Path) -> None:
+    rare = Failure(check="run", cause="rare")
+
+    def fails(steps: Steps) -> list[Failure]:
+        return [rare] * any(step.fault == "disk-full" for step in steps) + kills("db:primary")(steps)
+
+    kept, bed = store(tmp_path / "h"), Bed(fails)
+    search(kept, bed, Limits(runs=40))
+    order = [drawn for *_, drawn in bed.asked]
+    assert order == [True] * 40 + [False] * (len(order) - 40)
+    assert [finding.cause for finding in kept.findings] == [LOST.cause, "rare"]
+    failed = [play for play in kept.drawn().values() if kept.findings[0].kind in play.kinds]
+    smallest = min(len(play.steps) for play in failed)
+    assert next(len(play.steps) for play in failed if play.number == kept.findings[0].number) == smallest
+
+
+def test_a_search_without_a_number_of_sequences_shrinks_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("testbed.hunt.search.time.monotonic", lambda: float(next(ticks)))
+    kept, bed = store(tmp_path / "h"), Bed(kills("db:primary"))
+    search(kept, bed, Limits(seconds=60))
+    order = [drawn for *_, drawn in bed.asked]
+    assert True in order[order.index(False) :]
+
+
+@pytest.mark.parametrize("hours", [False, True])
 @pytest.mark.parametrize("stop_after", range(1, 24))
-def test_an_interrupted_search_goes_on_and_plays_nothing_twice(tmp_path: Path, stop_after: int) -> None:
-    whole, uninterrupted = store(tmp_path / "whole"), Bed(kills("db:primary"))
-    search(whole, uninterrupted, Limits(runs=12))
-    first = Bed(kills("db:primary"), stop_after)
-    try:
-        search(store(tmp_path / "h"), first, Limits(runs=12))
-    except KeyboardInterrupt:
-        second = Bed(kills("db:primary"))
-        search(store(tmp_path / "h"), second, Limits(runs=12))
-        assert first.asked + second.asked == uninterrupted.asked
+def test_an_interrupted_search_goes_on_and_plays_nothing_twice(tmp_path: Path, stop_after: int, hours: bool) -> None:
+    limits = Limits() if hours else Limits(runs=12)
+    end = 45 if hours else inf  # a search without an end is ended here
+
+    def session(folder: Path, stop: float) -> Bed:
+        bed = Bed(kills("db:primary"), stop)
+        with suppress(KeyboardInterrupt):
+            search(store(folder), bed, limits)
+        return bed
+
+    uninterrupted = session(tmp_path / "whole", end)
+    first = session(tmp_path / "h", stop_after)
+    second = session(tmp_path / "h", end - len(first.asked))
+    assert first.asked + second.asked == uninterrupted.asked
     found, wanted = store(tmp_path / "h"), store(tmp_path / "whole")
     assert [play.steps for play in found.plays] == [play.steps for play in wanted.plays]
     assert [(each.steps, each.failed, each.played, each.plays) for each in found.findings] == [

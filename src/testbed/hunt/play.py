@@ -26,7 +26,7 @@ from testbed.scenarios.run import Run
 from testbed.scenarios.runner import reach_steady_state, take_step
 
 # The wait of the timeline itself is longer: this one is for what a split brain's resolution leaves to copy.
-HEALTHY_AGAIN_SECONDS = 90.0
+HEALTHY_AGAIN_SECONDS = 60.0
 HEAL_SECONDS = 120.0
 QUICK_SECONDS = 5.0
 # What a run may end by that is a finding about the cluster, or something that the next one need not suffer from.

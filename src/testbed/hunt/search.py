@@ -15,6 +15,7 @@ from math import inf
 
 from testbed.hunt import incident
 from testbed.hunt.draw import Generator
+from testbed.hunt.kinds import Kind
 from testbed.hunt.known import known
 from testbed.hunt.sequence import Steps, briefly, key, tidied
 from testbed.hunt.shrink import Shrinker, Shrunk
@@ -65,17 +66,34 @@ class Search:
         self._end = time.monotonic() + limits.seconds
 
     def run(self) -> None:
-        """Play until a limit is reached; what was played before is not played again."""
+        """Play until a limit is reached; what was played before is not played again.
+
+        A search for a number of sequences plays all of them before it shrinks what failed: then the most frequent
+        failure comes first, from the smallest sequence that showed it. A search without such an end shrinks at once.
+        """
         drawn = self._store.drawn()
+        at_once = self._limits.runs == inf
         try:
             for number in count(1):
                 if number > self._limits.runs:
-                    return
+                    break
                 played = drawn.get(number) or self._draw(number)
-                for failure in played.failures:
+                for failure in played.failures if at_once else ():
                     self._follow(played, failure)
+            for played, failure in self._shown():
+                self._follow(played, failure)
         except TimeIsUp:
             self._tell("  the time is up")
+
+    def _shown(self) -> list[tuple[Play, Failure]]:
+        """The kinds of failure of all drawn sequences, the most frequent first; each in its smallest sequence."""
+        shown: dict[Kind, list[tuple[Play, Failure]]] = {}
+        for play in self._store.drawn().values():
+            for failure in play.failures:
+                if not known(failure.kind, play.steps, self._store.settings.profile):
+                    shown.setdefault(failure.kind, []).append((play, failure))
+        frequent = sorted(shown.values(), key=len, reverse=True)
+        return [min(each, key=lambda pair: len(_taken(pair[0]))) for each in frequent]
 
     def _draw(self, number: int) -> Play:
         steps = self._generator.draw(self._store.settings.seed, number)
@@ -101,7 +119,7 @@ class Search:
             return
         self._tell(f"      not known: {kind}: shrinking it")
         recorded = _Recorded(self._store, played.number)
-        start = tidied(step for place, step in enumerate(played.steps) if place not in played.refused)
+        start = _taken(played)
 
         def fails(steps: Steps) -> bool:
             again = recorded.next(steps) or self._play(played.number, steps, drawn=False)
@@ -150,6 +168,11 @@ class _Recorded:
         place = self._used[wanted]
         self._used[wanted] += 1
         return made[place] if place < len(made) else None
+
+
+def _taken(play: Play) -> Steps:
+    """The steps of a play that were not refused."""
+    return tidied(step for place, step in enumerate(play.steps) if place not in play.refused)
 
 
 def outcome(play: Play, profile: str) -> str:

@@ -153,7 +153,8 @@ def _chunks_removed(steps: Steps, places: list[int]) -> Iterator[Steps]:
 
 
 def _shorter_waits(steps: Steps) -> Iterator[Steps]:
-    """With one wait as short as can be, or half as long."""
+    """With all waits as short as can be; with one as short as can be, or half as long."""
+    yield tuple(pause(SHORTEST) if (step.hold or 0) > SHORTEST else step for step in steps)
     for place, step in enumerate(steps):
         if step.hold is None or step.hold <= SHORTEST:
             continue
