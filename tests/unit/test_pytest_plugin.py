@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,15 +25,67 @@ def test_every_incident_is_a_test() -> None:
         assert f"scenarios/{path.name}::{path.stem}" in told
 
 
-def test_yaml_is_left_alone_unless_its_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "incidents").mkdir()
-    (tmp_path / "incidents" / "mine.yaml").write_text("name: mine\n")
-    (tmp_path / "data.yaml").write_text("a: 1\n")
-    assert "no tests collected" in pytest_in(tmp_path, "--collect-only", "-q").stdout
-    (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = incidents\n")
-    told = pytest_in(tmp_path, "--collect-only", "-q").stdout
-    assert "incidents/mine.yaml::mine" in told
-    assert "data.yaml" not in told
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with incidents in a folder of its tests, and with other YAML."""
+    for name in ("tests/incidents/mine.yaml", "tests/incidents/deep/other.yml", "tests/more/third.yaml", "data.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("name: mine\n")
+    (tmp_path / "tests" / "incidents" / "README.md").write_text("What is in it.\n")
+    (tmp_path / "tests" / "none").mkdir()
+    return tmp_path
+
+
+def test_yaml_is_left_alone_unless_it_is_named(project: Path) -> None:
+    told = pytest_in(project, "--collect-only", "-q").stdout
+    assert "no tests collected" in told
+    assert "warning" not in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "collected"),
+    [
+        ("tests/incidents", {"tests/incidents/mine.yaml::mine", "tests/incidents/deep/other.yml::other"}),
+        ("tests/incidents/", {"tests/incidents/mine.yaml::mine", "tests/incidents/deep/other.yml::other"}),
+        ("tests/more/third.yaml", {"tests/more/third.yaml::third"}),
+        ("tests/incidents/deep tests/more", {"tests/incidents/deep/other.yml::other", "tests/more/third.yaml::third"}),
+    ],
+)
+def test_the_setting_names_files_and_folders(project: Path, setting: str, collected: set[str]) -> None:
+    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_scenarios = {setting}\n")
+    told = pytest_in(project, "--collect-only", "-q").stdout
+    assert {line for line in told.splitlines() if "::" in line} == collected
+    assert "warning" not in told
+    (folder := project / "tests" / "unit").mkdir()
+    told = pytest_in(folder, "--collect-only", "-q", *(str(project / each) for each in setting.split())).stdout
+    assert sum("::" in line for line in told.splitlines()) == len(collected)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("incidents", "no such path"),
+        ("tests/none", "no *.yaml or *.yml is in it"),
+        ("tests/incidents/README.md", "no *.yaml or *.yml is in it"),
+    ],
+)
+def test_a_setting_that_collects_nothing_is_warned_of(project: Path, entry: str, reason: str) -> None:
+    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_scenarios = tests/more {entry}\n")
+    result = pytest_in(project, "--collect-only", "-q")
+    assert "tests/more/third.yaml::third" in result.stdout
+    warning = (
+        f"PytestConfigWarning: testbed_scenarios = '{entry}' collects nothing: {reason}; name a file or folder below"
+    )
+    assert warning in result.stdout
+    assert result.stdout.count("collects nothing") == 1
+
+
+def test_a_project_that_makes_errors_of_warnings_gets_one_line(project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = incidents\nfilterwarnings = error\n")
+    result = pytest_in(project, "--collect-only", "-q")
+    assert result.returncode == 4
+    assert "ERROR: testbed_scenarios = 'incidents' collects nothing" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from testbed import topology
 from testbed.checks import Status, Verdict
 from testbed.cluster import project
 from testbed.errors import TestbedError, UsageError
+from testbed.scenarios import find
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.runner import Result
 from testbed.topology import resolve
@@ -98,6 +99,29 @@ def test_one_wrong_file_and_nothing_is_played(played: Outcomes, tmp_path: Path) 
     with pytest.raises(UsageError, match=r"wrong\.yaml:3:36: no node 'db9'"):
         status("database-power-loss", str(wrong))
     assert not played
+
+
+def test_a_folder_means_the_incidents_below_it(
+    played: Outcomes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one.yaml", "deep/two.yml", ".hidden/three.yaml", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"name: {path.stem}\nwhy: it lies in a folder\ntimeline: [{{for: 1s}}]\n")
+        played[path.stem] = [Status.PASS]
+    assert status(str(tmp_path)) == 0
+    out = capsys.readouterr().out
+    assert [name for name in ("one", "two", "three", "notes") if f"  {name}\n" in out] == ["one", "two"]
+    assert status(str(tmp_path / "deep" / "two.yml")) == 0
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no incident file in the folder .*; their names end in \*\.yaml or \*\.yml"):
+        status(str(tmp_path / "empty"))
+
+
+def test_a_shipped_incident_may_have_the_other_suffix(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "mine.yml").write_text("name: mine\n")
+    assert find("mine", tmp_path) == tmp_path / "scenarios" / "mine.yml"
 
 
 def test_options_that_exclude_each_other_are_refused(played: Outcomes) -> None:

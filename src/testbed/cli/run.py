@@ -32,7 +32,9 @@ COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 def run(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Incident files, or names of those in scenarios/; none: list them."),
+        typer.Argument(
+            metavar="FILE...", help="Incident files, folders of them, or names of those in scenarios/; none: list them."
+        ),
     ] = None,
     repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random choices, instead of the file's.", min=0)] = None,
@@ -49,11 +51,12 @@ def run(
     if not files:
         _list(settings)
         return
-    if keep and (len(files) > 1 or (repeat or 1) > 1):
+    paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+    if keep and (len(paths) > 1 or (repeat or 1) > 1):
         raise UsageError("--keep leaves one broken cluster", mend="use it with one file, once")
     if step and not sys.stdin.isatty():
         raise UsageError("--step needs a terminal to ask at", mend="leave it away")
-    incidents = [checked(name, settings) for name in files]
+    incidents = [checked(path, settings) for path in paths]
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
         typer.echo("\n\n".join(describe(incident, intervals) for incident in incidents))
@@ -116,7 +119,7 @@ def _go_on(number: int, step: Step) -> None:
 
 def _list(settings: Settings) -> None:
     table = Table("incident", "why it matters", box=None, header_style="bold")
-    for path in sorted((settings.root / "scenarios").glob("*.yaml")):
+    for name, path in scenarios.shipped(settings.root).items():
         scenario = scenarios.load(path)
-        table.add_row(path.stem, escape(scenario.why.split(". ")[0].strip().rstrip(".")))
+        table.add_row(name, escape(scenario.why.split(". ")[0].strip().rstrip(".")))
     out.print(table)

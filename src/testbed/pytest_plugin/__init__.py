@@ -13,9 +13,11 @@
 It is loaded with every run of pytest, so it imports the testbed itself only where it is asked for.
 """
 
-from testbed.pytest_plugin.collect import pytest_collect_file
+import pytest
+
+from testbed.pytest_plugin.collect import pytest_collect_file, warn_of_empty_settings
 from testbed.pytest_plugin.fixtures import journal, load, played, probes, testbed, testbed_cluster
-from testbed.pytest_plugin.options import pytest_addoption, pytest_configure
+from testbed.pytest_plugin.options import configure, pytest_addoption
 from testbed.pytest_plugin.reports import pytest_runtest_makereport
 
 __all__ = [
@@ -30,3 +32,9 @@ __all__ = [
     "testbed",
     "testbed_cluster",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare the options, and warn of a setting that collects nothing."""
+    configure(config)
+    warn_of_empty_settings(config)

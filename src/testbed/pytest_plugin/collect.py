@@ -1,4 +1,4 @@
-"""Incident files as tests: each `*.yaml` in a folder of incidents is one."""
+"""Incident files as tests: each `*.yaml` or `*.yml` that the setting names, itself or by a folder above it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from typing import Any
 
 import pytest
 
+from testbed.incident_files import SUFFIXES, incident_files
+from testbed.pytest_plugin.options import SETTING
 from testbed.pytest_plugin.reports import remember
 
 
+def warn_of_empty_settings(config: pytest.Config) -> None:
+    """Warn of each entry of the setting that no file fits; without a warning its incidents would be missed unseen."""
+    if hasattr(config, "workerinput"):  # one of pytest-xdist's workers: the controller has warned
+        return
+    for entry in config.getini(SETTING):
+        path = config.rootpath / entry
+        if next(incident_files(path), None) is None:
+            reason = (
+                f"no {' or '.join(f'*{suffix}' for suffix in SUFFIXES)} is in it" if path.exists() else "no such path"
+            )
+            text = f"{SETTING} = {entry!r} collects nothing: {reason}; name a file or folder below {config.rootpath}"
+            try:
+                config.issue_config_time_warning(pytest.PytestConfigWarning(text), stacklevel=2)
+            except pytest.PytestConfigWarning:  # the project makes errors of warnings
+                raise pytest.UsageError(text) from None
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect incident files, and no other YAML of a project."""
-    folders = parent.config.getini("testbed_scenarios")
-    if file_path.suffix == ".yaml" and file_path.parent.name in folders:
+    """Collect the incident files that the setting names, and no other YAML of a project."""
+    named = (parent.config.rootpath / entry for entry in parent.config.getini(SETTING))
+    if file_path.suffix in SUFFIXES and any(file_path.is_relative_to(path) for path in named):
         return IncidentFile.from_parent(parent, path=file_path)
     return None
 

@@ -6,6 +6,8 @@ import pytest
 
 from testbed.pytest_plugin.reports import SuiteProperties
 
+SETTING = "testbed_scenarios"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the testbed."""
@@ -16,12 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--testbed-repeat", type=int, default=None, help="repeat each incident so many times")
     group.addoption("--testbed-keep", action="store_true", help="leave the cluster as the last step left it")
     parser.addini(
-        "testbed_scenarios", "folders whose *.yaml files are incidents, collected as tests", type="args",
+        SETTING, "incident files, or folders of them, to collect as tests; relative to the root folder", type="args",
         default=[],
     )  # fmt: skip
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def configure(config: pytest.Config) -> None:
     """Make the marker known, and have JUnit's XML link the reports."""
     config.pluginmanager.register(SuiteProperties(config), "testbed-suite-properties")
     config.addinivalue_line(

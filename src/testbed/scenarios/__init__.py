@@ -3,7 +3,7 @@
 What plays them (``run``, ``runner``) needs the engine; who only reads them does not, and finds it here.
 """
 
-from testbed.scenarios.load import find, load
+from testbed.scenarios.load import find, find_all, load, shipped
 from testbed.scenarios.model import Scenario
 
-__all__ = ["Scenario", "find", "load"]
+__all__ = ["Scenario", "find", "find_all", "load", "shipped"]

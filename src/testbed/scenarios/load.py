@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from testbed.errors import UsageError
+from testbed.incident_files import SUFFIXES, incident_files
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.validate import problems
 from testbed.topology import Topology
-from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, validated
+from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, quoted, validated
 
 FOLDER = "scenarios"
 GUIDE = "docs/incidents.md tells more"
@@ -25,12 +26,35 @@ def find(name: str, root: Path) -> Path:
     Raises:
         UsageError: there is no such file.
     """
-    shipped = {path.stem: path for path in sorted((root / FOLDER).glob("*.yaml"))}
     if Path(name).is_file():
         return Path(name)
-    if name in shipped:
-        return _short(shipped[name])
-    raise UsageError(f"no incident file {name!r}", mend=nearest(Path(name).stem, shipped, f"{FOLDER}/ holds"))
+    names = shipped(root)
+    if name in names:
+        return _short(names[name])
+    raise UsageError(f"no incident file {quoted(name)}", mend=nearest(Path(name).stem, names, f"{FOLDER}/ holds"))
+
+
+def find_all(name: str, root: Path) -> list[Path]:
+    """The files that a command line means by ``name``: as ``find``, and every incident file below a folder.
+
+    Args:
+        name: a path, or the bare name of an incident in ``scenarios/``.
+        root: the checkout.
+
+    Raises:
+        UsageError: there is no such file, or none in the folder.
+    """
+    if not Path(name).is_dir() or name in shipped(root):
+        return [find(name, root)]
+    if found := list(incident_files(Path(name))):
+        return found
+    suffixes = " or ".join(f"*{suffix}" for suffix in SUFFIXES)
+    raise UsageError(f"no incident file in the folder {quoted(name)}", mend=f"their names end in {suffixes}")
+
+
+def shipped(root: Path) -> dict[str, Path]:
+    """The incidents in ``scenarios/`` of a checkout, by name."""
+    return {path.stem: path for path in incident_files(root / FOLDER)}
 
 
 def load(
