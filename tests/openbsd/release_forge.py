@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed.host import apt
+from tools import need
+
 from testbed.openbsd.release import ARCH, Release
 
 SIGNIFY = "signify-openbsd"
@@ -60,9 +61,7 @@ PACKAGES = (
 def need_tools(log: Path, *, iso: bool = False) -> None:
     """Install what forging takes, as the product installs what it needs."""
     tools = {SIGNIFY: "signify-openbsd", **({"xorriso": "xorriso"} if iso else {})}
-    missing = [package for program, package in tools.items() if shutil.which(program) is None]
-    if missing:
-        apt.install(missing, "tests forge a release", print, log)
+    need(tools, "tests forge a release", log)
 
 
 def tgz(members: Mapping[str, bytes]) -> bytes:

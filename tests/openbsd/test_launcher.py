@@ -12,6 +12,7 @@ import docker
 import pytest
 from docker.types import IPAMConfig, IPAMPool
 
+from testbed.cluster.folders import share
 from testbed.host import engine
 from testbed.images.build import proxies
 
@@ -33,12 +34,17 @@ def archive(name: str, content: bytes) -> bytes:
     return member(name, content, 0o100755) + member("TRAILER!!!", b"", 0)
 
 
+USER = f"{os.getuid()}:{os.getgid()}"
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], Path, int]]:
     """What the launcher wrote, the folder with the console, and its exit status, after a guest's whole life."""
     client = engine.client()
     folder = tmp_path_factory.mktemp("launched")
     prepare(client, folder)
+    (folder / "vm").mkdir()
+    share(folder, folder / "vm", 0o2770)  # what root makes in it there can be read here
     pool = IPAMPool(subnet="198.19.77.0/28", gateway=NEIGHBOUR)
     network = client.networks.create(NAME, ipam=IPAMConfig(pool_configs=[pool]))
     environment = {
@@ -65,7 +71,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], 
 def prepare(client: docker.DockerClient, folder: Path) -> None:
     """The guest's kernel and ramdisk, and what its node sees at /etc/testbed."""
     image, _ = client.images.build(path=str(STANDIN), tag="testbed/openbsd-standin", rm=True, buildargs=proxies())
-    client.containers.run(image, ["cp", "-r", "/standin", "/out/guest"], volumes=[f"{folder}:/out"], remove=True)
+    client.containers.run(
+        image, ["cp", "-r", "/standin", "/out/guest"], volumes=[f"{folder}:/out"], remove=True, user=USER
+    )
     with (folder / "guest" / "ramdisk").open("ab") as ramdisk:
         ramdisk.write(bytes(-ramdisk.tell() % 4) + archive("init", (STANDIN / "launched").read_bytes()))
     files = folder / "testbed" / "guest" / "etc"

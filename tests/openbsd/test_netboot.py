@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -125,8 +126,9 @@ def _standin(engine: docker.DockerClient, folder: Path) -> Path:
     """Build the stand-in's kernel and ramdisk; return the folder they are copied to."""
     image, _ = engine.images.build(path=str(STANDIN), tag="testbed/openbsd-standin", rm=True)
     made = engine.containers.run(
-        image, ["cp", "-r", "/standin", "/out"], volumes={str(folder): {"bind": "/out", "mode": "rw"}}, remove=True
-    )
+        image, ["cp", "-r", "/standin", "/out"], volumes={str(folder): {"bind": "/out", "mode": "rw"}}, remove=True,
+        user=f"{os.getuid()}:{os.getgid()}",
+    )  # fmt: skip
     assert made == b""
     return folder / "standin"
 
