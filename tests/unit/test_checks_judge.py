@@ -484,3 +484,43 @@ def test_phases_are_told_when_there_was_a_failover() -> None:
     assert status("phases", plan(), *HELD, *moved, *gone, END) is FAIL
     assert status("phases", plan(), *HELD, *moved, *gone) is UNKNOWN
     assert status("phases", plan(stopped=["sql-write"]), *HELD, *moved, *gone, END) is PASS
+
+
+@pytest.mark.parametrize(
+    ("tried", "holder", "expected"),
+    [(None, "lb1", PASS), ("lb1", "lb1", UNKNOWN), ("lb1", "lb2", PASS), ("lb2", "lb1", PASS)],
+)
+def test_a_member_that_testbed_itself_had_tried_has_not_rejoined_by_itself(
+    tried: str | None, holder: str, expected: Status
+) -> None:
+    events: list[Event] = [
+        plan(rejoin="30s"), state(1, holder, "site-address", "held"), state(1, "lb1", "member:app-1", "ok"),
+        step(10, "inject", "app-1"), step(10, "injected", "app-1"), state(12, "lb1", "member:app-1", "error"),
+        step(20, "heal", "app-1"), step(21, "healed", "app-1"), state(25, "lb1", "member:app-1", "ok"),
+    ]  # fmt: skip
+    if tried:
+        events.append(Mark("member-tried", tried, {"member": "app-1"}, at=24.5))
+    verdict = verdicts(*events, END)["rejoin"]
+    assert verdict.status is expected
+    assert any("request of testbed" in each.text for each in verdict.evidence) is (tried == "lb1")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((), FAIL),
+        ((Mark("kept", at=60),), UNKNOWN),
+        ((Mark("settled", at=70), Settled("t-1", 1)), PASS),
+    ],
+    ids=["unreadable", "the faults were kept", "read in the end"],
+)
+def test_a_table_that_cannot_be_read_back_fails_durability(more: tuple[Event, ...], expected: Status) -> None:
+    attrs = {"reason": "invalid page in block 7", "at-rest": "yes", "seconds": "90"}
+    write = ProbeSample("sql-write", 1.0, 1.0, 1.1, Outcome.OK, token="t-1")
+    assert status("durability", plan(), write, Mark("unreadable", attrs=attrs, at=65), *more, END) is expected
+
+
+def test_a_table_that_is_not_at_rest_is_unknown() -> None:
+    attrs = {"reason": "3 writers are still connected", "at-rest": "no", "seconds": "90"}
+    write = ProbeSample("sql-write", 1.0, 1.0, 1.1, Outcome.OK, token="t-1")
+    assert status("durability", plan(), write, Mark("unreadable", attrs=attrs, at=65), END) is UNKNOWN

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
-from testbed.checks import Absence, check_stickiness
+from testbed.checks import Absence, Span, check_stickiness
+from testbed.checks.absences import absences
+from testbed.checks.moments import Fault
 from testbed.journal import Outcome, RequestSample
 
 
@@ -102,6 +105,42 @@ def test_sessions_in_the_database_roam_and_are_never_lost() -> None:
     lost = check_stickiness(LOST, [GONE], roaming=True)
     assert not lost.ok
     assert "lost although the database has them: s1" in lost.explain()
+
+
+LB_ERROR = [Span(0, 4.9, "ok"), Span(4.9, 6, "error"), Span(6, inf, "ok")]
+
+
+def a_fault(name: str, **options: str) -> Fault:
+    return Fault("k", name, "app-1", "app:any", tuple(options.items()), 1.5, 1.6, 30.0, 31.0)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [a_fault("loss", share="1%"), a_fault("delay", delay="10ms"), a_fault("rate-limit", rate="1mbit/s"),
+     a_fault("process-stop", process="php-worker")],
+    ids=lambda fault: fault.name,
+)  # fmt: skip
+def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: Fault) -> None:
+    moved = [*ALIVE, asked(20, "app-2")]
+    assert check_stickiness(moved, absences(["app-1"], [weak], {}, moved)).uncaused
+    # What a balancer was seen to give up is gone all the same.
+    given_up = absences(["app-1"], [weak], {("lb1", "member:app-1"): LB_ERROR}, LOST)
+    assert check_stickiness(LOST, given_up).uncaused == ()
+
+
+@pytest.mark.parametrize(
+    "strong", [a_fault("power-loss"), a_fault("freeze"), a_fault("process-kill", process="apache")]
+)
+def test_a_fault_that_takes_a_node_away_excuses_its_moves(strong: Fault) -> None:
+    moved = [*ALIVE, asked(20, "app-2"), asked(21, "app-2", cause="session-lost")]
+    assert check_stickiness(moved, absences(["app-1"], [strong], {}, moved)).uncaused == ()
+
+
+def test_a_node_that_was_seen_to_serve_after_its_heal_is_no_excuse() -> None:
+    back = [*ALIVE, asked(32, "app-1"), asked(33, "app-1"), asked(35, "app-2")]
+    assert check_stickiness(back, absences(["app-1"], [a_fault("freeze")], {}, back)).uncaused
+    booting = [*ALIVE, asked(35, "app-2"), asked(36, "app-2", cause="session-lost")]
+    assert check_stickiness(booting, absences(["app-1"], [a_fault("freeze")], {}, booting)).uncaused == ()
 
 
 def test_nothing_asked_proves_nothing() -> None:

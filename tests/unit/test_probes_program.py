@@ -19,6 +19,7 @@ from testbed.journal import Mark, Outcome, ProbeSample, Settled, Writer, read
 from testbed.probes import __main__ as program
 from testbed.probes import settle
 from testbed.probes.catalogue import PROBES
+from testbed.probes.exit_status import UNREADABLE
 from testbed.topology import Role
 
 
@@ -127,5 +128,8 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path, secrets: Path, caps
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         words = ["--host", "127.0.0.1", "--port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
-        assert settle.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *words]) == 4
-    assert "the table of writes" in capsys.readouterr().err
+        assert settle.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *words]) == UNREADABLE
+    assert "the writes cannot be read back: connection failed" in capsys.readouterr().err
+    [mark] = read(tmp_path / "j").of(Mark)
+    assert (mark.name, mark.attrs["at-rest"], mark.attrs["seconds"]) == ("unreadable", "yes", "0.1")
+    assert "Connection refused" in mark.attrs["reason"]

@@ -105,7 +105,8 @@ def test_replication_is_of_both(live: Live) -> None:
 def test_everyone_is_served_after_the_fault_only(live: Live) -> None:
     assert not holds(live, "everyone-served", asked("user01", "app-1"), asked("user02", "app-2", cause="redirect"))
     assert holds(live, "everyone-served", asked("user02", "app-2"))
-    assert not holds(live, "everyone-served", FaultStep("k", "injected", "power-loss", "app-1"))
+    fault = FaultStep("k", "injected", "power-loss", "app-1", at=time.monotonic())
+    assert not holds(live, "everyone-served", fault)
 
 
 def test_sessions_everywhere_are_sessions_that_live(live: Live) -> None:
@@ -132,3 +133,13 @@ def test_the_last_state_seen_is_told(live: Live) -> None:
     live.take([probed(0.1, Outcome.FAILED), state("db2", Aspect.DRBD_ROLE, "Primary")])
     assert "https: refused" in live.describe()
     assert "db2: DRBD Primary" in live.describe()
+
+
+def test_the_last_fault_is_as_old_as_its_record_and_not_as_the_reading_of_it(live: Live) -> None:
+    struck = time.monotonic() - 5
+    live.take([FaultStep("k", "injected", "power-loss", "app-1", at=struck)])
+    assert live.fault_at == live.changed_at == struck
+    # Sent after the fault, and before the journal was read.
+    assert holds(live, "everyone-served", asked("u1", "app-2", ago=4), asked("u2", "app-2", ago=3))
+    live.take([FaultStep("k", "healed", "power-loss", "app-1", at=struck + 2)])
+    assert (live.fault_at, live.changed_at) == (struck, struck + 2)

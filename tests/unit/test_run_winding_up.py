@@ -12,7 +12,9 @@ from fakes import topology
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError, UsageError
-from testbed.journal import Mark, Plan
+from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
+from testbed.machines import ExecResult
+from testbed.probes.exit_status import UNREADABLE
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.run import Run
 from testbed.scenarios.runner import _play
@@ -120,6 +122,53 @@ def test_of_a_cluster_that_is_kept_as_it_is_no_leftovers_are_judged(
         pass
     assert healed == ([] if keep else ["all"])
     assert ("leftovers" in {verdict.check for verdict in judge(run.journal())}) is not keep
+
+
+@pytest.mark.parametrize("healthy", [True, False], ids=["a corrupted page", "a stuck database"])
+def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
+    healthy: bool, tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exec_(command: list[str], timeout: float) -> ExecResult:
+        assert timeout > 0
+        attrs = {"reason": "invalid page in block 7", "at-rest": "yes", "seconds": "90"}
+        journal = tmp_path / "runs" / run.folder.name / "journal.jsonl"
+        with Writer(journal, "settle") as out:
+            out.write(Mark("unreadable", attrs=attrs))
+        commands.append(command)
+        return ExecResult(UNREADABLE, "", "the writes cannot be read back")
+
+    def make_whole(*_: object) -> str:
+        if not healthy:
+            raise TestbedError("waited 180 s for a healthy cluster")
+        return ""
+
+    commands: list[list[str]] = []
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", make_whole)
+    run = a_run(tmp_path)
+    monkeypatch.setattr(run.cluster.fleet, "machines", lambda _: [SimpleNamespace(exec=exec_)])
+    with run:
+        run._probing.append("sql-write")
+        run.writer.write(ProbeSample("sql-write", 1.0, 1.0, 1.1, Outcome.OK, token="t-1"))
+    assert healed == ["all"]
+    assert len(commands) == 2, "it may only have been slow, and is read once more"
+    assert told(run) == ""
+    [durability] = [verdict for verdict in judge(run.journal()) if verdict.check == "durability"]
+    assert durability.status is Status.FAIL
+    assert "the table of writes cannot be read back, tried for 90 s: invalid page in block 7" in durability.summary
+    assert "1 writes were acknowledged" in durability.summary
+
+
+def test_a_balancer_that_serves_is_left_to_its_users(tmp_path: Path, healed: list[str]) -> None:
+    with a_run(tmp_path) as run:
+        run.writer.write(StateChange("lb1", "site-address", "held", 1.0))
+        assert run._may_try("lb1", "app-1"), "nobody asks: it would never be tried"
+        run._probing.append("https")
+        assert not run._may_try("lb1", "app-1")
+        assert run._may_try("lb2", "app-1")
+        run._probing.clear()
+    tries = [mark.node for mark in run.journal().of(Mark) if mark.name == "member-tried"]
+    assert tries == ["lb1", "lb2"]
+    assert healed == ["all"]
 
 
 def test_a_cluster_that_cannot_become_healthy_is_a_finding_about_it(

@@ -1,17 +1,25 @@
-"""Why sessions may leave an app node: what the journal tells of faults, power and the balancers' members."""
+"""Why sessions may leave an app node: what the journal tells of faults, power and the balancers' members.
+
+A fault that only disturbs a node, such as a loss of 1 %, is no reason by itself. A move counts as caused when a
+balancer was seen to give the node up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
 from testbed.checks.moments import Fault
 from testbed.checks.states import Span
-from testbed.journal import Aspect
+from testbed.journal import Aspect, Outcome, RequestSample
 
-# Seconds after which a node that is healed, switched on or reset surely serves again.
+# Seconds after which a node that is healed, switched on or reset surely serves again; it may be seen to earlier.
 RETURN = 10.0
+# Faults that take a node away, and those that take away a process of it: its Apache, if they are told so.
+AWAY = ("power-loss", "shutdown", "reboot", "freeze", "cable-pull", "network-down", "silent-cut")
+OF_A_PROCESS = ("process-kill", "process-stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,10 @@ class Absence:
 
 
 def absences(
-    nodes: Iterable[str], known: Iterable[Fault], lines: Mapping[tuple[str, str], list[Span]]
+    nodes: Iterable[str],
+    known: Iterable[Fault],
+    lines: Mapping[tuple[str, str], list[Span]],
+    requests: Iterable[RequestSample] = (),
 ) -> list[Absence]:
     """When the app nodes could not be reached, or not surely; faults first, then power, then members in error.
 
@@ -43,15 +54,22 @@ def absences(
         nodes: the app nodes.
         known: the run's faults.
         lines: the states of all nodes.
+        requests: a node that answers one that was sent after its return serves again.
     """
     names = set(nodes)
+    served: dict[str, list[float]] = {name: [] for name in names}
+    for request in requests:
+        if request.app in names and request.outcome is Outcome.OK:
+            served[request.app].append(request.started)
+    for times in served.values():
+        times.sort()
     found = [
-        Absence(fault.node, fault.begins, _back(fault.healed), f"{fault.name} on {fault.node}")
+        Absence(fault.node, fault.begins, _back(fault.healed, served[fault.node]), f"{fault.name} on {fault.node}")
         for fault in known
-        if fault.node in names
+        if fault.node in names and _takes_away(fault)
     ]
     found += [
-        Absence(node, span.start - span.error, _back(span.end), f"{node} is {span.value}")
+        Absence(node, span.start - span.error, _back(span.end, served[node]), f"{node} is {span.value}")
         for (node, aspect), spans in lines.items()
         if aspect == Aspect.POWER and node in names
         for span in spans
@@ -67,5 +85,17 @@ def absences(
     return found
 
 
-def _back(at: float | None) -> float:
-    return inf if at is None else at + RETURN
+def _takes_away(fault: Fault) -> bool:
+    """Whether a node surely does not serve while the fault is in force."""
+    options = dict(fault.options)
+    if fault.name in OF_A_PROCESS:
+        return options.get("process") == "apache"
+    return fault.name in AWAY
+
+
+def _back(at: float | None, served: Sequence[float]) -> float:
+    """When a node serves again that came back at a moment: when it was seen to, or at last after ``RETURN``."""
+    if at is None or at == inf:
+        return inf
+    place = bisect_left(served, at)
+    return min([at + RETURN, *served[place : place + 1]])

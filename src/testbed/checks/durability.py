@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from testbed.checks.case import Case, Findings
 from testbed.checks.verdict import Verdict
-from testbed.journal import Outcome, ProbeSample, Series, Settled
+from testbed.journal import Mark, Outcome, ProbeSample, Series, Settled
 from testbed.journal.series import OUTCOMES
 
 EXAMPLES = 5
@@ -93,7 +93,7 @@ def judge_durability(case: Case) -> Verdict | None:
         return None
     findings = Findings()
     if case.moment("settled") is None:
-        findings.doubt("the table was not read back: what became of the writes is not known")
+        _judge_unread(case, findings)
         return findings.verdict("durability")
     series = Series.of(case.journal.probes.get("sql-write", ()))
     found = check_durability(series, case.journal.of(Settled))
@@ -114,6 +114,27 @@ def judge_durability(case: Case) -> Verdict | None:
         for token in tokens:
             findings.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
     return findings.verdict("durability", found.explain())
+
+
+def _judge_unread(case: Case, findings: Findings) -> None:
+    """A table that cannot be read although every fault is healed has lost every acknowledged write."""
+    unreadable = [each for each in case.journal.of(Mark) if each.name == "unreadable"]
+    if not unreadable:
+        findings.doubt("the table was not read back: what became of the writes is not known")
+        return
+    last = unreadable[-1]
+    reason, seconds = last.attrs.get("reason", "no reason given"), last.attrs.get("seconds", "?")
+    series = Series.of(case.journal.probes.get("sql-write", ()))
+    acknowledged = series.count(Outcome.OK)
+    text = f"the table of writes cannot be read back, tried for {seconds} s: {reason}"
+    if case.moment("kept") is not None:
+        findings.doubt(f"{text}; the faults were kept in force", last.at)
+    elif last.attrs.get("at-rest") == "no":
+        findings.doubt(text, last.at)
+    elif not acknowledged:
+        findings.doubt(f"{text}; no write was acknowledged", last.at)
+    else:
+        findings.fail(f"{text}; {acknowledged} writes were acknowledged", last.at)
 
 
 def _examples(tokens: tuple[str, ...]) -> str:

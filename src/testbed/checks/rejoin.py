@@ -5,12 +5,16 @@ from __future__ import annotations
 from math import inf
 
 from testbed.checks.case import Case, Findings
+from testbed.checks.states import held
 from testbed.checks.verdict import Verdict
-from testbed.journal import Aspect
+from testbed.journal import Aspect, Mark
 from testbed.units import written
 
 # What each part must be in, of every node that has it.
 WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
+
+# A member that comes back so soon after testbed had it tried came back by that: its state is read every second.
+HELPED_SECONDS = 3.0
 
 
 def judge_rejoin(case: Case) -> Verdict | None:
@@ -30,6 +34,7 @@ def judge_rejoin(case: Case) -> Verdict | None:
     if not whole:
         findings.doubt("no state of DRBD or of a balancer's members is known")
     struck = min(fault.begins for fault in case.faults)
+    _judge_helped(case, findings, healed)
     for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
         tell = findings.fail if at - healed > ceiling else findings.note
         tell(f"{text}, {_since(at - healed)}", at)
@@ -39,6 +44,33 @@ def judge_rejoin(case: Case) -> Verdict | None:
         return findings.verdict("rejoin")
     told = _since(max(at for at, _ in whole) - healed)
     return findings.verdict("rejoin", f"whole {told}; {written(ceiling)} after it allowed")
+
+
+def _judge_helped(case: Case, findings: Findings, healed: float) -> None:
+    """Members that came back by a request of testbed's own: how soon they would have by themselves is unknown.
+
+    A balancer tries a member in error again when a request comes (mod_proxy, ``retry``). One that does not hold the
+    site's address gets none but testbed's: its members could not come back otherwise, and no user would see that.
+    """
+    addresses = held(case.lines, Aspect.SITE_ADDRESS, "held")
+    for (node, aspect), spans in case.lines.items():
+        last = spans[-1] if spans else None
+        member = aspect.removeprefix(f"{Aspect.MEMBER}:")
+        if last is None or member == aspect or last.value != "ok" or last.start <= healed:
+            continue
+        tries = [
+            each.at
+            for each in case.journal.of(Mark)
+            if each.name == "member-tried" and each.node == node and each.attrs.get("member") == member
+        ]
+        if not any(last.start - HELPED_SECONDS <= at <= last.start + last.error for at in tries):
+            continue
+        serving = any(span.at(last.start) for span in addresses.get(node, ()))
+        text = f"{node}: {member} came back by a request of testbed's own"
+        if serving:
+            findings.doubt(f"{text}, while {node} held the site's address", last.start, node)
+        else:
+            findings.note(f"{text}: {node} got no others", last.start, node)
 
 
 def _since(seconds: float) -> str:

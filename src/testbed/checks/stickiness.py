@@ -167,7 +167,7 @@ def stickiness(case: Case) -> Stickiness:
     requests = case.journal.of(RequestSample)
     nodes = {request.app for request in requests if request.app}
     roaming = bool(case.journal.plan and case.journal.plan.platform.get("sessions") == "database")
-    return check_stickiness(requests, absences(nodes, case.faults, case.lines), roaming=roaming)
+    return check_stickiness(requests, absences(nodes, case.faults, case.lines, requests), roaming=roaming)
 
 
 def judge_stickiness(case: Case) -> Verdict | None:

@@ -93,6 +93,11 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         raise TestbedError(f"{error} (logs: {folder})") from None
 
 
+def _always(_balancer: str, _node: str) -> bool:
+    """Return true: no run is on that a request of testbed's own could distort."""
+    return True
+
+
 def start(cluster: Cluster) -> None:
     """Have what its shape changes in a cluster that is up made anew, and return before it serves.
 
@@ -144,12 +149,13 @@ def _end_drains(cluster: Cluster, progress: Progress) -> None:
             pool.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
-def wait_healthy(cluster: Cluster, deadline: float) -> None:
+def wait_healthy(cluster: Cluster, deadline: float, may_try: Callable[[str, str], bool] = _always) -> None:
     """Wait until nothing is wrong with the cluster.
 
     Args:
         cluster: the cluster.
         deadline: seconds.
+        may_try: asked with a balancer and an app node before testbed has that balancer try that node again.
 
     Raises:
         SplitBrainError: DRBD has parted for good, so that waiting is of no use.
@@ -167,18 +173,19 @@ def wait_healthy(cluster: Cluster, deadline: float) -> None:
             raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
         if state.split_brain:
             raise SplitBrain
-        _try_members(cluster, state)
+        _try_members(cluster, state, may_try)
         return not wrong
 
     _wait(healthy, deadline, wrong)
 
 
-def _try_members(cluster: Cluster, state: ClusterState) -> None:
+def _try_members(cluster: Cluster, state: ClusterState, may_try: Callable[[str, str], bool]) -> None:
     """Have members in error tried again whose nodes are alive: without a request Apache never would."""
     alive = {(each.node, application) for each in state.apps for application in each.applications}
     for balancer in state.balancers:
         for member in balancer.members:
-            if not member.usable and (member.name, member.application) in alive:
+            broken = not member.usable and (member.name, member.application) in alive
+            if broken and may_try(balancer.node, member.name):
                 cluster.machine(balancer.node).exec(["try-member", member.name, member.pool])
 
 
@@ -226,12 +233,13 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
         ) from None
 
 
-def make_whole(cluster: Cluster, deadline: float) -> str:
+def make_whole(cluster: Cluster, deadline: float, may_try: Callable[[str, str], bool] = _always) -> str:
     """Wait for a healthy cluster; a split brain, which would stay for ever, is resolved.
 
     Args:
         cluster: the cluster, its faults healed.
         deadline: seconds.
+        may_try: as for ``wait_healthy``.
 
     Returns:
         The database machine whose data was dropped, empty if none had to be.
@@ -240,10 +248,10 @@ def make_whole(cluster: Cluster, deadline: float) -> str:
         TestbedError: it does not become healthy.
     """
     try:
-        wait_healthy(cluster, deadline)
+        wait_healthy(cluster, deadline, may_try)
     except SplitBrainError:
         discarded = repair_split_brain(cluster)
-        wait_healthy(cluster, deadline)
+        wait_healthy(cluster, deadline, may_try)
         return discarded
     return ""
 

@@ -3,7 +3,8 @@
     python3 -m testbed.probes.settle --journal /runs/X/journal.jsonl
 
 For each token that ``sql-write`` tried, and for each row that carries a token of its runs and was never tried, the
-number of copies in the table is appended to the journal, then a mark ``settled``. Without that mark nothing was
+number of copies in the table is appended to the journal, then a mark ``settled``. A table that cannot be read is a
+finding about the database: the mark ``unreadable`` says why, and the exit status is 5. Without a mark nothing was
 settled.
 """
 
@@ -20,9 +21,10 @@ import psycopg
 from testbed.errors import TestbedError
 from testbed.journal import Mark, Settled, Writer, read
 from testbed.probes import database
+from testbed.probes.exit_status import UNREADABLE
 from testbed.probes.sql import APPLICATION, SqlWriteProbe
 from testbed.probes.words import one_line
-from testbed.wait import wait_until
+from testbed.wait import WaitTimeout, wait_until
 
 # What the probes' program calls itself in its header.
 SOURCE = "probes"
@@ -37,7 +39,17 @@ PATIENCE: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "options":
 
 
 class NotYetError(TestbedError):
-    """The table cannot be read yet, or is not at rest."""
+    """The table cannot be read yet."""
+
+
+class WritersError(NotYetError):
+    """The table is not at rest."""
+
+
+class UnreadableError(TestbedError):
+    """The table could not be read within the time; the journal says so."""
+
+    exit_status = UNREADABLE
 
 
 def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
@@ -51,7 +63,7 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
         with psycopg.connect(conninfo, **PATIENCE) as connection:
             writers = connection.execute(WRITERS, ([f"{APPLICATION}-{run}" for run in names],)).fetchall()
             if writers:
-                raise NotYetError(f"{len(writers)} writers are still connected to the server")
+                raise WritersError(f"{len(writers)} writers are still connected to the server")
             return {str(token): int(copies) for token, copies in connection.execute(COUNT, (names,)).fetchall()}
     except psycopg.Error as error:
         raise NotYetError(one_line(str(error))) from error
@@ -70,15 +82,32 @@ def settle(options: argparse.Namespace) -> str:
     """Settle a journal as the command line says; returns a summary.
 
     Raises:
-        WaitTimeout: the table could not be read in time.
+        UnreadableError: the table could not be read in time.
         JournalError: the file is no journal.
         OSError, ValueError: file, host or password are not there.
     """
     runs, tried = written(options.journal)
     conninfo = database.conninfo(options, "testbed-settle", 5.0)
     begun = time.monotonic()
-    # A dictionary may be empty and yet an answer, a list that holds it is true.
-    [copies] = wait_until(lambda: [read_back(conninfo, runs)], options.timeout, "the table of writes", interval=0.5)
+    last: list[NotYetError] = []
+
+    def read_table() -> list[dict[str, int]]:
+        try:
+            # A dictionary may be empty and yet an answer, a list that holds it is true.
+            return [read_back(conninfo, runs)]
+        except NotYetError as error:
+            last[:] = [error]
+            raise
+
+    try:
+        [copies] = wait_until(read_table, options.timeout, "the table of writes", interval=0.5)
+    except WaitTimeout as timeout:
+        at_rest = "no" if last and isinstance(last[0], WritersError) else "yes"
+        reason = str(last[0]) if last else timeout.what
+        attrs = {"reason": reason, "at-rest": at_rest, "seconds": f"{options.timeout:g}"}
+        with Writer(options.journal, "settle", runs=" ".join(sorted(runs))) as out:
+            out.write(Mark("unreadable", attrs=attrs))
+        raise UnreadableError(f"the writes cannot be read back: {reason}") from None
     strangers = sorted(copies.keys() - set(tried))
     with Writer(options.journal, "settle", runs=" ".join(sorted(runs))) as out:
         for token in [*tried, *strangers]:

@@ -88,7 +88,7 @@ class Findings:
                 for name in _ordered(journal.probes)
             },
             phases=tuple(failovers(journal)),
-            stickiness=check_stickiness(requests, absences(apps, known, lines)),
+            stickiness=check_stickiness(requests, absences(apps, known, lines, requests)),
             durability=check_durability(journal.probes.get(WRITES, ()), journal.of(Settled)),
             faults=tuple(known),
             lines=lines,

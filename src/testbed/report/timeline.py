@@ -167,6 +167,9 @@ def _moments(findings: Findings) -> list[Moment]:
             found.append(Moment(mark.at, "", STAGES[mark.name]))
         elif mark.name == "clock-stepped":
             found.append(Moment(mark.at, "", f"the host's wall clock steps by {mark.attrs.get('seconds', '?')} s"))
+        elif mark.name == "member-tried":
+            text = f"testbed itself has {mark.node} try {mark.attrs.get('member', '?')} again"
+            found.append(Moment(mark.at, "", text))
         elif mark.name in DECISIONS and mark.node:
             told = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
             found.append(Moment(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({told})' if told else ''}"))

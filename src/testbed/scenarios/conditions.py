@@ -22,7 +22,7 @@ class Question:
         probes: the probes it is about.
         users: how many users the load has.
         apps: the names of the app nodes.
-        since: not before this moment: when the waiting began, or the fault before it.
+        since: not before this moment: when the last fault was in force, or healed.
     """
 
     live: Live

@@ -76,7 +76,8 @@ class Live:
         self.states: dict[str, dict[str, str]] = defaultdict(dict)
         self.sessions: dict[str, str] = {}  # user -> the app node that answered last
         self.served: dict[str, float] = {}  # user -> when the last request was sent that was answered well
-        self.fault_at = NEVER
+        self.fault_at = NEVER  # when the last fault was in force
+        self.changed_at = NEVER  # when the last fault was in force, or healed
         self.victim = ""
 
     def update(self) -> None:
@@ -94,7 +95,10 @@ class Live:
                 case StateChange():
                     self._state(event)
                 case FaultStep(step="injected"):
-                    self.fault_at, self.victim = time.monotonic(), event.node
+                    self.fault_at, self.victim = event.at, event.node
+                    self.changed_at = event.at
+                case FaultStep(step="healed"):
+                    self.changed_at = event.at
                 case _:
                     pass
 

@@ -12,7 +12,6 @@ run.verdicts()
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -27,13 +26,14 @@ from testbed.checks import Verdict, judge
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
-from testbed.journal import Journal, Mark, Plan, Writer, read
+from testbed.journal import Aspect, Journal, Mark, Plan, Writer, read
 from testbed.machines import Machine
 from testbed.probes.catalogue import PROBES
+from testbed.probes.exit_status import UNREADABLE
 from testbed.recorder import Recorder
 from testbed.scenarios import locust
 from testbed.scenarios.conditions import CONDITIONS, Question
-from testbed.scenarios.live import NEVER, Live
+from testbed.scenarios.live import Live
 from testbed.scenarios.model import LIMIT_SECONDS, Load
 from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
@@ -42,6 +42,7 @@ from testbed.wait import WaitTimeout, elapse, wait_until
 HEALTHY_SECONDS = 180.0
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 90
+SETTLE_AGAIN_SECONDS = 20
 
 
 class Run:
@@ -78,7 +79,6 @@ class Run:
         self._probing: list[str] = []
         self._users = 0
         self._named: dict[str, Entry] = {}
-        self._began_waiting = NEVER
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
@@ -189,7 +189,6 @@ class Run:
             rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
         )  # fmt: skip
         self._named[name or entry.key] = entry
-        self._began_waiting = time.monotonic()
         self._recorder.sync(entry.node)
         return entry
 
@@ -202,7 +201,6 @@ class Run:
             faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
         else:
             raise UsageError(f"no fault {name!r} is in force", mend=f"in force: {', '.join(self._named) or 'none'}")
-        self._began_waiting = time.monotonic()
 
     def wait(self, condition: str, *, hold: float = 1.0, within: float = 60.0, probes: Sequence[str] = ()) -> None:
         """Wait for a condition.
@@ -218,7 +216,7 @@ class Run:
         """
         if condition == "healthy":
             try:
-                lifecycle.wait_healthy(self.cluster, within)
+                lifecycle.wait_healthy(self.cluster, within, self._may_try)
             except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
                 raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
             return
@@ -246,7 +244,7 @@ class Run:
     def _ask(self, condition: str, hold: float, probes: Sequence[str]) -> bool:
         self.live.update()
         apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if "everywhere" in condition else []
-        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self._began_waiting), hold)
+        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self.live.changed_at), hold)
 
     def _machine(self, role: Role) -> Machine:
         [machine] = self.cluster.fleet.machines(role)
@@ -304,21 +302,52 @@ class Run:
             raise troubles[0]
 
     def _make_whole(self, *, unbroken: bool) -> None:
+        settled = True
         if "sql-write" in self._probing:
             # A run that broke is wound up all the same; what it broke by is told, not what that led to.
             with suppress(*(() if unbroken else (TestbedError,))):
-                self._settle(SETTLE_SECONDS)
-        # What a split brain lost has been read back by now: one side may be dropped.
-        if discarded := lifecycle.make_whole(self.cluster, self._healthy_within):
-            self.mark("split-brain-resolved", discarded=discarded)
+                settled = self._settle(SETTLE_SECONDS)
+        try:
+            # What a split brain lost has been read back by now: one side may be dropped.
+            if discarded := lifecycle.make_whole(self.cluster, self._healthy_within, self._mark_try):
+                self.mark("split-brain-resolved", discarded=discarded)
+        except TestbedError as error:
+            if settled:
+                raise
+            # A database that has lost its data is the finding; that the cluster is not healthy follows from it.
+            self.mark("not-healthy", reason=error.what)
+        if not settled:  # it may only have been slow
+            self._settle(SETTLE_AGAIN_SECONDS)
         recorder.leftovers(self.cluster, self.writer, self._before)
 
-    def _settle(self, patience: float) -> None:
+    def _may_try(self, balancer: str, node: str) -> bool:
+        """Whether testbed may have a balancer try an app node while the run measures.
+
+        A balancer that serves users or probes tries it by their requests, and how soon is to be measured. One that
+        gets no requests never would.
+        """
+        self.live.update()
+        serves = balancer in self.live.holders(Aspect.SITE_ADDRESS, "held")
+        asked = self._users > 0 or not {"https", "webmail"}.isdisjoint(self._probing)
+        return not (serves and asked) and self._mark_try(balancer, node)
+
+    def _mark_try(self, balancer: str, node: str) -> bool:
+        """Record that testbed itself is about to send a request through a balancer, to have it try an app node."""
+        self.writer.write(Mark("member-tried", balancer, {"member": node}))
+        return True
+
+    def _settle(self, patience: float) -> bool:
+        """Read the table of writes back.
+
+        Returns:
+            Whether it could be read. One that cannot is a finding about the database, which the journal holds.
+        """
         command = ["python3", "-m", "testbed.probes.settle", "--journal", f"{self._inside}/journal.jsonl"]
         command += ["--timeout", f"{patience:g}"]
         result = self._machine(Role.OBSERVER).exec(command, timeout=patience + 30)
-        if result.status:
+        if result.status not in (0, UNREADABLE):
             raise TestbedError(f"the writes could not be read back: {result.stderr.strip()}", where=str(self.folder))
+        return result.status == 0
 
 
 def _words(error: BaseException) -> str:
