@@ -166,3 +166,24 @@ def test_runs_that_pass_are_deleted_and_those_that_fail_are_kept(
     assert failed.repair == SPLIT_BRAIN
     assert unknown.unknown == ("durability",)
     assert not passed.failures
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_cluster_that_is_not_steady_to_begin_with_is_no_failure_of_the_sequence(
+    tmp_path: Path, repairs: dict[str, int], monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    assert repairs
+    verdict = Verdict("run", Status.FAIL, "the run broke: waited 90 s for a steady state; last seen: nothing")
+    results = [
+        Played(tmp_path / "first", [verdict], steady=False, healthy=False),
+        Played(tmp_path / "second", [] if again else [verdict], steady=again),
+    ]
+    for each in results:
+        each.folder.mkdir()
+        (each.folder / "journal.jsonl").touch()
+    monkeypatch.setattr(playing, "play", lambda *_, **__: results.pop(0))
+    play = player(tmp_path)(1, STEPS, drawn=True)
+    assert not play.failures
+    assert play.run == "second"
+    assert play.unknown == (() if again else ("steady state",))
+    assert not (tmp_path / "first").exists()

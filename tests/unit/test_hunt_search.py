@@ -76,6 +76,8 @@ def test_it_plays_what_is_drawn_and_shrinks_what_fails(tmp_path: Path) -> None:
     scenario = scenarios.load(incident, topology())
     assert fields(scenario.timeline[:1]) == fields(finding.steps)
     assert str(incident) in "".join(told)
+    assert told[0].startswith("  1 of 12: ")
+    assert any(line.startswith("  3 of 12, 7 min left: ") for line in told)
     shown = next(play for play in kept.plays if play.run == finding.run)
     assert shown.steps == finding.steps
 
@@ -106,6 +108,25 @@ def test_each_kind_is_shrunk_once_and_by_itself(tmp_path: Path) -> None:
     found = {finding.cause: [(step.fault) for step in finding.steps] for finding in kept.findings}
     assert found == {LOST.cause: ["power-loss"], other.cause: ["disk-error"]}
     assert len({finding.incident for finding in kept.findings}) == 2
+
+
+def test_a_failure_that_another_incident_shows_as_well_is_not_shrunk_by_itself(tmp_path: Path) -> None:
+    follows = Failure(check="alarms", cause="postgres-panic in the log of db", text="db1: postgres-panic")
+
+    def fails(steps: Steps) -> list[Failure]:
+        found = kills("db:primary")(steps)
+        return found and [*found, follows, TWO]
+
+    kept, bed = store(tmp_path / "a"), Bed(fails)
+    told = search(kept, bed, Limits(runs=12))
+    first, second = kept.findings
+    assert (first.cause, second.cause) == (LOST.cause, follows.cause)
+    assert (second.steps, second.incident, second.plays) == (first.steps, first.incident, 0)
+    assert second.failed >= 2
+    alone, bed_of_one = store(tmp_path / "b"), Bed(kills("db:primary"))
+    search(alone, bed_of_one, Limits(runs=12))
+    assert len(bed.asked) == len(bed_of_one.asked)
+    assert any("it shows as well: alarms: postgres-panic" in line for line in told)
 
 
 def test_steps_that_were_refused_are_not_in_the_incident(tmp_path: Path) -> None:

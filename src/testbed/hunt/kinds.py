@@ -67,7 +67,7 @@ def kind_of(check: str, text: str) -> Kind:
         node, _, rest = text.partition(": ")
         return Kind(check, normalised(f"{rest.partition(': ')[0]} in the log of {node}"))
     if check == "phases":
-        told = [part.strip() for part in _PHASES.findall(text)]
+        told = [_without_probes(part.strip()) for part in _PHASES.findall(text)]
         return Kind(check, normalised("; ".join(told) or text))
     return Kind(check, normalised(text))
 
@@ -93,8 +93,21 @@ def _of_run(check: str, text: str) -> Kind:
     if "'served'" in waited:
         names = [each.partition(": ")[0] for each in seen.split("; ") if not re.search(r": good ", each)]
         silent = [name for name in names if name in PROBES]
-        return Kind(SERVED, f"no answer to {' and '.join(silent)}" if silent else normalised(seen))
+        return Kind(SERVED, f"no answer from {_service(silent)}" if silent else normalised(seen))
     return Kind(check, normalised(waited))
+
+
+def _without_probes(text: str) -> str:
+    """What did not come back, by the service and not by which of its probes saw it."""
+    lead, found, probes = text.partition("did not come back for ")
+    return f"{lead}{found}{_service(probes.split(', '))}" if found else text
+
+
+def _service(probes: Sequence[str]) -> str:
+    """The service that is away when these probes have no answer; the webmail needs the site and the database."""
+    if {"tcp", "https"} & set(probes):
+        return "the site"
+    return "the database" if {"sql-read", "sql-write"} & set(probes) else "the webmail"
 
 
 def _rank(complaint: str) -> int:

@@ -165,13 +165,14 @@ def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list
     repaired = [play for play in store.plays if play.repair in (HEAL, UP, FRESH)]
     seconds = median(play.seconds for play in drawn) if drawn else 0
     made = len(store.plays) - len(drawn)
+    written = len({finding.incident for finding in store.findings})
     return [
         ("sequences", str(len(drawn)), f"of {store.settings.runs}" if store.settings.runs else "played as drawn"),
         ("faults injected", str(injected), f"{overlapping_pairs(drawn)} pairs overlapped"),
         ("sequences that failed", str(failed), f"{len(drawn) - failed} passed or are unknown"),
         ("kinds of failure", str(len(groups)), f"{new} not known"),
         ("ended healthy", str(len(store.plays) - len(repaired)), f"of {len(store.plays)} plays, without a repair"),
-        ("plays to shrink", str(made), f"{len(store.findings)} incident{_s(len(store.findings))} written"),
+        ("plays to shrink", str(made), f"{written} incident{_s(written)} written"),
         ("a sequence takes", f"{seconds:.0f} s", "median"),
     ]
 

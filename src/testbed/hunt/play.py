@@ -32,6 +32,7 @@ QUICK_SECONDS = 5.0
 # What a run may end by that is a finding about the cluster, or something that the next one need not suffer from.
 TROUBLE = (TestbedError, DockerException, OSError)
 JOURNAL = "journal.jsonl"
+NOT_STEADY = "steady state"
 
 Tell = Callable[[str], None]
 
@@ -44,6 +45,7 @@ class Played:
         folder: the run's.
         verdicts: what the checks say.
         refused: places of the steps that could not be taken.
+        steady: whether the steady state was reached before the first step.
         healthy: whether the run ended with a healthy cluster.
         split_brain: whether a split brain was resolved.
     """
@@ -51,6 +53,7 @@ class Played:
     folder: Path
     verdicts: list[Verdict] = field(default_factory=list)
     refused: tuple[int, ...] = ()
+    steady: bool = True
     healthy: bool = True
     split_brain: bool = False
 
@@ -91,10 +94,18 @@ class ClusterPlayer:
             incident.sequence_seed(self._seed, number),
         )  # fmt: skip
         played = play(self._cluster, scenario, keep_passing=self._keep_passing)
+        if not played.steady:  # nothing was injected: what failed is not the sequence's doing
+            self._progress.say("      no steady state to begin with: playing it again")
+            self.make_healthy()
+            shutil.rmtree(played.folder, ignore_errors=True)
+            played = play(self._cluster, scenario, keep_passing=self._keep_passing)
         failures = tuple(
-            Failure(check=kind.check, cause=kind.cause, text=text) for kind, text in kinds(played.verdicts).items()
+            Failure(check=kind.check, cause=kind.cause, text=text)
+            for kind, text in kinds(played.verdicts).items()
+            if played.steady
         )
         unknown = tuple(each.check for each in played.verdicts if each.status is Status.UNKNOWN)
+        unknown += () if played.steady else (NOT_STEADY,)
         repair = SPLIT_BRAIN if played.split_brain else ""
         if not played.healthy:
             repair = self.make_healthy() or repair
@@ -174,8 +185,10 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
     verdicts = judge(journal)
     if keep_passing or any(each.status is not Status.PASS for each in verdicts):
         report.write(run.folder)
-    resolved = any(mark.name == "split-brain-resolved" for mark in journal.of(Mark))
-    return Played(run.folder, verdicts, tuple(refused), healthy, resolved)
+    marks = {mark.name for mark in journal.of(Mark)}
+    return Played(
+        run.folder, verdicts, tuple(refused), "steady" in marks, healthy, "split-brain-resolved" in marks
+    )  # fmt: skip
 
 
 def _timeline(run: Run, scenario: Scenario, refused: list[int]) -> None:

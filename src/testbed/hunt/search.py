@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from math import inf
+from statistics import fmean
 
 from testbed.hunt import incident
 from testbed.hunt.draw import Generator
 from testbed.hunt.kinds import Kind
 from testbed.hunt.known import known
 from testbed.hunt.sequence import Steps, briefly, key, tidied
-from testbed.hunt.shrink import Shrinker, Shrunk
+from testbed.hunt.shrink import FAILURES, Shrinker, Shrunk
 from testbed.hunt.store import Failure, Finding, Play, Store
 from testbed.topology import Topology
 
@@ -97,11 +98,18 @@ class Search:
 
     def _draw(self, number: int) -> Play:
         steps = self._generator.draw(self._store.settings.seed, number)
-        of = f" of {self._limits.runs:g}" if self._limits.runs < inf else ""
-        self._tell(f"  {number}{of}: {briefly(steps)}")
+        self._tell(f"  {number}{self._left(number)}: {briefly(steps)}")
         played = self._play(number, steps, drawn=True)
         self._tell(f"      {outcome(played, self._store.settings.profile)} ({played.seconds:.0f} s)")
         return played
+
+    def _left(self, number: int) -> str:
+        """How many sequences there are, and how long the rest of them takes when it goes on as before."""
+        if self._limits.runs == inf:
+            return ""
+        seconds = [play.seconds for play in self._store.drawn().values()]
+        rest = f", {(self._limits.runs - number + 1) * fmean(seconds) / 60:.0f} min left" if seconds else ""
+        return f" of {self._limits.runs:g}{rest}"
 
     def _play(self, number: int, steps: Steps, *, drawn: bool) -> Play:
         if time.monotonic() >= self._end:
@@ -113,9 +121,7 @@ class Search:
     def _follow(self, played: Play, failure: Failure) -> None:
         """Shrink a failure of a kind that is neither known nor found before."""
         kind = failure.kind
-        if not self._limits.shrink_plays or known(kind, played.steps, self._store.settings.profile):
-            return
-        if kind in {finding.kind for finding in self._store.findings}:
+        if not self._limits.shrink_plays or not self._is_new(kind, played.steps):
             return
         self._tell(f"      not known: {kind}: shrinking it")
         recorded = _Recorded(self._store, played.number)
@@ -131,21 +137,32 @@ class Search:
         self._found(played, failure, shrunk)
 
     def _found(self, played: Play, failure: Failure, shrunk: Shrunk) -> None:
+        """Write the incident; other kinds of failure that it shows as well are not shrunk by themselves."""
         seed = self._store.settings.seed
-        name = incident.name(seed, played.number, len(self._store.findings) + 1)
+        name = incident.name(seed, played.number, len({each.incident for each in self._store.findings}) + 1)
         runs = [play.run for play in self._store.plays if play.kept and failure.kind in play.kinds]
-        smallest = [
-            play.run for play in self._store.plays
-            if play.kept and failure.kind in play.kinds and key(play.steps) == key(shrunk.steps)
-        ]  # fmt: skip
+        smallest = [play for play in self._store.plays if key(play.steps) == key(shrunk.steps)]
+        showing = [play for play in smallest if failure.kind in play.kinds]
         finding = Finding(
             check=failure.check, cause=failure.cause, text=failure.text, number=played.number, steps=shrunk.steps,
             failed=shrunk.failed, played=shrunk.played, plays=shrunk.plays, complete=shrunk.complete,
-            incident=f"{name}.yaml", run=(smallest or runs or [""])[-1],
+            incident=f"{name}.yaml", run=([play.run for play in showing if play.kept] or runs or [""])[-1],
         )  # fmt: skip
         path = incident.write(self._store, finding)
         self._store.find(finding)
         self._tell(f"      {briefly(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
+        for other, times in Counter(each for play in showing for each in dict.fromkeys(play.kinds)).items():
+            if times >= FAILURES and self._is_new(other, shrunk.steps):
+                text = next(each.text for play in showing for each in play.failures if each.kind == other)
+                also = {"check": other.check, "cause": other.cause, "text": text, "failed": times, "plays": 0}
+                self._store.find(finding.model_copy(update=also))
+                self._tell(f"      it shows as well: {other}")
+
+    def _is_new(self, kind: Kind, steps: Steps) -> bool:
+        """Whether a kind of failure is neither known nor found before."""
+        if known(kind, steps, self._store.settings.profile):
+            return False
+        return kind not in {finding.kind for finding in self._store.findings}
 
 
 class _Recorded:
