@@ -92,11 +92,11 @@ load: venv ## Run the load with Locust's web UI (USERS=50 DURATION=300: headless
 	@$(TESTBED) load $(LOAD_ARGS)
 
 .PHONY: check
-check: venv ## Lint, type check and unit tests: no cluster needed, under a minute
+check: venv ## Lint, type check and unit tests: needs neither Docker nor a cluster
 	@$(VENV)/bin/ruff check $(SOURCES)
 	@$(VENV)/bin/ruff format --check $(SOURCES)
 	@$(VENV)/bin/mypy
-	@$(PYTEST) -q tests/unit
+	@DOCKER_HOST=unix:///nonexistent $(PYTEST) -q tests/unit
 
 .PHONY: test
 test: check reference-up test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
@@ -146,6 +146,10 @@ schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the jour
 	@mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
 	@$(TESTBED) schema journal > docs/journal.schema.json.new
 	@mv docs/journal.schema.json.new docs/journal.schema.json
+
+.PHONY: compose-recordings
+compose-recordings: venv ## Record what Compose makes of compose/*.yaml, for the unit tests
+	@$(VENV)/bin/python tests/unit/composed.py
 
 .PHONY: format
 format: venv ## Format the sources and mend what the linter can

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import composed
 import pytest
 
 from telling import Tell
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.faults import heal_all
+from testbed.topology import compose
 
 HEALTHY_SECONDS = 150.0
+
+
+@pytest.fixture(autouse=True)
+def recorded_compose(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests get what Compose printed when it was recorded: they need no Docker."""
+    if request.path.parent.name == "unit":
+        monkeypatch.setattr(compose, "compose_config", composed.recorded)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from testbed import topology
 from testbed.cluster.shape import Shape
 from testbed.settings import Settings, load
 from testbed.topology import Node, Role, Topology
-from testbed.topology.compose import _merge
+from testbed.topology.compose import merge
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_balancer_keeps_its_place(settings: Settings) -> None:
 @pytest.mark.parametrize(("accel", "devices"), [("tcg", ["/dev/net/tun"]), ("kvm", ["/dev/net/tun", "/dev/kvm"])])
 def test_what_its_container_is_given(settings: Settings, accel: str, devices: list[str]) -> None:
     files = Shape(("openbsd",), (), accel).files(settings)
-    services = _merge(files, settings.compose_environment(accel))["services"]
+    services = merge(files, settings.compose_environment(accel))["services"]
     for name in ("lb1", "lb2"):
         service = services[name]
         assert [each["source"] for each in service["devices"]] == devices

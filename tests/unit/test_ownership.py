@@ -227,9 +227,10 @@ def compose(monkeypatch: pytest.MonkeyPatch, merged: dict[str, object]) -> list[
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         lines.append(command)
-        return subprocess.CompletedProcess(command, 0, dump(merged), "")
+        return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.setattr("testbed.topology.compose.compose_config", lambda *_: dump(merged))
     return lines
 
 

@@ -40,10 +40,20 @@ def load(
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), mend=f"there are: {known}")
     sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
-    return _resolve(_merge(files, environment or {}), sources, scale)
+    return _resolve(merge(files, environment or {}), sources, scale)
 
 
-def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
+def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str:
+    """Return what ``docker compose config`` prints for some Compose files.
+
+    Args:
+        files: the Compose file and its overlays, in order.
+        environment: variables for Compose's interpolation, over the process's own.
+
+    Raises:
+        UsageError: Compose is missing, or refuses a file.
+        TestbedError: it does not end.
+    """
     # YAML, not JSON: Compose 2.26 drops service-level x- keys from its JSON form.
     command = ["docker", "compose", *(word for file in files for word in ("-f", str(file))), "config"]
     try:
@@ -61,7 +71,12 @@ def _merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, A
             raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
         line = result.stderr.strip().splitlines()[-1:] or ["docker compose config failed"]
         raise UsageError(line[0], where=files[-1].name, mend="mend the Compose file")
-    merged = Source(Path("docker compose config"), result.stdout, COMPOSE).data
+    return result.stdout
+
+
+def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return some Compose files as Compose merges them; the arguments and errors are those of ``compose_config``."""
+    merged = Source(Path("docker compose config"), compose_config(files, environment), COMPOSE).data
     if not isinstance(merged, dict):
         raise TestbedError("docker compose config prints no mapping", where=files[-1].name, mend="try it by hand")
     return merged
@@ -117,7 +132,7 @@ def labelled(files: Sequence[Path], environment: Mapping[str, str], labels: Mapp
     Raises:
         UsageError: Compose refuses a file.
     """
-    merged = _merge(files, environment)
+    merged = merge(files, environment)
     return {
         section: {name: {"labels": dict(labels)} for name in found}
         for section in ("services", "networks", "volumes")
