@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
+from rich.console import Console
 
-from testbed.cluster import Cluster
+from testbed.cluster import Cluster, lifecycle
 from testbed.faults import inject
 from testbed.host import engine, identity
 from testbed.journal import Leftover, Writer, read
 from testbed.machines import cutting
+from testbed.progress import Progress
 from testbed.recorder import leftovers, survey
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
 
@@ -121,7 +123,7 @@ def test_rules_of_a_cut_go_from_the_host_though_their_container_is_gone(cluster:
     inject(cluster.fleet, cluster.ledger, "silent-cut", "app-2", {"network": "backend"})
     assert any(".app-2." in table for table in tables(cluster))
     engine.client().containers.get(f"{cluster.settings.project}-app-2").remove(force=True)
-    typed("heal", status=4)  # a node is missing: it does not become healthy, but its rules are gone
+    lifecycle.heal(cluster, Progress(Console(quiet=True)))
     assert tables(cluster) == []
     typed("up")
 

@@ -34,7 +34,8 @@ BUILT = {"org.testbed.inputs": "abc"}
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
     folders = {"TESTBED_STATE": str(tmp_path / "state"), "TESTBED_RUN": "/run/testbed-of-a-test"}
     return load({"TESTBED_ACCEL": "tcg"} | folders, Path(__file__).parent)
 
