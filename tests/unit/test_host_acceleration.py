@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, guestprobe
+from testbed.host import acceleration, guestprobe, resources
 from testbed.host.acceleration import Outcome, verdict
+from testbed.host.findings import Level
 
 RAN = Outcome(guestprobe.EXIT_STATUS, "")
 
@@ -50,3 +51,20 @@ def test_the_firmware_begins_at_the_reset_vector() -> None:
     assert jump == 0xE9
     assert (guestprobe.SIZE - 16 + 3 + offset) % guestprobe.SIZE == 0  # to the first instruction
     assert guestprobe.DEBUG_EXIT_PORT.to_bytes(2, "little") in image
+
+
+def test_a_device_that_this_user_may_not_open_is_left_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", forbidden)
+    assert acceleration.device_trouble() is None
+    finding = resources.device(Path("/dev/fuse"))
+    assert (finding.status, finding.what) == (Level.OK, "/dev/fuse is there, for the engine")
+
+
+def test_a_user_is_told_what_takes_root() -> None:
+    assert resources.rights(0).what == "root"
+    finding = resources.rights(1000)
+    assert finding.status is Level.OK
+    assert "only installing packages and starting the engine" in finding.what
