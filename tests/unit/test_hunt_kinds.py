@@ -31,6 +31,8 @@ ROOT = Path(__file__).parents[2]
          "ownership: write N was acknowledged by db, which had not taken over from db"),
         ("durability", "4fa31b-000123 was acknowledged, and is not there",
          "durability: N was acknowledged, and is not there"),
+        ("durability", ("the table of writes cannot be read back, tried for 90 s: connection refused; 84 writes were "
+         "acknowledged"), "durability: the table of writes cannot be read back"),
         ("stickiness", "session 7a31 went from app-1 to app-2 without a cause",
          "stickiness: session N went from app to app without a cause"),
         ("alarms", "db2: postgres-panic: 2026-11-30 04:00:01 UTC [12] PANIC:  could not write",
