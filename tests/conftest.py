@@ -24,8 +24,8 @@ def recorded_compose(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(scope="session")
-def running() -> Cluster:
-    """The cluster that is up."""
+def running(testbed_lock: None) -> Cluster:  # noqa: ARG001 - first the lock, then the cluster
+    """The cluster that is up; no other process changes it until the session ends."""
     cluster = Cluster()
     if not exists(cluster.settings):
         pytest.exit("no cluster is up: run `make testbed-up` first", returncode=2)

@@ -94,7 +94,9 @@ def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> No
     (tmp_path / "scenarios" / "mine.yaml").write_text(
         "name: mine\nwhy: to see what is said\nlod: {}\ntimeline: [{for: 5s}]\n"
     )
-    result = pytest_in(tmp_path, "-q", "scenarios/mine.yaml", COMPOSE_PROJECT_NAME="nobodys")
+    result = pytest_in(
+        tmp_path, "-q", "scenarios/mine.yaml", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state")
+    )
     assert result.returncode == 1
     assert "mine.yaml:3:1: unknown key 'lod'" in result.stdout
     assert "Traceback" not in result.stdout
@@ -102,7 +104,7 @@ def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> No
 
 def test_fixtures_say_that_no_cluster_is_up(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_it(testbed):\n    pass\n")
-    result = pytest_in(tmp_path, "-q", COMPOSE_PROJECT_NAME="nobodys")
+    result = pytest_in(tmp_path, "-q", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state"))
     assert result.returncode == 1
     assert "no cluster is up; run `make testbed-up` first" in result.stdout or "engine" in result.stdout
     assert "Traceback" not in result.stdout

@@ -37,6 +37,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outcomes:
     monkeypatch.setattr(topology, "load", lambda *_: resolve(merged(), [CLUSTER]))
     monkeypatch.setattr(command, "run_scenario", play)
     monkeypatch.setattr(project, "exists", lambda _: True)
+    monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))  # whose lock no real run holds
     return outcomes
 
 

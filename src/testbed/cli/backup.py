@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
 from testbed.cluster.discarded import Opened
+from testbed.cluster.lock import Use
 from testbed.errors import TestbedError, UsageError
 
 
 @app.command(name="backup")
+@holds(Use.CHANGE)
 def backup_volume(
     file: Annotated[
         Path | None, typer.Argument(help="The file to write; by default .testbed/backups/TIME.tar.")

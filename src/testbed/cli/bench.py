@@ -13,9 +13,10 @@ from rich.table import Table
 
 from testbed.bench import KINDS, Failover, Round, Soaked, idle, overhead, repeated, soak
 from testbed.checks import Status
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.report import Distribution
 from testbed.scenarios.model import Load
@@ -27,6 +28,7 @@ HEALTHY_SECONDS = 120.0
 
 
 @bench.command()
+@holds(Use.EXCLUSIVE)
 def failover(
     kinds: Annotated[list[str] | None, typer.Argument(help=f"{' | '.join(KINDS)}; by default all.")] = None,
     repeat: Annotated[int, typer.Option("--repeat", "--trials", help="How many times each.", min=1, max=100)] = 5,
@@ -61,6 +63,7 @@ def failover(
 
 
 @bench.command("overhead")
+@holds(Use.EXCLUSIVE)
 def measuring_cost(
     rounds: Annotated[int, typer.Option(help="Rounds with, and as many without.", min=1, max=50)] = 3,
     seconds: Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)] = 40,
@@ -86,6 +89,7 @@ def measuring_cost(
 
 
 @bench.command("idle")
+@holds(Use.EXCLUSIVE)
 def idle_cost(
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=5, max=600)] = 30,
 ) -> None:
@@ -103,6 +107,7 @@ def idle_cost(
 
 
 @bench.command("soak")
+@holds(Use.EXCLUSIVE)
 def heaviest_load(
     minutes: Annotated[float, typer.Option(help="How long in all.", min=0.5, max=600)] = 10,
     users: Annotated[int, typer.Option(help="Webmail users, who never stop to think.", min=1, max=60)] = 12,

@@ -14,8 +14,10 @@ from rich.table import Table
 
 from testbed.bench import Work, work
 from testbed.cli.bench import bench
+from testbed.cli.main import holds
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
+from testbed.cluster.lock import Use
 from testbed.report.axis import DASH
 from testbed.scenarios.locust import site_url
 from testbed.scenarios.model import Load
@@ -52,6 +54,7 @@ Think = Annotated[float, typer.Option(help="Factor on their thinking times; 0: a
 
 
 @bench.command()
+@holds(Use.EXCLUSIVE)
 def sessions(
     rounds: Rounds = 1,
     seconds: Seconds = 40,
@@ -84,6 +87,7 @@ def sessions(
 
 
 @bench.command()
+@holds(Use.EXCLUSIVE)
 def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: Think = 0.3) -> None:
     """Measure the cluster against the single server that it replaced (overlay single): the same users, in turns."""
     cluster = Cluster()

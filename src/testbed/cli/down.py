@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
+from testbed.cluster.lock import Use
 from testbed.cluster.project import GhostEndpointsError
 from testbed.host import engine, ownership
 
 
 @app.command()
+@holds(Use.EXCLUSIVE)
 def down(
     take_over: Annotated[
         bool,

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from testbed import faults
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err
 from testbed.cluster import Cluster
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 
 
@@ -24,6 +25,7 @@ CATALOGUE = "\n\n".join(_line(fault) for fault in faults.FAULTS.values())
 
 
 @app.command(help=f"Inject a fault into a node; it stays on record until `testbed heal`.\n\n{CATALOGUE}")
+@holds(Use.CHANGE)
 def fault(
     name: Annotated[str, typer.Argument(help="The fault's name.")],
     target: Annotated[

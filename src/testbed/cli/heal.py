@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.lock import Use
 
 DEADLINE_SECONDS = 120.0
 
 
 @app.command()
+@holds(Use.CHANGE)
 def heal() -> None:
     """Undo all faults on record, also those of a process that died, and wait until the cluster is whole.
 

@@ -16,6 +16,7 @@ from testbed import settings as configuration
 from testbed.cli.main import app
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, project
+from testbed.cluster.lock import Use, hold
 from testbed.errors import UsageError
 from testbed.hunt import page
 from testbed.hunt.draw import Generator
@@ -24,7 +25,6 @@ from testbed.hunt.play import ClusterPlayer
 from testbed.hunt.search import Limits, Search
 from testbed.hunt.sequence import briefly
 from testbed.hunt.store import NAME, HuntSettings, Store, find_hunt
-from testbed.scenarios.turn import turn
 from testbed.settings import Settings
 
 RUNS = 100
@@ -70,9 +70,9 @@ def hunt(
     if dry_run:
         _print_sequences(settings, parent, resume, SEED if seed is None else seed, runs or 10)
         return
-    if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
-    with turn(settings):
+    with hold(settings, Use.EXCLUSIVE):
+        if not project.exists(settings):
+            raise UsageError("no cluster is up", mend="run `testbed up`")
         cluster = Cluster(settings)
         store = _store(cluster, parent, resume, SEED if seed is None else seed, name, runs or (0 if hours else RUNS))
         if resume is not None and runs is not None:

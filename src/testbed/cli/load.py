@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err
 from testbed.cluster import Cluster
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.machines import Power
 from testbed.scenarios.locust import CLUSTER, site_url
@@ -23,6 +24,7 @@ LOCUSTFILE = "/opt/testbed/loadtests"
 
 
 @app.command()
+@holds(Use.LOAD)
 def load(
     users: Annotated[int | None, typer.Option(help="Headless: how many users.", min=1, max=500)] = None,
     seconds: Annotated[int, typer.Option(help="Headless: for how long.", min=1, max=86400)] = 60,

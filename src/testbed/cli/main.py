@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pkgutil import iter_modules
+from typing import ParamSpec, TypeVar
 
 import requests
 import typer
@@ -13,7 +16,9 @@ import typer.exceptions
 from docker.errors import DockerException
 
 import testbed.cli as commands
+from testbed import settings as configuration
 from testbed.cli.output import err
+from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError
 
 app = typer.Typer(
@@ -25,6 +30,33 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 NOT_COMMANDS = {"main", "output"}
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def holds(use: Use) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Have a command hold the cluster from before its first line to its end; it is refused while another holds it.
+
+    Args:
+        use: what the command does with the cluster.
+    """
+
+    def decorate(command: Callable[P, R]) -> Callable[P, R]:
+        @wraps(command)
+        def holding(*args: P.args, **kwargs: P.kwargs) -> R:
+            with hold(configuration.load(), use):
+                return command(*args, **kwargs)
+
+        return holding
+
+    return decorate
+
+
+def register() -> None:
+    """Import every command, which adds it to ``app``."""
+    for module in sorted(module.name for module in iter_modules(commands.__path__)):
+        if module not in NOT_COMMANDS:
+            importlib.import_module(f"testbed.cli.{module}")
 
 
 def main() -> None:
@@ -33,9 +65,7 @@ def main() -> None:
     Exit status: 0 done, 1 a wrong answer (such as an unhealthy cluster), 2 usage, 4 testbed could not do it,
     130 Ctrl-C.
     """
-    for module in sorted(module.name for module in iter_modules(commands.__path__)):
-        if module not in NOT_COMMANDS:
-            importlib.import_module(f"testbed.cli.{module}")
+    register()
     # A polite kill is Ctrl-C from somebody else: what runs must be left as tidy.
     for polite in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)

@@ -12,11 +12,12 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import progress
 from testbed.cli.up import bring_up
 from testbed.cli.verify import report as verify_report
 from testbed.cluster import project
+from testbed.cluster.lock import Use
 from testbed.cluster.shape import remembered
 from testbed.errors import UsageError
 from testbed.host import engine
@@ -71,6 +72,7 @@ def image(
 
 
 @openbsd.command()
+@holds(Use.EXCLUSIVE)
 def verify(
     release: ReleaseOption = None,
     mirror: MirrorOption = None,

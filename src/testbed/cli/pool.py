@@ -10,12 +10,12 @@ import typer
 from rich.table import Table
 
 from testbed import settings as configuration
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster import pool as pools
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
-from testbed.host.lock import alone
 
 pool = typer.Typer(
     help="The nodes that serve an application: list them, take them out, put them back. Both balancers are told, and "
@@ -49,36 +49,42 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON do
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def drain(application: Application, node: Node) -> None:
     """Give it no new sessions; those that are there stay until they end."""
     _change("drain", application, node, "gets no new sessions of {}")
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def disable(application: Application, node: Node) -> None:
     """Send it nothing at all; its sessions go elsewhere."""
     _change("disable", application, node, "gets no requests for {}")
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def enable(application: Application, node: Node) -> None:
     """Let it serve again after drain or disable."""
     _change("enable", application, node, "serves {} again")
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def add(application: Application, node: Node) -> None:
     """Put it back into the pool after remove."""
     _change("add", application, node, "is in the pool of {}")
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def remove(application: Application, node: Node) -> None:
     """Take it out of the pool; Apache reloads gracefully, and its sessions go elsewhere (drain first)."""
     _change("remove", application, node, "is out of the pool of {}")
 
 
 @pool.command()
+@holds(Use.CHANGE)
 def weight(
     application: Application,
     node: Node,
@@ -90,8 +96,7 @@ def weight(
 
 def _change(verb: str, application: str, node: str, outcome: str, share: int = 0) -> None:
     cluster = _cluster()
-    with alone(cluster.settings.state_dir / "pool.lock", lambda: err.print("waiting for another `testbed pool`")):
-        pools.change(cluster, verb, application, node, share)
+    pools.change(cluster, verb, application, node, share)
     err.print(f"{node} {outcome.format(application)}, on both balancers", highlight=False)
 
 

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err, out, progress
 from testbed.cluster import Cluster, discarded, lifecycle, project, repair
+from testbed.cluster.lock import Use
 from testbed.cluster.repair import Side
 from testbed.errors import UsageError
 from testbed.topology import Role
@@ -22,6 +23,7 @@ HEALTHY_SECONDS = 120.0
 
 
 @resolve.command("split-brain")
+@holds(Use.CHANGE)
 def split_brain(
     keep: Annotated[str, typer.Option(help="The machine whose data is kept; by default the one that serves.")] = "",
     show: Annotated[bool, typer.Option("--show", help="Only tell what each side has.")] = False,
@@ -51,6 +53,7 @@ def split_brain(
 
 
 @resolve.command("read")
+@holds(Use.CHANGE)
 def read(
     copy: Annotated[Path, typer.Argument(help="The copy, a file in .testbed/discarded.")],
     query: Annotated[str, typer.Argument(help="An SQL statement.")],

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.host import engine, ownership
 
@@ -18,6 +19,7 @@ DEADLINE_SECONDS = 180.0
 
 
 @app.command()
+@holds(Use.CHANGE)
 def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wrote.")]) -> None:
     """Replace the database's volume by a backup, on both machines; what was written since is gone.
 

@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, project
+from testbed.cluster.lock import Use
 from testbed.cluster.roll import roll as roll_nodes
 from testbed.errors import UsageError
 
 
 @app.command()
+@holds(Use.CHANGE)
 def roll(
     nodes: Annotated[
         list[str] | None, typer.Argument(metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.")

@@ -16,6 +16,7 @@ from testbed.checks import Status, Verdict
 from testbed.cli.main import app
 from testbed.cli.output import err, out, worst
 from testbed.cluster import Cluster, project
+from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
 from testbed.probes.catalogue import PROBES
 from testbed.scenarios.checked import checked
@@ -56,15 +57,16 @@ def run(
         raise UsageError("--keep leaves one broken cluster", mend="use it with one file, once")
     if step and not sys.stdin.isatty():
         raise UsageError("--step needs a terminal to ask at", mend="leave it away")
-    incidents = [checked(path, settings) for path in paths]
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
-        typer.echo("\n\n".join(describe(incident, intervals) for incident in incidents))
+        typer.echo("\n\n".join(describe(checked(path, settings), intervals) for path in paths))
         return
-    if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
-    cluster = Cluster(settings)
-    statuses = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
+    with hold(settings, Use.EXCLUSIVE):
+        incidents = [checked(path, settings) for path in paths]
+        if not project.exists(settings):
+            raise UsageError("no cluster is up", mend="run `testbed up`")
+        cluster = Cluster(settings)
+        statuses = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
     raise typer.Exit(worst(statuses))
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from testbed.cli.main import app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
+from testbed.cluster.lock import holders
 from testbed.cluster.state import RoleState
 from testbed.roles import AppState, ArbiterState, BalancerState, DatabaseState, MailState, SingleState
 
@@ -25,6 +26,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     state = cluster.state()
     wrong = complaints(state, cluster.topology)
     faults = cluster.ledger.entries()
+    held = holders(cluster.settings)
     if as_json:
         document = {
             "healthy": not wrong,
@@ -33,6 +35,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             "active_balancer": state.active_balancer,
             "primary_database": state.primary_database,
             "faults": [asdict(entry) for entry in faults],
+            "held_by": [{"command": each.command, "pid": each.pid, "since": each.since} for each in held],
             **asdict(state),
         }
         typer.echo(json.dumps(document, indent=2, default=sorted))  # a set is a list that has no order
@@ -41,6 +44,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         for entry in faults:
             options = " ".join(f"{name}={value}" for name, value in entry.options.items())
             err.print(f"[yellow]fault in force:[/] {entry.fault} on {entry.node} {options}", highlight=False)
+        for holder in held:
+            err.print(f"held by {holder}", highlight=False, markup=False)
         for complaint in wrong:
             err.print(f"[red]✗[/] {complaint}", highlight=False)
         if not wrong:

@@ -10,9 +10,10 @@ import typer
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, folders, lifecycle, secrets
+from testbed.cluster.lock import Use
 from testbed.cluster.shape import ADDING, Shape, remembered
 from testbed.errors import UsageError
 from testbed.host import engine, identity, ownership
@@ -29,6 +30,7 @@ NONE = "none"
 
 
 @app.command()
+@holds(Use.CHANGE)
 def up(
     scale: Annotated[list[str] | None, typer.Option(help="Machines of a service, such as app=3.")] = None,
     overlay: Annotated[

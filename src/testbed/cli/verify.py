@@ -10,14 +10,16 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed.bench import verification
-from testbed.cli.main import app
+from testbed.cli.main import app, holds
 from testbed.cli.output import out, progress, worst
 from testbed.cluster import Cluster, project
+from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.topology import Role
 
 
 @app.command()
+@holds(Use.EXCLUSIVE)
 def verify() -> None:
     """Play the balancers' incidents on the cluster that is up, and print a page to paste into an issue.
 

@@ -16,9 +16,10 @@ It is loaded with every run of pytest, so it imports the testbed itself only whe
 import pytest
 
 from testbed.pytest_plugin.collect import pytest_collect_file, warn_of_empty_settings
-from testbed.pytest_plugin.fixtures import journal, load, played, probes, testbed, testbed_cluster
+from testbed.pytest_plugin.fixtures import journal, load, played, probes, testbed, testbed_cluster, testbed_lock
 from testbed.pytest_plugin.options import configure, pytest_addoption
 from testbed.pytest_plugin.reports import pytest_runtest_makereport
+from testbed.pytest_plugin.turn import pytest_runtest_protocol, pytest_runtest_setup, pytest_unconfigure
 
 __all__ = [
     "journal",
@@ -29,8 +30,12 @@ __all__ = [
     "pytest_collect_file",
     "pytest_configure",
     "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_unconfigure",
     "testbed",
     "testbed_cluster",
+    "testbed_lock",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.pytest_plugin.reports import remember
+from testbed.pytest_plugin.turn import take_turn
 
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
@@ -17,7 +18,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def testbed_cluster() -> Cluster:
+def testbed_lock(request: pytest.FixtureRequest) -> None:
+    """The cluster is this session's from its first test that requests it to its end; others are refused or wait."""
+    from testbed.errors import UsageError
+
+    try:
+        take_turn(request.config)
+    except UsageError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def testbed_cluster(testbed_lock: None) -> Cluster:  # noqa: ARG001 - first the lock, then the cluster
     """The cluster that is up."""
     from testbed.errors import UsageError
     from testbed.pytest_plugin.bed import running
@@ -32,19 +44,17 @@ def testbed_cluster() -> Cluster:
 def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bed]:
     """The cluster, whole before the test and whole after it; what the test breaks is healed."""
     from testbed.pytest_plugin.bed import Bed, whole
-    from testbed.scenarios.turn import turn
 
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-") or "test"
     bed = Bed(testbed_cluster, name, lambda folder: remember(request.node, folder))
-    with turn(testbed_cluster.settings):
-        whole(testbed_cluster)
+    whole(testbed_cluster)
+    try:
+        yield bed
+    finally:
         try:
-            yield bed
+            bed.abandon()
         finally:
-            try:
-                bed.abandon()
-            finally:
-                whole(testbed_cluster)
+            whole(testbed_cluster)
 
 
 @pytest.fixture

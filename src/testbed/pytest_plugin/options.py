@@ -7,6 +7,8 @@ import pytest
 from testbed.pytest_plugin.reports import SuiteProperties
 
 SETTING = "testbed_scenarios"
+# Longer than the longest session of testbed's own tests.
+WAIT_SECONDS = 7200.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,6 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--testbed-repeat", type=int, default=None, help="repeat each incident so many times")
     group.addoption("--testbed-keep", action="store_true", help="leave the cluster as the last step left it")
+    group.addoption(
+        "--testbed-wait", type=float, default=WAIT_SECONDS, metavar="SECONDS",
+        help="how long a session waits in all while others hold the cluster (%(default)g)",
+    )  # fmt: skip
     parser.addini(
         SETTING, "incident files, or folders of them, to collect as tests; relative to the root folder", type="args",
         default=[],

@@ -13,7 +13,7 @@ run.verdicts()
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from random import Random
 from types import TracebackType
@@ -24,6 +24,7 @@ from docker.errors import DockerException
 from testbed import faults, recorder
 from testbed.checks import Verdict, judge
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
 from testbed.journal import Aspect, Journal, Mark, Plan, Writer, read
@@ -47,6 +48,8 @@ SETTLE_AGAIN_SECONDS = 20
 
 class Run:
     """An experiment on the running cluster; its folder holds all that is known of it.
+
+    It holds the cluster from its beginning to its end, so that no other process changes what it measures.
 
     Args:
         cluster: a healthy cluster.
@@ -79,8 +82,22 @@ class Run:
         self._probing: list[str] = []
         self._users = 0
         self._named: dict[str, Entry] = {}
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.enter_context(hold(self.cluster.settings, Use.EXCLUSIVE))
+            self._begin()
+            self._held = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._held:
+            self._end(error)
+
+    def _begin(self) -> None:
         self.folder.mkdir(parents=True)
         path = self.folder / "journal.jsonl"
         self.writer = Writer(path, "host", run=self.folder.name)
@@ -96,11 +113,8 @@ class Run:
         except BaseException:
             self.writer.close()
             raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _end(self, error: BaseException | None) -> None:
         told = _words(error) if error else ""
         try:
             self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))

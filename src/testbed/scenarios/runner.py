@@ -12,6 +12,7 @@ from rich.console import Console
 from testbed import report
 from testbed.checks import Status, Verdict, overall
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
@@ -21,7 +22,6 @@ from testbed.progress import Progress
 from testbed.scenarios.describe import describe_step
 from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
 from testbed.scenarios.run import HEALTHY_SECONDS, Run
-from testbed.scenarios.turn import turn
 from testbed.wait import WaitTimeout, elapse
 
 Told = Callable[[str], None]
@@ -78,25 +78,25 @@ def run_scenario(
         Each run's result, when it is judged.
 
     Raises:
-        UsageError: the cluster has not the shape that the incident needs and cannot get it.
+        UsageError: the cluster has not the shape that the incident needs and cannot get it, or another process holds
+            the cluster; nothing has been changed.
         TestbedError: testbed could not do its work; the run's folder holds what there is.
     """
-    before = cluster.shape
-    cluster = shaped(cluster, scenario)
-    repeats = repeat or scenario.repeat
-    series = time.strftime("%Y%m%d-%H%M%S-") + scenario.name
-    try:
-        for number in range(1, repeats + 1):
-            plan = Plan(
-                scenario.name, scenario.model_dump(mode="json", by_alias=True),
-                scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
-            )  # fmt: skip
-            with turn(cluster.settings):
-                result = _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
-            yield result
-    finally:  # the next incident is played where the user keeps sessions
-        if cluster.shape.sessions != before.sessions and not keep:
-            reshape(cluster, replace(cluster.shape, sessions=before.sessions))
+    with hold(cluster.settings, Use.EXCLUSIVE):
+        before = cluster.shape
+        cluster = shaped(cluster, scenario)
+        repeats = repeat or scenario.repeat
+        series = time.strftime("%Y%m%d-%H%M%S-") + scenario.name
+        try:
+            for number in range(1, repeats + 1):
+                plan = Plan(
+                    scenario.name, scenario.model_dump(mode="json", by_alias=True),
+                    scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
+                )  # fmt: skip
+                yield _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+        finally:  # the next incident is played where the user keeps sessions
+            if cluster.shape.sessions != before.sessions and not keep:
+                reshape(cluster, replace(cluster.shape, sessions=before.sessions))
 
 
 def play_all(
