@@ -116,6 +116,7 @@ def test_two_processes_that_the_holder_starts_exclude_each_other(tmp_path: Path)
                 check=False,
             )  # fmt: skip
             assert f"`testbed run one` (process {first.pid}" in second.stderr
+            assert {each.pid for each in holders(of(tmp_path))} == {os.getpid(), first.pid}
         subprocess.run([sys.executable, "-c", CHILD, tmp_path], stdin=subprocess.DEVNULL, check=True)
 
 

@@ -129,16 +129,13 @@ def hold(
 
 
 def holders(settings: Settings) -> list[Holder]:
-    """Name the processes that hold the cluster, each once.
+    """Name the processes that hold the cluster, each once: who took it, and who works under that lock.
 
     Args:
         settings: whose cluster it is.
     """
     found: dict[int, Holder] = {}
-    for name in Use.EXCLUSIVE.value:
-        path = settings.state_dir / f"{name}.lock"
-        if not path.exists():
-            continue
+    for path in sorted(each for name in Use.EXCLUSIVE.value for each in settings.state_dir.glob(f"{name}.lock*")):
         with _File(path) as file:
             # Locked only to know a holder that was killed: a command that begins at this moment would be refused.
             if (holder := file.read()) and not file.lock():
