@@ -146,7 +146,7 @@ def test_a_frozen_guest_does_not_answer(pair: Pair) -> None:
             pair.machine.exec(["true"], timeout=15)
     finally:
         pair.guest.unpause()
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 20  # the guest is given some seconds to end the command itself
     wait_until(pair.machine.ready, SECONDS, "the thawed guest to answer")
 
 

@@ -99,19 +99,55 @@ def test_a_command_without_an_exit_status_is_no_success(agent: Callable[..., Pat
         guest.exec(["true"], timeout=5)
 
 
-def test_a_command_that_does_not_end(agent: Callable[..., Path]) -> None:
+def test_the_guest_itself_keeps_the_limit(agent: Callable[..., Path]) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def handler(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request)
+        return runs({"exited": True, "exitcode": 0})(request) or {}
+
+    with GuestAgent(agent(handler), "db1") as guest:
+        guest.exec(["sleep", "9"], timeout=30)
+    started = asked[0]["arguments"]
+    assert [started["path"], *started["arg"]] == ["timeout", "-k", "2", "30", "sleep", "9"]
+
+
+@pytest.mark.parametrize("code", [124, 137])
+def test_a_command_that_does_not_end(code: int, agent: Callable[..., Path]) -> None:
     with (
-        GuestAgent(agent(runs({"exited": True}, polls=10_000)), "db1") as guest,
+        GuestAgent(agent(runs({"exited": True, "exitcode": code}, polls=12)), "db1") as guest,
         pytest.raises(Unreachable, match=r"db1: sleep 9 did not end within 0\.1 s"),
     ):
         guest.exec(["sleep", "9"], timeout=0.1)
 
 
-def test_an_unknown_program_is_told(agent: Callable[..., Path]) -> None:
+def test_a_status_of_124_in_time_is_the_commands_own(agent: Callable[..., Path]) -> None:
+    with GuestAgent(agent(runs({"exited": True, "exitcode": 124})), "db1") as guest:
+        assert guest.exec(["timeout", "1", "sleep", "9"], timeout=5).status == 124
+
+
+def test_a_command_whose_limit_did_not_end_it_is_killed(
+    agent: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def handler(request: dict[str, Any]) -> dict[str, Any]:
+        if request["execute"] == "guest-exec":
+            started.append(" ".join(request["arguments"]["arg"]))
+        return runs({"exited": False})(request) or {}
+
+    monkeypatch.setattr("testbed.machines.guest_agent.KILL_SECONDS", 0.0)
+    monkeypatch.setattr("testbed.machines.guest_agent.MARGIN_SECONDS", 0.1)
+    with GuestAgent(agent(handler), "db1") as guest, pytest.raises(Unreachable, match="did not end"):
+        guest.exec(["sleep", "9"], timeout=0.1)
+    assert started[-1] == "-c kill -KILL -- -7 || kill -KILL 7"
+
+
+def test_a_refusal_to_start_a_program_is_told(agent: Callable[..., Path]) -> None:
     def handler(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"class": "GenericError", "desc": f"no {request['arguments']['path']}"}}
 
-    with GuestAgent(agent(handler), "db1") as guest, pytest.raises(Unreachable, match="no nope"):
+    with GuestAgent(agent(handler), "db1") as guest, pytest.raises(Unreachable, match="no timeout"):
         guest.exec(["nope"], timeout=1)
 
 

@@ -25,9 +25,12 @@ kept() { printf "$1" | dd of="$device" bs=1 seek=1032 conv=notrunc status=none; 
 filler=$mountpoint/filler
 rest=$filler.rest
 """
+# The filler runs in a process group of its own, whose leader is its limit, timeout(1): so it can be ended at any time.
 _FILL = (
     _PRELUDE
     + r"""
+echo "$PPID" >"$state/filler"
+trap 'rm -f "$state/filler"' EXIT
 if grep -q "^$device $mountpoint ext3 " /proc/mounts; then
     kept '\377\377\377\000'
 else
@@ -50,12 +53,26 @@ rm -f "$pgdata/wanted"
 _EMPTY = (
     _PRELUDE
     + r"""
+# A filler that is still at work would take again what is given back.
+if [ -e "$state/filler" ]; then
+    read -r group <"$state/filler"
+    kill -KILL -- "-$group" 2>/dev/null
+    rm -f "$state/filler"
+fi
 if grep -q "^$device $mountpoint ext3 " /proc/mounts; then
     kept '\000\000\000\000'
 else
     rm -f "$filler" "$rest"
 fi
 sync -f "$mountpoint"
+"""
+)
+# Ends with 0 when the blocks of a mounted volume are taken. The volume is made without blocks kept for root.
+_TAKEN = (
+    _PRELUDE
+    + r"""
+grep -q "^$device $mountpoint ext3 " /proc/mounts || { [ -e "$filler" ] || [ -e "$rest" ]; exit; }
+[ "$(dd if="$device" bs=1 skip=1032 count=4 status=none | od -An -tu4 | tr -d ' ')" != 0 ]
 """
 )
 _MOUNTED = 'grep -q "^/dev/drbd0 /srv/database " /proc/mounts'
@@ -96,6 +113,21 @@ class DiskFull(Fault[NoOptions]):
             hint="the volume is full until it is healed where it is mounted: `testbed heal` again",
         )  # fmt: skip
         database.restart(holder)
+
+
+def give_back(machine: Machine) -> bool:
+    """Give the space of a full volume back, if it is mounted on this machine.
+
+    Returns:
+        Whether the space had been taken.
+
+    Raises:
+        TestbedError: it cannot be given back.
+    """
+    if machine.exec(["sh", "-c", _TAKEN]).status:
+        return False
+    done(machine, _EMPTY, "the volume cannot be emptied")
+    return True
 
 
 def _mended(fleet: Fleet) -> Machine:

@@ -8,6 +8,7 @@ Engine API, ``ExecStart``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from struct import Struct
 
@@ -15,7 +16,7 @@ from docker import APIClient
 from docker.errors import create_api_error_from_http_exception
 from requests import HTTPError, RequestException
 
-from testbed.machines.machine import ExecResult
+from testbed.machines.machine import KILLED, TIMED_OUT, ExecResult, limited
 from testbed.wait import WaitTimeout, wait_until
 
 # How long the engine may take to record a status after the end of the output.
@@ -40,7 +41,8 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
         APIError: the container does not run, or the engine refuses.
         RequestException: the engine does not answer, or does not know the exit status.
     """
-    run = api.exec_create(container, ["timeout", f"{timeout:g}", *command])["Id"]
+    run = api.exec_create(container, limited(command, timeout))["Id"]
+    begin = time.monotonic()
     with api.post(
         f"{api.base_url}/v{api.api_version}/exec/{run}/start",
         json={"Detach": False, "Tty": False},
@@ -51,7 +53,10 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
         except HTTPError as refusal:
             create_api_error_from_http_exception(refusal)
         said = demultiplex(response.content)
-    return ExecResult(_status(api, run), *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
+    status = _status(api, run)
+    if status == KILLED and time.monotonic() >= begin + timeout:
+        status = TIMED_OUT
+    return ExecResult(status, *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
 
 
 def _status(api: APIClient, run: str) -> int:

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from testbed.machines.machine import ExecResult, Unreachable
+from testbed.machines.machine import KILL_SECONDS, KILLED, TIMED_OUT, ExecResult, Unreachable, limited
 
 # Quick commands are answered quickly; a long one must not keep the guest busy with being asked.
 POLL_SECONDS = 0.01
 POLL_AT_MOST_SECONDS = 0.25
+# What a guest that has ended the command late is given beyond the command's own time.
+MARGIN_SECONDS = 3.0
 
 
 class GuestAgent:
@@ -60,26 +62,32 @@ class GuestAgent:
 
         Args:
             command: program and arguments.
-            timeout: seconds to wait for its end.
+            timeout: seconds after which the guest ends it.
 
         Raises:
             Unreachable: the agent stopped answering, or the command did not end in time.
         """
-        arguments = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
-        pid = self._call("guest-exec", arguments)["pid"]
-        end = time.monotonic() + timeout
+        pid = self._start(limited(command, timeout))
+        begin = time.monotonic()
         pause = POLL_SECONDS
-        while time.monotonic() < end:
+        late = Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
+        while time.monotonic() < begin + timeout + KILL_SECONDS + MARGIN_SECONDS:
             status = self._call("guest-exec-status", {"pid": pid})
             if status["exited"]:
-                return ExecResult(
-                    self._exit_status(status, command),
-                    _text(status.get("out-data")),
-                    _text(status.get("err-data")),
-                )
+                code = self._exit_status(status, command)
+                if code in (TIMED_OUT, KILLED) and time.monotonic() >= begin + timeout:
+                    raise late
+                return ExecResult(code, _text(status.get("out-data")), _text(status.get("err-data")))
             time.sleep(pause)
             pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
-        raise Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
+        # timeout(1) itself did not get so far, or the command waits for a device: it dies when it wakes up.
+        self._start(["sh", "-c", f"kill -KILL -- -{pid} || kill -KILL {pid}"])
+        raise late
+
+    def _start(self, command: Sequence[str]) -> int:
+        """Start a command as root; returns its process."""
+        arguments = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
+        return int(self._call("guest-exec", arguments)["pid"])
 
     def _exit_status(self, status: dict[str, Any], command: Sequence[str]) -> int:
         """The exit code, or the negative signal number; the agent has neither when it lost track of the command."""

@@ -39,6 +39,21 @@ class LogLine:
     text: str
 
 
+# timeout(1): what it ends with when the limit ended the command, and when the command had to be killed (128 + SIGKILL).
+TIMED_OUT = 124
+KILLED = 137
+# A command that does not end when it is asked to (SIGTERM) is killed so much later.
+KILL_SECONDS = 2.0
+
+
+def limited(command: Sequence[str], seconds: float) -> list[str]:
+    """The command under a limit that the machine itself keeps (timeout(1)): nobody who asked needs to be there.
+
+    The limit ends the command and its children; a child that has left for a session of its own (setsid(1)) goes on.
+    """
+    return ["timeout", "-k", f"{KILL_SECONDS:g}", f"{seconds:g}", *command]
+
+
 class Unreachable(TestbedError):
     """The machine is off, frozen or does not answer."""
 
