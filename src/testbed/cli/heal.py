@@ -13,12 +13,13 @@ DEADLINE_SECONDS = 120.0
 @app.command()
 @holds(Use.CHANGE)
 def heal() -> None:
-    """Undo all faults on record, also those of a process that died, and wait until the cluster is whole.
+    """Undo all faults, those on record and those found on the machines, and bring the cluster back to health.
 
-    A split brain stays, and is told: which side to keep is for people to decide (`testbed resolve split-brain`).
+    What does not heal by itself is repaired: services, DRBD's connection, in the end a machine's power. A split brain
+    stays, because it is a person's decision which side to keep (`testbed resolve split-brain`).
     """
     cluster = Cluster()
     if not lifecycle.heal(cluster, progress):
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
-        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)
+        lifecycle.restore(cluster, DEADLINE_SECONDS, progress)

@@ -91,7 +91,7 @@ def _databases(state: ClusterState) -> Iterator[str]:
     elif state.primary_database is None:
         yield f"{owners[0]} holds the database's address but does not serve"
     if state.split_brain:
-        yield "split brain: DRBD has parted for good; `testbed resolve split-brain` keeps one side and copies the other"
+        yield "split brain: both copies have data of their own; `testbed resolve split-brain` keeps one of them"
     for each in state.databases:
         if not each.reachable:
             yield f"{each.node} does not answer"
@@ -99,6 +99,8 @@ def _databases(state: ClusterState) -> Iterator[str]:
             yield f"{each.node}: DRBD is {each.drbd_connection} {each.drbd_disks}"
         if each.reachable and not each.carp:
             yield f"{each.node}: takes no part in CARP"
+        if each.damaged:
+            yield f"{each.node}: the database's filesystem has lost writes to I/O errors since it was mounted"
 
 
 def _mail(state: ClusterState) -> Iterator[str]:

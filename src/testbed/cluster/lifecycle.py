@@ -10,15 +10,15 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import backup, folders, labels, project, secrets
+from testbed.cluster import backup, folders, labels, project, secrets, unrecorded
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
 from testbed.cluster.logs import save_logs
 from testbed.cluster.pool import must_serve
+from testbed.cluster.recovery import MayTry, Say, SplitBrainError, always, recover, try_members
 from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
-from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.host import engine, identity, ownership
@@ -80,7 +80,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             untold.unlink()
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
-            wait_healthy(cluster, _boot_seconds(cluster))
+            restore(cluster, _boot_seconds(cluster), progress)
         with progress.step("logging in to the webmail through the site's virtual address"):
             first_page(cluster)
         for node in cluster.topology.of_role(Role.SINGLE):
@@ -91,11 +91,6 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         if fresh and not keep:
             project.remove([cluster_id])
         raise TestbedError(f"{error} (logs: {folder})") from None
-
-
-def _always(_balancer: str, _node: str) -> bool:
-    """Return true: no run is on that a request of testbed's own could distort."""
-    return True
 
 
 def start(cluster: Cluster) -> None:
@@ -115,25 +110,44 @@ def _boot_seconds(cluster: Cluster) -> float:
 
 
 def heal(cluster: Cluster, progress: Progress) -> int:
-    """Heal every fault the ledger holds, and delete the rules of cuts that it does not know.
+    """Heal every fault the ledger holds, and those that no record names.
+
+    A fault that cannot be healed stays on record, and is said; the rest is healed.
 
     Returns:
-        How many faults there were.
+        How many faults of the ledger were healed.
     """
+    healed = []
     try:
         healed = heal_all(cluster.fleet, cluster.ledger)
-    finally:
-        _sweep(cluster, progress)
+    except (TestbedError, DockerException, OSError) as error:
+        progress.say(f"  not healed: {error}")
     for entry in healed:
         progress.say(f"  healed {entry.fault} on {entry.node}")
+    for path in cluster.ledger.set_damaged_aside():
+        progress.say(f"  {path}: not a fault's record; its fault is looked for on the machines")
+    for line in unrecorded.undo(cluster):
+        progress.say(f"  {line}")
     _end_drains(cluster, progress)
     return len(healed)
 
 
-def _sweep(cluster: Cluster, progress: Progress) -> None:
-    """Delete the cluster's rules on the host: they outlive their container, and no record need hold them."""
-    for table in cluster.fleet.sweep():
-        progress.say(f"  removed the rules {table} from the host")
+def restore(cluster: Cluster, deadline: float, progress: Progress) -> None:
+    """Bring the cluster back to health, and heal what could not be healed before.
+
+    Args:
+        cluster: the cluster, after ``heal``.
+        deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
+        progress: told each remedy.
+
+    Raises:
+        SplitBrainError: both copies of the database have data of their own.
+        TestbedError: no remedy helped, or a fault cannot be healed.
+    """
+    recover(cluster, deadline, lambda line: progress.say(f"  {line}"))
+    if cluster.ledger.entries():
+        heal_all(cluster.fleet, cluster.ledger)
+        recover(cluster, deadline, lambda line: progress.say(f"  {line}"))
 
 
 def _end_drains(cluster: Cluster, progress: Progress) -> None:
@@ -149,7 +163,7 @@ def _end_drains(cluster: Cluster, progress: Progress) -> None:
             pool.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
-def wait_healthy(cluster: Cluster, deadline: float, may_try: Callable[[str, str], bool] = _always) -> None:
+def wait_healthy(cluster: Cluster, deadline: float, may_try: MayTry = always) -> None:
     """Wait until nothing is wrong with the cluster.
 
     Args:
@@ -173,20 +187,10 @@ def wait_healthy(cluster: Cluster, deadline: float, may_try: Callable[[str, str]
             raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
         if state.split_brain:
             raise SplitBrain
-        _try_members(cluster, state, may_try)
+        try_members(cluster, state, may_try)
         return not wrong
 
     _wait(healthy, deadline, wrong)
-
-
-def _try_members(cluster: Cluster, state: ClusterState, may_try: Callable[[str, str], bool]) -> None:
-    """Have members in error tried again whose nodes are alive: without a request Apache never would."""
-    alive = {(each.node, application) for each in state.apps for application in each.applications}
-    for balancer in state.balancers:
-        for member in balancer.members:
-            broken = not member.usable and (member.name, member.application) in alive
-            if broken and may_try(balancer.node, member.name):
-                cluster.machine(balancer.node).exec(["try-member", member.name, member.pool])
 
 
 def _forget_members(cluster: Cluster) -> None:
@@ -196,6 +200,10 @@ def _forget_members(cluster: Cluster) -> None:
         known = {member.name for member in balancer.members} | {node for _, node in balancer.out}
         for name in sorted(known - machines):
             pool.forget(cluster.machine(balancer.node), name)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 class MachineOff(Exception):
@@ -208,10 +216,6 @@ class MachineOff(Exception):
 
 class SplitBrain(Exception):
     """DRBD stays apart: no use to wait on."""
-
-
-class SplitBrainError(TestbedError):
-    """Both database machines were written to, and DRBD does not choose between them."""
 
 
 def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> None:
@@ -227,19 +231,17 @@ def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> Non
     except MachineOff as off:
         raise TestbedError(str(off), mend=off.mend) from None
     except SplitBrain:
-        raise SplitBrainError(
-            "split brain: both database machines were written to, and DRBD keeps them apart",
-            mend="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
-        ) from None
+        raise SplitBrainError from None
 
 
-def make_whole(cluster: Cluster, deadline: float, may_try: Callable[[str, str], bool] = _always) -> str:
-    """Wait for a healthy cluster; a split brain, which would stay for ever, is resolved.
+def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say: Say = _silent) -> str:
+    """Bring the cluster back to health; a split brain, which would stay for ever, is resolved.
 
     Args:
         cluster: the cluster, its faults healed.
-        deadline: seconds.
+        deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
         may_try: as for ``wait_healthy``.
+        say: called with each remedy, in one line.
 
     Returns:
         The database machine whose data was dropped, empty if none had to be.
@@ -248,10 +250,10 @@ def make_whole(cluster: Cluster, deadline: float, may_try: Callable[[str, str], 
         TestbedError: it does not become healthy.
     """
     try:
-        wait_healthy(cluster, deadline, may_try)
+        recover(cluster, deadline, say, may_try)
     except SplitBrainError:
         discarded = repair_split_brain(cluster)
-        wait_healthy(cluster, deadline, may_try)
+        recover(cluster, deadline, say, may_try)
         return discarded
     return ""
 

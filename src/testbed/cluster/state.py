@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 
 from testbed.machines import Fleet, Machine, Power
 from testbed.roles import (
@@ -65,8 +66,12 @@ class ClusterState:
 
     @property
     def split_brain(self) -> bool:
-        """Whether DRBD has parted for good: one side or both have given up on the other (drbd.conf(5), StandAlone)."""
-        return any(each.drbd_connection == "StandAlone" for each in self.databases)
+        """Whether both copies have data of their own, and DRBD keeps them apart (drbd.conf(5), StandAlone).
+
+        One that merely stands alone, as the loser of a failover does for a moment, is no split brain.
+        """
+        alone = any(each.drbd_connection == "StandAlone" for each in self.databases)
+        return alone and any(one.parted_from(other) for one, other in combinations(self.databases, 2))
 
 
 def observe(fleet: Fleet, *roles: Role) -> ClusterState:

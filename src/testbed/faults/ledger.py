@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,7 +72,32 @@ class Ledger:
         Raises:
             TestbedError: a file is damaged.
         """
-        return [_read(path) for path in sorted(self._folder.glob("*.json"))]
+        return [_read(path) for path in self._paths()]
+
+    def readable(self) -> list[Entry]:
+        """All faults in force whose records can be read, oldest first: a damaged record must not keep the others."""
+        entries = []
+        for path in self._paths():
+            with suppress(TestbedError):
+                entries.append(_read(path))
+        return entries
+
+    def set_damaged_aside(self) -> list[Path]:
+        """Rename the records that cannot be read.
+
+        Returns:
+            Their new names, which ``entries`` does not look at.
+        """
+        aside = []
+        for path in self._paths():
+            try:
+                _read(path)
+            except TestbedError:
+                aside.append(path.rename(path.with_suffix(".damaged")))
+        return aside
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("*.json"))
 
 
 def _read(path: Path) -> Entry:
@@ -86,7 +112,7 @@ def _read(path: Path) -> Entry:
         return Entry(**data)
     except (ValueError, KeyError, TypeError):
         raise TestbedError(
-            "not a fault's record", where=str(path), mend="`testbed down` and `testbed up` make a fresh cluster"
+            "not a fault's record", where=str(path), mend="`testbed heal` sets it aside, and finds what it broke"
         ) from None
 
 

@@ -24,6 +24,9 @@ class DatabaseState:
         mounted: whether the replicated filesystem is mounted.
         postgres: whether PostgreSQL accepts connections.
         carp: whether UCARP runs, or keepalived in the hardened profile; without it a spare takes nothing over.
+        damaged: whether the mounted filesystem has lost writes to I/O errors: only a new mount is sound.
+        generations: DRBD's identifiers of its data: current, bitmap and two of history (drbdsetup(8), ``get-gi``), in
+            hexadecimal; empty when its disk is not attached.
     """
 
     node: str
@@ -35,6 +38,18 @@ class DatabaseState:
     mounted: bool = False
     postgres: bool = False
     carp: bool = False
+    damaged: bool = False
+    generations: tuple[str, ...] = ()
+
+    @property
+    def disk(self) -> str:
+        """State of its own copy: ``UpToDate``, ``Inconsistent``, ``Diskless`` ..."""
+        return self.drbd_disks.partition("/")[0]
+
+    @property
+    def synchronising(self) -> bool:
+        """Whether DRBD is copying from one machine to the other, or about to."""
+        return self.drbd_connection.startswith(("Sync", "WFBitMap", "WFSyncUUID", "Verify", "StartingSync"))
 
     @property
     def serving(self) -> bool:
@@ -45,6 +60,33 @@ class DatabaseState:
     def replicated(self) -> bool:
         """Whether both copies are known to be whole and connected."""
         return self.drbd_connection == "Connected" and self.drbd_disks == "UpToDate/UpToDate"
+
+    def parted_from(self, other: DatabaseState) -> bool:
+        """Whether each of two copies has data that the other has not, as DRBD decides when they meet.
+
+        A copy is older than another whose bitmap or history names its current generation; it has data of its own when
+        the other knows that generation in no place (DRBD 8.4, drbd_receiver.c, ``drbd_uuid_compare``).
+
+        Returns:
+            False also when the generations of one of them are not known.
+        """
+        return bool(self.generations and other.generations) and not (
+            _generation(self.generations[0]) in map(_generation, other.generations)
+            or _generation(other.generations[0]) in map(_generation, self.generations)
+        )
+
+    def newer_than(self, other: DatabaseState) -> bool:
+        """Whether the other copy's current generation is one of this copy's earlier ones."""
+        if not (self.generations and other.generations):
+            return False
+        current, *earlier = map(_generation, self.generations)
+        known = _generation(other.generations[0])
+        return known != current and known in earlier
+
+
+def _generation(identifier: str) -> int:
+    """The identifier without its lowest bit, which only says that the machine was primary."""
+    return int(identifier, 16) & ~1
 
 
 def state(machine: Machine, virtual_address: str) -> DatabaseState:
@@ -62,6 +104,10 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Datab
     # /proc/drbd of DRBD 8.4: " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"
     drbd = re.search(r"cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?", section(sections, "cat /proc/drbd"))
     connection, role, disks = drbd.groups() if drbd else (None, None, None)
+    # "CURRENT:BITMAP:HISTORY:HISTORY:flags...", identifiers of 64 bits; anything else is an error message.
+    told = section(sections, "/lib/drbd/drbdsetup-84 get-gi")
+    identifiers = re.search(r"^((?:[0-9A-F]{16}:){4})", told, re.MULTILINE)
+    mounted = "/dev/drbd" in section(sections, "grep drbd /proc/mounts")
     return DatabaseState(
         node,
         reachable=True,
@@ -69,7 +115,9 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Datab
         drbd_role=role or "Unknown",
         drbd_connection=connection or "Unconfigured",
         drbd_disks=disks or "Unknown/Unknown",
-        mounted="/dev/drbd" in section(sections, "grep drbd /proc/mounts"),
+        mounted=mounted,
         postgres="accepting connections" in section(sections, "pg_isready"),
         carp=bool(section(sections, "pgrep -x ucarp").strip()),
+        damaged=mounted and "volume-damaged" in section(sections, "find /run/testbed"),
+        generations=tuple(identifiers[1].rstrip(":").split(":")) if identifiers else (),
     )

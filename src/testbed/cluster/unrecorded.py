@@ -1,0 +1,155 @@
+"""Undo faults that no record names: somebody froze a node by hand, or the process that did so lost its ledger.
+
+Everything is found in the machines themselves, and nothing here changes a machine that is well.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from docker.errors import DockerException
+
+from testbed.cluster.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.faults.disk_error import DATA_DISK
+from testbed.faults.disk_full import give_back
+from testbed.machines import Machine, Power, cutting
+from testbed.topology import Role
+
+CLOCK_SECONDS = 3.0
+# Queueing disciplines that faults put on a cable (tc-netem(8), tc-tbf(8)).
+FAULTY = ("netem", "tbf")
+# No disk is as full as this.
+NEVER_FULL = 100
+
+
+def undo(cluster: Cluster) -> list[str]:
+    """Find what faults have left on the machines and the host, and undo it.
+
+    Args:
+        cluster: the cluster; its recorded faults are healed.
+
+    Returns:
+        What was undone, one line each.
+    """
+    done = restore_power(cluster)
+    with suppress(TestbedError, DockerException):
+        done += [f"removed the rules {table} from the host" for table in cluster.fleet.sweep()]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for found in pool.map(_undo_on, cluster.fleet.machines()):
+            done += found
+    return done
+
+
+def restore_power(cluster: Cluster) -> list[str]:
+    """Thaw what is frozen, and start what is off.
+
+    Returns:
+        What was done, one line each.
+    """
+    done = []
+    for machine in cluster.fleet.machines():
+        power = machine.power()
+        if power is Power.FROZEN:
+            machine.unpause()
+            done.append(f"{machine.name} was frozen: thawed")
+        elif power is Power.OFF:
+            machine.start()
+            done.append(f"{machine.name} was off: started")
+    return done
+
+
+def _undo_on(machine: Machine) -> list[str]:
+    """Undo what is found on one machine; a step that is impossible there keeps no other from being taken."""
+    done: list[str] = []
+    steps: list[Callable[[Machine], Iterator[str]]] = [_cables, _queues, _processes]
+    if machine.node.keys.machine == "virtual":
+        steps += [_cuts, _clock]
+    if machine.node.role is Role.DATABASE:
+        steps += [_disk, _space]
+    for step in steps:
+        with suppress(TestbedError, DockerException, OSError, ValueError):
+            done += step(machine)
+    return done
+
+
+def _cables(machine: Machine) -> Iterator[str]:
+    """Interfaces that are down, and cables without a carrier (ip-link(8)); OpenBSD's are plugged in unasked."""
+    networks = list(machine.node.addresses)[::-1]  # replication first, as in healing
+    if machine.node.keys.platform != "debian":
+        for network in networks:
+            machine.plug(network)
+        return
+    links = [link for link in json.loads(_run(machine, "ip -j link") or "[]") if "LOOPBACK" not in link["flags"]]
+    if down := [link["ifname"] for link in links if "UP" not in link["flags"] and link.get("link_type") == "ether"]:
+        _run(machine, machine.system.set_interfaces(down, up=True))
+        yield f"{machine.name}: {' and '.join(down)} was down: brought up"
+    if pulled := [link["ifname"] for link in links if "NO-CARRIER" in link["flags"]]:
+        for network in networks:
+            machine.plug(network)
+        yield f"{machine.name}: {' and '.join(pulled)} had no carrier: cable plugged in"
+
+
+def _queues(machine: Machine) -> Iterator[str]:
+    """Queues that delay or limit what passes, at both ends of each cable and in a guest itself."""
+    for network in machine.node.addresses:
+        for inward in (False, True):
+            shown = json.loads(machine.tc(network, "-j", "qdisc", "show", "dev", "DEV", inward=inward) or "[]")
+            if any(each.get("kind") in FAULTY for each in shown):
+                machine.tc(network, "qdisc", "del", "dev", "DEV", "root", inward=inward)
+                yield f"{machine.name}: {network} was delayed or limited: full speed"
+    if machine.node.keys.machine == "virtual" and machine.system.emulates:
+        for entry in json.loads(_run(machine, "tc -j qdisc show") or "[]"):
+            if entry.get("kind") in FAULTY:
+                _run(machine, f"tc qdisc del dev {entry['dev']} root")
+                yield f"{machine.name}: {entry['dev']} was delayed: full speed"
+
+
+def _processes(machine: Machine) -> Iterator[str]:
+    """Processes that were stopped (SIGSTOP)."""
+    for line in _run(machine, machine.system.look_around(NEVER_FULL)).splitlines():
+        what, _, detail = line.partition(" ")
+        if what == "process" and detail.endswith("is stopped"):
+            _run(machine, f"kill -CONT {int(detail.split()[0])}")
+            yield f"{machine.name}: process {detail}: continued"
+
+
+def _cuts(machine: Machine) -> Iterator[str]:
+    """Rules in the network namespace of a VM's container; they are named after the fault, the network and the way."""
+    names = [
+        f"{fault}-{network}-{way}"
+        for fault in ("silent-cut", "loss")
+        for network in machine.node.addresses
+        for way in ("both", "in", "out")
+    ]
+    machine.filter("".join(cutting.without(name) for name in names))
+    return iter(())
+
+
+def _clock(machine: Machine) -> Iterator[str]:
+    """A guest's wall clock that is not the host's."""
+    before = time.time()
+    told = float(_run(machine, "date +%s"))
+    if told < before - CLOCK_SECONDS or told > time.time() + CLOCK_SECONDS:
+        _run(machine, machine.system.set_clock(time.time()))
+        yield f"{machine.name}: its clock was {told - before:+.0f} s off: set to the host's"
+
+
+def _disk(machine: Machine) -> Iterator[str]:
+    """A filter that fails every request to the disk under DRBD."""
+    machine.mend_disk(DATA_DISK)
+    return iter(())
+
+
+def _space(machine: Machine) -> Iterator[str]:
+    """A volume whose free blocks were taken."""
+    if give_back(machine):
+        yield f"{machine.name}: the database's volume was full: space given back"
+
+
+def _run(machine: Machine, script: str) -> str:
+    return machine.exec(["sh", "-c", script]).stdout

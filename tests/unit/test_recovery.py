@@ -1,0 +1,211 @@
+"""Bringing a cluster back to health: what heals by itself is waited for, then one remedy after the other is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from fakes import FakeMachine, fleet
+from test_health import TOPOLOGY, whole, with_balancer, with_databases
+from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
+
+from testbed.cluster import Cluster, ClusterState, recovery, unrecorded
+from testbed.cluster.recovery import SplitBrainError, recover
+from testbed.errors import TestbedError
+from testbed.faults import Ledger
+from testbed.machines import ExecResult, Power
+
+
+class FakeTime:
+    """A clock that goes on by itself whenever somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeCluster:
+    """A cluster whose state is a function of what was done to it.
+
+    Args:
+        state: the state, by the deeds so far.
+    """
+
+    topology = TOPOLOGY
+
+    def __init__(self, state: Callable[[list[str]], ClusterState], ledger: Ledger) -> None:
+        self.deeds: list[str] = []
+        self._state = state
+        self._machines = {name: FakeMachine(name, ledger) for name in whole().power}
+        self.fleet = fleet(*self._machines.values())
+
+    def state(self, *_: object) -> ClusterState:
+        for machine in self._machines.values():
+            self.deeds += [f"{machine.name} {deed}" for deed in machine.done]
+            machine.done.clear()
+        state = self._state(self.deeds)
+        for name, machine in self._machines.items():
+            machine.frozen = state.power[name] is Power.FROZEN
+            machine.on = state.power[name] is not Power.OFF
+        return state
+
+    def machine(self, name: str) -> FakeMachine:
+        return self._machines[name]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "faults")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    time = FakeTime()
+    for module in ("testbed.cluster.recovery.time", "testbed.wait.time"):
+        monkeypatch.setattr(module, time)
+    return time
+
+
+def recovered(state: Callable[[list[str]], ClusterState], ledger: Ledger) -> list[str]:
+    """What was done until the cluster was healthy."""
+    cluster = FakeCluster(state, ledger)
+    said: list[str] = []
+    recover(cast("Cluster", cluster), 120.0, said.append)
+    assert len(said) == len(cluster.deeds)  # nothing is done in silence
+    return cluster.deeds
+
+
+def after(deed: str, before: ClusterState) -> Callable[[list[str]], ClusterState]:
+    """A cluster that is sick until something is done."""
+    return lambda deeds: whole() if any(deed in each for each in deeds) else before
+
+
+def test_what_heals_by_itself_is_left_alone(clock: FakeTime, ledger: Ledger) -> None:
+    assert recovered(lambda _: whole() if clock.now > 25 else with_databases(SICK, {}), ledger) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "deeds"),
+    [
+        (with_databases({"damaged": True}, {}), ["db1 sh -c resign"]),
+        (with_databases({"drbd_disks": "Diskless/UpToDate"}, {}), ["db1 sh -c drbdadm attach database"]),
+        (with_databases({}, {"drbd_connection": "StandAlone"}), ["db2 sh -c drbdadm connect database"]),
+        (with_balancer({"apache": False}), ["lb2 kill", "lb2 start"]),
+    ],
+    ids=["filesystem with lost writes", "disk detached", "DRBD stands alone", "Apache down"],
+)
+def test_what_stays_sick_is_repaired(before: ClusterState, deeds: list[str], clock: FakeTime, ledger: Ledger) -> None:
+    said: list[str] = []
+    cluster = FakeCluster(after(deeds[-1], before), ledger)
+    recover(cast("Cluster", cluster), 120.0, said.append)
+    assert cluster.deeds == deeds
+    assert len(said) == 1
+    assert recovery.PATIENCE_SECONDS <= clock.now < 60
+
+
+def test_a_power_cycle_is_the_last_resort(clock: FakeTime, ledger: Ledger) -> None:
+    cluster = FakeCluster(after("db2 start", with_databases(SICK, {})), ledger)
+    recover(cast("Cluster", cluster), 120.0, print)
+    assert [deed.partition("\n")[0] for deed in cluster.deeds] == ["db1 sh -c ", "db1 sh -c resign", "db2 kill",
+                                                                   "db2 start"]  # fmt: skip
+    assert clock.now > 3 * recovery.PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize(("power", "deed"), [(Power.FROZEN, "db2 unpause"), (Power.OFF, "db2 start")])
+def test_power_comes_back_at_once(power: Power, deed: str, clock: FakeTime, ledger: Ledger) -> None:
+    before = replace(whole(), power={**whole().power, "db2": power})
+    assert recovered(after(deed, before), ledger) == [deed]
+    assert clock.now < 5
+
+
+def test_a_machine_that_goes_off_again_and_again_is_given_up(
+    clock: FakeTime, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [SimpleNamespace(text="QEMU failed: no space left")]
+    monkeypatch.setattr(FakeMachine, "logs", lambda *_, **__: lines, raising=False)
+    off = replace(whole(), power={**whole().power, "db2": Power.OFF})
+    with pytest.raises(TestbedError, match="db2 went off: QEMU failed: no space left; `testbed logs db2`"):
+        recovered(lambda _: off, ledger)
+    assert clock.now < 10
+
+
+def test_a_split_brain_is_left_to_people_at_once(clock: FakeTime, ledger: Ledger) -> None:
+    parted = with_generations((NEW, OLD, NONE, NONE), (OTHER, OLD, NONE, NONE), drbd_connection="StandAlone")
+    cluster = FakeCluster(lambda _: parted, ledger)
+    with pytest.raises(SplitBrainError, match="`testbed resolve split-brain`"):
+        recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds == []
+    assert clock.now == 0
+
+
+def test_when_no_remedy_helps_the_message_names_what_is_wrong(clock: FakeTime, ledger: Ledger) -> None:
+    with pytest.raises(TestbedError, match=r"does not become healthy: db1: DRBD .* `testbed logs NODE`"):
+        recovered(lambda _: with_databases({"drbd_connection": "WFConnection"}, {}), ledger)
+    assert clock.now < 1200
+
+
+@pytest.mark.usefixtures("clock")
+def test_when_no_copy_is_good_the_decision_is_named(ledger: Ledger) -> None:
+    lost = {"drbd_connection": "WFConnection", "drbd_disks": "Inconsistent/DUnknown"}
+    with pytest.raises(TestbedError, match="neither copy of the database is known to be up to date"):
+        recovered(lambda _: with_databases(lost, lost), ledger)
+
+
+def undone(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    swept: list[str] = []
+    monkeypatch.setattr("testbed.cluster.unrecorded.engine.client", lambda: None)
+    monkeypatch.setattr("testbed.cluster.unrecorded.cutting.sweep", lambda *_: swept.append("host"))
+    cluster = SimpleNamespace(fleet=fleet(machine), settings=SimpleNamespace(images="testbed", project="testbed"))
+    told = unrecorded.undo(cast("Cluster", cluster))
+    assert swept == ["host"]
+    return told
+
+
+LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags": [%s], "link_type": "ether"}]'
+
+
+@pytest.mark.parametrize(
+    ("answers", "deed", "told"),
+    [
+        ({"ip -j link": LINKS % '"NO-CARRIER", "UP"'}, "plug backend", "had no carrier"),
+        ({"ip -j link": LINKS % '"BROADCAST"'}, "sh -c ip link set dev backend up", "was down"),
+        ({"is stopped": "process 42 (postgres) is stopped\ncore /core"}, "sh -c kill -CONT 42", "postgres"),
+        ({"tc -j qdisc": '[{"kind": "netem", "dev": "backend"}]'}, "sh -c tc qdisc del dev backend root", "delayed"),
+        ({"date +%s": "1000"}, "sh -c date -s @", "clock"),
+    ],
+    ids=["cable", "interface", "process", "queue", "clock"],
+)
+def test_a_fault_that_no_record_names_is_undone(
+    answers: dict[str, str | ExecResult], deed: str, told: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = FakeMachine("db1", ledger, {"mountpoint": ExecResult(1, "", ""), **answers})
+    lines = undone(machine, monkeypatch)
+    assert any(each.startswith(deed) for each in machine.done)
+    assert any(told in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["db1", "app-1", "lb1"])
+def test_a_machine_that_is_well_is_not_changed(name: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testbed.cluster.unrecorded.time.time", lambda: 1000.0)
+    answers: dict[str, str | ExecResult] = {"mountpoint": ExecResult(1, "", ""), "date +%s": "1000",
+                                            "ip -j link": LINKS % '"UP", "LOWER_UP"'}  # fmt: skip
+    machine = FakeMachine(name, ledger, answers)
+    assert undone(machine, monkeypatch) == []
+    changes = [deed for deed in machine.done if deed.startswith(("plug", "own", "host", "unpause", "start"))]
+    assert changes == []
+
+
+def test_a_frozen_machine_is_thawed_before_it_is_asked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
+    machine.frozen = True
+    assert undone(machine, monkeypatch)[0] == "app-1 was frozen: thawed"
+    assert "plug backend" in machine.done
