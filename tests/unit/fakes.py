@@ -90,7 +90,7 @@ class FakeMachine:
 
     def _do(self, what: str) -> None:
         self.done.append(what)
-        self.recorded_before.append(bool(self.ledger.entries()))
+        self.recorded_before.append(bool(self.ledger.readable()))
 
     def power(self) -> Power:
         if self.frozen:

@@ -64,6 +64,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("testbed.recorder.survey", lambda _: None)
     monkeypatch.setattr("testbed.faults.heal_all", heal_all)
     monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: "")
+    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda *_: None)
     return done
 
 

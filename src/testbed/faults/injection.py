@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from docker.errors import DockerException
-
-from testbed.errors import TestbedError, UsageError
+from testbed.deferred import Deferred
+from testbed.errors import UsageError
 from testbed.faults.catalogue import fault_named, must_suit, parse_options
 from testbed.faults.fault import FaultOptions
 from testbed.faults.ledger import Entry, Ledger
@@ -87,6 +86,8 @@ def _must_be_new(ledger: Ledger, fault: str, machine: Machine, chosen: FaultOpti
 def heal(fleet: Fleet, ledger: Ledger, entry: Entry, *, tell: Tell | None = None) -> None:
     """Undo one fault and strike it out.
 
+    The fault is healed even if ``tell`` or the ledger fails, as on a full disk; what failed is raised afterwards.
+
     Args:
         fleet: the machines.
         ledger: where it stands.
@@ -95,53 +96,75 @@ def heal(fleet: Fleet, ledger: Ledger, entry: Entry, *, tell: Tell | None = None
 
     Raises:
         TestbedError: it could not be healed; it stays on record.
+        Exception: it was healed; ``tell`` raised this, or the ledger did.
     """
-    _tell(tell, entry, "heal")
+    if trouble := _heal(fleet, ledger, entry, tell):
+        raise trouble
+
+
+def _heal(fleet: Fleet, ledger: Ledger, entry: Entry, tell: Tell | None) -> BaseException | None:
+    """Undo one fault and strike it out; returns what was wrong with the records alone."""
+    bookkeeping = Deferred()
+    with bookkeeping:
+        _tell(tell, entry, "heal")
     machines = {machine.name: machine for machine in fleet.machines()}
     if machine := machines.get(entry.node):
         fault_named(entry.fault).heal_among(fleet, machine, parse_options(entry.fault, entry.options))
     else:  # the fault is gone with the container, except rules on the host
         fleet.sweep(entry.node)
-    ledger.strike(entry)
-    _tell(tell, entry, "healed")
+    with bookkeeping:
+        ledger.strike(entry)
+    with bookkeeping:
+        _tell(tell, entry, "healed")
+    return bookkeeping.first
 
 
 def heal_all(fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None) -> list[Entry]:
     """Undo every fault in the ledger, the oldest first.
 
     A machine that lost its cable and then its power boots with the cable in: in the other order, the cable would be
-    plugged into a machine that has only just got its power back.
+    plugged into a machine that has only just got its power back. Ctrl-C ends the healing of one fault; the others are
+    healed all the same.
 
     Returns:
         The faults that were healed.
 
     Raises:
         TestbedError: a fault could not be healed; it stays on record, the others are healed.
+        KeyboardInterrupt: Ctrl-C was pressed; the faults that it did not interrupt are healed.
+        Exception: ``tell`` or the ledger failed; every fault is healed that can be.
     """
     healed: list[Entry] = []
-    pending = ledger.entries()
+    pending = ledger.readable()
+    later = Deferred()
     while pending:
-        failures = _heal_each(fleet, ledger, pending, tell)
+        failures = _heal_each(fleet, ledger, pending, tell, later)
         healed += [entry for entry in pending if entry.key not in failures]
         if len(failures) == len(pending):
-            raise next(iter(failures.values()))
+            later.note(next(iter(failures.values())))
+            break
         # What could not be done before another fault was healed (a frozen machine cannot be told anything) now can.
         pending = [entry for entry in pending if entry.key in failures]
+    later.raise_first()
     return healed
 
 
-def _heal_each(fleet: Fleet, ledger: Ledger, entries: Sequence[Entry], tell: Tell | None) -> dict[str, Exception]:
+def _heal_each(
+    fleet: Fleet, ledger: Ledger, entries: Sequence[Entry], tell: Tell | None, later: Deferred
+) -> dict[str, BaseException]:
     """Heal what can be healed: one machine that cannot must not keep the others broken.
 
     Returns:
         Why the others could not be healed, by their keys.
     """
-    failures: dict[str, Exception] = {}
+    failures: dict[str, BaseException] = {}
     for entry in entries:
         try:
-            heal(fleet, ledger, entry, tell=tell)
-        except (TestbedError, DockerException, OSError) as error:  # OSError: the engine did not answer in time
+            later.note(_heal(fleet, ledger, entry, tell))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the next fault is healed
             failures[entry.key] = error
+            if isinstance(error, KeyboardInterrupt):
+                later.note(error)
     return failures
 
 

@@ -23,8 +23,10 @@ from docker.errors import DockerException
 
 from testbed import faults, recorder
 from testbed.checks import Verdict, judge
-from testbed.cluster import Cluster, lifecycle
+from testbed.cluster import Cluster, lifecycle, recovery
 from testbed.cluster.lock import Use, hold
+from testbed.cluster.recovery import SplitBrainError
+from testbed.deferred import Deferred
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
 from testbed.journal import Aspect, Journal, Mark, Plan, Writer, read
@@ -131,8 +133,10 @@ class Run:
             told = told or self._recorder.trouble
             with suppress(TestbedError, DockerException, OSError):
                 recorder.collect(self.cluster, self.folder)
-            self.mark("run-ends", error=told)
-            self.writer.close()
+            try:
+                self.mark("run-ends", error=told)
+            finally:
+                self.writer.close()
 
     # --- what a run is made of -------------------------------------------------------------------------
 
@@ -276,27 +280,37 @@ class Run:
         ]
 
     def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
-        """End what measures, heal, and make the cluster whole."""
-        self.mark("timeline-done")
+        """End what measures, heal, and make the cluster whole: each whatever becomes of the others.
+
+        A full disk takes no journal line, a program may not end, Ctrl-C may be pressed twice: the faults are healed all
+        the same, and the first error is raised at the end.
+        """
+        later = Deferred()
         ended: list[str] = []
-        try:
-            # Found out before they are told to end: what was not measured must not look like what was well.
-            with suppress(TestbedError):  # why nobody can be asked is told by who is to be stopped
-                ended = self._ended()
+        with later:
+            self.mark("timeline-done")
+        # Found out before they are told to end: what was not measured must not look like what was well.
+        with later, suppress(TestbedError):  # why nobody can be asked is told by who is to be stopped
+            ended = self._ended()
+        with later:
             self._stop()
-            if self._scan and unbroken:
+        if self._scan and unbroken and later.first is None:
+            with later:
                 recorder.scan(self.cluster, self.writer)
-        finally:  # whatever becomes of the measuring, and at a second Ctrl-C too
-            if not self._keep:
-                faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
         if self._keep:
-            self.mark("kept")
+            with later:
+                self.mark("kept")
             with suppress(TestbedError):
                 self._settle(10)
-        elif not hurry:  # Ctrl-C: healed, but not waited for
-            self._make_whole(unbroken=unbroken)
+        else:
+            with later:
+                faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+            if not hurry and not isinstance(later.first, KeyboardInterrupt):  # Ctrl-C: healed, but not waited for
+                with later:
+                    self._make_whole(unbroken=unbroken and later.first is None)
         if ended:
-            raise TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder")
+            later.note(TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder"))
+        later.raise_first()
 
     def _stop(self) -> None:
         """End load before probes, so that its last requests are still probed; one that does not end keeps none on.
@@ -304,26 +318,27 @@ class Run:
         Raises:
             TestbedError: one does not end; the others have.
         """
-        troubles: list[TestbedError] = []
+        later = Deferred()
         for stage, tasks in (("load-ends", self._loads), ("probes-end", self._probers)):
             while tasks:
-                try:
+                with later:
                     tasks.pop().stop()
-                except TestbedError as trouble:
-                    troubles.append(trouble)
-            self.mark(stage)
-        if troubles:
-            raise troubles[0]
+            with later:
+                self.mark(stage)
+        later.raise_first()
 
     def _make_whole(self, *, unbroken: bool) -> None:
+        hopeless = self._recover()
         settled = True
         if "sql-write" in self._probing:
             # A run that broke is wound up all the same; what it broke by is told, not what that led to.
             with suppress(*(() if unbroken else (TestbedError,))):
                 settled = self._settle(SETTLE_SECONDS)
         try:
+            if hopeless:
+                raise hopeless
             # What a split brain lost has been read back by now: one side may be dropped.
-            if discarded := lifecycle.make_whole(self.cluster, self._healthy_within, self._mark_try):
+            if discarded := lifecycle.make_whole(self.cluster, self._healthy_within, self._mark_try, self._repaired):
                 self.mark("split-brain-resolved", discarded=discarded)
         except TestbedError as error:
             if settled:
@@ -333,6 +348,24 @@ class Run:
         if not settled:  # it may only have been slow
             self._settle(SETTLE_AGAIN_SECONDS)
         recorder.leftovers(self.cluster, self.writer, self._before)
+
+    def _recover(self) -> TestbedError | None:
+        """Bring the cluster back to health before the writes are read back, without discarding data.
+
+        Returns:
+            Why it does not become healthy; nothing for a split brain, which is resolved after the writes are read back.
+        """
+        try:
+            recovery.recover(self.cluster, self._healthy_within, self._repaired, self._mark_try)
+        except SplitBrainError:
+            return None
+        except TestbedError as trouble:
+            return trouble
+        return None
+
+    def _repaired(self, what: str) -> None:
+        """Write down what had to be done by hand: the cluster did not become healthy by itself."""
+        self.mark("repaired", what=what)
 
     def _may_try(self, balancer: str, node: str) -> bool:
         """Whether testbed may have a balancer try an app node while the run measures.

@@ -1,0 +1,145 @@
+"""Healing does not depend on what may be recorded: a full disk, a broken journal, Ctrl-C keep no fault in force."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import cast
+
+import pytest
+from fakes import FakeMachine, fleet
+from test_run_winding_up import FakeTask, a_run, healed
+
+from testbed.deferred import Deferred
+from testbed.errors import TestbedError
+from testbed.faults import Entry, Ledger, heal_all
+from testbed.faults.injection import heal
+from testbed.journal.events import FaultStep
+from testbed.scenarios.run import Run
+from testbed.scenarios.task import Task
+
+__all__ = ["healed"]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "faults")
+
+
+def frozen(name: str, ledger: Ledger) -> FakeMachine:
+    machine = FakeMachine(name, ledger)
+    machine.frozen = True
+    ledger.write("freeze", name, name, {})
+    return machine
+
+
+def disk_full(_: FaultStep) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def journal_closed(_: FaultStep) -> None:
+    raise ValueError("write to closed file")
+
+
+@pytest.mark.parametrize("tell", [disk_full, journal_closed])
+def test_a_journal_that_takes_no_line_keeps_no_node_frozen(tell: type, ledger: Ledger) -> None:
+    one, other = frozen("db1", ledger), frozen("app-1", ledger)
+    with pytest.raises((OSError, ValueError), match=r"No space left|closed file"):
+        heal_all(fleet(one, other), ledger, tell=tell)
+    assert (one.done, other.done) == (["unpause"], ["unpause"])
+    assert ledger.entries() == []
+
+
+def test_one_fault_is_healed_before_the_journal_is_complained_of(ledger: Ledger) -> None:
+    one = frozen("db1", ledger)
+    [entry] = ledger.entries()
+    with pytest.raises(OSError, match="No space left"):
+        heal(fleet(one), ledger, entry, tell=disk_full)
+    assert one.done == ["unpause"]
+
+
+def test_a_record_that_cannot_be_struck_out_keeps_no_node_frozen(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Ledger, __: Entry) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    one, other = frozen("db1", ledger), frozen("app-1", ledger)
+    monkeypatch.setattr(Ledger, "strike", refuse)
+    with pytest.raises(OSError, match="Read-only"):
+        heal_all(fleet(one, other), ledger)
+    assert not one.frozen
+    assert not other.frozen
+
+
+def test_ctrl_c_ends_the_healing_of_one_fault_and_not_of_the_others(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = frozen("db1", ledger), frozen("app-1", ledger)
+    interrupted: list[str] = []
+    thaw = FakeMachine.unpause
+
+    def unpause(machine: FakeMachine) -> None:
+        if not interrupted:
+            interrupted.append(machine.name)
+            raise KeyboardInterrupt
+        thaw(machine)
+
+    monkeypatch.setattr(FakeMachine, "unpause", unpause)
+    with pytest.raises(KeyboardInterrupt):
+        heal_all(fleet(one, other), ledger)
+    assert not one.frozen
+    assert not other.frozen
+    assert ledger.entries() == []
+
+
+def test_a_damaged_record_keeps_no_other_fault_in_force(ledger: Ledger, tmp_path: Path) -> None:
+    one = frozen("db1", ledger)
+    (tmp_path / "faults" / "0.json").write_text("")
+    heal_all(fleet(one), ledger)
+    assert not one.frozen
+    [aside] = ledger.set_damaged_aside()
+    assert aside.suffix == ".damaged"
+    assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("stage", ["timeline-done", "load-ends", "probes-end"])
+def test_a_full_disk_at_any_stage_of_the_end_keeps_no_fault_in_force(
+    stage: str, tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = Run.mark
+
+    def refuse(run: Run, name: str, **attrs: str) -> None:
+        if name == stage:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mark(run, name, **attrs)
+
+    monkeypatch.setattr(Run, "mark", refuse)
+    prober = FakeTask()
+    with pytest.raises(OSError, match="No space left"), a_run(tmp_path) as run:
+        run._probers.append(cast("Task", prober))
+    assert healed == ["all"]
+    assert prober.stopped
+
+
+def test_a_journal_that_is_full_at_the_last_line_is_closed(
+    tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(tmp_path)
+    with pytest.raises(OSError, match="No space left"), run:
+        monkeypatch.setattr(Run, "mark", lambda *_, **__: disk_full(cast("FaultStep", None)))
+    assert healed == ["all"]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        run.writer.write(run.plan)
+
+
+def test_ctrl_c_counts_for_more_than_an_error_before_it() -> None:
+    later = Deferred()
+    with later:
+        raise TestbedError("first")
+    with later:
+        raise KeyboardInterrupt
+    with later:
+        raise TestbedError("third")
+    with pytest.raises(KeyboardInterrupt):
+        later.raise_first()
