@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from fakes import FakeMachine, fleet
 from test_run_winding_up import FakeTask, a_run, healed
 
+from testbed.cluster import Cluster, lifecycle
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError
 from testbed.faults import Entry, Ledger, heal_all
@@ -143,3 +146,38 @@ def test_ctrl_c_counts_for_more_than_an_error_before_it() -> None:
         raise TestbedError("third")
     with pytest.raises(KeyboardInterrupt):
         later.raise_first()
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["still in force", "healed once the cluster was repaired"])
+def test_a_fault_that_a_stuck_cluster_keeps_in_force_breaks_the_run_only_if_it_stays(
+    left: bool, tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise TestbedError("no database machine has the volume mounted")
+
+    def repair(*_: object) -> str:
+        healed.append("repaired")
+        return ""
+
+    ledger = Ledger(tmp_path / "faults")
+    if left:
+        ledger.write("disk-full", "db1", "db1", {})
+    monkeypatch.setattr("testbed.faults.heal_all", refuse)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", repair)
+    run = a_run(tmp_path)
+    run.cluster.ledger = ledger
+    refused = pytest.raises(TestbedError, match="no database machine") if left else nullcontext()
+    with refused, run:
+        pass
+    assert healed == ["repaired"]
+
+
+def test_what_could_not_be_healed_before_the_repair_is_healed_after_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim, recovered = frozen("db1", ledger), []
+    monkeypatch.setattr(lifecycle, "recover", lambda *_: recovered.append(victim.frozen))
+    cluster = SimpleNamespace(fleet=fleet(victim), ledger=ledger)
+    lifecycle.make_whole(cast("Cluster", cluster), 1.0)
+    assert recovered == [True, False]
+    assert ledger.entries() == []

@@ -160,14 +160,9 @@ def test_when_no_copy_is_good_the_decision_is_named(ledger: Ledger) -> None:
         recovered(lambda _: with_databases(lost, lost), ledger)
 
 
-def undone(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    swept: list[str] = []
-    monkeypatch.setattr("testbed.cluster.unrecorded.engine.client", lambda: None)
-    monkeypatch.setattr("testbed.cluster.unrecorded.cutting.sweep", lambda *_: swept.append("host"))
-    cluster = SimpleNamespace(fleet=fleet(machine), settings=SimpleNamespace(images="testbed", project="testbed"))
-    told = unrecorded.undo(cast("Cluster", cluster))
-    assert swept == ["host"]
-    return told
+def undone(machine: FakeMachine) -> list[str]:
+    """What is undone on one machine."""
+    return unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine))))
 
 
 LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags": [%s], "link_type": "ether"}]'
@@ -185,10 +180,10 @@ LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags"
     ids=["cable", "interface", "process", "queue", "clock"],
 )
 def test_a_fault_that_no_record_names_is_undone(
-    answers: dict[str, str | ExecResult], deed: str, told: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    answers: dict[str, str | ExecResult], deed: str, told: str, ledger: Ledger
 ) -> None:
     machine = FakeMachine("db1", ledger, {"mountpoint": ExecResult(1, "", ""), **answers})
-    lines = undone(machine, monkeypatch)
+    lines = undone(machine)
     assert any(each.startswith(deed) for each in machine.done)
     assert any(told in line for line in lines)
 
@@ -199,13 +194,13 @@ def test_a_machine_that_is_well_is_not_changed(name: str, ledger: Ledger, monkey
     answers: dict[str, str | ExecResult] = {"mountpoint": ExecResult(1, "", ""), "date +%s": "1000",
                                             "ip -j link": LINKS % '"UP", "LOWER_UP"'}  # fmt: skip
     machine = FakeMachine(name, ledger, answers)
-    assert undone(machine, monkeypatch) == []
+    assert undone(machine) == []
     changes = [deed for deed in machine.done if deed.startswith(("plug", "own", "host", "unpause", "start"))]
     assert changes == []
 
 
-def test_a_frozen_machine_is_thawed_before_it_is_asked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_machine_is_thawed_before_it_is_asked(ledger: Ledger) -> None:
     machine = FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
     machine.frozen = True
-    assert undone(machine, monkeypatch)[0] == "app-1 was frozen: thawed"
+    assert undone(machine)[0] == "app-1 was frozen: thawed"
     assert "plug backend" in machine.done

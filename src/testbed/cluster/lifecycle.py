@@ -132,6 +132,11 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     return len(healed)
 
 
+def _sweep(cluster: Cluster, progress: Progress) -> None:
+    for line in unrecorded.sweep_host(cluster):
+        progress.say(f"  {line}")
+
+
 def restore(cluster: Cluster, deadline: float, progress: Progress) -> None:
     """Bring the cluster back to health, and heal what could not be healed before.
 
@@ -144,10 +149,15 @@ def restore(cluster: Cluster, deadline: float, progress: Progress) -> None:
         SplitBrainError: both copies of the database have data of their own.
         TestbedError: no remedy helped, or a fault cannot be healed.
     """
-    recover(cluster, deadline, lambda line: progress.say(f"  {line}"))
-    if cluster.ledger.entries():
+    _recover(cluster, deadline, lambda line: progress.say(f"  {line}"), always)
+
+
+def _recover(cluster: Cluster, deadline: float, say: Say, may_try: MayTry) -> None:
+    """Bring the cluster back to health; a fault that could not be healed while it was stuck is healed then."""
+    recover(cluster, deadline, say, may_try)
+    if cluster.ledger.readable():
         heal_all(cluster.fleet, cluster.ledger)
-        recover(cluster, deadline, lambda line: progress.say(f"  {line}"))
+        recover(cluster, deadline, say, may_try)
 
 
 def _end_drains(cluster: Cluster, progress: Progress) -> None:
@@ -238,7 +248,7 @@ def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say:
     """Bring the cluster back to health; a split brain, which would stay for ever, is resolved.
 
     Args:
-        cluster: the cluster, its faults healed.
+        cluster: the cluster, its faults healed; those that could not be are tried once more.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
         may_try: as for ``wait_healthy``.
         say: called with each remedy, in one line.
@@ -250,10 +260,10 @@ def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say:
         TestbedError: it does not become healthy.
     """
     try:
-        recover(cluster, deadline, say, may_try)
+        _recover(cluster, deadline, say, may_try)
     except SplitBrainError:
         discarded = repair_split_brain(cluster)
-        recover(cluster, deadline, say, may_try)
+        _recover(cluster, deadline, say, may_try)
         return discarded
     return ""
 

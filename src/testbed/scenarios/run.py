@@ -303,11 +303,17 @@ class Run:
             with suppress(TestbedError):
                 self._settle(10)
         else:
-            with later:
+            healing = Deferred()
+            with healing:
                 faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+            if isinstance(healing.first, KeyboardInterrupt):
+                later.note(healing.first)
             if not hurry and not isinstance(later.first, KeyboardInterrupt):  # Ctrl-C: healed, but not waited for
                 with later:
                     self._make_whole(unbroken=unbroken and later.first is None)
+            # A fault that a stuck cluster kept from being healed is healed by now.
+            if healing.first and (not isinstance(healing.first, TestbedError) or self.cluster.ledger.readable()):
+                later.note(healing.first)
         if ended:
             later.note(TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder"))
         later.raise_first()
