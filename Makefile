@@ -101,6 +101,10 @@ check: venv ## Lint, type check and unit tests: needs neither Docker nor a clust
 .PHONY: test
 test: check reference-up test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
 
+.PHONY: test-images
+test-images: build ## The tests of single images: no cluster needed, two minutes
+	@$(PYTEST) tests/images
+
 # What it asserts of the reference is asserted of no other: a cluster with another profile is left alone, and said so.
 .PHONY: reference-up
 reference-up: venv

@@ -1,0 +1,110 @@
+"""The balancer's image: TLS, a pool of static servers, and sessions that stay with the member they began with."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from single_image import READY_SECONDS, DockerContainer, Images, Networks, last_lines
+from testbed.wait import wait_until
+
+SITE = "198.19.250.250"
+# A static page that names its member.
+MEMBER = "mkdir -p /tmp/www/horde && cd /tmp/www && echo {0} >horde/index.html && exec python3 -m http.server 8081"
+# An engine starts a container on one network alone: the balancer waits for the second, and learns its addresses.
+BOOT = """
+own() { ip -o -4 addr | awk -v net="$1" 'index($4, net) == 1 { sub("/.*", "", $4); print $4; exit }'; }
+until [ "$(own 198.19.250.)" ] && [ "$(own 198.19.251.)" ]; do sleep 0.1; done
+PUBLIC_ADDRESS=$(own 198.19.250.) BACKEND_ADDRESS=$(own 198.19.251.) exec boot
+"""
+ENVIRONMENT = {
+    "NODE": "lb1", "SITE_NAME": "webmail.testbed.test", "SITE_ADDRESS": SITE, "APP_SERVICE": "app", "SESSIONS": "files",
+    "RETRY_SECONDS": "10", "REQUEST_SECONDS": "60", "MEMBER_CHECK": "hcmethod=NONE", "CARP_VHID": "1",
+    "CARP_ADVBASE": "1", "CARP_ADVSKEW": "0",
+}  # fmt: skip
+
+
+class Site:
+    """The site as a browser sees it.
+
+    Args:
+        ca: the certificate authority's file.
+    """
+
+    def __init__(self, ca: str) -> None:
+        self._ca = ca
+
+    def get(self, path: str, cookie: str = "", **headers: str) -> requests.Response:
+        """A page of the site, whose certificate must be valid for the site's name."""
+        if cookie:
+            headers["Cookie"] = cookie
+        adapter = requests.adapters.HTTPAdapter()
+        adapter.init_poolmanager(1, 1, assert_hostname="webmail.testbed.test", server_hostname="webmail.testbed.test")
+        with requests.Session() as session:
+            session.mount("https://", adapter)
+            headers |= {"Host": "webmail.testbed.test"}
+            return session.get(
+                f"https://{SITE}{path}", headers=headers, verify=self._ca, timeout=5, allow_redirects=False
+            )
+
+    def serves(self) -> bool:
+        """Whether it serves a page of a member."""
+        try:
+            return self.get("/horde/").status_code == 200
+        except requests.RequestException:
+            return False
+
+
+@pytest.fixture
+def members(containers: Images, networks: Networks) -> dict[str, DockerContainer]:
+    """Two static servers, named as app nodes are."""
+    return {
+        name: containers.start(
+            "client", networks.backend, aliases=("app",), name=f"{networks.project}-{name}", entrypoint="sh",
+            command=["-c", MEMBER.format(name)],
+        )
+        for name in ("app-1", "app-2")
+    }  # fmt: skip
+
+
+@pytest.fixture
+def site(containers: Images, networks: Networks, members: dict[str, DockerContainer]) -> Site:
+    """The site, at the virtual address of a balancer with these members."""
+    assert members
+    balancer = containers.start(
+        "lb", networks.public, node="lb", environment={"PROJECT": networks.project, **ENVIRONMENT}, entrypoint="sh",
+        command=["-c", BOOT],
+    )  # fmt: skip
+    networks.backend.connect(str(balancer.get_wrapped_container().id))
+    site = Site(str(containers.state / "nodes/client/ca.crt"))
+    wait_until(site.serves, READY_SECONDS, "a page by way of the site's address", describe=lambda: last_lines(balancer))
+    return site
+
+
+def test_both_members_serve_and_a_session_stays_with_its_own(site: Site) -> None:
+    pages = [site.get("/horde/") for _ in range(12)]
+    assert {page.headers["X-Balancer"] for page in pages} == {"lb1"}
+    assert {page.text.strip() for page in pages} == {"app-1", "app-2"}
+    for page in pages[:2]:
+        cookie = page.headers["Set-Cookie"].partition(";")[0]
+        assert cookie == f"ROUTEID=.{page.text.strip()}"
+        assert {site.get("/horde/", cookie).text for _ in range(6)} == {page.text}
+
+
+def test_the_session_of_a_dead_member_moves(site: Site, members: dict[str, DockerContainer]) -> None:
+    members["app-2"].get_wrapped_container().kill()
+    answers = [site.get("/horde/", "ROUTEID=.app-2") for _ in range(3)]
+    assert [(answer.status_code, answer.text.strip()) for answer in answers] == [(200, "app-1")] * 3
+
+
+@pytest.mark.usefixtures("site")
+def test_without_tls_a_browser_is_sent_to_https() -> None:
+    answer = requests.get(
+        f"http://{SITE}/horde/", headers={"Host": "webmail.testbed.test"}, timeout=5, allow_redirects=False
+    )
+    assert answer.status_code in (301, 302)
+    assert answer.headers["Location"] == "https://webmail.testbed.test/horde/"
+
+
+def test_the_manager_is_not_served_to_clients(site: Site) -> None:
+    assert site.get("/balancer-manager").status_code in (403, 404)
