@@ -112,6 +112,35 @@ def test_a_volume_that_is_mounted_is_not_mounted_again(guest: Node) -> None:
     assert "mount -t" not in steps(guest)
 
 
+def test_a_second_promotion_starts_no_second_server(guest: Node) -> None:
+    """VRRP may call a node backup and master again while its first promotion is at work; the second one waits."""
+    guest.write("proc/mounts", MOUNTED.format(root=guest.root))
+    pgdata = guest.root / "var/lib/postgresql/15/main"
+    pgdata.mkdir(parents=True)
+    server = subprocess.Popen(["/bin/sleep", "60"], cwd=pgdata)
+    try:
+        guest.write("var/lib/postgresql/15/main/postmaster.pid", f"{server.pid}\n")
+        assert guest.run("usr/lib/testbed/promote", OPEN_WHEN_READY="on") == 0
+    finally:
+        server.kill()
+        server.wait()
+    assert "postgres" not in steps(guest)
+    assert guest.read("var/lib/postgresql/15/main/postmaster.pid") == str(server.pid)
+    assert guest.events == ["address-claimed", "drbd-primary", "mounted", "port-opened"]
+
+
+def test_a_server_that_a_power_loss_ended_is_started(guest: Node) -> None:
+    """Its process number may be another program's by now."""
+    other = subprocess.Popen(["/bin/sleep", "60"])
+    try:
+        guest.write("var/lib/postgresql/15/main/postmaster.pid", f"{other.pid}\n")
+        assert guest.run("usr/lib/testbed/promote") == 0
+    finally:
+        other.kill()
+        other.wait()
+    assert "postgres" in steps(guest)
+
+
 def test_changed_passwords_are_applied_once(guest: Node) -> None:
     guest.write("srv/database/secrets.sha256", "0\n")
     guest.command("setpriv", 'cat >"$ROOT/sql"')
