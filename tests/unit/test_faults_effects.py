@@ -186,7 +186,8 @@ def test_a_mended_disk_is_attached_unless_it_is(state: str, attached: bool, ledg
     victim = machine("db1", ledger, dstate=state)
     inject(fleet(victim), ledger, "disk-error", "db1")
     heal_all(fleet(victim), ledger)
-    assert victim.done == ["break disk 1", "mend disk 1", *(["drbdadm attach database"] if attached else [])]
+    assert victim.done[:2] == ["break disk 1", "mend disk 1"]
+    assert ["drbdadm attach database" in deed for deed in victim.done[2:]] == ([True] if attached else [])
 
 
 def test_a_full_volume_is_healed_where_it_is_by_then(ledger: Ledger) -> None:

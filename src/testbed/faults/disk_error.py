@@ -41,11 +41,25 @@ class DiskError(MachineFault[NoOptions]):
             _attach(machine)
 
 
+# DRBD attaches a copy that has fallen behind only beside the newer one ("can only attach to the data we lost last"). The
+# machine that has the newer one may still be booting, so the guest itself goes on trying for some minutes.
+_ATTACH = """
+drbdadm attach database && exit
+status=$?
+grep -q 'ds:Diskless/\\(DUnknown\\|Outdated\\|Inconsistent\\)' /proc/drbd || exit "$status"
+setsid sh -c 'for each in $(seq 150); do
+    sleep 2
+    grep -q ds:Diskless /proc/drbd || exit
+    grep -q ds:Diskless/UpToDate /proc/drbd && drbdadm attach database && exit
+done' </dev/null >/dev/null 2>&1 &
+"""
+
+
 def _attach(machine: Machine) -> None:
     """Attach the disk unless it is attached; a detaching that is under way comes to its end first."""
     state = machine.exec(["/lib/drbd/drbdsetup-84", "dstate", "0"]).stdout.partition("/")[0].strip()
     if state in ("Diskless", "Failed", "Detaching"):
-        result = machine.exec(["drbdadm", "attach", "database"], timeout=60)
+        result = machine.exec(["sh", "-c", _ATTACH], timeout=60)
         if result.status:
             said = result.stderr.strip().splitlines() or ["it said nothing"]
             raise TestbedError(f"DRBD does not take the disk back: {said[-1]}", where=machine.name)
