@@ -16,6 +16,8 @@ GUEST = Path(__file__).parents[2] / "images/guest/files/usr/lib/testbed"
 BOTH_WHOLE = " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----\n"
 ALONE = " 0: cs:WFConnection ro:Primary/Unknown ds:UpToDate/DUnknown C r-----\n"
 SUSPENDED = " 0: cs:WFConnection ro:Primary/Unknown ds:UpToDate/DUnknown C s-----\n"
+DISKLESS = " 0: cs:Connected ro:Primary/Secondary ds:Diskless/UpToDate C r-----\n"
+DISKLESS_ALONE = " 0: cs:WFConnection ro:Primary/Unknown ds:Diskless/DUnknown C s-----\n"
 ANSWERS = "while read -r _; do echo 1; done"
 HANGS = "exec /bin/sleep 60"
 # What the script sleeps while it looks several times.
@@ -63,6 +65,24 @@ def test_a_server_that_hangs_makes_its_node_resign(guest: Node) -> None:
 def test_a_server_that_answers_stays(guest: Node, watch: subprocess.Popen[str]) -> None:
     looked(guest, LOOKS)
     assert (watch.poll(), guest.events) == (None, [])
+
+
+def test_callers_are_refused_while_no_good_copy_is_in_reach(guest: Node) -> None:
+    """Each would leave a process that waits for DRBD, until the machine has no memory left."""
+    guest.command("nft")
+    process = guest.start("usr/lib/testbed/health", OPEN_WHEN_READY="on")
+    try:
+        looked(guest, LOOKS)
+        assert [call for call in guest.calls if call.startswith("nft")] == []
+        guest.write("proc/drbd", DISKLESS_ALONE)
+        wait_until(lambda: "no-data-in-reach" in guest.events, 30, "the check to refuse callers")
+        assert [call for call in guest.calls if call.startswith("nft")] == ["nft -f -"]
+        guest.write("proc/drbd", DISKLESS)
+        wait_until(lambda: "port-opened" in guest.events, 30, "the check to admit callers")
+        assert guest.calls[-1] == "nft delete table ip door"
+    finally:
+        os.killpg(process.pid, 9)
+        process.communicate()
 
 
 @pytest.mark.parametrize(

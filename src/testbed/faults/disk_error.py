@@ -41,8 +41,8 @@ class DiskError(MachineFault[NoOptions]):
             _attach(machine)
 
 
-# DRBD attaches a copy that has fallen behind only beside the newer one ("can only attach to the data we lost last"). The
-# machine that has the newer one may still be booting, so the guest itself goes on trying for some minutes.
+# DRBD attaches a copy that has fallen behind only beside the newer one ("can only attach to the data we lost last").
+# The machine that has the newer one may still be booting, so the guest itself goes on trying for some minutes.
 _ATTACH = """
 drbdadm attach database && exit
 status=$?
