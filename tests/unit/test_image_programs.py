@@ -66,6 +66,11 @@ def test_perl_compiles_it_without_a_warning(file: Path) -> None:
     assert perl(file) == ""
 
 
+def test_ruff_finds_nothing_in_programs_without_a_suffix() -> None:
+    """`make check` runs ruff over the folder, which finds files that end in .py alone."""
+    assert ruff(*(path for path in programs("python") if path.suffix != ".py")) == ""
+
+
 def test_every_program_has_a_linter() -> None:
     linted = {*SHELLS, "perl", "python", *ELSEWHERE}
     assert {path.name: language(path) for path in programs() if language(path) not in linted} == {}
