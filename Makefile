@@ -10,7 +10,8 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 TESTBED := $(VENV)/bin/testbed
-PYTEST := $(VENV)/bin/pytest
+# Options of these runs of pytest alone: PYTEST_ADDOPTS also reaches each pytest that a test starts.
+PYTEST := $(VENV)/bin/pytest $(PYTEST_OPTIONS)
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests images)
 
