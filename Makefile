@@ -10,8 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 TESTBED := $(VENV)/bin/testbed
-# Options of these runs of pytest alone: PYTEST_ADDOPTS also reaches each pytest that a test starts.
-PYTEST := $(VENV)/bin/pytest $(PYTEST_OPTIONS)
+PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests images)
 
