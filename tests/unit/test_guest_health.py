@@ -114,7 +114,9 @@ def test_the_check_ends_where_the_node_serves_no_longer(guest: Node, watch: subp
     assert guest.events == []
 
 
-def test_the_arbiter_is_told_when_both_copies_are_whole_again(guest: Node) -> None:
+@pytest.mark.parametrize("connection", ["Connected", "VerifyS"], ids=["connected", "compared"])
+def test_the_arbiter_is_told_when_both_copies_are_whole_again(guest: Node, connection: str) -> None:
+    guest.write("proc/drbd", BOTH_WHOLE.replace("Connected", connection))
     guest.write("run/testbed/granted", "7\n")
     told = '[ "$line" ] && echo granted 8 || echo alone=db1 generation=7'
     guest.command("busybox", f'read -r line; echo "$line" >>"$ROOT/asked"; {told}')
