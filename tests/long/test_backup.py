@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from telling import Tell
-from testbed.cluster import Cluster
+from testbed.cluster import Cluster, copies
 from testbed.cluster.discarded import sql
 from testbed.wait import wait_until
 
@@ -26,19 +25,6 @@ def write(cluster: Cluster, token: str) -> None:
 
 def tokens(cluster: Cluster, node: str) -> set[str]:
     return set(sql(cluster, node, "probe", "select token from writes where token like 'backup-%'"))
-
-
-def differing_sectors(cluster: Cluster, node: str) -> int:
-    """How many sectors DRBD finds different between the two disks (``drbdadm verify``)."""
-    machine = cluster.machine(node)
-    machine.exec(["drbdadm", "verify", "database"])
-
-    def over() -> bool:
-        return "VerifyS" not in machine.exec(["cat", "/proc/drbd"]).stdout
-
-    wait_until(over, 240, "DRBD to compare both disks", interval=1.0)
-    [out_of_sync] = re.findall(r"oos:(\d+)", machine.exec(["cat", "/proc/drbd"]).stdout)
-    return int(out_of_sync)
 
 
 def command(*words: str) -> None:
@@ -60,4 +46,4 @@ def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Pa
     node = primary(cluster)
     assert tokens(cluster, node) == {"backup-before"}
     assert all(each.replicated for each in cluster.state().databases)
-    assert differing_sectors(cluster, node) == 0
+    assert copies.verify(cluster).equal

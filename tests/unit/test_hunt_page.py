@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 import testbed.cli.hunt as command
 import testbed.cli.runs  # noqa: F401 - a program with one command alone would take its name for an argument
 from testbed.cli.main import app
-from testbed.cluster import project
+from testbed.cluster import copies, project
 from testbed.errors import UsageError
 from testbed.hunt import page
 from testbed.hunt.sequence import Steps, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
+from testbed.roles.copies import Comparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
 CUT = injection("silent-cut", "lb:active", {"network": "public"}, "first")
@@ -118,6 +119,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Pat
     monkeypatch.setattr(command, "Cluster", lambda _: cluster)
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setattr(command, "ClusterPlayer", Passing)
+    monkeypatch.setattr(copies, "verify", lambda _: Comparison(0))
     return tmp_path / "hunts"
 
 
@@ -168,6 +170,19 @@ def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: 
     status, _ = hunt("--runs", "1", "--name", "bad", "--shrink-plays", "2")
     assert status == 1
     assert len(Store(bench / "bad").findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("differing", "code", "told"), [(0, 0, "no block differs"), (17832, 1, "they differ in 17832 KiB")]
+)
+def test_a_hunt_ends_with_a_comparison_of_the_copies(
+    bench: Path, monkeypatch: pytest.MonkeyPatch, differing: int, code: int, told: str
+) -> None:
+    monkeypatch.setattr(copies, "verify", lambda _: Comparison(differing))
+    status, output = hunt("--runs", "1", "--name", "compared")
+    assert (status, f"comparison of the two copies: {told}" in output) == (code, True)
+    page_text = words((bench / "compared" / "hunt.html").read_text())
+    assert f"Comparison of the two copies of the data at the end: {told}" in page_text
 
 
 def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from testbed import settings as configuration
 from testbed.cli.main import app
 from testbed.cli.output import out, progress
-from testbed.cluster import Cluster, project
+from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import UsageError
 from testbed.hunt import page
@@ -55,7 +55,10 @@ def hunt(
     be healthy then. A failure that is not known is shrunk and written as an incident file. Ctrl-C ends a hunt; --resume
     goes on with it.
 
-    Exit status: 0 no failure that is not known, 1 one was found, 2 usage, 4 testbed itself failed, 130 Ctrl-C.
+    At the end both copies of the database are compared, block by block.
+
+    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 4 testbed itself failed,
+    130 Ctrl-C.
     """
     settings = configuration.load()
     parent = settings.state_dir / "hunts"
@@ -80,30 +83,43 @@ def hunt(
         if not store.settings.runs and hours is None:
             raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --hours or --runs")
         limits = Limits(store.settings.runs or inf, (hours or inf) * HOUR, shrink_plays)
-        _hunt(cluster, store, limits, keep_passing=keep_passing)
-    if any(not known(kind, play.steps, store.settings.profile) for play in store.plays for kind in play.kinds):
+        equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
+    if not equal or any(
+        not known(kind, play.steps, store.settings.profile) for play in store.plays for kind in play.kinds
+    ):
         raise typer.Exit(1)
 
 
-def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> None:
-    """Search until a limit is reached, and write the page whatever happens."""
+def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool:
+    """Search until a limit is reached, and write the page whatever happens.
+
+    Returns:
+        Whether both copies of the data are equal at the end, which no check of a run can tell.
+    """
     progress.say(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
     player = ClusterPlayer(cluster, store.settings.seed, keep_passing=keep_passing, progress=progress)
-    with _page_at_the_end(store):
+    with _page_at_the_end(store) as verification:
         if repair := player.make_healthy():
             progress.say(f"  the cluster was not healthy: repaired by {repair}")
         Search(store, cluster.topology, player, limits, lambda text: progress.say(escape(text))).run()
+        with progress.step("comparing both copies of the data"):
+            found = copies.verify(cluster)
+        verification.append("no block differs" if found.equal else f"they differ in {found.differing_kib} KiB")
+        progress.say(f"  comparison of the two copies: {verification[0]}")
+    return found.equal
 
 
 @contextmanager
-def _page_at_the_end(store: Store) -> Iterator[None]:
+def _page_at_the_end(store: Store) -> Iterator[list[str]]:
+    """Write the page with what was appended to the list: the comparison of the copies, if there was one."""
+    verification: list[str] = []
     try:
-        yield
+        yield verification
     except KeyboardInterrupt:
         progress.say(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
         raise
     finally:
-        _tell_page(page.write(store))
+        _tell_page(page.write(store, " ".join(verification)))
 
 
 def _store(cluster: Cluster, parent: Path, resume: str | None, seed: int, name: str | None, runs: int) -> Store:

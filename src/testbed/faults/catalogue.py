@@ -9,6 +9,7 @@ from testbed.errors import UsageError
 from testbed.faults.cable_pull import CablePull
 from testbed.faults.clock_jump import ClockJump
 from testbed.faults.delay import Delay
+from testbed.faults.disk_corruption import DiskCorruption
 from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
@@ -31,7 +32,7 @@ _ALL: tuple[Fault[Any], ...] = (
     PowerLoss(), Shutdown(), Reboot(), Freeze(),
     CablePull(), NetworkDown(), SilentCut(), Loss(), Delay(), RateLimit(),
     ProcessKill(), ProcessStop(), Resign(), Drain(),
-    DiskError(), DiskFull(), ClockJump(),
+    DiskError(), DiskCorruption(), DiskFull(), ClockJump(),
 )  # fmt: skip
 FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
 

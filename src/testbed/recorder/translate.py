@@ -33,6 +33,8 @@ DRBD = {
     "disk": Aspect.DRBD_DISK,
     "pdsk": Aspect.DRBD_PEER_DISK,
 }
+# While DRBD compares both copies (drbdsetup(8), verify) they stay connected, and every write goes to both.
+COMPARING = ("VerifyS", "VerifyT")
 PLAIN = {
     "carp-master": (Aspect.CARP, "master"),
     "carp-backup": (Aspect.CARP, "backup"),
@@ -42,7 +44,10 @@ PLAIN = {
     "postgres-stopped": (Aspect.POSTGRES, "stopped"),
 }
 # What a node decides, and an instant: it changes no state by itself.
-DECISIONS = (SOLVED, "resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed")
+DECISIONS = (
+    SOLVED, "resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed",
+    "copies-compared", "copies-repaired",
+)  # fmt: skip
 # A database machine has come up when its DRBD has, and nobody has promoted it yet.
 BOOTED = (
     (Aspect.DRBD_ROLE, "Secondary"),
@@ -144,7 +149,8 @@ def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iter
         yield from BOOTED
     elif name == "drbd":
         for word, value in _DRBD.findall(rest):
-            yield DRBD[word], value
+            if value not in COMPARING:
+                yield DRBD[word], value
     elif name == "member" and "name" in words:
         pool = words.get("pool", WEBMAIL)
         yield member_aspect(pool, words["name"]), member_state(words.get("status", ""))

@@ -34,6 +34,8 @@ DECISIONS = {
     "fence-refused": "refuses a machine the data",
     "promote-failed": "cannot take over",
     "demote-failed": "cannot let go, and switches itself off",
+    "copies-compared": "has compared both copies",
+    "copies-repaired": "has replaced the standby's blocks that differed",
 }
 STAGES = {
     "steady": "the steady state begins",

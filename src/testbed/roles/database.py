@@ -19,7 +19,7 @@ class DatabaseState:
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the database's virtual address.
         drbd_role: its own role, ``Primary`` or ``Secondary``.
-        drbd_connection: ``Connected``, ``WFConnection``, ``SyncSource``, ``StandAlone`` ...
+        drbd_connection: ``Connected``, ``WFConnection``, ``SyncSource``, ``StandAlone``, ``VerifyS`` ...
         drbd_disks: own and peer's disk state, ``UpToDate/UpToDate`` when all is well.
         mounted: whether the replicated filesystem is mounted.
         postgres: whether PostgreSQL accepts connections.
@@ -58,8 +58,9 @@ class DatabaseState:
 
     @property
     def replicated(self) -> bool:
-        """Whether both copies are known to be whole and connected."""
-        return self.drbd_connection == "Connected" and self.drbd_disks == "UpToDate/UpToDate"
+        """Whether both copies are known to be whole and connected; they are while DRBD compares them."""
+        connected = self.drbd_connection in ("Connected", "VerifyS", "VerifyT")
+        return connected and self.drbd_disks == "UpToDate/UpToDate"
 
     def parted_from(self, other: DatabaseState) -> bool:
         """Whether each of two copies has data that the other has not, as DRBD decides when they meet.

@@ -14,7 +14,7 @@ from testbed.units import Duration
 ActionName = Literal["inbox", "read", "write", "find contact", "add contact", "vacation", "log out"]
 Condition = Literal[
     "served", "taken-over", "healthy", "everyone-served", "sessions-everywhere", "drained", "resyncing", "replicated",
-    "stopped",
+    "stopped", "verified",
 ]  # fmt: skip
 # What each condition means, for --dry-run and for those who write incidents.
 CONDITIONS: Mapping[Condition, str] = {
@@ -27,6 +27,7 @@ CONDITIONS: Mapping[Condition, str] = {
     "resyncing": "DRBD copies blocks from one database machine to the other",
     "replicated": "both copies of the data are connected and whole",
     "stopped": "no probe has a good answer",
+    "verified": "the daily comparison of both copies, run at once, is done (hardened; the reference has none)",
 }
 WITHIN_SECONDS = 60.0
 # Nothing that a run starts may outlive it for long, should testbed be killed: probes and load end by themselves then.

@@ -23,7 +23,7 @@ from docker.errors import DockerException
 
 from testbed import faults, recorder
 from testbed.checks import Verdict, judge
-from testbed.cluster import Cluster, lifecycle, recovery
+from testbed.cluster import Cluster, copies, lifecycle, recovery
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.recovery import SplitBrainError
 from testbed.deferred import Deferred
@@ -238,8 +238,13 @@ class Run:
             except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
                 raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
             return
+        if condition == "verified":
+            self._verify_copies(within)
+            return
         if condition not in CONDITIONS:
-            raise UsageError(f"no condition {condition!r}", mend=f"there are healthy, {', '.join(CONDITIONS)}")
+            raise UsageError(
+                f"no condition {condition!r}", mend=f"there are healthy, verified, {', '.join(CONDITIONS)}"
+            )
         wait_until(
             lambda: self._ask(condition, hold, probes or self._probing), within, f"{condition!r}",
             hint=f"see {self.folder} and `testbed status`", interval=POLL_SECONDS, describe=self.live.describe,
@@ -263,6 +268,15 @@ class Run:
         self.live.update()
         apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if "everywhere" in condition else []
         return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self.live.changed_at), hold)
+
+    def _verify_copies(self, within: float) -> None:
+        """Have the primary compare both copies as it does each day."""
+        try:
+            found = copies.verify_as_daily(self.cluster, within)
+        except TestbedError as error:
+            raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
+        if found:
+            self.mark("copies-verified", differing_kib=str(found.differing_kib), repaired_kib=str(found.repaired_kib))
 
     def _machine(self, role: Role) -> Machine:
         [machine] = self.cluster.fleet.machines(role)

@@ -130,9 +130,9 @@ def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
         if step.heal is not None:
             names = {since: scenario.timeline[since].name for since in dark}
             dark = {since: dark[since] for since in dark if step.heal not in (order.ALL, names[since])}
-        elif step.when == "healthy" and dark:
+        elif step.when in ("healthy", "verified") and dark:
             since, target = next(iter(dark.items()))
-            what = f"healthy cannot come: {target.text} is off or frozen since step {since + 1}"
+            what = f"{step.when} cannot come: {target.text} is off or frozen since step {since + 1}"
             yield Problem((*path, "when"), what, "heal it first")
         elif target_now := targets.get(number):
             for since, target in dark.items():

@@ -1,0 +1,50 @@
+"""``testbed verify-copies``: do both database machines hold the same blocks?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from testbed import settings as configuration
+from testbed.cli.main import app, holds
+from testbed.cli.output import err, progress
+from testbed.cluster import Cluster, copies, project
+from testbed.cluster.lock import Use
+from testbed.errors import UsageError
+
+DIFFERENT = 1
+
+
+@app.command("verify-copies")
+@holds(Use.CHANGE)
+def verify_copies(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Give the standby the primary's blocks where the copies differ.")
+    ] = False,
+) -> None:
+    """Have DRBD compare both copies of the database, block by block, while they are in use; it takes minutes.
+
+    Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 they cannot be compared now.
+    """
+    settings = configuration.load()
+    if not project.exists(settings):
+        raise UsageError("no cluster is up", mend="run `testbed up`")
+    cluster = Cluster(settings)
+    name = copies.primary(cluster)
+    [peer] = [each.node for each in cluster.state().databases if each.node != name]
+    with progress.step(f"comparing the disk of {peer} with that of {name}, which serves"):
+        found = copies.verify(cluster, repair=repair)
+    if found.repaired_kib:
+        err.print(
+            f"[green]✓[/] the copies are equal again: {peer} got {found.repaired_kib} KiB from {name}", highlight=False
+        )
+    elif found.equal:
+        err.print("[green]✓[/] the copies are equal", highlight=False)
+    else:
+        err.print(
+            f"[red]✗[/] the copies differ in {found.differing_kib} KiB: a disk has lost or changed blocks that DRBD "
+            f"had written; `testbed verify-copies --repair` gives {peer} the blocks of {name}",
+            highlight=False,
+        )
+        raise typer.Exit(DIFFERENT)

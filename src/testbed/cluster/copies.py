@@ -1,0 +1,58 @@
+"""Whether both database machines hold the same blocks, which no state of DRBD says."""
+
+from __future__ import annotations
+
+from testbed.cluster.cluster import Cluster
+from testbed.errors import UsageError
+from testbed.roles import copies
+from testbed.roles.copies import Comparison
+
+
+def primary(cluster: Cluster) -> str:
+    """Name the machine that both copies are compared from.
+
+    Raises:
+        UsageError: no machine serves, or its peer is not connected with a whole copy.
+    """
+    state = cluster.state()
+    name = state.primary_database
+    whole = [each.node for each in state.databases if each.replicated]
+    if name is None or len(whole) != len(state.databases):
+        raise UsageError(
+            "the copies cannot be compared: DRBD is not connected and up to date on both database machines",
+            mend="`testbed status` shows the cluster, `testbed up` repairs it",
+        )
+    return name
+
+
+def verify(cluster: Cluster, *, repair: bool = False) -> Comparison:
+    """Compare both copies of the database's volume, block by block, while they are in use.
+
+    A test or a hunt calls this at its end: ``testbed status`` calls copies healthy that differ.
+
+    Args:
+        cluster: a healthy cluster.
+        repair: give the standby the primary's blocks where they differ.
+
+    Raises:
+        UsageError: DRBD is not connected and up to date on both machines; nothing was started.
+        TestbedError: the copies could not be compared, or not repaired.
+    """
+    return copies.compare(cluster.machine(primary(cluster)), repair=repair)
+
+
+def verify_as_daily(cluster: Cluster, within: float) -> Comparison | None:
+    """Compare and repair the copies as the cluster's profile does each day, but now.
+
+    Args:
+        cluster: a healthy cluster.
+        within: seconds after which to give up.
+
+    Returns:
+        What was found; None under a profile that compares nothing.
+
+    Raises:
+        UsageError: DRBD is not connected and up to date on both machines; nothing was started.
+        TestbedError: the copies could not be compared, or not repaired.
+    """
+    return copies.compare_as_daily(cluster.machine(primary(cluster)), within)

@@ -1,0 +1,118 @@
+"""Blocks of a disk that changed without an error: DRBD, which has written them, is told nothing."""
+
+from __future__ import annotations
+
+from testbed.errors import TestbedError
+from testbed.faults.fault import Fault, NoOptions, awake, done
+from testbed.machines import Fleet, Machine, Power
+from testbed.roles import copies, database
+from testbed.topology import Node, Role
+from testbed.wait import wait_until
+
+CONNECT_SECONDS = 120.0
+HAND_OVER_SECONDS = 90.0
+
+# Where the tables and indexes of the webmail and of the probes lie on the volume, as `BLOCK+BLOCKS` in 4 KiB
+# (filefrag(8)). DRBD keeps its metadata at the end of the disk, so a block has the same number on both devices. btrfs
+# has addresses of its own. The script ends with 3 where nothing is mounted.
+_PLACES = r"""
+. /usr/lib/testbed/common
+grep -q "^$device $mountpoint " /proc/mounts || exit 3
+if [ "$DATABASE_FILESYSTEM" = btrfs ]; then
+    echo "btrfs does not tell where a file lies on the disk" >&2
+    exit 1
+fi
+sync -f "$mountpoint"
+as_postgres psql -qtAX -c "select oid from pg_database where datname in ('horde', 'probe')" postgres |
+    while read -r oid; do find -L "$pgdata/base/$oid" -type f -size +0; done |
+    xargs filefrag -v -b4096 |
+    awk -F: '/^ *[0-9]+: / { split($3, place, "."); printf "%d+%d\n", place[1], $4 }'
+"""
+# Past DRBD and past the kernel's memory of the disk. perl is part of every Debian.
+_OVERWRITE = r"""
+perl -e '
+    open my $random, "<", "/dev/urandom" or die "/dev/urandom: $!\n";
+    open my $disk, "+<", "/dev/vdb" or die "/dev/vdb: $!\n";
+    sysread $random, my $noise, 1 << 20;
+    for (@ARGV) {
+        my ($block, $blocks) = split /\+/;
+        sysseek $disk, $block * 4096, 0 or die "/dev/vdb: $!\n";
+        for (; $blocks > 0; $blocks -= 256) {
+            syswrite $disk, $noise, 4096 * ($blocks < 256 ? $blocks : 256) or die "/dev/vdb: $!\n";
+        }
+    }
+' "$@" && blockdev --flushbufs /dev/vdb
+"""
+
+
+class DiskCorruption(Fault[NoOptions]):
+    """The tables on one machine's disk become random bytes, below DRBD and without an error.
+
+    DRBD does not notice, because it does not read a standby's disk. Healing is DRBD's comparison of both copies, after
+    which the machine gets the blocks of its peer. When it serves by then, its peer takes over first.
+    """
+
+    name = "disk-corruption"
+    summary = "overwrite the tables on the disk below DRBD, without an error; heal: DRBD copies the peer's blocks"
+    Options = NoOptions
+
+    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
+        """Only a VM has a disk of its own, and only a database machine has DRBD on it."""
+        if node.role is not Role.DATABASE:
+            return "it has no DRBD device"
+        return None if node.keys.machine == "virtual" else "its disk is the host's"
+
+    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Ask the machine that has the volume mounted where the tables lie, and overwrite these blocks."""
+        places = _places(fleet)
+        if not places:
+            raise TestbedError("the blocks of the tables are not known", mend="`testbed status` shows the cluster")
+        result = machine.exec(["sh", "-c", _OVERWRITE, "overwrite", *places], timeout=60)
+        if result.status:
+            raise TestbedError(f"the disk cannot be overwritten: {result.stderr.strip()}", where=machine.name)
+
+    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Compare both copies; where they differ the peer's blocks count."""
+        for each in fleet.machines(Role.DATABASE):
+            if each.power() is Power.OFF:
+                raise TestbedError("it is off, so DRBD cannot compare both copies", where=each.name, mend="start it")
+        primary = wait_until(lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected")
+        if not copies.compare(primary).equal:
+            _take_from_peer(fleet, machine)
+
+
+def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
+    """Give a machine its peer's blocks; the one that is primary gives them."""
+    if _primary(fleet).name == machine.name:
+        done(machine, "resign", "it does not step down")
+    peer = wait_until(
+        lambda: _primary(fleet, but=machine.name), HAND_OVER_SECONDS, f"the peer of {machine.name} to serve",
+        hint="`testbed heal` again, when it does",
+    )  # fmt: skip
+    copies.resynchronise(peer)
+
+
+def _places(fleet: Fleet) -> list[str]:
+    for machine in fleet.machines(Role.DATABASE):
+        if machine.power() is not Power.ON or not awake(machine):
+            continue
+        result = machine.exec(["sh", "-c", _PLACES], timeout=60)
+        if result.status == 0:
+            return result.stdout.split()
+        if result.status != 3:
+            raise TestbedError(f"where the tables lie is not known: {result.stderr.strip()}", where=machine.name)
+    raise TestbedError("no database machine has the volume mounted", mend="`testbed status` shows the cluster")
+
+
+def _primary(fleet: Fleet, but: str = "") -> Machine:
+    """The primary, whose peer is connected with a whole copy.
+
+    Raises:
+        TestbedError: there is none, or it is the machine called ``but``.
+    """
+    address = str(fleet.topology.database.address)
+    for machine in fleet.machines(Role.DATABASE):
+        state = database.state(machine, address)
+        if state.drbd_role == "Primary" and state.mounted and state.replicated and machine.name != but:
+            return machine
+    raise TestbedError("no database machine serves with both copies connected", mend="`testbed status` shows DRBD")
