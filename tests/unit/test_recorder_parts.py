@@ -212,7 +212,7 @@ def test_the_replicated_volume_is_the_same_disk_on_either_node() -> None:
     was = Disk("db1", "/srv/database", 400 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 100 << 20)
     is_full = Disk("db2", "/srv/database", 1 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 99 << 20)
     [left] = compare(survey(disks=was), survey(disks=is_full))
-    assert left == Leftover("disk", "db2", "1 MiB free on /srv/database, of which the run used 399 MiB")
+    assert left == Leftover("disk", "db2", "the run used 399 MiB on /srv/database and left 1 MiB free")
 
 
 def test_only_a_faults_queueing_discipline_is_left_over() -> None:

@@ -102,16 +102,31 @@ def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "told"),
     [
-        ("&mail-users 60", "&mail-users yes", "16:12", "x-testbed.mail.users: users is a whole number, not 'yes'"),
-        ("&mail-users 60", "&mail-users true", "16:12", "x-testbed.mail.users: users is a whole number, not 'true'"),
+        ("&mail-users 60", "&mail-users yes", "16:12", "x-testbed.mail.users: users must be a whole number, not 'yes'"),
+        (
+            "&mail-users 60",
+            "&mail-users true",
+            "16:12",
+            "x-testbed.mail.users: users must be a whole number, not 'true'",
+        ),
         ("&mail-users 60", '&mail-users "60"', "16:12", "not '60'; write 60 without quotes"),
-        ("&mail-users 60", "&mail-users 60.0", "16:12", "x-testbed.mail.users: users is a whole number, not '60.0'"),
+        (
+            "&mail-users 60",
+            "&mail-users 60.0",
+            "16:12",
+            "x-testbed.mail.users: users must be a whole number, not '60.0'",
+        ),
         ("&mail-seed 2006", "&mail-seed 0777", "17:11", "'0777' is ambiguous"),
         ("&mail-seed 2006", "&mail-seed 2_006", "17:11", "'2_006' is ambiguous"),
         ("&mail-seed 2006", "&mail-seed 0b11", "17:11", "'0b11' is ambiguous"),
         ("over: 1048576", "over: 010", "47:41", "'010' is ambiguous"),
         ("x-testbed: {role: mail}", "x-testbed: {role: yes}", "", "x-testbed.role: 'yes' is not known here"),
-        ("port: 8082", "port: '8082'", "34:13", "x-testbed.applications.wiki.port: port is a whole number, not '8082'"),
+        (
+            "port: 8082",
+            "port: '8082'",
+            "34:13",
+            "x-testbed.applications.wiki.port: port must be a whole number, not '8082'",
+        ),
         ("profile: reference", "profile: on", "50:12", "x-testbed.profile: 'on' is not known here"),
     ],
 )
@@ -129,7 +144,7 @@ def test_a_variable_is_text_to_compose_and_what_it_holds_to_us() -> None:
     assert resolve(document, [CLUSTER]).sessions.padding == 64
     document["x-testbed"]["sessions"]["padding"] = "a lot"
     message = refused(document)
-    assert "padding is a whole number, not 'a lot' (from '${TESTBED_SESSION_PADDING:-0}')" in message
+    assert "padding must be a whole number, not 'a lot' (from '${TESTBED_SESSION_PADDING:-0}')" in message
 
 
 def test_a_number_elsewhere_in_the_file_is_composes_affair(tmp_path: Path) -> None:

@@ -43,29 +43,33 @@ def refused(path: Path, content: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("users: 6", "users: yes", "3:15: users is a whole number, not 'yes'; "),
-        ("users: 6", "users: true", "3:15: users is a whole number, not 'true'; "),
-        ("users: 6", "users: 6.0", "3:15: users is a whole number, not '6.0'; "),
-        ("users: 6", 'users: "6"', "3:15: users is a whole number, not '6'; write 6 without quotes"),
+        ("users: 6", "users: yes", "3:15: users must be a whole number, not 'yes'; "),
+        ("users: 6", "users: true", "3:15: users must be a whole number, not 'true'; "),
+        ("users: 6", "users: 6.0", "3:15: users must be a whole number, not '6.0'; "),
+        ("users: 6", 'users: "6"', "3:15: users must be a whole number, not '6'; write 6 without quotes"),
         ("users: 6", "users: 0x3d", "3:15: users: input should be less than or equal to 60, not '0x3d'; "),
         ("seed: 7", "seed: 0777", "9:7: '0777' is ambiguous: YAML 1.1 and YAML 1.2 read it as different numbers; "),
         ("seed: 7", "seed: 1_000", "9:7: '1_000' is ambiguous: "),
         ("seed: 7", "seed: -0b11", "9:7: '-0b11' is a"),
-        ("seed: 7", "seed: 2006-12-24", "9:7: seed is a whole number, not '2006-12-24'; "),
+        ("seed: 7", "seed: 2006-12-24", "9:7: seed must be a whole number, not '2006-12-24'; "),
         ("seed: 7", f"seed: {'9' * 5000}", "9:7: '9999999999999999999999999999999999999...' has too many digits; "),
-        ("repeat: 2", "repeat: yes", "8:9: repeat is a whole number, not 'yes'; "),
-        ("repeat: 2", "repeat: ~", "8:9: repeat is a whole number, not '~'; "),
-        ("repeat: 2", "repeat:", "8:1: repeat is a whole number, not nothing; "),
+        ("repeat: 2", "repeat: yes", "8:9: repeat must be a whole number, not 'yes'; "),
+        ("repeat: 2", "repeat: ~", "8:9: repeat must be a whole number, not '~'; "),
+        ("repeat: 2", "repeat:", "8:1: repeat must be a whole number, not nothing; "),
         ("20ms", "1:30", "4:17: '1:30' is no duration; write a number with its unit, as 200ms, 30s or 2m"),
         ("20ms", "1.50", "4:17: '1.50' is no duration; "),
         ("20ms", "yes", "4:17: 'yes' is no duration; "),
         ("20ms", "[1s]", "4:17: [1s] is no duration; "),
-        ("think: 0.5", "think: '0.5'", "3:25: think is a number, not '0.5'; "),
+        ("think: 0.5", "think: '0.5'", "3:25: think must be a number, not '0.5'; "),
         ("think: 0.5", "think: .nan", "3:25: think: input should be less than or equal to 10, not '.nan'; "),
-        ("think: 0.5", "think: on", "3:25: think is a number, not 'on'; "),
-        ("{outage: {https: 30s}}", "{isolation: yes}", "7:21: isolation is true or false, not 'yes'; write true"),
-        ("{outage: {https: 30s}}", "{isolation: 1}", "7:21: isolation is true or false, not '1'; "),
-        ("it shows that the rest is sound", "12345678901", "2:6: why is a text, not '12345678901'; put it in quotes"),
+        ("think: 0.5", "think: on", "3:25: think must be a number, not 'on'; "),
+        ("{outage: {https: 30s}}", "{isolation: yes}", "7:21: isolation must be true or false, not 'yes'; write true"),
+        ("{outage: {https: 30s}}", "{isolation: 1}", "7:21: isolation must be true or false, not '1'; "),
+        (
+            "it shows that the rest is sound",
+            "12345678901",
+            "2:6: why must be a text, not '12345678901'; put it in quotes",
+        ),
         ("name: sound", "name: 2006-12-24x!", "1:7: '2006-12-24x!' cannot be a name; "),
     ],
 )
@@ -165,7 +169,7 @@ def test_merges_of_merges_are_bounded(tmp_path: Path) -> None:
 
 def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Path) -> None:
     text = SOUND.replace("users: 6", f"users: [&a [{', '.join(['x' * 50] * 100)}], {', '.join(['*a'] * 100)}]")
-    assert refused(tmp_path / "long.yaml", text).startswith("3:15: users is a whole number, not [&a [xxxxx")
+    assert refused(tmp_path / "long.yaml", text).startswith("3:15: users must be a whole number, not [&a [xxxxx")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,10 @@ def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Pat
         (f"{SOUND}---\n{SOUND}".encode(), "10:1: expected a single document in the stream"),
         (f"{SOUND}...\n---\nname: x\n".encode(), "11:1: expected a single document in the stream"),
         (f"%YAML 3.0\n---\n{SOUND}".encode(), "1:1: found incompatible YAML document"),
-        (f"%YAML 1.1\n---\n{SOUND}".replace("repeat: 2", "repeat: yes").encode(), "10:9: repeat is a whole number"),
+        (
+            f"%YAML 1.1\n---\n{SOUND}".replace("repeat: 2", "repeat: yes").encode(),
+            "10:9: repeat must be a whole number",
+        ),
         (SOUND.replace("seed: 7", "seed: !!int 7").encode(), "9:7: found the tag 'tag:yaml.org,2002:int'"),
         (SOUND.replace("seed: 7", "seed: !!python/object:os.system x").encode(), "9:7: found the tag "),
         (SOUND.replace("seed: 7", 'seed: "\\ud800"').encode(), "9:7: half a character"),

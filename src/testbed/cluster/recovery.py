@@ -135,7 +135,8 @@ class Recovery:
             return TestbedError(what)
         return TestbedError(
             f"the cluster does not become healthy: {'; '.join(self._wrong)}",
-            mend="`testbed logs NODE` shows what a node wrote; `testbed down` and `testbed up` make a new cluster",
+            mend="`testbed logs NODE` shows what a node wrote; `testbed down` and `testbed up` make a new cluster "
+            "without its data",
         )
 
 

@@ -75,7 +75,9 @@ class DiskCorruption(Fault[NoOptions]):
         """Compare both copies; where they differ the peer's blocks count."""
         for each in fleet.machines(Role.DATABASE):
             if each.power() is Power.OFF:
-                raise TestbedError("it is off, so DRBD cannot compare both copies", where=each.name, mend="start it")
+                raise TestbedError(
+                    "the node is off, so DRBD cannot compare both copies", where=each.name, mend="run `testbed heal`"
+                )
         primary = wait_until(lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected")
         if not copies.compare(primary).equal:
             _take_from_peer(fleet, machine)

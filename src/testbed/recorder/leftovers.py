@@ -104,8 +104,8 @@ def _used(before: Iterable[Disk], after: Iterable[Disk]) -> Iterator[Leftover]:
     for disk in after:
         used = was.get(disk.key, disk.free) - disk.free
         if used > disk.free:
-            free = f"{disk.free / MIB:.0f} MiB free on {disk.mount}"
-            yield Leftover("disk", disk.where, f"{free}, of which the run used {used / MIB:.0f} MiB")
+            left = f"left {disk.free / MIB:.0f} MiB free"
+            yield Leftover("disk", disk.where, f"the run used {used / MIB:.0f} MiB on {disk.mount} and {left}")
 
 
 def found(node: str, output: str) -> Iterator[Leftover | Disk]:

@@ -93,7 +93,7 @@ def _problem(
             what, _, better = error["msg"].removeprefix("Value error, ").partition(": ")
             what, mend = what.replace(repr(error["input"]), word, 1), better or mend
         case kind if kind in _KINDS:
-            what, mend = f"{key} is {_KINDS[kind]}, not {word}", _converted(kind, error["input"]) or mend
+            what, mend = f"{key} must be {_KINDS[kind]}, not {word}", _converted(kind, error["input"]) or mend
         case _:
             what = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {word}"
     return Problem(path, what, mend, at_key=at_key)
