@@ -31,6 +31,9 @@ with hold(SimpleNamespace(state_dir=Path(sys.argv[1])), Use.CHANGE, command="chi
     sys.stdin.read()
 """
 
+# Writes to files fail in this process from now on, as they do on a full disk; its pipes work.
+FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+
 
 def of(folder: Path) -> Settings:
     return cast("Settings", SimpleNamespace(state_dir=folder))
@@ -89,6 +92,24 @@ def test_kill_9_of_the_holder_frees_the_cluster(tmp_path: Path) -> None:
         process.wait(10)
         with hold(of(tmp_path), Use.EXCLUSIVE):
             pass
+
+
+@pytest.mark.parametrize("last", ["nobody", "one that let go", "one that was killed"])
+def test_a_full_disk_keeps_no_command_from_its_lock(tmp_path: Path, last: str) -> None:
+    if last != "nobody":
+        with holder(tmp_path, Use.CHANGE, "testbed up") as process:
+            assert process.stdin
+            process.stdin.close() if last == "one that let go" else process.kill()
+            process.wait(10)
+    words = [sys.executable, "-c", FULL_DISK + CHILD, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as full:
+        assert full.stdout
+        assert full.stdout.readline() == "child\n"
+        assert "in use by an unknown process" in refusal(tmp_path, Use.CHANGE)
+        full.communicate("", timeout=10)
+    assert full.returncode == 0
+    with hold(of(tmp_path), Use.CHANGE):
+        assert [each.pid for each in holders(of(tmp_path))] == [os.getpid()]
 
 
 def test_one_process_may_hold_it_again_and_keeps_it_until_the_end(tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -147,7 +148,8 @@ class _File:
     """A lock's file, open."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+", encoding="utf-8")
+        # Unbuffered: a buffer that a full disk did not take raises once more when the file is closed.
+        self._file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
 
     def __enter__(self) -> Self:
         return self
@@ -169,16 +171,22 @@ class _File:
         """The holder that is written down."""
         self._file.seek(0)
         try:
-            return Holder(**json.loads(self._file.read()))
+            return Holder(**json.loads(self._file.readall()))
         except (ValueError, TypeError):
             return None
 
     def write(self, holder: Holder | None) -> None:
-        """Write the holder down, or nobody."""
-        self._file.truncate(0)
-        if holder:
-            self._file.write(json.dumps(asdict(holder)))
-        self._file.flush()
+        """Write the holder down, or nobody; a full disk leaves nobody, and the lock holds all the same.
+
+        Nobody is one byte, so that most filesystems keep the block for the next holder's name.
+        """
+        text = json.dumps(asdict(holder)).encode() if holder else b"\n"
+        try:
+            written = os.pwrite(self._file.fileno(), text, 0)
+        except OSError:
+            written = 0
+        with suppress(OSError):
+            self._file.truncate(written)
 
 
 class _Lock:
