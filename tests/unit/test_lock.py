@@ -15,6 +15,7 @@ import pytest
 from holding import holder
 
 from testbed.cluster.lock import VARIABLE, InUseError, Use, hold, holders
+from testbed.errors import UsageError
 from testbed.wait import wait_until
 
 if TYPE_CHECKING:
@@ -185,6 +186,72 @@ def test_patience_has_an_end(tmp_path: Path) -> None:
         hold(of(tmp_path), Use.EXCLUSIVE, patience=0.5),
     ):
         pass
+
+
+# --- other users -------------------------------------------------------------------------------------------------
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
+    """The kernel refuses to open the locks' files in one mode; root, who may run these tests, is refused nothing."""
+    opens = os.open
+
+    def refusing(path: str | Path, flags: int, *rest: int, **options: int) -> int:
+        if ".lock" in str(path) and flags & (os.O_RDWR | os.O_WRONLY) == mode:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opens(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refusing)
+
+
+def test_another_users_state_folder_is_refused_by_each_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UsageError, match="the state folder belongs to .*TESTBED_STATE"), hold(of(tmp_path), Use.CHANGE):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_folder_that_this_user_may_not_make_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refusing)
+    with pytest.raises(UsageError, match="this user may not make the state folder"):
+        hold(of(tmp_path / "state"), Use.LOAD).__enter__()
+
+
+@pytest.mark.parametrize("nameless", [False, True])
+def test_a_lock_that_root_made_names_its_owner_and_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, nameless: bool
+) -> None:
+    (tmp_path / "load.lock").touch()
+    refuse(monkeypatch, os.O_RDWR)
+    monkeypatch.setattr(Path, "owner", lambda _: {0: "root"}[int(nameless)])
+    with pytest.raises(UsageError) as refused, hold(of(tmp_path), Use.LOAD):
+        pass
+    assert f"belongs to {f'user {os.getuid()}' if nameless else 'root'}, and this user" in str(refused.value)
+    assert f"`sudo chown --reference={tmp_path} {tmp_path / 'load.lock'}`" in str(refused.value)
+
+
+@pytest.mark.parametrize("use", [Use.CHANGE, Use.LOAD])
+def test_a_lock_that_root_makes_belongs_to_the_state_folders_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Use
+) -> None:
+    given: list[tuple[Path, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda file, *to: given.append((Path(f"/proc/self/fd/{file}").readlink(), *to)))
+    with hold(of(tmp_path), use):
+        pass
+    folder = tmp_path.stat()
+    assert (tmp_path / f"{use.value[0]}.lock", folder.st_uid, folder.st_gid) in given
+
+
+def test_any_user_reads_who_holds_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with holder(tmp_path, Use.CHANGE) as process, monkeypatch.context() as patched:
+        refuse(patched, os.O_RDWR)
+        patched.setattr(Path, "open", None)  # which would open them to append
+        assert [each.pid for each in holders(of(tmp_path))] == [process.pid]
+        refuse(patched, os.O_RDONLY)
+        assert holders(of(tmp_path)) == []
 
 
 def _refused(folder: Path) -> bool:

@@ -114,3 +114,11 @@ def test_when_the_patience_is_over_the_tests_fail_with_the_holder_s_name_and_the
 def test_what_a_test_starts_works_under_the_session_s_lock(tmp_path: Path) -> None:
     with pytest_in(tmp_path, CHILD) as session:
         assert "1 passed" in output(session)
+
+
+def test_a_state_folder_that_cannot_be_made_fails_the_tests_and_not_the_session(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file, and no folder")
+    with pytest_in(tmp_path, MANY) as session:
+        text = output(session, status=1)
+    assert "6 passed, 6 errors" in text
+    assert "INTERNALERROR" not in text

@@ -63,12 +63,28 @@ def must_be_usable(settings: Settings) -> None:
             f"{settings.run_dir} is too long: the path of a socket in it has {SOCKET_PATH_BYTES} bytes at most",
             where="TESTBED_RUN", mend=f"choose a folder whose path is {-room} bytes shorter",
         )  # fmt: skip
-    folder = settings.state_dir
-    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+    must_be_writable(settings.state_dir)
+
+
+def must_be_writable(state_dir: Path) -> None:
+    """Refuse a state folder that another user's cluster has.
+
+    Raises:
+        UsageError: this user may not write there.
+    """
+    if state_dir.exists() and not os.access(state_dir, os.W_OK | os.X_OK):
         raise UsageError(
-            f"the state folder belongs to {folder.owner()}, and this user may not write there", where=str(folder),
+            f"the state folder belongs to {owner(state_dir)}, and this user may not write there", where=str(state_dir),
             mend="run testbed as that user, delete the folder, or set TESTBED_STATE to another one",
         )  # fmt: skip
+
+
+def owner(path: Path) -> str:
+    """Return the name of the user that a file or folder belongs to; a user without a name has a number."""
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
 
 
 def _own(folder: Path) -> None:

@@ -33,6 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from testbed.cluster import folders
 from testbed.errors import UsageError
 from testbed.settings import Settings
 from testbed.wait import elapse
@@ -119,8 +120,10 @@ def hold(
 
     Raises:
         InUseError: another process holds it.
+        UsageError: the state folder, or a lock's file, belongs to another user.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    _make(settings.state_dir)
+    folders.must_be_writable(settings.state_dir)
     held = _take_patiently(settings.state_dir, use, command or _command_line(), patience, waiting)
     try:
         yield
@@ -137,19 +140,57 @@ def holders(settings: Settings) -> list[Holder]:
     """
     found: dict[int, Holder] = {}
     for path in sorted(each for name in Use.EXCLUSIVE.value for each in settings.state_dir.glob(f"{name}.lock*")):
-        with _File(path) as file:
+        with suppress(PermissionError), _File(path, reads=True) as file:
             # Locked only to know a holder that was killed: a command that begins at this moment would be refused.
             if (holder := file.read()) and not file.lock():
                 found[holder.pid] = holder
     return list(found.values())
 
 
-class _File:
-    """A lock's file, open."""
+def _make(folder: Path) -> None:
+    """Make the state folder.
 
-    def __init__(self, path: Path) -> None:
+    Raises:
+        UsageError: this user may not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise UsageError(
+            "this user may not make the state folder", where=str(folder),
+            mend="run testbed as the user whose checkout this is, or set TESTBED_STATE to another folder",
+        ) from None  # fmt: skip
+
+
+class _File:
+    """A lock's file, open.
+
+    Args:
+        path: the file; it is made if it is missing, and then belongs to the state folder's user, also under sudo.
+        reads: only to look who holds the lock; any user may.
+
+    Raises:
+        PermissionError: it cannot be read.
+        UsageError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, *, reads: bool = False) -> None:
+        self._kind = fcntl.LOCK_SH if reads else fcntl.LOCK_EX
         # Unbuffered: a buffer that a full disk did not take raises once more when the file is closed.
-        self._file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
+        if reads:
+            self._file = FileIO(os.open(path, os.O_RDONLY), "r")
+            return
+        try:
+            self._file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
+        except PermissionError:
+            raise UsageError(
+                f"the lock's file belongs to {folders.owner(path)}, and this user may not write to it", where=str(path),
+                mend=f"run `sudo chown --reference={shlex.quote(str(path.parent))} {shlex.quote(str(path))}`",
+            ) from None  # fmt: skip
+        if os.geteuid() == 0:
+            of = path.parent.stat()
+            with suppress(OSError):  # a filesystem that knows no owners
+                os.fchown(self._file.fileno(), of.st_uid, of.st_gid)
 
     def __enter__(self) -> Self:
         return self
@@ -160,9 +201,9 @@ class _File:
         self._file.close()  # releases the lock
 
     def lock(self) -> bool:
-        """Try to get the lock; returns whether it is ours."""
+        """Try to get the lock; returns whether it is ours. Who only looks shares it with others who do."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, self._kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -90,7 +90,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if _uses_cluster(item):
         try:
             take_turn(item.config)
-        except UsageError as error:
+        except (UsageError, OSError) as error:
             item.stash[_REFUSAL] = str(error)
     return (yield)
 
