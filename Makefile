@@ -15,7 +15,7 @@ REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests images)
 
 # For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
-# TAKE_OVER=1 removes a testbed cluster of the same name that another folder left: off, or with that folder deleted.
+# TAKE_OVER=1 removes a testbed cluster of the same name that another folder left, if it is off.
 TAKE := $(if $(TAKE_OVER),--take-over)
 UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
 	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE)) \

@@ -205,8 +205,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
 
 def test_another_users_state_folder_is_refused_by_each_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(UsageError, match="the state folder belongs to .*TESTBED_STATE"), hold(of(tmp_path), Use.CHANGE):
-        pass
+    with pytest.raises(UsageError, match=r"the state folder belongs to .*TESTBED_STATE"):
+        hold(of(tmp_path), Use.CHANGE).__enter__()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,8 +16,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from testbed.cli import down as down_command  # noqa: F401 - registers the command
-from testbed.cli.main import app
+from testbed.cli.main import app, register
 from testbed.cli.up import bring_up
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape
@@ -30,6 +29,7 @@ from testbed.progress import Progress
 from testbed.settings import Settings, load
 from testbed.yaml_source import dump
 
+register()
 BUILT = {"org.testbed.inputs": "abc"}
 
 
@@ -288,7 +288,7 @@ def test_heal_sweeps_the_host_though_nothing_is_on_record(tmp_path: Path) -> Non
 def test_a_cluster_whose_state_folder_was_deleted_is_kept_unless_the_user_says_so(
     settings: Settings, there: FakeEngine
 ) -> None:
-    a_cluster(there, ours(settings))
+    a_cluster(there, ours(settings), "exited")
     identity.forget(settings)
     claim = owner(there, settings)
     assert (claim.owner, len(claim.clusters)) == (Owner.ABANDONED, 1)
@@ -308,11 +308,33 @@ def test_a_cluster_that_another_checkout_uses_stays(
         owner(there, settings).must_be_ours(take_over=True)
 
 
-@pytest.mark.parametrize(("folder", "state"), [("", "exited"), ("deleted", "running"), ("deleted", "exited")])
-def test_one_that_is_off_or_whose_folder_is_gone_is_taken_over_on_request(
-    settings: Settings, there: FakeEngine, tmp_path: Path, folder: str, state: str
+@pytest.mark.parametrize("words", [["up", "--take-over"], ["down", "--take-over"]])
+@pytest.mark.parametrize("folder", ["/data/not-visible-here", "this checkout", ""])
+def test_no_cluster_that_runs_is_taken_over_wherever_its_folder_is(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, folder: str, words: list[str]
 ) -> None:
-    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path / folder)}, state)
+    for name, folder_of_state in (("TESTBED_STATE", settings.state_dir), ("TESTBED_RUN", settings.run_dir)):
+        monkeypatch.setenv(name, str(folder_of_state))
+    place = str(settings.topology.parent) if folder == "this checkout" else folder
+    labels = {PROJECT: "testbed", CLUSTER: "c2"} | ({FOLDER: place} if place else {})
+    a_cluster(there, labels)
+    there.add("container", "testbed-lb2-1", labels | BUILT, state="exited")
+    before = there.names()
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, UsageError)
+    assert "`docker stop $(docker ps --quiet --filter label=org.testbed.cluster=c2)`" in error.mend
+    assert ("TESTBED_STATE" in error.mend) == (folder == "this checkout")
+    assert there.names() == before
+    for each in there.things:
+        each.status = "exited"
+    owner(there, settings).must_be_ours(take_over=True)
+
+
+@pytest.mark.parametrize("folder", ["", "deleted"])
+def test_one_that_is_off_is_taken_over_on_request(
+    settings: Settings, there: FakeEngine, tmp_path: Path, folder: str
+) -> None:
+    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path / folder)}, "exited")
     there.tables = ["cut.c2.lb1.silent-cut-public-both"]
     claim = owner(there, settings)
     with pytest.raises(UsageError, match="--take-over"):

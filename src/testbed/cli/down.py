@@ -20,7 +20,7 @@ from testbed.host import engine, ownership
 def down(
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Remove a testbed cluster of this name that is not this checkout's, too."),
+        typer.Option("--take-over", help="Remove another cluster of this name and its data, too, if it is off."),
     ] = False,
 ) -> None:
     """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay.

@@ -39,7 +39,7 @@ def up(
     keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Remove another checkout's cluster and its data, if it is off or abandoned."),
+        typer.Option("--take-over", help="Remove another cluster of this name and its data, if it is off."),
     ] = False,
 ) -> None:
     """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
@@ -61,7 +61,7 @@ def bring_up(
         scale: machines of a service, such as ``app=3``.
         overlays: Compose overlays, by name.
         keep: leave a cluster that does not come up, to look at it.
-        take_over: remove a testbed cluster of the same name that is not this checkout's, and that nobody uses.
+        take_over: remove a testbed cluster of the same name that is not this checkout's, and that is off.
 
     Returns:
         The cluster, serving.

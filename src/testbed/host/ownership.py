@@ -58,8 +58,8 @@ class Owner(StrEnum):
 
     NOBODY = "nobody"
     OURS = "ours"
-    ABANDONED = "abandoned"  # another testbed cluster's, which --take-over removes
-    USED = "used"  # another testbed cluster's, which is in use
+    ABANDONED = "abandoned"  # another testbed cluster's, which is off; --take-over removes it
+    USED = "used"  # another testbed cluster's, which runs
     FOREIGN = "foreign"  # of a project that testbed did not make, or of a testbed that made no labels
 
 
@@ -235,25 +235,20 @@ def _is_of_a_checkout(container: Resource) -> bool:
 
 
 def _another(others: Sequence[Resource], settings: Settings) -> Claim:
-    """Another testbed cluster: in use where its folder is there and it runs, else to be removed if the user says so."""
+    """Another testbed cluster: in use while any container of it runs, else to be removed if the user says so."""
     project, clusters = settings.project, frozenset(each.cluster for each in others)
     removes = "`testbed up --take-over` or `testbed down --take-over` removes it and its data"
     otherwise = "set COMPOSE_PROJECT_NAME (its networks must differ as well)"
     compose = settings.topology.parent.resolve()
-    folders = {each.folder: False for each in others if each.folder}
-    for each in others:
-        if each.folder:
-            folders[each.folder] |= each.running
-    for folder, runs in sorted(folders.items()):
-        if folder.resolve() in (compose, compose.parent) or _is_gone(folder):
-            continue
-        if runs:
-            what = f"a cluster named {project} runs from {folder}"
-            return Claim(Owner.USED, what, f"`testbed down` there, or {otherwise}", clusters)
-        what = f"a cluster named {project}, brought up from {folder}, is off"
+    if alive := sorted((each for each in others if each.running), key=lambda each: (not each.folder, each.name)):
+        return replace(_running(alive[0], settings, removes, otherwise), clusters=clusters)
+    folders = sorted({each.folder for each in others if each.folder})
+    elsewhere = [each for each in folders if each.resolve() not in (compose, compose.parent)]
+    if there := [each for each in elsewhere if not _is_gone(each)]:
+        what = f"a cluster named {project}, brought up from {there[0]}, is off"
         return Claim(Owner.ABANDONED, what, f"`testbed down` there, or {removes}, or {otherwise}", clusters)
-    if gone := [each for each in folders if each.resolve() not in (compose, compose.parent)]:
-        what = f"a cluster named {project} was brought up from {min(gone)}, which does not exist here"
+    if elsewhere:
+        what = f"a cluster named {project} was brought up from {elsewhere[0]}, which does not exist here"
         return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
     if folders:
         what = f"the cluster {project} is not the one of {settings.state_dir}: its identity is not in that folder"
@@ -261,6 +256,23 @@ def _another(others: Sequence[Resource], settings: Settings) -> Claim:
         return Claim(Owner.ABANDONED, what, mend, clusters)
     what = f"{others[0]} is left over from another testbed cluster named {project}"
     return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
+
+
+def _running(container: Resource, settings: Settings, removes: str, otherwise: str) -> Claim:
+    """Another testbed cluster that runs. A folder that is not visible here may be in another container, and in use."""
+    project, folder = settings.project, container.folder
+    compose = settings.topology.parent.resolve()
+    stop = f"stop it: `docker stop $(docker ps --quiet --filter label={CLUSTER_LABEL}={container.cluster})`"
+    if folder and folder.resolve() in (compose, compose.parent):
+        what = f"the cluster {project} runs, and it is not the one of {settings.state_dir}: its identity is not there"
+        known = "set TESTBED_STATE to the folder that it was brought up with"
+        return Claim(Owner.USED, what, f"{known}; if that is lost, {stop}, then {removes}")
+    if folder and not _is_gone(folder):
+        what = f"a cluster named {project} runs from {folder}"
+        return Claim(Owner.USED, what, f"`testbed down` there, or {otherwise}")
+    where = f", brought up from {folder}, which does not exist here" if folder else f": {container}"
+    what = f"another testbed cluster named {project} runs{where}"
+    return Claim(Owner.USED, what, f"{otherwise}; if it is abandoned, {stop}, then {removes}")
 
 
 def _is_gone(folder: Path) -> bool:
