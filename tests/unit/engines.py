@@ -81,10 +81,13 @@ class FakeEngine:
     def _matching(self, kind: str, filters: Mapping[str, Any] | None) -> list[Thing]:
         wanted = (filters or {}).get("label", [])
         pairs = [each.partition("=") for each in ([wanted] if isinstance(wanted, str) else wanted)]
+        network = str((filters or {}).get("network", "")).removeprefix("network-")
         return [
             each
             for each in self.things
-            if each.kind == kind and all(each.labels.get(key) == value for key, _, value in pairs)
+            if each.kind == kind
+            and all(each.labels.get(key) == value for key, _, value in pairs)
+            and (not network or (network in each.networks and each.status in ("running", "paused")))
         ]
 
     def _lister(self, kind: str) -> Callable[..., list[Thing]]:

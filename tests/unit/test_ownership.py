@@ -193,6 +193,39 @@ def test_a_container_that_a_user_put_on_our_network_stops_down_but_not_up(
         claim.must_be_alone()
 
 
+@pytest.mark.parametrize("networks", [["testbed_public"], ["testbed_public", "testbed_backend"]])
+def test_down_names_a_container_that_docker_run_put_on_our_network_and_touches_nothing(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, networks: list[str]
+) -> None:
+    monkeypatch.setenv("TESTBED_STATE", str(settings.state_dir))
+    a_cluster(there, ours(settings))
+    there.add("network", "testbed_backend", {CLUSTER: identity.read(settings), PROJECT: "testbed"})
+    there.add("container", "exporter", {}, networks=networks)
+    before = there.names()
+    error = CliRunner().invoke(app, ["down"]).exception
+    assert isinstance(error, UsageError)
+    assert "the container exporter, which is on the cluster's network testbed_public" in error.what
+    for network in networks:
+        assert f"docker network disconnect {network} exporter" in error.mend
+    assert there.names() == before
+    assert identity.read(settings)
+
+
+def test_a_take_over_names_a_container_on_the_other_clusters_network(settings: Settings, there: FakeEngine) -> None:
+    a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2"}, "exited")
+    there.add("container", "exporter", {}, networks=["testbed_public"])
+    with pytest.raises(UsageError, match="docker network disconnect testbed_public exporter"):
+        lifecycle.take_over(settings, ["c2"])
+    assert len(there.things) == 4
+
+
+def test_a_container_that_is_off_keeps_no_network(settings: Settings, there: FakeEngine) -> None:
+    a_cluster(there, ours(settings))
+    there.add("container", "exporter", {}, "exited", networks=["testbed_public"])
+    lifecycle.down(settings)
+    assert there.names() == ["exporter"]
+
+
 def test_nodes_that_compose_made_again_by_hand_are_still_a_cluster_to_up(settings: Settings, there: FakeEngine) -> None:
     """Without the labels' overlay they have no identity; a fresh start that fails would delete the volumes."""
     there.add("network", "testbed_public", ours(settings))

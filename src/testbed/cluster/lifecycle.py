@@ -274,6 +274,9 @@ def down(settings: Settings, others: Collection[str] = ()) -> None:
     Args:
         settings: the project.
         others: identities of clusters of our project's name that are to go as well.
+
+    Raises:
+        UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
     _remove(settings, [known for known in (identity.read(settings), *others) if known])
     forget(settings)
@@ -286,6 +289,9 @@ def take_over(settings: Settings, clusters: Collection[str]) -> None:
     Args:
         settings: ours.
         clusters: their identities.
+
+    Raises:
+        UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
     _remove(settings, clusters)
     if not project.exists(settings):
@@ -293,6 +299,7 @@ def take_over(settings: Settings, clusters: Collection[str]) -> None:
 
 
 def _remove(settings: Settings, clusters: Collection[str]) -> None:
+    project.must_have_own_networks(clusters)
     project.remove(clusters)
     for each in clusters:
         of_helper = {**identity.labels(settings), CLUSTER_LABEL: each}

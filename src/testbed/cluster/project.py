@@ -12,7 +12,7 @@ from docker.models.containers import Container
 
 from testbed.cluster import labels
 from testbed.cluster.shape import Shape
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, Settings
 
@@ -65,6 +65,34 @@ def _remove_orphans(settings: Settings, services: Collection[str]) -> None:
 
 class GhostEndpointsError(TestbedError):
     """The engine counts endpoints on a network that no container has any more, and does not let the network go."""
+
+
+def must_have_own_networks(clusters: Collection[str]) -> None:
+    """Refuse to remove networks on which a container runs that does not go with them: the engine would keep them.
+
+    It need not be of the project (``docker run --network testbed_public``). One that is off has no endpoint.
+
+    Args:
+        clusters: identities of the clusters that are to be removed.
+
+    Raises:
+        UsageError: there is one; nothing has been removed.
+    """
+    api = engine.client().api
+    networks = [each for known in clusters for each in api.networks(filters={"label": f"{CLUSTER_LABEL}={known}"})]
+    found = [
+        (network["Name"], each["Names"][0].lstrip("/"))
+        for network in networks
+        for each in api.containers(filters={"network": network["Id"]})
+        if (each.get("Labels") or {}).get(CLUSTER_LABEL) not in clusters
+    ]
+    if found:
+        commands = " && ".join(f"docker network disconnect {network} {name}" for network, name in found)
+        raise UsageError(
+            f"testbed did not make the container {found[0][1]}, which is on the cluster's network {found[0][0]}",
+            where="project",
+            mend=f"disconnect it: `{commands}`",
+        )
 
 
 def remove(clusters: Iterable[str]) -> None:
