@@ -23,6 +23,12 @@ class Thing:
         self.id = f"{kind}-{name}"
         self.status = state
         self.networks = networks
+        self.image = f"testbed/{name.split('-')[1].rstrip('12')}" if name.count("-") > 1 else "exporter"
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """It, as the engine inspects it."""
+        return {"Config": {"Image": self.image}, "Image": f"sha256:{self.image}"}
 
     def remove(self, **_: object) -> None:
         self.engine.things.remove(self)
@@ -42,6 +48,8 @@ class FakeEngine:
     Attributes:
         things: all that it has.
         ran: each helper container: its command and its labels.
+        no_images: names of images that it does not have.
+        ran_of: the image of each helper container.
         tables: nftables tables on the host, which a helper container lists and deletes.
     """
 
@@ -49,7 +57,8 @@ class FakeEngine:
         self.things: list[Thing] = []
         self.ran: list[tuple[list[str], dict[str, str]]] = []
         self.tables: list[str] = []
-        self.images_there = True
+        self.no_images: set[str] = set()
+        self.ran_of: list[str] = []
         self.containers = SimpleNamespace(list=self._lister("container"), run=self._run)
         self.networks = SimpleNamespace(list=self._lister("network"))
         self.volumes = SimpleNamespace(list=self._lister("volume"))
@@ -97,12 +106,13 @@ class FakeEngine:
         return lambda filters=None, **_: [each.listed() for each in self._matching(kind, filters)]
 
     def _image(self, tag: str) -> object:
-        if not self.images_there:
+        if tag in self.no_images:
             raise ImageNotFound(tag)
         return SimpleNamespace(id=tag)
 
-    def _run(self, _image: str, command: list[str], *, labels: dict[str, str], **_: object) -> bytes:
+    def _run(self, image: str, command: list[str], *, labels: dict[str, str], **_: object) -> bytes:
         self.ran.append((command, labels))
+        self.ran_of.append(image)
         prefix = command[-1]
         gone = [table for table in self.tables if table.startswith(prefix)]
         self.tables = [table for table in self.tables if table not in gone]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 from engines import FakeEngine
@@ -68,6 +70,27 @@ def test_a_sweep_finds_a_clusters_tables_by_its_identity() -> None:
     assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb10.one"]
     assert engine.tables == ["cut.c12.lb1.one", "filter"]
     assert [labels for _, labels in engine.ran] == [labels, labels]
+
+
+def test_root_sweeps_with_the_hosts_nft_where_the_image_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nft").write_text(
+        '#!/bin/sh\ncase "$1" in\nlist) printf "table netdev %s\\n" cut.c1.lb1.one cut.c12.lb1.one ;;\n'
+        f'*) echo "$@" >>{tmp_path}/done ;;\nesac\n'
+    )
+    (tmp_path / "nft").chmod(0o755)
+    monkeypatch.setattr(cutting, "host_environment", lambda: {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    engine = FakeEngine()
+    engine.no_images = {"mine/lb"}
+    labels = {PROJECT_LABEL: "mine", CLUSTER_LABEL: "c1"}
+    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb1.one"]
+    assert (tmp_path / "done").read_text() == "delete table netdev cut.c1.lb1.one\n"
+    assert engine.ran == []
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(cutting.NoNftError, match=r"begin with cut\.c1\.lb1\."):
+        cutting.sweep(cast("DockerClient", engine), "mine/lb", labels, "lb1")
 
 
 def test_healing_a_node_whose_container_is_gone_takes_its_rules_from_the_host(tmp_path: Path) -> None:

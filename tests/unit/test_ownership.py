@@ -174,6 +174,42 @@ def test_our_cluster_is_ours_and_down_removes_it_and_its_rules(settings: Setting
     assert owner(there, settings).owner is Owner.NOBODY
 
 
+@pytest.mark.parametrize(
+    ("set_to", "made_with", "image"),
+    [
+        ("testbed", "testbed", "sha256:testbed/lb"),  # it has lost its name
+        ("other", "testbed", "sha256:testbed/lb"),  # TESTBED_IMAGES was another
+        ("other", "mine/testbed/lb-openbsd", "mine/testbed/lb"),
+        ("other", "mine/lb:latest", "sha256:mine/lb:latest"),
+    ],
+)
+def test_down_removes_rules_though_the_image_has_another_name(
+    settings: Settings, there: FakeEngine, set_to: str, made_with: str, image: str
+) -> None:
+    a_cluster(there, ours(settings))
+    there.things[0].image = made_with if "/" in made_with else f"{made_with}/lb"
+    there.no_images = {"testbed/lb", "other/lb"}
+    there.tables = [f"cut.{identity.read(settings)}.lb1.silent-cut-public-both", "filter"]
+    lifecycle.down(dataclasses.replace(settings, images=set_to))
+    assert (there.names(), there.tables, there.ran_of) == ([], ["filter"], [image])
+    assert not identity.read(settings)
+
+
+def test_down_without_any_nft_prints_the_names_of_rules_and_keeps_the_identity(
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = ours(settings)[CLUSTER]
+    there.no_images = {"testbed/lb"}
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    said: list[str] = []
+    lifecycle.down(settings, ["c2"], said.append)
+    assert [f"cut.{each}." in line for each, line in zip((known, "c2"), said, strict=True)] == [True, True]
+    assert identity.read(settings) == known
+    there.no_images.clear()  # the image has been built again
+    lifecycle.down(settings)
+    assert not identity.read(settings)
+
+
 def test_a_cluster_without_our_identity_does_not_exist_for_us(settings: Settings, there: FakeEngine) -> None:
     identity.ensure(settings)
     portainer(there)

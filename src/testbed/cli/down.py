@@ -39,11 +39,11 @@ def down(
     claim.must_be_alone()
     try:
         with progress.step("removing containers, networks and volumes"):
-            lifecycle.down(settings, claim.clusters)
+            lifecycle.down(settings, claim.clusters, progress.say)
     except GhostEndpointsError as ghosts:
         progress.say(f"  {ghosts.what}; a restart of the engine mends that")
         if not engine.stop_if_ours(settings, progress.say):
             raise
         engine.ensure(settings, progress.say)
-        lifecycle.down(settings, claim.clusters)
+        lifecycle.down(settings, claim.clusters, progress.say)
     engine.stop_if_ours(settings, progress.say)

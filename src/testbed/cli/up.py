@@ -81,7 +81,7 @@ def bring_up(
     ownership.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
         with progress.step(f"removing the cluster {settings.project}, which is not this checkout's"):
-            lifecycle.take_over(settings, claim.clusters)
+            lifecycle.take_over(settings, claim.clusters, progress.say)
     preflight(settings, design, progress.say)
     build_images(settings, design, progress)
     _warn_of_old_disk(settings, design)

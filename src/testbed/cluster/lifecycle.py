@@ -268,42 +268,54 @@ def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say:
     return ""
 
 
-def down(settings: Settings, others: Collection[str] = ()) -> None:
+def down(settings: Settings, others: Collection[str] = (), say: Say = _silent) -> None:
     """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay.
 
     Args:
         settings: the project.
         others: identities of clusters of our project's name that are to go as well.
+        say: called with a line when rules on the host could not be looked for; then the identity stays.
 
     Raises:
         UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
-    _remove(settings, [known for known in (identity.read(settings), *others) if known])
+    own = identity.read(settings)
+    unswept = _remove(settings, [known for known in (own, *others) if known], say)
     forget(settings)
-    identity.forget(settings)  # last: without it, nothing above could be tried again
+    if own not in unswept:
+        identity.forget(settings)  # last: without it, nothing above could be tried again
 
 
-def take_over(settings: Settings, clusters: Collection[str]) -> None:
+def take_over(settings: Settings, clusters: Collection[str], say: Say = _silent) -> None:
     """Remove clusters of our project's name that are not ours, with the rules that they left on the host.
 
     Args:
         settings: ours.
         clusters: their identities.
+        say: called with a line when rules on the host could not be looked for.
 
     Raises:
         UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
-    _remove(settings, clusters)
+    _remove(settings, clusters, say)
     if not project.exists(settings):
         forget(settings)
 
 
-def _remove(settings: Settings, clusters: Collection[str]) -> None:
+def _remove(settings: Settings, clusters: Collection[str], say: Say) -> list[str]:
+    """Remove clusters and their rules on the host; returns those whose rules could not be looked for."""
+    client, unswept = engine.client(), []
     project.must_have_own_networks(clusters)
+    images = {each: cutting.image_with_nft(client, settings.images, each) for each in clusters}
     project.remove(clusters)
-    for each in clusters:
+    for each, image in images.items():
         of_helper = {**identity.labels(settings), CLUSTER_LABEL: each}
-        cutting.sweep(engine.client(), f"{settings.images}/lb", of_helper)
+        try:
+            cutting.sweep(client, image, of_helper)
+        except cutting.NoNftError as error:
+            say(f"  {error}")
+            unswept.append(each)
+    return unswept
 
 
 def forget(settings: Settings) -> None:

@@ -48,7 +48,10 @@ def sweep_host(cluster: Cluster) -> list[str]:
     Returns:
         What was done, one line each.
     """
-    return [f"removed the rules {table} from the host" for table in cluster.fleet.sweep()]
+    try:
+        return [f"removed the rules {table} from the host" for table in cluster.fleet.sweep()]
+    except cutting.NoNftError as error:
+        return [str(error)]
 
 
 def restore_power(cluster: Cluster) -> list[str]:

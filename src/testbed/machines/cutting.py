@@ -7,12 +7,17 @@ and a sender is told of what an egress hook dropped; CARP then advertises itself
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Collection, Mapping
 from typing import Literal
 
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
+from testbed.errors import TestbedError
+from testbed.host.command import host_environment
 from testbed.machines.helper import Helper
 from testbed.settings import CLUSTER_LABEL
 
@@ -61,12 +66,51 @@ def on_host(cluster: str, machine: str, name: str) -> str:
     return f"cut.{cluster}.{machine}.{name}"
 
 
+class NoNftError(TestbedError):
+    """Nothing is here that could look for rules on the host."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(
+            "rules of faults may be left on the host: the balancers' image is not here, nor, for root, the program nft",
+            mend=f"`nft list tables netdev` lists them, their names begin with {prefix}; "
+            "`nft delete table netdev NAME` deletes one",
+        )
+
+
+def image_with_nft(docker: DockerClient, images: str, cluster: str) -> str:
+    """Return an image that has nft, the balancers', empty when there is none.
+
+    Look for it before the containers are removed. Containers keep an image that has lost its name, and theirs may have
+    another name than is set now.
+
+    Args:
+        docker: the engine.
+        images: what the names of images begin with.
+        cluster: the cluster's identity.
+    """
+    by_containers, by_name = [], [f"{images}/lb"]
+    for each in docker.containers.list(all=True, filters={"label": f"{CLUSTER_LABEL}={cluster}"}):
+        prefix, slash, name = each.attrs["Config"]["Image"].rpartition("/")
+        if name.partition(":")[0] == "lb":
+            by_containers.append(each.attrs["Image"])
+        elif slash:
+            by_name.append(f"{prefix}/lb")
+    return next((image for image in (by_name[0], *by_containers, *by_name) if _exists(docker, image)), "")
+
+
+def _exists(docker: DockerClient, image: str) -> bool:
+    try:
+        return bool(image and docker.images.get(image))
+    except ImageNotFound:
+        return False
+
+
 def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: str = "") -> list[str]:
     """Delete a cluster's tables on the host, whatever is on record and whether or not its containers still exist.
 
     Args:
         docker: the engine.
-        image: one that has nft.
+        image: one that has nft; without one, root runs the host's.
         labels: of the container that runs nft; the cluster's identity is one of them.
         machine: only the tables of this node.
 
@@ -74,11 +118,18 @@ def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: 
         The tables that were there.
 
     Raises:
+        NoNftError: there is no nft to run.
         TestbedError: nft refuses.
     """
-    try:
-        docker.images.get(image)
-    except ImageNotFound:
-        return []  # no machine was ever cut off without it
     prefix = f"cut.{labels[CLUSTER_LABEL]}." + (f"{machine}." if machine else "")
-    return Helper(docker, image, labels, "the host").run(["sh", "-c", _SWEEP, prefix], "host").split()
+    command = ["sh", "-c", _SWEEP, prefix]
+    if _exists(docker, image):
+        return Helper(docker, image, labels, "the host").run(command, "host").split()
+    environment = host_environment()
+    if os.geteuid() != 0 or not shutil.which("nft", path=environment["PATH"]):
+        raise NoNftError(prefix)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise TestbedError(f"nft refuses: {said[0]}", where="the host")
+    return done.stdout.split()

@@ -67,10 +67,12 @@ class Fleet:
             The nftables tables that were there.
 
         Raises:
+            NoNftError: there is no nft to run.
             TestbedError: nft refuses.
         """
-        image = next(iter(self.topology.nodes.values())).image.rpartition("/")[0]
-        return cutting.sweep(self._docker, f"{image}/lb", self._labels, node)
+        images = next(iter(self.topology.nodes.values())).image.rpartition("/")[0]
+        image = cutting.image_with_nft(self._docker, images, self._labels[CLUSTER_LABEL])
+        return cutting.sweep(self._docker, image, self._labels, node)
 
     def outdated(self) -> list[str]:
         """VMs whose image has been built anew since they were made: their disks fit the old one only."""
