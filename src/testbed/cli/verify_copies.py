@@ -25,7 +25,8 @@ def verify_copies(
 ) -> None:
     """Have DRBD compare both copies of the database, block by block, while they are in use; it takes minutes.
 
-    Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 they cannot be compared now.
+    Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 the comparison was not started; 4 it was
+    interrupted, or the repair was refused.
     """
     settings = configuration.load()
     if not project.exists(settings):
