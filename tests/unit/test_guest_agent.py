@@ -112,10 +112,10 @@ def test_the_guest_itself_keeps_the_limit(agent: Callable[..., Path]) -> None:
     assert [started["path"], *started["arg"]] == ["timeout", "-k", "2", "30", "sleep", "9"]
 
 
-@pytest.mark.parametrize("code", [124, 137])
-def test_a_command_that_does_not_end(code: int, agent: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("status", [{"exitcode": 124}, {"exitcode": 137}, {"signal": 9}], ids=str)
+def test_a_command_that_does_not_end(status: dict[str, int], agent: Callable[..., Path]) -> None:
     with (
-        GuestAgent(agent(runs({"exited": True, "exitcode": code}, polls=12)), "db1") as guest,
+        GuestAgent(agent(runs({"exited": True, **status}, polls=12)), "db1") as guest,
         pytest.raises(Unreachable, match=r"db1: sleep 9 did not end within 0\.1 s"),
     ):
         guest.exec(["sleep", "9"], timeout=0.1)

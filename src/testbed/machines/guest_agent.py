@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ POLL_SECONDS = 0.01
 POLL_AT_MOST_SECONDS = 0.25
 # What a guest that has ended the command late is given beyond the command's own time.
 MARGIN_SECONDS = 3.0
+# timeout(1) sends SIGKILL to its own process group too, so the agent may report the signal instead of an exit code.
+OVERDUE = (TIMED_OUT, KILLED, -signal.SIGKILL)
 
 
 class GuestAgent:
@@ -75,7 +78,7 @@ class GuestAgent:
             status = self._call("guest-exec-status", {"pid": pid})
             if status["exited"]:
                 code = self._exit_status(status, command)
-                if code in (TIMED_OUT, KILLED) and time.monotonic() >= begin + timeout:
+                if code in OVERDUE and time.monotonic() >= begin + timeout:
                     raise late
                 return ExecResult(code, _text(status.get("out-data")), _text(status.get("err-data")))
             time.sleep(pause)
