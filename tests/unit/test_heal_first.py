@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +13,14 @@ import pytest
 from fakes import FakeMachine, fleet
 from test_run_winding_up import FakeTask, a_run, healed
 
+from testbed.cli import heal as command
 from testbed.cluster import Cluster, lifecycle
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError
 from testbed.faults import Entry, Ledger, heal_all
 from testbed.faults.injection import heal
 from testbed.journal.events import FaultStep
+from testbed.progress import Progress
 from testbed.scenarios.run import Run
 from testbed.scenarios.task import Task
 
@@ -181,3 +184,31 @@ def test_what_could_not_be_healed_before_the_repair_is_healed_after_it(
     lifecycle.make_whole(cast("Cluster", cluster), 1.0)
     assert recovered == [True, False]
     assert ledger.entries() == []
+
+
+def test_heal_counts_what_was_healed_though_another_fault_stays(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stuck, other = frozen("db1", ledger), frozen("app-1", ledger)
+    thaw = FakeMachine.unpause
+
+    def unpause(machine: FakeMachine) -> None:
+        if machine is stuck:
+            raise TestbedError("QEMU does not answer", where="db1")
+        thaw(machine)
+
+    monkeypatch.setattr(FakeMachine, "unpause", unpause)
+    monkeypatch.setattr("testbed.cluster.unrecorded.undo", lambda _: [])
+    monkeypatch.setattr(lifecycle, "_end_drains", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "restore", lambda *_: None)
+    cluster = SimpleNamespace(fleet=fleet(stuck, other), ledger=ledger)
+    said: list[str] = []
+    progress = cast("Progress", SimpleNamespace(say=said.append))
+    assert lifecycle.heal(cast("Cluster", cluster), progress) == 1
+    assert said == ["  not healed: db1: QEMU does not answer", "  healed freeze on app-1"]
+    monkeypatch.setattr(command, "Cluster", lambda: cluster)
+    inspect.unwrap(command.heal)()
+    assert "no fault is on record" not in capsys.readouterr().err
+    ledger.strike(ledger.entries()[0])
+    inspect.unwrap(command.heal)()
+    assert "no fault is on record" in capsys.readouterr().err

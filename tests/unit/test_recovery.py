@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from docker.models.containers import Container
 from fakes import FakeMachine, fleet
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
@@ -17,7 +18,8 @@ from testbed.cluster import Cluster, ClusterState, recovery, unrecorded
 from testbed.cluster.recovery import SplitBrainError, recover
 from testbed.errors import TestbedError
 from testbed.faults import Ledger
-from testbed.machines import ExecResult, Power
+from testbed.machines import ExecResult, Power, Unreachable
+from testbed.machines.virtual import VirtualMachine
 
 
 class FakeTime:
@@ -162,7 +164,7 @@ def test_when_no_copy_is_good_the_decision_is_named(ledger: Ledger) -> None:
 
 def undone(machine: FakeMachine) -> list[str]:
     """What is undone on one machine."""
-    return unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine))))
+    return list(unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine)))))
 
 
 LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags": [%s], "link_type": "ether"}]'
@@ -204,3 +206,55 @@ def test_a_frozen_machine_is_thawed_before_it_is_asked(ledger: Ledger) -> None:
     machine.frozen = True
     assert undone(machine)[0] == "app-1 was frozen: thawed"
     assert "plug backend" in machine.done
+
+
+@pytest.mark.parametrize("error", [Unreachable("QEMU does not answer", where="db1"), OSError("the engine is gone")])
+def test_a_node_that_cannot_be_thawed_keeps_no_other_broken(
+    error: Exception, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise error
+
+    stuck, off = FakeMachine("db1", ledger), FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
+    stuck.frozen, off.on = True, False
+    monkeypatch.setattr(stuck, "unpause", refuse)
+    lines = list(unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(stuck, off)))))
+    assert lines[:2] == [f"not healed: db1: {str(error).removeprefix('db1: ')}", "app-1 was off: started"]
+    assert "plug backend" in off.done
+
+
+def test_a_stage_that_fails_keeps_no_other_from_being_taken(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Cluster) -> list[str]:
+        raise TestbedError("no helper can be run")
+
+    node = FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
+    monkeypatch.setattr(unrecorded, "sweep_host", refuse)
+    undoing = unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(node))))
+    assert next(undoing) == "not healed: no helper can be run"
+    with pytest.raises(TestbedError, match="no helper"):
+        list(undoing)
+    assert "plug backend" in node.done
+
+
+def test_a_vm_whose_container_is_frozen_is_thawed_before_qemu_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    state = {"Paused": True, "Running": True}
+
+    def unpause() -> None:
+        state["Paused"] = False
+        done.append("docker unpause")
+
+    def ask(_: VirtualMachine, command: str) -> dict[str, object]:
+        if state["Paused"]:
+            raise Unreachable("QEMU does not answer", where="db1")
+        done.append(command)
+        return {}
+
+    monkeypatch.setattr(VirtualMachine, "_qmp", ask)
+    container = SimpleNamespace(attrs={"State": state}, reload=lambda: None, unpause=unpause)
+    machine = VirtualMachine("db1", TOPOLOGY.nodes["db1"], cast("Container", container), tmp_path)
+    machine.unpause()
+    machine.unpause()
+    assert done == ["docker unpause", "cont", "cont"]

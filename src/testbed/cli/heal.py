@@ -19,7 +19,7 @@ def heal() -> None:
     stays, because it is a person's decision which side to keep (`testbed resolve split-brain`).
     """
     cluster = Cluster()
-    if not lifecycle.heal(cluster, progress):
+    if not lifecycle.heal(cluster, progress) and not cluster.ledger.readable():
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
         lifecycle.restore(cluster, DEADLINE_SECONDS, progress)

@@ -116,19 +116,30 @@ def heal(cluster: Cluster, progress: Progress) -> int:
 
     Returns:
         How many faults of the ledger were healed.
+
+    Raises:
+        TestbedError, DockerException, OSError: faults without a record could not be looked for; all else was done.
     """
-    healed = []
+    recorded = cluster.ledger.readable()
     try:
-        healed = heal_all(cluster.fleet, cluster.ledger)
+        heal_all(cluster.fleet, cluster.ledger)
     except (TestbedError, DockerException, OSError) as error:
         progress.say(f"  not healed: {error}")
+    left = {entry.key for entry in cluster.ledger.readable()}
+    healed = [entry for entry in recorded if entry.key not in left]
     for entry in healed:
         progress.say(f"  healed {entry.fault} on {entry.node}")
     for path in cluster.ledger.set_damaged_aside():
         progress.say(f"  {path}: not a fault's record; its fault is looked for on the machines")
-    for line in unrecorded.undo(cluster):
-        progress.say(f"  {line}")
+    trouble: Exception | None = None
+    try:
+        for line in unrecorded.undo(cluster):
+            progress.say(f"  {line}")
+    except unrecorded.TROUBLE as error:  # undo has said it already
+        trouble = error
     _end_drains(cluster, progress)
+    if trouble:
+        raise trouble
     return len(healed)
 
 

@@ -21,25 +21,42 @@ from testbed.machines import Machine, Power, cutting
 from testbed.topology import Role
 
 CLOCK_SECONDS = 3.0
+# Errors of one node or one stage, after which the others are undone all the same.
+TROUBLE = (TestbedError, DockerException, OSError)
 # Queueing disciplines that faults put on a cable (tc-netem(8), tc-tbf(8)).
 FAULTY = ("netem", "tbf")
 
 
-def undo(cluster: Cluster) -> list[str]:
+def undo(cluster: Cluster) -> Iterator[str]:
     """Find what faults have left on the machines and the host, and undo it.
+
+    A node or a stage that fails does not keep the others from being undone. A node without power is left to the
+    recovery, which tries again.
 
     Args:
         cluster: the cluster; its recorded faults are healed.
 
-    Returns:
-        What was undone, one line each.
+    Yields:
+        What was undone and what was not, one line each.
+
+    Raises:
+        TestbedError, DockerException, OSError: the first error of a whole stage, after all stages.
     """
-    done = restore_power(cluster)
-    done += sweep_host(cluster)
+    trouble: Exception | None = None
+    for stage in (restore_power, sweep_host, _undo_on_all):
+        try:
+            yield from stage(cluster)
+        except TROUBLE as error:
+            trouble = trouble or error
+            yield f"not healed: {error}"
+    if trouble:
+        raise trouble
+
+
+def _undo_on_all(cluster: Cluster) -> Iterator[str]:
     with ThreadPoolExecutor(max_workers=8) as pool:
         for found in pool.map(_undo_on, cluster.fleet.machines()):
-            done += found
-    return done
+            yield from found
 
 
 def sweep_host(cluster: Cluster) -> list[str]:
@@ -54,22 +71,23 @@ def sweep_host(cluster: Cluster) -> list[str]:
         return [str(error)]
 
 
-def restore_power(cluster: Cluster) -> list[str]:
-    """Thaw what is frozen, and start what is off.
+def restore_power(cluster: Cluster) -> Iterator[str]:
+    """Thaw what is frozen, and start what is off; a node that cannot be does not keep the others off.
 
-    Returns:
-        What was done, one line each.
+    Yields:
+        What was done and what was not, one line each.
     """
-    done = []
     for machine in cluster.fleet.machines():
-        power = machine.power()
-        if power is Power.FROZEN:
-            machine.unpause()
-            done.append(f"{machine.name} was frozen: thawed")
-        elif power is Power.OFF:
-            machine.start()
-            done.append(f"{machine.name} was off: started")
-    return done
+        try:
+            power = machine.power()
+            if power is Power.FROZEN:
+                machine.unpause()
+                yield f"{machine.name} was frozen: thawed"
+            elif power is Power.OFF:
+                machine.start()
+                yield f"{machine.name} was off: started"
+        except TROUBLE as error:
+            yield f"not healed: {error if str(error).startswith(machine.name) else f'{machine.name}: {error}'}"
 
 
 def _undo_on(machine: Machine) -> list[str]:

@@ -80,7 +80,9 @@ class VirtualMachine(ContainerMachine):
         self._qmp("stop")
 
     def unpause(self) -> None:
-        """Let the processor run on."""
+        """Let the processor run on; QEMU itself may be frozen too (``docker pause``) and is thawed first."""
+        if super().power() is Power.FROZEN:
+            super().unpause()
         self._qmp("cont")
 
     def unplug(self, *networks: str) -> None:
