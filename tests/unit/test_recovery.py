@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,19 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from docker.errors import DockerException
 from docker.models.containers import Container
 from fakes import FakeMachine, fleet
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
 
-from testbed.cluster import Cluster, ClusterState, recovery, unrecorded
+from testbed.cluster import Cluster, ClusterState, complaints, recovery, unrecorded
 from testbed.cluster.recovery import SplitBrainError, recover
 from testbed.errors import TestbedError
 from testbed.faults import Ledger
 from testbed.machines import ExecResult, Power, Unreachable
 from testbed.machines.virtual import VirtualMachine
+from testbed.roles import Member
 
 
 class FakeTime:
@@ -153,6 +156,99 @@ def test_when_no_remedy_helps_the_message_names_what_is_wrong(clock: FakeTime, l
     with pytest.raises(TestbedError, match=r"does not become healthy: db1: DRBD .* `testbed logs NODE`"):
         recovered(lambda _: with_databases({"drbd_connection": "WFConnection"}, {}), ledger)
     assert clock.now < 1200
+
+
+def disk_full(*_: object) -> bool:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("before", "deed"),
+    [
+        (with_databases({}, {"drbd_connection": "StandAlone"}), "db2 sh -c drbdadm connect database"),
+        (with_balancer({"apache": False}), "lb2 start"),
+        (replace(whole(), power={**whole().power, "db2": Power.OFF}), "db2 start"),
+        (with_balancer({"members": (Member("app-1", "", "Init Err", 0),)}), "lb2 try-member app-1 webmail"),
+    ],
+    ids=["script", "restart", "power", "member"],
+)
+def test_a_full_disk_keeps_no_remedy_from_being_taken(before: ClusterState, deed: str, ledger: Ledger) -> None:
+    cluster = FakeCluster(after(deed, before), ledger)
+    with pytest.raises(OSError, match="No space left"):
+        recover(cast("Cluster", cluster), 120.0, disk_full, disk_full)  # type: ignore[arg-type]
+    assert deed in cluster.deeds
+    assert complaints(cluster.state(), TOPOLOGY) == []
+
+
+@pytest.mark.parametrize("error", [ConnectionError("connection refused"), DockerException("no engine")], ids=str)
+def test_an_engine_that_is_gone_ends_the_recovery(error: Exception, clock: FakeTime, ledger: Ledger) -> None:
+    def state(_: list[str]) -> ClusterState:
+        if clock.now > 20:
+            raise error
+        return with_databases(SICK, {})
+
+    with pytest.raises(TestbedError, match=rf"the state of the cluster is unknown: .*{error}; `testbed doctor`"):
+        recovered(state, ledger)
+    assert 80 <= clock.now < 90
+
+
+def test_errors_with_answers_between_them_do_not_end_the_recovery(clock: FakeTime, ledger: Ledger) -> None:
+    def state(_: list[str]) -> ClusterState:
+        if clock.now < 115 and int(clock.now) not in (0, 58):
+            raise ConnectionError("connection refused")
+        return with_databases(SICK, {}) if clock.now < 115 else whole()
+
+    recover(cast("Cluster", FakeCluster(state, ledger)), 120.0, print)
+    assert clock.now >= 115
+
+
+@pytest.mark.parametrize("command", ["try-member", "unpause"])
+def test_what_cannot_be_tried_keeps_no_remedy_from_being_taken(
+    command: str, clock: FakeTime, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("connection refused")
+
+    before = with_balancer({"apache": False, "members": (Member("app-1", "", "Init Err", 0),)})
+    if command == "unpause":
+        before = replace(before, power={**whole().power, "db2": Power.FROZEN})
+    cluster = FakeCluster(after("lb2 start", before), ledger)
+    monkeypatch.setattr(cluster.machine("lb2"), "exec", refuse)
+    monkeypatch.setattr(cluster.machine("db2"), "unpause", refuse)
+    monkeypatch.setattr(recovery, "STARTS", 1000)
+    monkeypatch.setattr(recovery.Recovery, "_allow", lambda *_: None)
+    recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds == ["lb2 kill", "lb2 start"]
+    assert clock.now < 140
+
+
+@pytest.mark.parametrize(("deadline", "boots"), [(180.0, 170), (60.0, 70)])
+def test_a_machine_that_boots_has_the_time_that_the_caller_gives(
+    deadline: float, boots: float, clock: FakeTime, ledger: Ledger
+) -> None:
+    silent = with_databases({}, {"reachable": False})
+    cluster = FakeCluster(lambda _: whole() if clock.now >= boots else silent, ledger)
+    recover(cast("Cluster", cluster), deadline, print)
+    assert cluster.deeds == []
+
+
+SYNCHRONISING = with_databases(
+    {"drbd_connection": "SyncSource", "drbd_disks": "UpToDate/Inconsistent"},
+    {"drbd_connection": "SyncTarget", "drbd_disks": "Inconsistent/UpToDate"},
+)
+
+
+def test_a_resynchronisation_is_waited_for_beyond_the_deadline(clock: FakeTime, ledger: Ledger) -> None:
+    cluster = FakeCluster(lambda _: whole() if clock.now >= 500 else SYNCHRONISING, ledger)
+    recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds == []
+
+
+def test_a_resynchronisation_that_never_ends_is_not_waited_for_without_limit(clock: FakeTime, ledger: Ledger) -> None:
+    with pytest.raises(TestbedError, match="does not become healthy"):
+        recovered(lambda _: SYNCHRONISING, ledger)
+    assert recovery.RESYNC_SECONDS < clock.now < 3600
 
 
 @pytest.mark.usefixtures("clock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,6 +12,7 @@ from fakes import topology
 
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
+from testbed.cluster.recovery import MayTry, Say
 from testbed.errors import TestbedError, UsageError
 from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
 from testbed.machines import ExecResult
@@ -197,3 +199,33 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
         _play(run.cluster, scenario, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]
+
+
+def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
+    tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = Run.mark
+
+    def refuse(run: Run, name: str, **attrs: str) -> None:
+        if name == "repaired":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mark(run, name, **attrs)
+
+    def recover(_: object, __: float, say: Say, may_try: MayTry) -> None:
+        say("db2: it connects again")
+        with monkeypatch.context() as full:
+            full.setattr(run.writer, "write", disk_full)
+            assert may_try("lb1", "app-1")
+        healed.append("recovered")
+
+    def disk_full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = a_run(tmp_path)
+    monkeypatch.setattr(Run, "mark", refuse)
+    monkeypatch.setattr("testbed.cluster.recovery.recover", recover)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: healed.append("whole") or "")
+    with pytest.raises(OSError, match="No space left"), run:
+        pass
+    assert healed == ["all", "recovered", "whole"]
+    assert "No space left" in told(run)

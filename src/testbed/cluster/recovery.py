@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 
 from testbed.cluster import remedies
@@ -15,7 +16,8 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
 from testbed.cluster.remedies import Remedy, apply, decision, next_remedy
 from testbed.cluster.state import ClusterState
-from testbed.cluster.unrecorded import restore_power
+from testbed.cluster.unrecorded import TROUBLE, restore_power
+from testbed.deferred import Deferred
 from testbed.errors import TestbedError
 from testbed.machines import Power
 from testbed.wait import wait_until
@@ -24,6 +26,10 @@ from testbed.wait import wait_until
 PATIENCE_SECONDS = 30.0
 # An emulated OpenBSD's kernel and rc(8) take minutes.
 OPENBSD_SECONDS = 600.0
+# The state of the cluster could not be asked for so long: waiting on is of no use.
+UNANSWERED_SECONDS = 60.0
+# A resynchronisation delays remedies for so long beyond the deadline, because a power cycle would interrupt it.
+RESYNC_SECONDS = 600.0
 # How often a machine that goes off again is switched on.
 STARTS = 2
 
@@ -64,8 +70,14 @@ class Recovery:
         self._taken: list[Remedy] = []
         self._starts: dict[str, int] = {}
         self._wrong: list[str] = []
-        self._end = time.monotonic() + deadline
-        self._act_after = time.monotonic() + PATIENCE_SECONDS
+        # Booting takes as long as the caller gives it.
+        self._boot = max(deadline, remedies.BOOT_SECONDS)
+        now = time.monotonic()
+        self._end = now + deadline
+        self._latest_end = self._end + RESYNC_SECONDS
+        self._act_after = now + PATIENCE_SECONDS
+        self._unanswered_since: float | None = None
+        self._recording = Deferred()
 
     def run(self) -> None:
         """Return when the cluster is healthy.
@@ -73,47 +85,89 @@ class Recovery:
         Raises:
             SplitBrainError: both copies of the database have data of their own.
             TestbedError: every remedy was taken; the message names what is wrong.
+            Exception: the cluster is healthy, and ``say`` or ``may_try`` raised this.
         """
         try:
             wait_until(self._healthy, inf, "a healthy cluster", interval=1.0)
         except _GivenUp as given_up:
             raise given_up.error from None
+        self._recording.raise_first()
 
     def _healthy(self) -> bool:
-        state = self._cluster.state()
+        state = self._observed()
+        if state is None:
+            return False
         wrong = complaints(state, self._cluster.topology)
         if not wrong:
             return True
         if state.split_brain:
             raise _GivenUp(SplitBrainError())
         self._switch_on(state)
-        try_members(self._cluster, state, self._may_try)
+        with suppress(*TROUBLE):  # asked again in a second, and no reason to take no remedy
+            try_members(self._cluster, state, self._tries)
         now = time.monotonic()
-        if wrong != self._wrong or any(each.synchronising for each in state.databases):
+        synchronising = any(each.synchronising for each in state.databases)
+        if wrong != self._wrong or synchronising:
             self._wrong = wrong
             self._act_after = max(self._act_after, now + self._patience())
+            if synchronising or self._silent():
+                self._end = max(self._end, min(self._act_after, self._latest_end))
         if now >= min(self._act_after, self._end):
             self._act(state)
         return False
 
+    def _observed(self) -> ClusterState | None:
+        """The state of the cluster; None when it cannot be asked now.
+
+        Raises:
+            _GivenUp: nothing but errors came for a minute, as without an engine.
+        """
+        try:
+            state = self._cluster.state()
+        except TROUBLE as error:
+            now = time.monotonic()
+            if self._unanswered_since is None:
+                self._unanswered_since = now
+            if now - self._unanswered_since < UNANSWERED_SECONDS:
+                return None
+            what = f"the state of the cluster is unknown: each attempt failed for {UNANSWERED_SECONDS:g} s: {error}"
+            raise _GivenUp(TestbedError(what, mend="`testbed doctor` checks the engine")) from None
+        self._unanswered_since = None
+        return state
+
+    def _silent(self) -> list[str]:
+        """The machines that do not answer; they may be booting."""
+        return [text.removesuffix(" does not answer") for text in self._wrong if text.endswith(" does not answer")]
+
     def _patience(self) -> float:
-        """How long what is wrong may last: a machine that does not answer may be booting."""
-        silent = [text.removesuffix(" does not answer") for text in self._wrong if text.endswith(" does not answer")]
+        """How long what is wrong may last."""
+        silent = self._silent()
         slow = any(self._cluster.machine(name).node.keys.platform == "openbsd" for name in silent)
-        return OPENBSD_SECONDS if slow else remedies.BOOT_SECONDS if silent else PATIENCE_SECONDS
+        return OPENBSD_SECONDS if slow else self._boot if silent else PATIENCE_SECONDS
 
     def _switch_on(self, state: ClusterState) -> None:
         """Thaw and start machines at once: nothing else can be done for them."""
-        for name in (name for name, power in state.power.items() if power is not Power.ON):
+        without = {name: power for name, power in state.power.items() if power is not Power.ON}
+        for name, power in without.items():
             self._starts[name] = self._starts.get(name, 0) + 1
             if self._starts[name] > STARTS:
-                last = list(self._cluster.machine(name).logs(tail=1))
-                text = last[0].text if last else "it wrote nothing"
-                raise _GivenUp(TestbedError(f"{name} went off: {text}", mend=f"`testbed logs {name}` shows more"))
-        if any(power is not Power.ON for power in state.power.values()):
-            for line in restore_power(self._cluster):
-                self._say(line)
-            self._allow(remedies.BOOT_SECONDS)
+                what = "stays frozen" if power is Power.FROZEN else "went off"
+                raise _GivenUp(
+                    TestbedError(f"{name} {what}: {self._last_line(name)}", mend=f"`testbed logs {name}` shows more")
+                )
+        if without:
+            with suppress(*TROUBLE):  # the state tells what is still off
+                for line in restore_power(self._cluster):
+                    self._record(line)
+            self._allow(self._boot)
+
+    def _last_line(self, name: str) -> str:
+        """The last line of a machine's log."""
+        try:
+            last = list(self._cluster.machine(name).logs(tail=1))
+        except TROUBLE as error:
+            return f"its log cannot be read ({error})"
+        return last[0].text if last else "it wrote nothing"
 
     def _act(self, state: ClusterState) -> None:
         """Take the next remedy, and give it time."""
@@ -121,14 +175,32 @@ class Recovery:
         if remedy is None:
             raise _GivenUp(self._hopeless(state))
         self._taken.append(remedy)
-        self._say(f"{'; '.join(self._wrong)}: {remedy}")
-        apply(self._cluster, remedy)
+        self._record(f"{'; '.join(self._wrong)}: {remedy}")
         slow = self._cluster.machine(remedy.node).node.keys.platform == "openbsd"
-        self._allow(OPENBSD_SECONDS if slow else remedy.seconds)
+        try:
+            apply(self._cluster, remedy)
+        finally:
+            self._allow(OPENBSD_SECONDS if slow else remedy.seconds)
+
+    def _record(self, line: str) -> None:
+        """Say what is done; it is done even if nobody can be told, as on a full disk."""
+        try:
+            self._say(line)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the remedy is taken
+            self._recording.note(error)
+
+    def _tries(self, balancer: str, node: str) -> bool:
+        """Whether a balancer may try a node; an error of who is asked forbids nothing."""
+        try:
+            return self._may_try(balancer, node)
+        except Exception as error:  # noqa: BLE001 - it only records
+            self._recording.note(error)
+            return True
 
     def _allow(self, seconds: float) -> None:
         self._act_after = time.monotonic() + seconds
         self._end = max(self._end, self._act_after)
+        self._latest_end = max(self._latest_end, self._end + self._boot)
 
     def _hopeless(self, state: ClusterState) -> TestbedError:
         if what := decision(state):

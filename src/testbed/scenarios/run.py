@@ -85,6 +85,8 @@ class Run:
         self._users = 0
         self._named: dict[str, Entry] = {}
         self._held = ExitStack()
+        # Errors of marks about what is done to the cluster: it is done all the same, and the run breaks at its end.
+        self._unmarked = Deferred()
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -330,6 +332,7 @@ class Run:
                 later.note(healing.first)
         if ended:
             later.note(TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder"))
+        later.note(self._unmarked.first)
         later.raise_first()
 
     def _stop(self) -> None:
@@ -385,7 +388,8 @@ class Run:
 
     def _repaired(self, what: str) -> None:
         """Write down what had to be done by hand: the cluster did not become healthy by itself."""
-        self.mark("repaired", what=what)
+        with self._unmarked:
+            self.mark("repaired", what=what)
 
     def _may_try(self, balancer: str, node: str) -> bool:
         """Whether testbed may have a balancer try an app node while the run measures.
@@ -400,7 +404,8 @@ class Run:
 
     def _mark_try(self, balancer: str, node: str) -> bool:
         """Record that testbed itself is about to send a request through a balancer, to have it try an app node."""
-        self.writer.write(Mark("member-tried", balancer, {"member": node}))
+        with self._unmarked:
+            self.writer.write(Mark("member-tried", balancer, {"member": node}))
         return True
 
     def _settle(self, patience: float) -> bool:
