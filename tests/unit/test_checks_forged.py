@@ -154,6 +154,14 @@ def leftover(run: Lines) -> None:
     add(run, "leftover", what="core", where="app-1", detail="/core.17")
 
 
+def repaired(run: Lines) -> None:
+    add(run, "mark", name="repaired", node="", attrs={"what": "lb2: Apache does not run: lb2: restarting it"})
+
+
+def not_healthy(run: Lines) -> None:
+    add(run, "mark", name="not-healthy", node="", attrs={"reason": "the cluster does not become healthy: db2 is off"})
+
+
 def failed_login(run: Lines) -> None:
     expect(run, logins_failed=sum(each["outcome"] != "ok" for each in of(run, "request", action="log in")))
     for number in range(1 + len(of(run, "request", action="log in"))):
@@ -221,6 +229,8 @@ FORGERIES: list[tuple[str, Callable[[Lines], None], str]] = [
     ("open_port", open_port, "isolation"),
     ("alarm", alarm, "alarms"),
     ("leftover", leftover, "leftovers"),
+    ("repaired", repaired, "healthy"),
+    ("not_healthy", not_healthy, "healthy"),
     ("failed_login", failed_login, "logins"),
     ("outage", outage, "outage"),
     ("fault_not_felt", fault_not_felt, "outage"),
@@ -310,7 +320,7 @@ def test_what_is_made_up_is_a_run_that_passes(tmp_path: Path) -> None:
     write(tmp_path / "journal.jsonl", lines(Story()))
     verdicts = judge(parse((tmp_path / "journal.jsonl").read_bytes().splitlines()))
     assert {verdict.status for verdict in verdicts} == {Status.PASS}, verdicts
-    assert len(verdicts) == 11
+    assert len(verdicts) == 12
 
 
 def test_a_failure_that_is_documented_says_so_and_only_a_failure_does(run: Lines) -> None:

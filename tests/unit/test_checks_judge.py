@@ -83,7 +83,7 @@ def test_expectations_that_cannot_be_read_are_told() -> None:
 
 def test_what_is_not_expected_is_not_judged() -> None:
     told = verdicts(plan(users=0), END)
-    assert sorted(told) == ["alarms", "durability", "leftovers", "ownership"]
+    assert sorted(told) == ["alarms", "durability", "healthy", "leftovers", "ownership"]
     assert overall([]) is UNKNOWN
     assert overall(list(verdicts(plan(users=0), END).values())) is UNKNOWN
 
@@ -324,7 +324,7 @@ def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -
 def test_nothing_is_said_of_what_a_test_of_its_own_did_not_do() -> None:
     told = verdicts(Plan("test", {}), *HELD, END)
     assert {check: verdict.status for check, verdict in told.items()} == {
-        "ownership": PASS, "alarms": PASS, "leftovers": PASS,
+        "ownership": PASS, "alarms": PASS, "healthy": PASS, "leftovers": PASS,
     }  # fmt: skip
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from testbed.checks import Evidence, Status, Verdict
 from testbed.checks.case import Findings
-from testbed.hunt.kinds import HEALTHY, Kind, kind_of, kinds
+from testbed.checks.healthy import HEALTHY, REPAIRED
+from testbed.cluster.remedies import DESCRIPTIONS, Remedy
+from testbed.hunt.kinds import Kind, kind_of, kinds
 from testbed.hunt.known import CATALOGUE, known
 from testbed.hunt.sequence import injection
 
@@ -55,6 +57,15 @@ ROOT = Path(__file__).parents[2]
         ("timeline", ("step 8 (wait until served for 2s): waited 60 s for 'served'; last seen: 3 users logged in; "
          "https: status 503; sql-write: good 0.1 s ago; tcp: good 0.0 s ago; webmail: timed out; site-address: lb1"),
          "served: no answer from the site"),
+        ("healthy", ("testbed repaired the cluster: app-1: webmail does not run; db1: DRBD is WFConnection "
+         "UpToDate/DUnknown: db1: DRBD drops its connection and connects again"),
+         "healthy: db: DRBD is WFConnection UpToDate/DUnknown"),
+        ("healthy", "testbed repaired the cluster: db2 was off: started", "healthy: db was off: started"),
+        ("healthy", "the cluster does not become healthy: db1: DRBD is WFConnection UpToDate/DUnknown",
+         "healthy: db: DRBD is WFConnection UpToDate/DUnknown"),
+        ("healthy", "db2 went off: QEMU failed 12; `testbed logs db2` shows more", "healthy: db went off"),
+        ("run", ("the run broke: the cluster does not become healthy: db1: DRBD is WFConnection; `testbed logs NODE` "
+         "shows what a node wrote"), "healthy: db: DRBD is WFConnection"),
         ("run", "the run broke: db1: DRBD does not take the disk back: error 127: x",
          "run: db: DRBD does not take the disk back: error N: x"),
     ],
@@ -83,6 +94,20 @@ def test_each_cause_of_a_check_is_a_kind_and_what_is_in_doubt_is_none() -> None:
         "run: no",
     ]
     assert next(iter(found.values())).endswith("for 1.00 s")
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_a_repair_is_a_kind_by_what_was_wrong_and_not_by_the_remedy(name: str) -> None:
+    text = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db1', name)}"
+    assert str(kind_of(HEALTHY, text)) == "healthy: db: takes no part in CARP"
+
+
+def test_a_repair_is_no_second_failure_of_a_cluster_that_did_not_become_healthy() -> None:
+    step = "step 7 (wait until healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
+    repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', 'rejoin')}"
+    failed = [Verdict("timeline", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
+    assert [str(kind) for kind in kinds(failed)] == ["healthy: db does not answer"]
+    assert [str(kind) for kind in kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]
 
 
 def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() -> None:

@@ -14,9 +14,11 @@ from testbed.checks import Status, Verdict
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import play as playing
+from testbed.hunt.kinds import kinds
 from testbed.hunt.play import ClusterPlayer, Played
 from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, UP
+from testbed.journal import Mark, Plan, Writer
 from testbed.progress import Progress
 from testbed.scenarios.run import Run
 
@@ -187,3 +189,43 @@ def test_a_cluster_that_is_not_steady_to_begin_with_is_no_failure_of_the_sequenc
     assert play.run == "second"
     assert play.unknown == (() if again else ("steady state",))
     assert not (tmp_path / "first").exists()
+
+
+class EndingRun(FakeRun):
+    """A run that leaves a mark at its end, after its faults were healed.
+
+    Args:
+        folder: where its journal lies.
+        last: the mark.
+    """
+
+    def __init__(self, folder: Path, last: Mark) -> None:
+        super().__init__()
+        self.folder, self.last = folder, last
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        with Writer(self.folder / "journal.jsonl", "host", run="x") as out:
+            out.write(Plan("x", {}, 1))
+            for mark in (Mark("timeline-done"), self.last, Mark("run-ends", attrs={"error": ""})):
+                out.write(mark)
+
+
+@pytest.mark.parametrize(
+    ("last", "healthy"),
+    [
+        (Mark("not-healthy", attrs={"reason": "the cluster does not become healthy: db2 is off"}), False),
+        (Mark("repaired", attrs={"what": "db2 is off: db2: power-cycling it"}), True),
+    ],
+    ids=["not healthy", "repaired"],
+)
+def test_a_cluster_that_did_not_become_healthy_by_itself_is_a_failure_of_its_own_kind(
+    last: Mark, healthy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playing, "Run", lambda *_, **__: EndingRun(tmp_path, last))
+    monkeypatch.setattr("testbed.report.write", lambda _: None)
+    cluster = cast("Cluster", SimpleNamespace(platform={}))
+    played = playing.play(cluster, as_incident(STEPS, "x", "It was drawn.", 1))
+    assert played.healthy is healthy
+    assert [str(kind) for kind in kinds(played.verdicts)] == ["healthy: db is off"]

@@ -155,6 +155,9 @@ def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
     assert healed == ["all"]
     assert len(commands) == 2, "it may only have been slow, and is read once more"
     assert told(run) == ""
+    [cluster] = [verdict for verdict in judge(run.journal()) if verdict.check == "healthy"]
+    assert (cluster.status is Status.PASS) is healthy
+    assert ("waited 180 s for a healthy cluster" in cluster.summary) is not healthy
     [durability] = [verdict for verdict in judge(run.journal()) if verdict.check == "durability"]
     assert durability.status is Status.FAIL
     assert "the table of writes cannot be read back, tried for 90 s: invalid page in block 7" in durability.summary
@@ -221,11 +224,41 @@ def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
     def disk_full(_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    def make_whole(*_: object) -> str:
+        healed.append("whole")
+        return ""
+
     run = a_run(tmp_path)
     monkeypatch.setattr(Run, "mark", refuse)
     monkeypatch.setattr("testbed.cluster.recovery.recover", recover)
-    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: healed.append("whole") or "")
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", make_whole)
     with pytest.raises(OSError, match="No space left"), run:
         pass
     assert healed == ["all", "recovered", "whole"]
     assert "No space left" in told(run)
+
+
+def test_a_run_whose_cluster_had_to_be_repaired_fails_and_names_the_remedy(
+    tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remedy = "db1 holds the database's address but does not serve: db2: power-cycling it"
+    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, say, ___: say(remedy))
+    with a_run(tmp_path) as run:
+        pass
+    assert healed == ["all"]
+    [verdict] = [each for each in judge(run.journal()) if each.check == "healthy"]
+    assert (verdict.status, verdict.summary) == (Status.FAIL, f"testbed repaired the cluster: {remedy}")
+
+
+def test_a_repair_that_is_documented_fails_no_run(
+    tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, say, ___: say("db2 was off: started"))
+    run = a_run(tmp_path)
+    run.plan = Plan("known", {"expect": {"documented": {"healthy": "Nothing starts it."}}}, 1)
+    with run:
+        pass
+    assert healed == ["all"]
+    [verdict] = [each for each in judge(run.journal()) if each.check == "healthy"]
+    assert verdict.status is Status.FAIL
+    assert verdict.holds

@@ -11,7 +11,7 @@ from testbed.units import Duration
 ProbeName = Literal["tcp", "https", "webmail", "sql-read", "sql-write"]
 CheckName = Literal[
     "outage", "stopped", "stickiness", "durability", "ownership", "owner", "isolation", "alarms", "leftovers", "logins",
-    "rejoin", "phases", "return",
+    "rejoin", "phases", "return", "healthy",
 ]  # fmt: skip
 
 
@@ -20,7 +20,7 @@ HARDENED = "hardened"
 
 
 class Asked(BaseModel):
-    """What a run can be asked for; stickiness, durability, ownership, alarms and leftovers are always checked."""
+    """What a run can be asked for; always checked: stickiness, durability, ownership, alarms, healthy, leftovers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -12,6 +12,7 @@ from testbed.checks.breakage import RUN, breakage
 from testbed.checks.case import Case
 from testbed.checks.durability import judge_durability
 from testbed.checks.expectations import Expectations
+from testbed.checks.healthy import judge_healthy
 from testbed.checks.isolation import judge_isolation
 from testbed.checks.leftovers import judge_leftovers
 from testbed.checks.logins import judge_logins
@@ -39,6 +40,7 @@ CHECKS: tuple[Callable[[Case], Verdict | None], ...] = (
     judge_logins,
     judge_isolation,
     judge_alarms,
+    judge_healthy,
     judge_leftovers,
 )
 

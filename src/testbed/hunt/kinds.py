@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from testbed.checks import Status, Verdict
 from testbed.checks.breakage import RUN, TIMELINE
+from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.probes.catalogue import PROBES
 
-HEALTHY = "healthy"
 SERVED = "served"
 UNREADABLE = "the table of writes cannot be read back"
 LONGEST = 160
@@ -24,6 +24,9 @@ _TELLING = (
 _NODE = re.compile(r"\b(lb|db|app)-?\d+\b")
 _WORD_WITH_DIGIT = re.compile(r"(?<![\w-])[\w./:+-]*\d(?:[\w./:%+-]*[\w%])?")
 _LENGTH = re.compile(r", (for [\d.]+ s|to the end)(?=$|,)")
+# What a recovery adds to the complaints: ``: NODE: REMEDY``.
+_REMEDY = re.compile(r": [\w-]+: [^:;]*$")
+_NOT_HEALTHY = "the cluster does not become healthy: "
 _PHASES = re.compile(r"service did not come back for [^;.]+|out of order: [^;.(]+")
 
 
@@ -50,6 +53,9 @@ def kinds(verdicts: Iterable[Verdict]) -> dict[Kind, str]:
     for verdict in verdicts:
         if verdict.status is not Status.FAIL:
             continue
+        # A repair follows from a step that failed, or a run that broke, because the cluster was not healthy.
+        if verdict.check == HEALTHY and any(kind.check == HEALTHY for kind in found):
+            continue
         for text in _causes(verdict)[:MOST]:
             found.setdefault(kind_of(verdict.check, text), text)
     return found
@@ -64,6 +70,9 @@ def kind_of(check: str, text: str) -> Kind:
     """
     if check in (RUN, TIMELINE):
         return _of_run(check, text)
+    if check == HEALTHY:
+        reason = _REMEDY.sub("", text.removeprefix(REPAIRED)) if text.startswith(REPAIRED) else text
+        return Kind(HEALTHY, _complaint(reason))
     if check == "alarms":
         node, _, rest = text.partition(": ")
         return Kind(check, normalised(f"{rest.partition(': ')[0]} in the log of {node}"))
@@ -90,14 +99,22 @@ def _of_run(check: str, text: str) -> Kind:
     """A run that broke, or a step that did not come: above all the cluster that does not become healthy."""
     reason = text.partition("): ")[2] if check == TIMELINE else text.removeprefix("the run broke: ")
     waited, _, seen = reason.partition("; last seen: ")
-    if "a healthy cluster" in waited or reason.startswith("split brain") or " went off: " in reason:
-        complaints = (seen or reason.partition(" went off: ")[0] + " went off" * (" went off: " in reason)).split("; ")
-        return Kind(HEALTHY, normalised(min(complaints, key=_rank)))
+    unhealthy = reason.startswith(("split brain", _NOT_HEALTHY)) or " went off: " in reason
+    if "a healthy cluster" in waited or unhealthy:
+        return Kind(HEALTHY, _complaint(seen or reason))
     if "'served'" in waited:
         names = [each.partition(": ")[0] for each in seen.split("; ") if not re.search(r": good ", each)]
         silent = [name for name in names if name in PROBES]
         return Kind(SERVED, f"no answer from {_service(silent)}" if silent else normalised(seen))
     return Kind(check, normalised(waited))
+
+
+def _complaint(reason: str) -> str:
+    """The complaint of an unhealthy cluster that the others follow from, normalised."""
+    text = reason.removeprefix(_NOT_HEALTHY)
+    node, off, _ = text.partition(" went off: ")
+    complaints = [f"{node} went off"] if off else text.split("; ")
+    return normalised(min(complaints, key=_rank))
 
 
 def _without_probes(text: str) -> str:

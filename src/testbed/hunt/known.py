@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from testbed.checks.expectations import HARDENED
-from testbed.hunt.kinds import HEALTHY, Kind
+from testbed.checks.healthy import HEALTHY
+from testbed.hunt.kinds import Kind
 from testbed.hunt.sequence import brief
 from testbed.scenarios.model import Step
 

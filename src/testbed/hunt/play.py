@@ -186,6 +186,7 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
     if keep_passing or any(each.status is not Status.PASS for each in verdicts):
         report.write(run.folder)
     marks = {mark.name for mark in journal.of(Mark)}
+    healthy = healthy and "not-healthy" not in marks
     return Played(
         run.folder, verdicts, tuple(refused), "steady" in marks, healthy, "split-brain-resolved" in marks
     )  # fmt: skip
