@@ -14,7 +14,7 @@ import testbed.cli.hunt as command
 import testbed.cli.runs  # noqa: F401 - a program with one command alone would take its name for an argument
 from testbed.cli.main import app
 from testbed.cluster import copies, project
-from testbed.errors import UsageError
+from testbed.errors import TestbedError, UsageError
 from testbed.hunt import page
 from testbed.hunt.sequence import Steps, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
@@ -126,7 +126,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Pat
 class Passing:
     failures: tuple[Failure, ...] = ()
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self, cluster: object, *_: object, **__: object) -> None:
+        self.cluster = cluster
         self.plays = 0
 
     def make_healthy(self) -> str:
@@ -183,6 +184,44 @@ def test_a_hunt_ends_with_a_comparison_of_the_copies(
     assert (status, f"comparison of the two copies: {told}" in output) == (code, True)
     page_text = words((bench / "compared" / "hunt.html").read_text())
     assert f"Comparison of the two copies of the data at the end: {told}" in page_text
+
+
+def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = object()
+
+    class Replacing(Passing):
+        def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+            self.cluster = fresh
+            return super().__call__(number, steps, drawn)
+
+    compared: list[object] = []
+
+    def verify(cluster: object) -> Comparison:
+        compared.append(cluster)
+        return Comparison(0)
+
+    monkeypatch.setattr(command, "ClusterPlayer", Replacing)
+    monkeypatch.setattr(copies, "verify", verify)
+    assert hunt("--runs", "1", "--name", "replaced")[0] == 0
+    assert compared == [fresh]
+
+
+@pytest.mark.parametrize("trouble", [UsageError("DRBD is not connected"), TestbedError("db1 does not answer")])
+@pytest.mark.parametrize(("player", "code"), [("Passing", 3), ("Failing", 1)])
+def test_copies_that_cannot_be_compared_lose_no_result(
+    bench: Path, monkeypatch: pytest.MonkeyPatch, trouble: TestbedError, player: str, code: int
+) -> None:
+    def verify(_: object) -> Comparison:
+        raise trouble
+
+    monkeypatch.setattr(command, "ClusterPlayer", globals()[player])
+    monkeypatch.setattr(copies, "verify", verify)
+    status, output = hunt("--runs", "1", "--name", "apart", "--shrink-plays", "0")
+    told = f"the copies were not compared: {trouble}"
+    assert (status, told in output) == (code, True)
+    assert told in words((bench / "apart" / "hunt.html").read_text())
 
 
 def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:

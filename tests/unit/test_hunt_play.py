@@ -129,7 +129,10 @@ def test_the_mildest_repair_that_works_is_told(
     tmp_path: Path, repairs: dict[str, int], fails: dict[str, int], means: str
 ) -> None:
     repairs |= fails
-    assert player(tmp_path).make_healthy() == means
+    hunting = player(tmp_path)
+    before = hunting.cluster
+    assert hunting.make_healthy() == means
+    assert (hunting.cluster is before) is (means != FRESH)
 
 
 def test_a_cluster_that_nothing_repairs_ends_the_hunt(tmp_path: Path, repairs: dict[str, int]) -> None:

@@ -21,7 +21,7 @@ from testbed.errors import UsageError
 from testbed.hunt import page
 from testbed.hunt.draw import Generator
 from testbed.hunt.known import known
-from testbed.hunt.play import ClusterPlayer
+from testbed.hunt.play import TROUBLE, ClusterPlayer
 from testbed.hunt.search import Limits, Search
 from testbed.hunt.sequence import briefly
 from testbed.hunt.store import NAME, HuntSettings, Store, find_hunt
@@ -57,8 +57,8 @@ def hunt(
 
     At the end both copies of the database are compared, block by block.
 
-    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 4 testbed itself failed,
-    130 Ctrl-C.
+    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 3 the copies could not be
+    compared, 4 testbed itself failed, 130 Ctrl-C.
     """
     settings = configuration.load()
     parent = settings.state_dir / "hunts"
@@ -84,17 +84,20 @@ def hunt(
             raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --hours or --runs")
         limits = Limits(store.settings.runs or inf, (hours or inf) * HOUR, shrink_plays)
         equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
-    if not equal or any(
+    if equal is False or any(
         not known(kind, play.steps, store.settings.profile) for play in store.plays for kind in play.kinds
     ):
         raise typer.Exit(1)
+    if equal is None:
+        raise typer.Exit(3)
 
 
-def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool:
+def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool | None:
     """Search until a limit is reached, and write the page whatever happens.
 
     Returns:
-        Whether both copies of the data are equal at the end, which no check of a run can tell.
+        Whether both copies of the data are equal at the end, which no check of a run can tell. None if they could not
+        be compared.
     """
     progress.say(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
     player = ClusterPlayer(cluster, store.settings.seed, keep_passing=keep_passing, progress=progress)
@@ -102,11 +105,17 @@ def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool)
         if repair := player.make_healthy():
             progress.say(f"  the cluster was not healthy: repaired by {repair}")
         Search(store, cluster.topology, player, limits, lambda text: progress.say(escape(text))).run()
-        with progress.step("comparing both copies of the data"):
-            found = copies.verify(cluster)
-        verification.append("no block differs" if found.equal else f"they differ in {found.differing_kib} KiB")
-        progress.say(f"  comparison of the two copies: {verification[0]}")
-    return found.equal
+        equal = None
+        try:
+            with progress.step("comparing both copies of the data"):
+                found = copies.verify(player.cluster)
+        except TROUBLE as error:  # what the hunt found must not be lost by it
+            verification.append(f"the copies were not compared: {error}")
+        else:
+            equal = found.equal
+            verification.append("no block differs" if equal else f"they differ in {found.differing_kib} KiB")
+        progress.say(f"  comparison of the two copies: {escape(verification[0])}")
+    return equal
 
 
 @contextmanager

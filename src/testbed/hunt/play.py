@@ -75,6 +75,11 @@ class ClusterPlayer:
         self._progress = progress
         self._plays = 0
 
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster as it is now; a repair may have replaced the one that the hunt began with."""
+        return self._cluster
+
     def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
         """Play a sequence.
 
