@@ -17,7 +17,7 @@ from testbed.cluster import copies, project
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import page
 from testbed.hunt.sequence import Steps, healing, injection, pause
-from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
+from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
 from testbed.roles.copies import Comparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
@@ -66,7 +66,8 @@ def test_the_page_tells_what_was_tried_and_found(hunted: Store) -> None:
     assert "sequences 5 of 20" in told
     assert "faults injected 7" in told
     assert "kinds of failure 2 1 not known" in told
-    assert "ended healthy 4 of 6 plays" in told
+    assert "ended healthy 3 of 6 plays, without a repair" in told
+    assert "healing the faults 3" in told
     assert "failed in 2 of 3 plays" in told
     assert 'href="incidents/hunt-7-0001-finding-1.yaml"' in html
     assert 'href="../../runs/run-smaller/report.html"' in html
@@ -76,6 +77,13 @@ def test_the_page_tells_what_was_tried_and_found(hunted: Store) -> None:
     assert "resolving a split brain 1" in told
     assert "testbed hunt --resume first" in told
     assert not re.search(r"(src|href)=\"https?:", html)
+
+
+def test_a_play_that_took_remedies_is_not_counted_among_those_that_took_none(hunted: Store) -> None:
+    hunted.add(play(6, (CUT,), repair=REMEDIES))
+    told = words(page.render(hunted))
+    assert "ended healthy 3 of 7 plays, without a repair" in told
+    assert "healing the faults 3 remedies at the end of the run 1 resolving a split brain 1" in told
 
 
 def test_known_failures_are_grouped_counted_and_not_called_new(hunted: Store) -> None:
@@ -186,9 +194,8 @@ def test_a_hunt_ends_with_a_comparison_of_the_copies(
     assert f"Comparison of the two copies of the data at the end: {told}" in page_text
 
 
-def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(
-    bench: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("bench")
+def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = object()
 
     class Replacing(Passing):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Self, cast
 
 import pytest
 from rich.console import Console
@@ -17,7 +17,7 @@ from testbed.hunt import play as playing
 from testbed.hunt.kinds import kinds
 from testbed.hunt.play import ClusterPlayer, Played
 from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
-from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, UP
+from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
 from testbed.journal import Mark, Plan, Writer
 from testbed.progress import Progress
 from testbed.scenarios.run import Run
@@ -111,7 +111,9 @@ def repairs(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 def player(tmp_path: Path, *, keep_passing: bool = False) -> ClusterPlayer:
     ledger = SimpleNamespace(entries=list)
-    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path), shape=None, ledger=ledger)
+    cluster = SimpleNamespace(
+        settings=SimpleNamespace(state_dir=tmp_path), shape=None, ledger=ledger, platform={"profile": "reference"}
+    )
     progress = Progress(Console(quiet=True))
     return ClusterPlayer(cast("Cluster", cluster), 7, keep_passing=keep_passing, progress=progress)
 
@@ -147,16 +149,16 @@ def test_runs_that_pass_are_deleted_and_those_that_fail_are_kept(
 ) -> None:
     assert repairs
 
-    def run(verdict: Verdict, refused: tuple[int, ...] = (), *, split_brain: bool = False) -> Played:
+    def run(verdict: Verdict, refused: tuple[int, ...] = (), *, repair: str = "") -> Played:
         folder = tmp_path / verdict.status
         folder.mkdir()
         (folder / "journal.jsonl").touch()
-        return Played(folder, [verdict], refused, split_brain=split_brain)
+        return Played(folder, [verdict], refused, repair=repair)
 
     results = iter(
         [
             run(Verdict("alarms", Status.PASS, "0 alarms")),
-            run(Verdict("alarms", Status.FAIL, "db1: segfault: x"), refused=(1,), split_brain=True),
+            run(Verdict("alarms", Status.FAIL, "db1: segfault: x"), refused=(1,), repair=SPLIT_BRAIN),
             run(Verdict("durability", Status.UNKNOWN, "not read back")),
         ]
     )
@@ -232,3 +234,52 @@ def test_a_cluster_that_did_not_become_healthy_by_itself_is_a_failure_of_its_own
     played = playing.play(cluster, as_incident(STEPS, "x", "It was drawn.", 1))
     assert played.healthy is healthy
     assert [str(kind) for kind in kinds(played.verdicts)] == ["healthy: db is off"]
+
+
+class EndedRun:
+    """A run whose journal has the given marks."""
+
+    marks: tuple[str, ...] = ()
+
+    def __init__(self, cluster: Cluster, name: str, *, plan: Plan, **_: object) -> None:
+        self.folder = cluster.settings.state_dir / "runs" / name
+        self.folder.mkdir(parents=True)
+        with Writer(self.folder / "journal.jsonl", "host") as writer:
+            writer.write(plan)
+            for mark in ("run-begins", "steady", *self.marks, "run-ends"):
+                writer.write(Mark(mark))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("marks", "look", "repair"),
+    [
+        ((), 1, ""),
+        (("repaired",), 1, REMEDIES),
+        (("repaired", "split-brain-resolved"), 1, SPLIT_BRAIN),
+        (("not-healthy",), 0, ""),
+        (("not-healthy",), 1, HEAL),
+        (("repaired", "not-healthy"), 0, REMEDIES),
+        (("repaired", "not-healthy"), 1, HEAL),
+    ],
+)
+def test_a_run_that_ended_with_a_sick_or_a_repaired_cluster_is_told(
+    tmp_path: Path,
+    repairs: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    marks: tuple[str, ...],
+    look: int,
+    repair: str,
+) -> None:
+    repairs["look"] = look
+    hunting = player(tmp_path)
+    monkeypatch.setattr(EndedRun, "marks", marks)
+    monkeypatch.setattr(playing, "Run", EndedRun)
+    monkeypatch.setattr(playing, "_timeline", lambda *_: None)
+    monkeypatch.setattr("testbed.report.write", lambda _: None)
+    assert hunting(1, STEPS, drawn=True).repair == repair
+    assert repairs["look"] == (0 if "not-healthy" in marks else look)  # a healthy cluster is not asked again

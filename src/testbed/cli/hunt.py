@@ -57,8 +57,8 @@ def hunt(
 
     At the end both copies of the database are compared, block by block.
 
-    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 3 the copies could not be
-    compared, 4 testbed itself failed, 130 Ctrl-C.
+    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 3 the copies could not
+    be compared, 4 testbed itself failed, 130 Ctrl-C.
     """
     settings = configuration.load()
     parent = settings.state_dir / "hunts"

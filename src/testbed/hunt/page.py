@@ -19,7 +19,7 @@ from testbed.hunt.kinds import Kind
 from testbed.hunt.known import Known, known
 from testbed.hunt.search import outcome
 from testbed.hunt.sequence import brief, briefly
-from testbed.hunt.store import FRESH, HEAL, INCIDENTS, PAGE, SPLIT_BRAIN, UP, Finding, Play, Store
+from testbed.hunt.store import FRESH, HEAL, INCIDENTS, PAGE, REMEDIES, SPLIT_BRAIN, UP, Finding, Play, Store
 from testbed.report import PAGE as REPORT
 
 # A hunt's folder is .testbed/hunts/NAME, a run's is .testbed/runs/NAME.
@@ -162,7 +162,7 @@ def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list
     failed = sum(bool(play.failures) for play in drawn)
     new = sum(group.entry is None for group in groups)
     injected = sum(struck.total() for struck in coverage(drawn).values())
-    repaired = [play for play in store.plays if play.repair in (HEAL, UP, FRESH)]
+    repaired = [play for play in store.plays if play.repair]
     seconds = median(play.seconds for play in drawn) if drawn else 0
     made = len(store.plays) - len(drawn)
     written = len({finding.incident for finding in store.findings})
@@ -179,7 +179,7 @@ def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list
 
 def _repairs(plays: Sequence[Play]) -> list[tuple[str, int]]:
     counted = Counter(play.repair for play in plays if play.repair)
-    return [(means, counted[means]) for means in (SPLIT_BRAIN, HEAL, UP, FRESH) if counted[means]]
+    return [(means, counted[means]) for means in (REMEDIES, SPLIT_BRAIN, HEAL, UP, FRESH) if counted[means]]
 
 
 def _tone(play: Play, profile: str) -> str:

@@ -17,7 +17,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.hunt import incident
 from testbed.hunt.kinds import kinds
 from testbed.hunt.sequence import Steps, as_incident
-from testbed.hunt.store import FRESH, HEAL, SPLIT_BRAIN, UP, Failure, Play
+from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Failure, Play
 from testbed.journal import Mark, Plan, read
 from testbed.progress import Progress
 from testbed.scenarios.model import Scenario
@@ -47,7 +47,7 @@ class Played:
         refused: places of the steps that could not be taken.
         steady: whether the steady state was reached before the first step.
         healthy: whether the run ended with a healthy cluster.
-        split_brain: whether a split brain was resolved.
+        repair: what the end of the run took to make it healthy; empty when healing the faults was enough.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Played:
     refused: tuple[int, ...] = ()
     steady: bool = True
     healthy: bool = True
-    split_brain: bool = False
+    repair: str = ""
 
 
 class ClusterPlayer:
@@ -111,9 +111,7 @@ class ClusterPlayer:
         )
         unknown = tuple(each.check for each in played.verdicts if each.status is Status.UNKNOWN)
         unknown += () if played.steady else (NOT_STEADY,)
-        repair = SPLIT_BRAIN if played.split_brain else ""
-        if not played.healthy:
-            repair = self.make_healthy() or repair
+        repair = played.repair if played.healthy else self.make_healthy() or played.repair
         kept = bool(failures or unknown or self._keep_passing) and (played.folder / JOURNAL).exists()
         if not kept:
             shutil.rmtree(played.folder, ignore_errors=True)
@@ -192,9 +190,8 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
         report.write(run.folder)
     marks = {mark.name for mark in journal.of(Mark)}
     healthy = healthy and "not-healthy" not in marks
-    return Played(
-        run.folder, verdicts, tuple(refused), "steady" in marks, healthy, "split-brain-resolved" in marks
-    )  # fmt: skip
+    repair = SPLIT_BRAIN if "split-brain-resolved" in marks else REMEDIES if "repaired" in marks else ""
+    return Played(run.folder, verdicts, tuple(refused), "steady" in marks, healthy, repair)
 
 
 def _timeline(run: Run, scenario: Scenario, refused: list[int]) -> None:

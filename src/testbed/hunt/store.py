@@ -20,7 +20,8 @@ from testbed.scenarios.model import Step
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
-SPLIT_BRAIN, HEAL, UP, FRESH = "resolving a split brain", "testbed heal", "testbed up", "a fresh cluster"
+REMEDIES, SPLIT_BRAIN = "remedies at the end of the run", "resolving a split brain"
+HEAL, UP, FRESH = "testbed heal", "testbed up", "a fresh cluster"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
 R = TypeVar("R", bound="Line")
