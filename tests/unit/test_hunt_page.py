@@ -97,6 +97,15 @@ def test_known_failures_are_grouped_counted_and_not_called_new(hunted: Store) ->
     assert "shown by balancer-silent-cut, balancer-frozen" in html
 
 
+def test_a_failure_is_not_known_by_a_fault_that_was_refused(hunted: Store) -> None:
+    hunted.add(play(7, (CUT, DISK), TWO, refused=(0,)))
+    found = {group.title: group for group in page.grouped(hunted)}
+    mine = found[str(TWO.kind)]
+    assert (mine.entry, mine.numbers, mine.smallest) == (None, [7], "disk-error db:standby")
+    assert [group.numbers for group in found.values() if group.entry] == [[2, 3]]
+    assert page._tone(hunted.plays[-1], "reference") == "fail"
+
+
 def test_coverage_counts_what_was_injected(hunted: Store) -> None:
     found = page.coverage([each for each in hunted.plays if each.drawn])
     assert found["silent-cut"]["lb:active"] == 3
@@ -179,6 +188,22 @@ def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: 
     status, _ = hunt("--runs", "1", "--name", "bad", "--shrink-plays", "2")
     assert status == 1
     assert len(Store(bench / "bad").findings) == 1
+
+
+def test_a_failure_after_a_refused_fault_is_exit_status_1(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(Passing):
+        failures = (TWO,)
+        refused: tuple[int, ...] = ()
+
+        def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+            played = super().__call__(number, steps, drawn)
+            return played.model_copy(update={"steps": (CUT, DISK), "refused": self.refused})
+
+    monkeypatch.setattr(command, "ClusterPlayer", Refusing)
+    assert hunt("--runs", "1", "--name", "known", "--shrink-plays", "0")[0] == 0
+    monkeypatch.setattr(Refusing, "refused", (0,))
+    assert hunt("--runs", "1", "--name", "refused", "--shrink-plays", "0")[0] == 1
+    assert (bench / "refused" / "hunt.html").is_file()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -139,6 +140,46 @@ def test_steps_that_were_refused_are_not_in_the_incident(tmp_path: Path) -> None
     Search(kept, topology(), play, Limits(runs=number, shrink_plays=0), lambda _: None).run()
     Search(kept, topology(), play, Limits(runs=number, shrink_plays=1), lambda _: None).run()
     assert all(step.fault != "freeze" for finding in kept.findings for step in finding.steps)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_fault_that_was_refused_makes_no_failure_known(tmp_path: Path, at_once: bool) -> None:
+    address = Failure(check="ownership", cause="site-address held on lb and lb at once")
+
+    def play(number: int, steps: Steps, drawn: bool) -> Play:
+        refused = tuple(place for place, step in enumerate(steps) if (step.target or "").startswith("lb:"))
+        return Play(number=number, drawn=drawn, steps=steps, refused=refused, failures=(address,))
+
+    generator = Generator(topology())
+    silent = re.compile(r"(silent-cut|loss|delay|freeze|rate-limit) lb:")
+    number = next(n for n in range(1, 90) if silent.search(briefly(generator.draw(SEED, n))))
+    kept = store(tmp_path / "h")
+    told: list[str] = []
+    steps = generator.draw(SEED, number)
+    if at_once:
+        drawn = play(number, steps, drawn=True)
+        Search(kept, topology(), play, Limits(shrink_plays=1), told.append)._follow(drawn, address)
+    else:
+        Search(kept, topology(), play, Limits(runs=number, shrink_plays=1), told.append).run()
+        assert f"      fails: {address.kind}; steps that could" in "\n".join(told)
+    assert address.kind in [finding.kind for finding in kept.findings]
+
+
+def test_what_an_incident_shows_as_well_is_not_known_by_a_fault_that_was_refused(tmp_path: Path) -> None:
+    cut = injection("silent-cut", "lb:active", {}, "first")
+    loss = injection("power-loss", "db:primary", {}, "second")
+    address = Failure(check="ownership", cause="site-address held on lb and lb at once")
+
+    def play(number: int, steps: Steps, drawn: bool) -> Play:
+        failures = (LOST, address) if cut in steps and loss in steps else ()
+        return Play(number=number, drawn=drawn, steps=steps, refused=(0,), failures=failures, kept=True)
+
+    kept = store(tmp_path / "h")
+    whole = (cut, loss, injection("freeze", "app:any", {}, "third"))
+    kept.add(Play(number=1, drawn=True, steps=whole, failures=(LOST,), kept=True))
+    Search(kept, topology(), play, Limits(), lambda _: None)._follow(kept.plays[0], LOST)
+    assert [finding.steps for finding in kept.findings] == [(cut, loss)] * 2
+    assert [finding.kind for finding in kept.findings] == [LOST.kind, address.kind]
 
 
 def test_all_sequences_are_played_before_the_most_frequent_failure_is_shrunk_from_its_smallest(tmp_path: Path) -> None:
@@ -282,9 +323,9 @@ def test_hunts_are_found_by_name(tmp_path: Path) -> None:
 
 
 def test_a_play_in_one_line() -> None:
-    steps = (injection("freeze", "db:primary", {}, "first"),)
+    steps = (injection("freeze", "db:primary", {}, "first"), injection("freeze", "db:standby", {}, "second"))
     play = Play(
-        number=1, drawn=True, steps=steps, failures=(LOST, TWO), repair="testbed heal", refused=(0,), seconds=61.2
+        number=1, drawn=True, steps=steps, failures=(LOST, TWO), repair="testbed heal", refused=(1,), seconds=61.2
     )
     assert outcome(play, "reference") == (
         "fails: run: it does not come back; known: Two primaries without fencing; repaired by testbed heal; "

@@ -85,7 +85,7 @@ def hunt(
         limits = Limits(store.settings.runs or inf, (hours or inf) * HOUR, shrink_plays)
         equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
     if equal is False or any(
-        not known(kind, play.steps, store.settings.profile) for play in store.plays for kind in play.kinds
+        not known(kind, play.taken, store.settings.profile) for play in store.plays for kind in play.kinds
     ):
         raise typer.Exit(1)
     if equal is None:

@@ -92,7 +92,7 @@ def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
 
     Args:
         kind: what failed.
-        steps: the sequence that was played.
+        steps: the steps that were taken, without those that were refused.
         profile: the cluster's.
     """
     played = [brief(step) for step in steps if step.fault]

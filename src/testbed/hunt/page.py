@@ -57,8 +57,8 @@ class Group:
             self.kinds[kind] += 1
             if play.number not in self.numbers:
                 self.numbers.append(play.number)
-        if len(play.steps) < self._least:
-            self._least, self.smallest, self.text = len(play.steps), briefly(play.steps), text
+        if len(play.taken) < self._least:
+            self._least, self.smallest, self.text = len(play.taken), briefly(play.taken), text
             self.run = play.run if play.kept else self.run
         elif not self.run and play.kept:
             self.run = play.run
@@ -111,7 +111,7 @@ def grouped(store: Store) -> list[Group]:
     found: dict[object, Group] = {}
     for play in store.plays:
         for failure in play.failures:
-            entry = known(failure.kind, play.steps, store.settings.profile)
+            entry = known(failure.kind, play.taken, store.settings.profile)
             name = entry.title if entry else failure.kind
             group = found.setdefault(name, Group(entry.title if entry else str(failure.kind), entry))
             group.take(play, failure.kind, failure.text)
@@ -185,7 +185,7 @@ def _repairs(plays: Sequence[Play]) -> list[tuple[str, int]]:
 def _tone(play: Play, profile: str) -> str:
     if not play.failures:
         return "unknown" if play.unknown else "pass"
-    every = all(known(kind, play.steps, profile) for kind in play.kinds)
+    every = all(known(kind, play.taken, profile) for kind in play.kinds)
     return "documented" if every else "fail"
 
 

@@ -18,7 +18,7 @@ from testbed.hunt import incident
 from testbed.hunt.draw import Generator
 from testbed.hunt.kinds import Kind
 from testbed.hunt.known import known
-from testbed.hunt.sequence import Steps, briefly, key, tidied
+from testbed.hunt.sequence import Steps, briefly, key
 from testbed.hunt.shrink import FAILURES, Shrinker, Shrunk
 from testbed.hunt.store import Failure, Finding, Play, Store
 from testbed.topology import Topology
@@ -91,10 +91,10 @@ class Search:
         shown: dict[Kind, list[tuple[Play, Failure]]] = {}
         for play in self._store.drawn().values():
             for failure in play.failures:
-                if not known(failure.kind, play.steps, self._store.settings.profile):
+                if not known(failure.kind, play.taken, self._store.settings.profile):
                     shown.setdefault(failure.kind, []).append((play, failure))
         frequent = sorted(shown.values(), key=len, reverse=True)
-        return [min(each, key=lambda pair: len(_taken(pair[0]))) for each in frequent]
+        return [min(each, key=lambda pair: len(pair[0].taken)) for each in frequent]
 
     def _draw(self, number: int) -> Play:
         steps = self._generator.draw(self._store.settings.seed, number)
@@ -121,11 +121,11 @@ class Search:
     def _follow(self, played: Play, failure: Failure) -> None:
         """Shrink a failure of a kind that is neither known nor found before."""
         kind = failure.kind
-        if not self._limits.shrink_plays or not self._is_new(kind, played.steps):
+        if not self._limits.shrink_plays or not self._is_new(kind, played.taken):
             return
         self._tell(f"      not known: {kind}: shrinking it")
         recorded = _Recorded(self._store, played.number)
-        start = _taken(played)
+        start = played.taken
 
         def fails(steps: Steps) -> bool:
             again = recorded.next(steps) or self._play(played.number, steps, drawn=False)
@@ -151,8 +151,9 @@ class Search:
         path = incident.write(self._store, finding)
         self._store.find(finding)
         self._tell(f"      {briefly(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
-        for other, times in Counter(each for play in showing for each in dict.fromkeys(play.kinds)).items():
-            if times >= FAILURES and self._is_new(other, shrunk.steps):
+        shown = [each for play in showing for each in dict.fromkeys(play.kinds) if self._is_new(each, play.taken)]
+        for other, times in Counter(shown).items():
+            if times >= FAILURES:
                 text = next(each.text for play in showing for each in play.failures if each.kind == other)
                 also = {"check": other.check, "cause": other.cause, "text": text, "failed": times, "plays": 0}
                 self._store.find(finding.model_copy(update=also))
@@ -187,17 +188,12 @@ class _Recorded:
         return made[place] if place < len(made) else None
 
 
-def _taken(play: Play) -> Steps:
-    """The steps of a play that were not refused."""
-    return tidied(step for place, step in enumerate(play.steps) if place not in play.refused)
-
-
 def outcome(play: Play, profile: str) -> str:
     """What a play came to, in one line."""
     kinds = list(dict.fromkeys(play.kinds))
-    new = [kind for kind in kinds if not known(kind, play.steps, profile)]
+    new = [kind for kind in kinds if not known(kind, play.taken, profile)]
     told = [f"fails: {kind}" for kind in new]
-    told += [f"known: {entry.title}" for kind in kinds if (entry := known(kind, play.steps, profile))]
+    told += [f"known: {entry.title}" for kind in kinds if (entry := known(kind, play.taken, profile))]
     told += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not kinds else []
     text = "; ".join(dict.fromkeys(told)) or "passes"
     refused = f"; steps that could not be taken: {len(play.refused)}" if play.refused else ""

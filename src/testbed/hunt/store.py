@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.errors import UsageError
 from testbed.hunt.kinds import Kind
+from testbed.hunt.sequence import Steps, tidied
 from testbed.scenarios.model import Step
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
@@ -106,6 +107,11 @@ class Play(Line):
     def kinds(self) -> list[Kind]:
         """The kinds of its failures."""
         return [failure.kind for failure in self.failures]
+
+    @property
+    def taken(self) -> Steps:
+        """The steps that were not refused: only these can explain a failure."""
+        return tidied(step for place, step in enumerate(self.steps) if place not in self.refused)
 
 
 class Finding(Line):
