@@ -63,6 +63,8 @@ def test_the_page_tells_what_was_tried_and_found(hunted: Store) -> None:
     html = page.render(Store(hunted.folder))
     told = words(html)
     assert "1 kind of failure found, not known before" in told
+    assert "not known before; 1 of 5 sequences could not be judged" in told
+    assert "sequences that failed 3 1 passed, 1 unknown" in told
     assert "sequences 5 of 20" in told
     assert "faults injected 7" in told
     assert "kinds of failure 2 1 not known" in told
@@ -188,6 +190,32 @@ def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: 
     status, _ = hunt("--runs", "1", "--name", "bad", "--shrink-plays", "2")
     assert status == 1
     assert len(Store(bench / "bad").findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("failures", "unknown", "code", "tone", "headline"),
+    [
+        ((), ("steady state",), 3, "unknown", "No failure that is not known; 1 of 2 sequences could not be judged"),
+        ((), ("durability",), 3, "unknown", "No failure that is not known; 1 of 2 sequences could not be judged"),
+        ((STUCK,), ("durability",), 1, "fail", "1 kind of failure found, not known before"),
+        ((), (), 0, "pass", "No failure that is not known"),
+    ],
+)
+def test_a_hunt_with_a_sequence_that_could_not_be_judged_does_not_pass(
+    bench: Path, monkeypatch: pytest.MonkeyPatch,
+    failures: tuple[Failure, ...], unknown: tuple[str, ...], code: int, tone: str, headline: str,
+) -> None:  # fmt: skip
+    class Second(Passing):
+        def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
+            played = super().__call__(number, steps, drawn)
+            second = {"failures": failures, "unknown": unknown} if number == 2 else {}
+            return played.model_copy(update=second)
+
+    monkeypatch.setattr(command, "ClusterPlayer", Second)
+    assert hunt("--runs", "2", "--name", "x", "--shrink-plays", "0")[0] == code
+    html = (bench / "x" / "hunt.html").read_text()
+    assert f'class="verdict {tone}"' in html
+    assert f"<span>{headline}</span>" in html
 
 
 def test_a_failure_after_a_refused_fault_is_exit_status_1(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:

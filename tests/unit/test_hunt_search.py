@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
@@ -163,6 +164,23 @@ def test_a_fault_that_was_refused_makes_no_failure_known(tmp_path: Path, at_once
         Search(kept, topology(), play, Limits(runs=number, shrink_plays=1), told.append).run()
         assert f"      fails: {address.kind}; steps that could" in "\n".join(told)
     assert address.kind in [finding.kind for finding in kept.findings]
+
+
+def test_a_play_that_could_not_be_judged_does_not_keep_a_sequence_from_being_shrunk(tmp_path: Path) -> None:
+    bed, asked = Bed(kills("db:primary")), Counter[str]()
+
+    def play(number: int, steps: Steps, drawn: bool) -> Play:
+        asked[briefly(steps)] += 1
+        if not drawn and asked[briefly(steps)] <= 3:
+            return Play(number=number, drawn=drawn, steps=steps, unknown=("durability",))
+        return bed(number, steps, drawn)
+
+    kept = store(tmp_path / "h")
+    told: list[str] = []
+    Search(kept, topology(), play, Limits(runs=12, shrink_plays=400), told.append).run()
+    [finding] = kept.findings
+    assert briefly(finding.steps) == "power-loss db:primary"
+    assert any(line.startswith("        unknown: ") for line in told)
 
 
 def test_what_an_incident_shows_as_well_is_not_known_by_a_fault_that_was_refused(tmp_path: Path) -> None:

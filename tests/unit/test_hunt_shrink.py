@@ -111,6 +111,26 @@ def test_a_failure_that_does_not_come_again_is_left_as_it_is() -> None:
     assert len(asked) == 5
 
 
+def test_a_play_that_could_not_be_judged_is_no_pass() -> None:
+    asked: Counter[str] = Counter()
+
+    def oracle(steps: Steps) -> bool | None:
+        asked[key(steps)] += 1
+        return None if asked[key(steps)] <= 3 else has(A, C)(steps)
+
+    found = Shrinker(oracle, 500).shrink(FULL)
+    assert briefly(found.steps) == "power-loss db:primary, silent-cut db:standby replication"
+    assert (found.failed, found.played) == (2, 2)
+
+
+def test_a_sequence_that_is_never_judged_is_given_up() -> None:
+    found = Shrinker(lambda steps: True if steps == FULL else None, 500).shrink(FULL)
+    assert found.steps == FULL
+    assert found.complete
+    alone = Shrinker(lambda _: None, 500).shrink(FULL)
+    assert (alone.failed, alone.played, alone.plays) == (1, 1, 5)
+
+
 def test_the_limit_of_plays_holds_and_the_best_so_far_is_kept() -> None:
     for limit in range(1, 40):
         found = Shrinker(has(A), limit).shrink(FULL)

@@ -57,8 +57,8 @@ def hunt(
 
     At the end both copies of the database are compared, block by block.
 
-    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 3 the copies could not
-    be compared, 4 testbed itself failed, 130 Ctrl-C.
+    Exit status: 0 no failure that is not known, 1 one was found or the copies differ, 2 usage, 3 a sequence could not
+    be judged or the copies could not be compared, 4 testbed itself failed, 130 Ctrl-C.
     """
     settings = configuration.load()
     parent = settings.state_dir / "hunts"
@@ -88,7 +88,7 @@ def hunt(
         not known(kind, play.taken, store.settings.profile) for play in store.plays for kind in play.kinds
     ):
         raise typer.Exit(1)
-    if equal is None:
+    if equal is None or any(play.is_unknown for play in store.drawn().values()):
         raise typer.Exit(3)
 
 

@@ -88,7 +88,7 @@ def render(store: Store, verification: str = "") -> str:
         settings=store.settings,
         name=store.folder.name,
         started=datetime.fromtimestamp(store.settings.started).astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
-        tone="fail" if new else "pass" if drawn else "unknown",
+        tone="fail" if new else "pass" if drawn and not _unknown(drawn) else "unknown",
         headline=_headline(drawn, new),
         facts=_facts(store, drawn, groups),
         new=new,
@@ -153,13 +153,19 @@ def _pairs(play: Play) -> Iterator[frozenset[str]]:
 def _headline(drawn: Sequence[Play], new: Sequence[Group]) -> str:
     if not drawn:
         return "Nothing was played"
-    if new:
-        return f"{len(new)} kind{_s(len(new))} of failure found, not known before"
-    return "No failure that is not known"
+    found = (
+        f"{len(new)} kind{_s(len(new))} of failure found, not known before" if new else "No failure that is not known"
+    )
+    unknown = _unknown(drawn)
+    return found + (f"; {unknown} of {len(drawn)} sequences could not be judged" if unknown else "")
+
+
+def _unknown(drawn: Sequence[Play]) -> int:
+    return sum(play.is_unknown for play in drawn)
 
 
 def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list[tuple[str, str, str]]:
-    failed = sum(bool(play.failures) for play in drawn)
+    failed, unknown = sum(bool(play.failures) for play in drawn), _unknown(drawn)
     new = sum(group.entry is None for group in groups)
     injected = sum(struck.total() for struck in coverage(drawn).values())
     repaired = [play for play in store.plays if play.repair]
@@ -169,7 +175,7 @@ def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list
     return [
         ("sequences", str(len(drawn)), f"of {store.settings.runs}" if store.settings.runs else "played as drawn"),
         ("faults injected", str(injected), f"{overlapping_pairs(drawn)} pairs overlapped"),
-        ("sequences that failed", str(failed), f"{len(drawn) - failed} passed or are unknown"),
+        ("sequences that failed", str(failed), f"{len(drawn) - failed - unknown} passed, {unknown} unknown"),
         ("kinds of failure", str(len(groups)), f"{new} not known"),
         ("ended healthy", str(len(store.plays) - len(repaired)), f"of {len(store.plays)} plays, without a repair"),
         ("plays to shrink", str(made), f"{written} incident{_s(written)} written"),

@@ -127,10 +127,11 @@ class Search:
         recorded = _Recorded(self._store, played.number)
         start = played.taken
 
-        def fails(steps: Steps) -> bool:
+        def fails(steps: Steps) -> bool | None:
             again = recorded.next(steps) or self._play(played.number, steps, drawn=False)
-            shows = kind in again.kinds
-            self._tell(f"        {'fails' if shows else 'passes'}: {briefly(steps)} ({again.seconds:.0f} s)")
+            shows = True if kind in again.kinds else None if again.unknown else False
+            told = {True: "fails", False: "passes", None: "unknown"}[shows]
+            self._tell(f"        {told}: {briefly(steps)} ({again.seconds:.0f} s)")
             return shows
 
         shrunk = Shrinker(fails, self._limits.shrink_plays).shrink(start)

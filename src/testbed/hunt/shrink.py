@@ -21,7 +21,8 @@ PASSES = (2, 5)
 SHORTEST = 1.0
 ROUNDS = 10
 
-Fails = Callable[[Steps], bool]
+Fails = Callable[[Steps], bool | None]
+"""Plays a sequence once: whether it failed in the way that is looked for, None when that could not be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Shrunk:
     Attributes:
         steps: the smallest sequence found.
         failed: how often that one failed.
-        played: how often it was played.
+        played: how often it was played and judged.
         plays: how many plays the shrinking took.
         complete: whether it came to its end within its limit.
     """
@@ -56,7 +57,7 @@ class Shrinker:
     """Finds a smaller sequence that fails too.
 
     Args:
-        fails: plays a sequence once; whether it failed in the way that is looked for.
+        fails: plays a sequence once, and judges it.
         limit: how many times it may be asked.
     """
 
@@ -114,17 +115,24 @@ class Shrinker:
         return self._settled[key(candidate)]
 
     def _is_sure(self, steps: Steps, passes: int) -> bool:
-        """Play it until it has failed often enough, or passed often enough."""
+        """Play it until it has failed often enough, or passed often enough.
+
+        A play that could not be judged is no pass. A sequence that is often not judged is given up as well.
+        """
         tally = self._tallies.setdefault(key(steps), [0, 0])
+        unknown = 0
         while tally[0] < FAILURES:
-            if tally[1] - tally[0] >= passes:
+            if tally[1] - tally[0] >= passes or unknown >= PASSES[1]:
                 return False
             if self._plays >= self._limit:
                 raise OutOfPlays
             self._plays += 1
             failed = self._fails(steps)
-            tally[0] += failed
-            tally[1] += 1
+            if failed is None:
+                unknown += 1
+            else:
+                tally[0] += failed
+                tally[1] += 1
         return True
 
 

@@ -109,6 +109,11 @@ class Play(Line):
         return [failure.kind for failure in self.failures]
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether a check could not tell, and none failed: it neither failed nor passed."""
+        return bool(self.unknown) and not self.failures
+
+    @property
     def taken(self) -> Steps:
         """The steps that were not refused: only these can explain a failure."""
         return tidied(step for place, step in enumerate(self.steps) if place not in self.refused)
