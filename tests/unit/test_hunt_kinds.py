@@ -136,11 +136,55 @@ def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     assert forms[1].check == HEALTHY
 
 
+UNHEALTHY = "step 9 (wait until healthy, 120s at most): waited 120 s for a healthy cluster; last seen: "
+LOST_WRITES = "the database's filesystem has lost writes to I/O errors since it was mounted"
+DISKLESS_STEPS = [
+    injection("disk-error", "db:primary", {}, "disk"),
+    injection("power-loss", "db:standby", {}, "peer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("timeline", f"{UNHEALTHY}db1 holds the database's address but does not serve; db1: {LOST_WRITES}"),
+        ("timeline", f"{UNHEALTHY}db1: {LOST_WRITES}"),
+        ("phases", "database from db1 to db2 without a fault: it stood still; service did not come back for sql-read."),
+        ("alarms", "db1: postgres-panic: PANIC:  could not fdatasync file"),
+        ("alarms", "db1: postgres-crash: server process (PID 1104) was terminated"),
+        ("alarms", "db1: filesystem-error: kernel: Aborting journal on device"),
+    ],
+)
+def test_a_diskless_primary_that_loses_its_peer_is_known_of_the_reference(check: str, text: str) -> None:
+    kind = kind_of(check, text)
+    entry = known(kind, DISKLESS_STEPS, "reference")
+    assert entry is not None
+    assert entry.shown_by == ("database-diskless-alone",)
+    disk, peer = DISKLESS_STEPS
+    assert known(kind, [disk], "reference") is None
+    assert known(kind, [peer, injection("freeze", "db:primary", {}, "x")], "reference") is None
+    assert known(kind, [disk, injection("drain", "app:any", {}, "x")], "reference") is None
+    assert known(kind, [disk, injection("disk-error", "db:standby", {}, "x")], "reference") is entry
+    assert known(kind, DISKLESS_STEPS, "hardened") is None
+
+
+def test_a_stale_copy_that_returns_first_is_known_of_the_reference() -> None:
+    steps = [injection("power-loss", "db:primary", {}, "first"), injection("power-loss", "db:primary", {}, "second")]
+    for kind in (
+        kind_of("durability", "3869353ed190-000199 was acknowledged, and is not there"),
+        kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db2 stands alone"),
+    ):
+        entry = known(kind, steps, "reference")
+        assert entry is not None
+        assert "stale-copy-first" in entry.shown_by
+        assert known(kind, steps, "hardened") is None
+
+
 def test_the_catalogue_names_incidents_and_pages_that_exist() -> None:
     for entry in CATALOGUE:
         assert re.fullmatch(entry.cause, "x") is None
         for shown in entry.shown_by:
             path = ROOT / shown if "/" in shown else ROOT / "scenarios" / f"{shown}.yaml"
             assert path.is_file(), shown
-            if path.suffix == ".yaml" and entry.check in ("ownership", "durability"):
+            if path.suffix == ".yaml" and entry.check in ("ownership", "durability", "phases"):
                 assert f"    {entry.check}:" in path.read_text(), f"{shown} documents no {entry.check}"

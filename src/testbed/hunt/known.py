@@ -7,7 +7,7 @@ hardened profile is explained in ``docs/hardened.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from testbed.checks.expectations import HARDENED
@@ -30,6 +30,7 @@ class Known:
         cause: regular expression that the kind's whole cause matches.
         needs: regular expression that a fault of the sequence matches, written as ``brief`` writes it; a failure
             without such a fault has another reason.
+        also: regular expression that another fault of the sequence matches as well; empty if one fault is enough.
         shown_by: incidents in ``scenarios/`` that show it, or the page that explains it.
     """
 
@@ -38,51 +39,64 @@ class Known:
     check: str
     cause: str
     needs: str = ""
+    also: str = ""
     shown_by: tuple[str, ...] = ()
 
 
 # Faults after which two machines cannot hear each other, or one is silent for a while.
 SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-stop|process-kill)"
+# Faults after which a database machine's copy is out of reach.
+AWAY = r"(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
+DISKLESS_ALONE = "I/O errors end PostgreSQL when no good copy is in reach, and nothing starts it again"
+SPLIT_BRAIN = "Split brain: both copies were written to"
+SPLIT_BRAIN_SHOWN = ("replication-cut", "database-frozen", "stale-copy-first")
 HARDENED_PAGE = ("docs/hardened.md",)
 
 CATALOGUE: tuple[Known, ...] = (
     Known(
         "Two balancers hold the site's address until they hear each other", REFERENCE, "ownership",
-        r"site-address held on lb and lb at once", rf"{SILENT} lb:", ("balancer-silent-cut", "balancer-frozen"),
+        r"site-address held on lb and lb at once", rf"{SILENT} lb:",
+        shown_by=("balancer-silent-cut", "balancer-frozen"),
     ),
     Known(
         "Two machines hold the database's address until they hear each other", REFERENCE, "ownership",
         r"database-address held on db and db at once", rf"{SILENT} db:",
-        ("refused-promotion", "database-silent-cut", "clock-jump"),
+        shown_by=("refused-promotion", "database-silent-cut", "clock-jump"),
     ),
     Known(
         "Two primaries without fencing", REFERENCE, "ownership",
         r"drbd-role Primary on db and db at once|write N was acknowledged by db, which had not taken over from db",
-        r" db:", ("database-frozen", "database-silent-cut"),
+        r" db:", shown_by=("database-frozen", "database-silent-cut"),
     ),
-    Known(
-        "Split brain: both copies were written to", REFERENCE, "ownership", r"split brain: .*", r" db:",
-        ("replication-cut", "database-frozen"),
-    ),
-    Known(
-        "Split brain: both copies were written to", REFERENCE, HEALTHY, r"split brain.*", r" db:",
-        ("replication-cut", "database-frozen"),
-    ),
-    Known(
-        "Split brain: both copies were written to", REFERENCE, "alarms", r"drbd-split-brain in the log of db", r" db:",
-        ("replication-cut", "database-frozen"),
-    ),
+    Known(SPLIT_BRAIN, REFERENCE, "ownership", r"split brain: .*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
+    Known(SPLIT_BRAIN, REFERENCE, HEALTHY, r"split brain.*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
+    Known(SPLIT_BRAIN, REFERENCE, "alarms", r"drbd-split-brain in the log of db", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
     Known(
         "Acknowledged writes are gone: the copy that is served is not the newest", REFERENCE, "durability",
-        r"N was acknowledged, and is not there", r" db:", ("replication-cut", "database-silent-cut"),
+        r"N was acknowledged, and is not there", r" db:",
+        shown_by=("replication-cut", "database-silent-cut", "stale-copy-first"),
+    ),
+    Known(
+        DISKLESS_ALONE, REFERENCE, HEALTHY,
+        r"db holds the database's address but does not serve|db: the database's filesystem has lost writes to .*",
+        r"disk-error db:", AWAY, ("database-diskless-alone",),
+    ),
+    Known(
+        DISKLESS_ALONE, REFERENCE, "phases", r"service did not come back for the database",
+        r"disk-error db:", AWAY, ("database-diskless-alone",),
+    ),
+    Known(
+        DISKLESS_ALONE, REFERENCE, "alarms", r"(filesystem-error|postgres-(panic|crash|corruption)) in the log of db",
+        r"disk-error db:", AWAY, ("database-diskless-alone",),
     ),
     Known(
         "A warning of the guest's kernel when a primary is granted to go on alone", HARDENED, "alarms",
-        r"kernel-warning in the log of db", r" (db:|arbiter)", HARDENED_PAGE,
+        r"kernel-warning in the log of db", r" (db:|arbiter)", shown_by=HARDENED_PAGE,
     ),
     Known(
         "Two balancers hold the site's address for some seconds", HARDENED, "ownership",
-        r"site-address held on lb and lb at once", r"(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)", HARDENED_PAGE,
+        r"site-address held on lb and lb at once", r"(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)",
+        shown_by=HARDENED_PAGE,
     ),
 )  # fmt: skip
 
@@ -99,6 +113,15 @@ def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
     for each in CATALOGUE:
         if (each.profile, each.check) != (profile, kind.check) or not re.fullmatch(each.cause, kind.cause):
             continue
-        if any(re.search(each.needs, text) for text in played):
+        if _explains(each, played):
             return each
     return None
+
+
+def _explains(entry: Known, played: Sequence[str]) -> bool:
+    """Whether the faults that an entry needs are there."""
+    needed = {place for place, text in enumerate(played) if re.search(entry.needs, text)}
+    if not entry.also:
+        return bool(needed)
+    others = {place for place, text in enumerate(played) if re.search(entry.also, text)}
+    return bool(needed and others) and len(needed | others) > 1
