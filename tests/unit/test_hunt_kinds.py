@@ -123,6 +123,13 @@ def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() ->
     assert known(kind, [injection("process-stop", "lb:active", {"process": "apache"}, "a")], "hardened") is None
 
 
+@pytest.mark.parametrize("profile", ["reference", "hardened"])
+def test_a_power_loss_is_no_loss_of_packets(profile: str) -> None:
+    kind = Kind("ownership", "site-address held on lb and lb at once")
+    assert known(kind, [injection("power-loss", "lb:active", {}, "first")], profile) is None
+    assert known(kind, [injection("loss", "lb:active", {"percent": "60"}, "first")], profile) is not None
+
+
 def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     steps = [injection("freeze", "db:primary", {}, "first")]
     forms = [

@@ -46,7 +46,7 @@ class Known:
 # Faults after which two machines cannot hear each other, or one is silent for a while.
 SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-stop|process-kill)"
 # Faults after which a database machine's copy is out of reach.
-AWAY = r"(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
+AWAY = r"^(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
 DISKLESS_ALONE = "I/O errors end PostgreSQL when no good copy is in reach, and nothing starts it again"
 SPLIT_BRAIN = "Split brain: both copies were written to"
 SPLIT_BRAIN_SHOWN = ("replication-cut", "database-frozen", "stale-copy-first")
@@ -55,12 +55,12 @@ HARDENED_PAGE = ("docs/hardened.md",)
 CATALOGUE: tuple[Known, ...] = (
     Known(
         "Two balancers hold the site's address until they hear each other", REFERENCE, "ownership",
-        r"site-address held on lb and lb at once", rf"{SILENT} lb:",
+        r"site-address held on lb and lb at once", rf"^{SILENT} lb:",
         shown_by=("balancer-silent-cut", "balancer-frozen"),
     ),
     Known(
         "Two machines hold the database's address until they hear each other", REFERENCE, "ownership",
-        r"database-address held on db and db at once", rf"{SILENT} db:",
+        r"database-address held on db and db at once", rf"^{SILENT} db:",
         shown_by=("refused-promotion", "database-silent-cut", "clock-jump"),
     ),
     Known(
@@ -79,15 +79,15 @@ CATALOGUE: tuple[Known, ...] = (
     Known(
         DISKLESS_ALONE, REFERENCE, HEALTHY,
         r"db holds the database's address but does not serve|db: the database's filesystem has lost writes to .*",
-        r"disk-error db:", AWAY, ("database-diskless-alone",),
+        r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
     Known(
         DISKLESS_ALONE, REFERENCE, "phases", r"service did not come back for the database",
-        r"disk-error db:", AWAY, ("database-diskless-alone",),
+        r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
     Known(
         DISKLESS_ALONE, REFERENCE, "alarms", r"(filesystem-error|postgres-(panic|crash|corruption)) in the log of db",
-        r"disk-error db:", AWAY, ("database-diskless-alone",),
+        r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
     Known(
         "A warning of the guest's kernel when a primary is granted to go on alone", HARDENED, "alarms",
@@ -95,7 +95,7 @@ CATALOGUE: tuple[Known, ...] = (
     ),
     Known(
         "Two balancers hold the site's address for some seconds", HARDENED, "ownership",
-        r"site-address held on lb and lb at once", r"(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)",
+        r"site-address held on lb and lb at once", r"^(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)",
         shown_by=HARDENED_PAGE,
     ),
 )  # fmt: skip
