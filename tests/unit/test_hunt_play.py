@@ -10,6 +10,7 @@ from typing import Self, cast
 import pytest
 from rich.console import Console
 
+from testbed import recorder
 from testbed.checks import Status, Verdict
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
@@ -229,6 +230,7 @@ def test_a_cluster_that_did_not_become_healthy_by_itself_is_a_failure_of_its_own
     last: Mark, healthy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "Run", lambda *_, **__: EndingRun(tmp_path, last))
+    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
     monkeypatch.setattr("testbed.report.write", lambda _: None)
     cluster = cast("Cluster", SimpleNamespace(platform={}))
     played = playing.play(cluster, as_incident(STEPS, "x", "It was drawn.", 1))
@@ -241,7 +243,10 @@ class EndedRun:
 
     marks: tuple[str, ...] = ()
 
-    def __init__(self, cluster: Cluster, name: str, *, plan: Plan, **_: object) -> None:
+    def __init__(self, cluster: Cluster, name: str, *, plan: Plan, healthy_within: float, collect: bool = True) -> None:
+        assert healthy_within
+        if collect:
+            recorder.collect(cluster, Path(name))
         self.folder = cluster.settings.state_dir / "runs" / name
         self.folder.mkdir(parents=True)
         with Writer(self.folder / "journal.jsonl", "host") as writer:
@@ -281,5 +286,35 @@ def test_a_run_that_ended_with_a_sick_or_a_repaired_cluster_is_told(
     monkeypatch.setattr(playing, "Run", EndedRun)
     monkeypatch.setattr(playing, "_timeline", lambda *_: None)
     monkeypatch.setattr("testbed.report.write", lambda _: None)
+    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
     assert hunting(1, STEPS, drawn=True).repair == repair
     assert repairs["look"] == (0 if "not-healthy" in marks else look)  # a healthy cluster is not asked again
+
+
+@pytest.mark.parametrize(
+    ("status", "keep", "copied"),
+    [
+        (Status.PASS, False, False),
+        (Status.PASS, True, True),
+        (Status.FAIL, False, True),
+        (Status.UNKNOWN, False, True),
+    ],
+)
+def test_logs_are_copied_before_the_report_and_of_no_run_that_is_deleted(
+    tmp_path: Path, repairs: dict[str, int], monkeypatch: pytest.MonkeyPatch, status: Status, keep: bool, copied: bool
+) -> None:
+    assert repairs
+    done: list[str] = []
+
+    def collect(*_: object) -> None:
+        done.append("logs")
+        raise OSError("a node is gone")  # a report without some logs is better than none
+
+    monkeypatch.setattr(playing, "Run", EndedRun)
+    monkeypatch.setattr(playing, "_timeline", lambda *_: None)
+    monkeypatch.setattr(playing, "judge", lambda _: [Verdict("durability", status, "x")])
+    monkeypatch.setattr("testbed.recorder.collect", collect)
+    monkeypatch.setattr("testbed.report.write", lambda _: done.append("report"))
+    played = player(tmp_path, keep_passing=keep)(1, STEPS, drawn=True)
+    assert done == (["logs", "report"] if copied else [])
+    assert played.kept is copied

@@ -116,6 +116,20 @@ def test_a_prober_that_died_breaks_the_run(tmp_path: Path, healed: list[str]) ->
     assert "MemoryError" in broken.summary
 
 
+@pytest.mark.parametrize("collect", [True, False])
+@pytest.mark.usefixtures("healed")
+def test_the_logs_are_copied_unless_the_caller_does_it(
+    collect: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[Path] = []
+    monkeypatch.setattr("testbed.recorder.collect", lambda _, folder: copied.append(folder))
+    first = a_run(tmp_path)
+    run = Run(first.cluster, "no-logs", collect=collect)
+    with run:
+        pass
+    assert copied == [run.folder] * collect
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_of_a_cluster_that_is_kept_as_it_is_no_leftovers_are_judged(
     keep: bool, tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch

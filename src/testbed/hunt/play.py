@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker.errors import DockerException
 
-from testbed import report
+from testbed import recorder, report
 from testbed.checks import Status, Verdict, judge
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
@@ -162,19 +163,19 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
     """Play a sequence's incident once, and judge it.
 
     A fault that cannot be injected at that moment, because no machine is in the wanted state, is passed over: it
-    changes nothing. So is the heal of a single fault that cannot be healed then. The report is written when something
-    failed.
+    changes nothing. So is the heal of a single fault that cannot be healed then. The nodes' logs are copied and the
+    report is written when something did not pass: a run that passes is deleted.
 
     Args:
         cluster: the cluster, healthy.
         scenario: the incident.
-        keep_passing: write the report of a run that passes too.
+        keep_passing: copy the logs and write the report of a run that passes too.
     """
     plan = Plan(
         scenario.name, scenario.model_dump(mode="json", by_alias=True), scenario.seed, 1, 1, scenario.name,
         cluster.platform,
     )  # fmt: skip
-    run = Run(cluster, scenario.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS)
+    run = Run(cluster, scenario.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS, collect=False)
     refused: list[int] = []
     healthy = True
     try:
@@ -187,6 +188,8 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
     journal = read(run.folder / JOURNAL)
     verdicts = judge(journal)
     if keep_passing or any(each.status is not Status.PASS for each in verdicts):
+        with suppress(*TROUBLE):
+            recorder.collect(cluster, run.folder)
         report.write(run.folder)
     marks = {mark.name for mark in journal.of(Mark)}
     healthy = healthy and "not-healthy" not in marks

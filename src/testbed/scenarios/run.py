@@ -61,11 +61,12 @@ class Run:
         keep: leave the cluster as it is at the end, broken or not.
         site: where users and the site's probes go: the cluster, or the single server beside it.
         healthy_within: seconds within which the cluster must become healthy at the end.
+        collect: copy the nodes' logs into the folder at the end.
     """
 
     def __init__(
         self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
-        site: str = locust.CLUSTER, healthy_within: float = HEALTHY_SECONDS,
+        site: str = locust.CLUSTER, healthy_within: float = HEALTHY_SECONDS, collect: bool = True,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
@@ -75,6 +76,7 @@ class Run:
         self._url = locust.site_url(cluster.topology, site)
         self._keep = keep
         self._healthy_within = healthy_within
+        self._collect = collect
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         number = f"-{self.plan.repeat}" if self.plan.repeats > 1 else ""
         self.folder = cluster.settings.state_dir / "runs" / f"{stamp}-{name}{number}"
@@ -133,8 +135,9 @@ class Run:
             with suppress(TestbedError, DockerException, OSError):
                 self._recorder.__exit__(None, None, None)
             told = told or self._recorder.trouble
-            with suppress(TestbedError, DockerException, OSError):
-                recorder.collect(self.cluster, self.folder)
+            if self._collect:
+                with suppress(TestbedError, DockerException, OSError):
+                    recorder.collect(self.cluster, self.folder)
             try:
                 self.mark("run-ends", error=told)
             finally:
