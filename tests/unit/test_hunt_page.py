@@ -315,8 +315,14 @@ def test_a_hunt_by_hours_is_not_resumed_without_an_end(bench: Path) -> None:
     ("arguments", "told"),
     [
         (["--resume", "nix"], "no hunt 'nix'"),
-        (["--resume", "first", "--seed", "3"], "--seed cannot be changed"),
-        (["--resume", "first", "--name", "x"], "--name cannot be changed"),
+        (
+            ["--resume", "first", "--seed", "3"],
+            "--seed cannot be combined with --resume: the hunt 'first' keeps its own; remove one of the two options",
+        ),
+        (
+            ["--resume", "first", "--name", "x"],
+            "--name cannot be combined with --resume: the hunt 'first' keeps its own",
+        ),
         (["--name", "../x"], r"'\.\./x' is not a hunt's name"),
         (["--name", "first"], "go on with --resume first"),
         (["--page", "nix"], "there are first"),

@@ -28,6 +28,7 @@ from testbed.hunt.store import NAME, HuntSettings, Store, find_hunt
 from testbed.settings import Settings
 
 RUNS = 100
+DRY_RUNS = 10
 SEED = 2006
 HOUR = 3600.0
 
@@ -46,7 +47,10 @@ def hunt(
         int, typer.Option(help="Plays that shrinking one kind of failure may take; 0: shrink nothing.", min=0)
     ] = 40,
     keep_passing: Annotated[bool, typer.Option("--keep-passing", help="Keep runs that pass, too.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the sequences, and play nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help=f"Print the first {DRY_RUNS} sequences, or the first --runs; play nothing."),
+    ] = False,
     rewrite: Annotated[str | None, typer.Option("--page", metavar="NAME", help="Write this hunt's page again.")] = None,
 ) -> None:
     """Play random sequences of two to four faults on the running cluster, and shrink those that fail.
@@ -67,11 +71,14 @@ def hunt(
         return
     if resume is not None and (seed is not None or name is not None):
         given = "--seed" if seed is not None else "--name"
-        raise UsageError(f"{given} cannot be changed: the hunt {resume!r} has one", mend=f"remove {given}, or --resume")
+        raise UsageError(
+            f"{given} cannot be combined with --resume: the hunt {resume!r} keeps its own",
+            mend="remove one of the two options",
+        )
     if name is not None and not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a hunt's name", where="--name", mend="use letters, digits, -, _ and .")
     if dry_run:
-        _print_sequences(settings, parent, resume, SEED if seed is None else seed, runs or 10)
+        _print_sequences(settings, parent, resume, SEED if seed is None else seed, runs or DRY_RUNS)
         return
     with hold(settings, Use.EXCLUSIVE):
         if not project.exists(settings):
