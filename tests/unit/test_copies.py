@@ -336,6 +336,6 @@ def test_nothing_is_compared_while_a_machine_is_off(ledger: Ledger) -> None:
     primary, spare = pair(ledger, 1208)
     inject(fleet(primary, spare), ledger, "disk-corruption", "db2")
     primary.on = False
-    with pytest.raises(TestbedError, match="db1: it is off, so DRBD cannot compare both copies"):
+    with pytest.raises(TestbedError, match="db1: the node is off, so DRBD cannot compare both copies"):
         heal_all(fleet(primary, spare), ledger)
     assert len(ledger.entries()) == 1

@@ -156,7 +156,7 @@ def test_a_good_run_passes(tmp_path: Path) -> None:
     summary = report.write(Forge(users=60).write(tmp_path / "good"))
     assert (summary.verdict, summary.exit_status, summary.sessions_lost) == ("pass", 0, 0)
     page = (tmp_path / "good" / "report.html").read_text()
-    assert "Passed: 8 checks hold" in page
+    assert "Passed: 9 checks hold" in page
     assert "sheet matrix dense" in page
     assert "one run is no distribution" in page
 
