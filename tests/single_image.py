@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+
+from docker.errors import APIError
 
 # testcontainers' reaper is an image of a registry. Here each container's context manager removes it.
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
@@ -13,11 +17,14 @@ os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-__all__ = ["READY_SECONDS", "SUBNETS", "DockerContainer", "Images", "Networks", "address", "last_lines", "run"]
+from testbed.host import engine
+
+__all__ = [
+    "READY_SECONDS", "DockerContainer", "Images", "Networks", "address", "first_octets", "free_subnets", "last_lines",
+    "network_of_its_own", "run",
+]  # fmt: skip
 
 READY_SECONDS = 60.0
-# Of RFC 2544's range, beside what a cluster has.
-SUBNETS = {"public": "198.19.250.0/24", "backend": "198.19.251.0/24"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Networks:
         public: where clients are.
         backend: where app nodes are.
     """
+
+    NAMES: ClassVar = ("public", "backend")
 
     project: str
     public: Network
@@ -82,6 +91,43 @@ class Images:
         for source, target in (volumes or {}).items():
             container.with_volume_mapping(source, target, "rw")
         return self.stack.enter_context(container)
+
+
+def free_subnets() -> Iterator[str]:
+    """Subnets for networks of a test, beside what a cluster has: of RFC 2544's range, from its end."""
+    return (f"198.19.{octet}.0/24" for octet in range(254, 127, -1))
+
+
+@contextmanager
+def network_of_its_own(name: str, subnets: Iterator[str]) -> Iterator[Network]:
+    """A network on the first of these subnets that no other network has: another test's, or one that was killed left.
+
+    Args:
+        name: the network's.
+        subnets: to try in turn; those tried are gone from it.
+    """
+    for subnet in subnets:
+        network = Network(docker_network_kw={"ipam": {"Driver": "default", "Config": [{"Subnet": subnet}]}})
+        network.name = name
+        try:
+            network.create()
+        except APIError as error:
+            if "overlaps" not in str(error):
+                raise
+            continue
+        try:
+            yield network
+        finally:
+            network.remove()
+        return
+    raise RuntimeError("every subnet for tests of images is taken; see `docker network ls`")
+
+
+def first_octets(network: Network) -> str:
+    """The first three numbers of the network's addresses, with a dot: ``198.19.254.``."""
+    with closing(engine.client()) as client:
+        attributes = client.networks.get(network.name).attrs
+    return str(attributes["IPAM"]["Config"][0]["Subnet"]).rpartition(".")[0] + "."
 
 
 def address(container: DockerContainer, network: Network) -> str:

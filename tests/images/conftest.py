@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from testcontainers.core.network import Network
 
-from single_image import SUBNETS, Images, Networks
+from single_image import Images, Networks, free_subnets, network_of_its_own
 from testbed import applications, topology
 from testbed import settings as configuration
 from testbed.cluster import secrets
@@ -47,10 +46,7 @@ def containers(images: Images, networks: Networks) -> Iterator[Images]:
 def networks() -> Iterator[Networks]:
     """Both networks, removed after the test."""
     project = f"image-{uuid.uuid4().hex[:8]}"
+    free = free_subnets()
     with ExitStack() as stack:
-        made = {}
-        for name, subnet in SUBNETS.items():
-            network = Network(docker_network_kw={"ipam": {"Driver": "default", "Config": [{"Subnet": subnet}]}})
-            network.name = f"{project}_{name}"
-            made[name] = stack.enter_context(network)
+        made = {name: stack.enter_context(network_of_its_own(f"{project}_{name}", free)) for name in Networks.NAMES}
         yield Networks(project, **made)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import pytest
 import requests
 
-from single_image import READY_SECONDS, DockerContainer, Images, Networks, last_lines
+from single_image import READY_SECONDS, DockerContainer, Images, Networks, first_octets, last_lines
 from testbed.wait import wait_until
 
-SITE = "198.19.250.250"
 # A static page that names its member.
 MEMBER = "mkdir -p /tmp/www/horde && cd /tmp/www && echo {0} >horde/index.html && exec python3 -m http.server 8081"
 # An engine starts a container on one network alone: the balancer waits for the second, and learns its addresses.
 BOOT = """
 own() { ip -o -4 addr | awk -v net="$1" 'index($4, net) == 1 { sub("/.*", "", $4); print $4; exit }'; }
-until [ "$(own 198.19.250.)" ] && [ "$(own 198.19.251.)" ]; do sleep 0.1; done
-PUBLIC_ADDRESS=$(own 198.19.250.) BACKEND_ADDRESS=$(own 198.19.251.) exec boot
+until [ "$(own "$PUBLIC")" ] && [ "$(own "$BACKEND")" ]; do sleep 0.1; done
+PUBLIC_ADDRESS=$(own "$PUBLIC") BACKEND_ADDRESS=$(own "$BACKEND") exec boot
 """
 ENVIRONMENT = {
-    "NODE": "lb1", "SITE_NAME": "webmail.testbed.test", "SITE_ADDRESS": SITE, "APP_SERVICE": "app", "SESSIONS": "files",
-    "RETRY_SECONDS": "10", "REQUEST_SECONDS": "60", "MEMBER_CHECK": "hcmethod=NONE", "CARP_VHID": "1",
-    "CARP_ADVBASE": "1", "CARP_ADVSKEW": "0",
+    "NODE": "lb1", "SITE_NAME": "webmail.testbed.test", "APP_SERVICE": "app", "SESSIONS": "files", "CARP_VHID": "1",
+    "CARP_ADVBASE": "1", "CARP_ADVSKEW": "0", "RETRY_SECONDS": "10", "REQUEST_SECONDS": "60",
+    "MEMBER_CHECK": "hcmethod=NONE",
 }  # fmt: skip
 
 
@@ -28,10 +27,12 @@ class Site:
     """The site as a browser sees it.
 
     Args:
+        address: its own.
         ca: the certificate authority's file.
     """
 
-    def __init__(self, ca: str) -> None:
+    def __init__(self, address: str, ca: str) -> None:
+        self.address = address
         self._ca = ca
 
     def get(self, path: str, cookie: str = "", **headers: str) -> requests.Response:
@@ -44,7 +45,7 @@ class Site:
             session.mount("https://", adapter)
             headers |= {"Host": "webmail.testbed.test"}
             return session.get(
-                f"https://{SITE}{path}", headers=headers, verify=self._ca, timeout=5, allow_redirects=False
+                f"https://{self.address}{path}", headers=headers, verify=self._ca, timeout=5, allow_redirects=False
             )
 
     def serves(self) -> bool:
@@ -71,12 +72,14 @@ def members(containers: Images, networks: Networks) -> dict[str, DockerContainer
 def site(containers: Images, networks: Networks, members: dict[str, DockerContainer]) -> Site:
     """The site, at the virtual address of a balancer with these members."""
     assert members
+    public = first_octets(networks.public)
+    of_networks = {"PUBLIC": public, "BACKEND": first_octets(networks.backend), "SITE_ADDRESS": f"{public}250"}
     balancer = containers.start(
-        "lb", networks.public, node="lb", environment={"PROJECT": networks.project, **ENVIRONMENT}, entrypoint="sh",
-        command=["-c", BOOT],
+        "lb", networks.public, node="lb", environment={"PROJECT": networks.project, **ENVIRONMENT, **of_networks},
+        entrypoint="sh", command=["-c", BOOT],
     )  # fmt: skip
     networks.backend.connect(str(balancer.get_wrapped_container().id))
-    site = Site(str(containers.state / "nodes/client/ca.crt"))
+    site = Site(of_networks["SITE_ADDRESS"], str(containers.state / "nodes/client/ca.crt"))
     wait_until(site.serves, READY_SECONDS, "a page by way of the site's address", describe=lambda: last_lines(balancer))
     return site
 
@@ -97,10 +100,9 @@ def test_the_session_of_a_dead_member_moves(site: Site, members: dict[str, Docke
     assert [(answer.status_code, answer.text.strip()) for answer in answers] == [(200, "app-1")] * 3
 
 
-@pytest.mark.usefixtures("site")
-def test_without_tls_a_browser_is_sent_to_https() -> None:
+def test_without_tls_a_browser_is_sent_to_https(site: Site) -> None:
     answer = requests.get(
-        f"http://{SITE}/horde/", headers={"Host": "webmail.testbed.test"}, timeout=5, allow_redirects=False
+        f"http://{site.address}/horde/", headers={"Host": "webmail.testbed.test"}, timeout=5, allow_redirects=False
     )
     assert answer.status_code in (301, 302)
     assert answer.headers["Location"] == "https://webmail.testbed.test/horde/"

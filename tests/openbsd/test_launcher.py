@@ -10,8 +10,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.types import IPAMConfig, IPAMPool
 
+from single_image import first_octets, free_subnets, network_of_its_own
 from testbed.cluster.folders import share
 from testbed.host import engine
 from testbed.images.build import proxies
@@ -19,7 +19,6 @@ from testbed.images.build import proxies
 IMAGE = "testbed/vm"
 STANDIN = Path(__file__).parent / "standin"
 NAME = f"testbed-launched-{os.getpid()}"
-ADDRESS, NEIGHBOUR = "198.19.77.2", "198.19.77.14"  # of RFC 2544's range, beyond the cluster's networks
 SECONDS = 120
 
 
@@ -38,17 +37,23 @@ USER = f"{os.getuid()}:{os.getgid()}"
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], Path, int]]:
+def address() -> Iterator[str]:
+    """The guest's address, on a network made for it."""
+    with network_of_its_own(NAME, free_subnets()) as network:
+        yield f"{first_octets(network)}2"
+
+
+@pytest.fixture(scope="module")
+def told(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], Path, int]]:
     """What the launcher wrote, the folder with the console, and its exit status, after a guest's whole life."""
     client = engine.client()
     folder = tmp_path_factory.mktemp("launched")
     prepare(client, folder)
     (folder / "vm").mkdir()
     share(folder, folder / "vm", 0o2770)  # what root makes in it there can be read here
-    pool = IPAMPool(subnet="198.19.77.0/28", gateway=NEIGHBOUR)
-    network = client.networks.create(NAME, ipam=IPAMConfig(pool_configs=[pool]))
+    neighbour = address.rpartition(".")[0] + ".1"
     environment = {
-        "NODE": "lb1", "PUBLIC_ADDRESS": ADDRESS, "NEIGHBOUR": NEIGHBOUR, "NAME": NAME,
+        "NODE": "lb1", "PUBLIC_ADDRESS": address, "NEIGHBOUR": neighbour, "NAME": NAME,
         "VM_NICS": "public", "VM_CONTROL": "169.254.77.1/30", "VM_EVENTS": "serial", "VM_IMAGES": "/guest",
         "VM_KERNEL": "kernel", "VM_INITRD": "ramdisk", "VM_APPEND": "console=ttyS0 panic=-1", "VM_MEMORY_MIB": "192",
     }  # fmt: skip
@@ -56,7 +61,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], 
     container = client.containers.create(
         IMAGE, name=NAME, environment=environment, volumes=binds, tmpfs={"/disk": ""}, init=True,
         cap_add=["NET_ADMIN"], devices=["/dev/net/tun"], network=NAME,
-        networking_config={NAME: client.api.create_endpoint_config(ipv4_address=ADDRESS)},
+        networking_config={NAME: client.api.create_endpoint_config(ipv4_address=address)},
     )  # fmt: skip
     try:
         container.start()
@@ -64,7 +69,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], 
         yield container.logs().decode().splitlines(), folder, status
     finally:
         container.remove(force=True)
-        network.remove()
         client.close()
 
 
@@ -110,11 +114,13 @@ def test_the_drive_holds_the_nodes_files(told: tuple[list[str], Path, int]) -> N
     assert "file inet 198.18.0.11" in lines
 
 
-def test_the_control_network_reaches_the_container_and_dockers_names(told: tuple[list[str], Path, int]) -> None:
+def test_the_control_network_reaches_the_container_and_dockers_names(
+    told: tuple[list[str], Path, int], address: str
+) -> None:
     lines, _, _ = told
     assert "card eth1 02:74:62:00:00:02" in lines  # behind those of Docker's networks
     assert "control answers" in lines
     assert "public answers" in lines
-    assert f"address {ADDRESS}" in lines
+    assert f"address {address}" in lines
     assert [line for line in lines if line.startswith(f"name {NAME}.")]
     assert "no such name" in lines
