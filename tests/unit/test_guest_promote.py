@@ -174,6 +174,16 @@ def test_a_demotion_gives_the_address_up_before_the_volume(serving: Node) -> Non
     assert [call.split()[0] for call in order] == ["ip", "share", "umount", "drbdsetup-84"]
 
 
+def test_a_client_that_is_gone_does_not_keep_the_address_here(serving: Node) -> None:
+    session = "   1: 140112C6:1538 800112C6:A001 04 00000000:00000000 00:00000000 00000000   104\n"
+    serving.write("proc/net/tcp", session)
+    serving.command("ip", 'cp "$ROOT/proc/uptime" "$ROOT/released"')
+    begin = float(serving.read("proc/uptime").split()[0])
+    assert serving.run("usr/lib/testbed/demote") == 0
+    assert serving.events == ["address-released", "unmounted", "drbd-secondary"]
+    assert float(serving.read("released").split()[0]) - begin < 2
+
+
 def test_a_volume_that_is_busy_is_freed(serving: Node) -> None:
     serving.command("umount", '[ -e "$ROOT/freed" ] && : >"$ROOT/proc/mounts"')
     serving.command("fuser", ': >"$ROOT/freed"')
