@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from testbed.probes.ports import main, ports, scan
 from testbed.recorder import PATTERNS
 from testbed.recorder.alarms import alarm
 from testbed.recorder.console import ConsoleLog
-from testbed.recorder.leftovers import Disk, Survey, compare, disciplines, found
+from testbed.recorder.leftovers import Disk, Survey, cables, compare, disciplines, found
 from testbed.recorder.scan import _written
 from testbed.recorder.translate import member_state, translate
 from testbed.topology import Role
@@ -218,3 +219,13 @@ def test_the_replicated_volume_is_the_same_disk_on_either_node() -> None:
 def test_only_a_faults_queueing_discipline_is_left_over() -> None:
     listing = '[{"kind":"noqueue","dev":"lo"},{"kind":"netem","dev":"eth0"},{"kind":"fq_codel","dev":"eth1"}]'
     assert list(disciplines("lb1", listing)) == [Leftover("network", "lb1", "netem on eth0")]
+
+
+def test_a_limit_on_a_cable_of_another_cluster_is_not_counted() -> None:
+    links = json.dumps([
+        {"ifname": "veth1", "master": "br-own"}, {"ifname": "veth2", "master": "br-other"}, {"ifname": "eth0"},
+    ])  # fmt: skip
+    listing = json.dumps([{"kind": "tbf", "dev": name} for name in ("veth1", "veth2", "eth0")])
+    assert list(disciplines("host", listing, cables(links, {"br-own"}))) == [
+        Leftover("network", "host", "tbf on veth1")
+    ]

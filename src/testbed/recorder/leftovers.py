@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.host import engine, identity
+from testbed.host import addresses, engine, identity
 from testbed.host.store import find_store
 from testbed.journal import Leftover, Writer
 from testbed.machines import Machine, wire
@@ -22,6 +21,7 @@ from testbed.machines.helper import Helper
 
 # Queueing disciplines that nothing but a fault puts on an interface here (tc(8)).
 DISCIPLINES = ("tc", "-j", "qdisc", "show")
+LINKS = ("ip", "-j", "link", "show")
 FAULTY = ("netem", "tbf", "ingress", "clsact")
 MIB = 1 << 20
 HOST = "host"
@@ -124,16 +124,29 @@ def found(node: str, output: str) -> Iterator[Leftover | Disk]:
             yield Leftover(what, node, detail)
 
 
-def disciplines(node: str, listing: str) -> Iterator[Leftover]:
+def disciplines(node: str, listing: str, interfaces: Collection[str] | None = None) -> Iterator[Leftover]:
     """Queueing disciplines that a fault has left on interfaces. Pure.
 
     Args:
         node: whose interfaces.
         listing: what ``tc -j qdisc show`` prints.
+        interfaces: those to look at; by default all.
     """
     for entry in json.loads(listing or "[]"):
-        if entry.get("kind") in FAULTY:
-            yield Leftover("network", node, f"{entry['kind']} on {entry.get('dev', '?')}")
+        device = entry.get("dev", "?")
+        if entry.get("kind") in FAULTY and (interfaces is None or device in interfaces):
+            yield Leftover("network", node, f"{entry['kind']} on {device}")
+
+
+def cables(listing: str, bridges: Collection[str]) -> frozenset[str]:
+    """Return the host's interfaces that stand on these bridges. Pure.
+
+    Args:
+        listing: what ``ip -j link show`` prints.
+        bridges: names of bridges.
+    """
+    links = json.loads(listing or "[]")
+    return frozenset(str(link["ifname"]) for link in links if link.get("master") in bridges)
 
 
 def _faults(cluster: Cluster) -> Iterator[Leftover]:
@@ -158,9 +171,10 @@ def _host(cluster: Cluster) -> Iterator[Leftover | Disk]:
     client = engine.client()
     helper = Helper(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
     with suppress(TestbedError):
-        for left in disciplines(HOST, wire.run(DISCIPLINES, wire.HOST, helper)):
-            if re.search(r" on veth", left.detail):  # the host's own interfaces are its own affair
-                yield left
+        # Interfaces of the host itself and of other clusters are not this cluster's.
+        own = addresses.bridges(client.api.networks(filters={"label": identity.own(cluster.settings)}))
+        interfaces = cables(wire.run(LINKS, wire.HOST, helper), own)
+        yield from disciplines(HOST, wire.run(DISCIPLINES, wire.HOST, helper), interfaces)
     client.close()
 
 
