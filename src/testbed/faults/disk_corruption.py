@@ -91,7 +91,14 @@ def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
         lambda: _primary(fleet, but=machine.name), HAND_OVER_SECONDS, f"the peer of {machine.name} to serve",
         hint="`testbed heal` again, when it does",
     )  # fmt: skip
-    copies.resynchronise(peer)
+    try:
+        copies.resynchronise(peer)
+    except TestbedError as error:
+        # After a power loss DRBD copies whole extents from the node that served: invalid blocks, too.
+        raise TestbedError(
+            f"both copies of the tables may be invalid: {error.what}", where=peer.name,
+            mend="restore a backup with `testbed restore FILE`, or drop the data with `testbed down` and `testbed up`",
+        ) from error  # fmt: skip
 
 
 def _places(fleet: Fleet) -> list[str]:
