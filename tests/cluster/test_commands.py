@@ -18,9 +18,11 @@ from testbed.wait import wait_until
 TESTBED = Path(sys.executable).with_name("testbed")
 
 
-def typed(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def typed(*words: str, status: int | tuple[int, ...] = 0) -> subprocess.CompletedProcess[str]:
     result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=300)
-    assert result.returncode == status, f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+    assert result.returncode in (status if isinstance(status, tuple) else (status,)), (
+        f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+    )
     return result
 
 
@@ -91,11 +93,14 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
         process.communicate(timeout=30)
     typed("heal")
     assert cluster.ledger.entries() == []
+    for name in ("client", "observer"):
+        left = typed("exec", name, "sh", "-c", "cat /proc/[0-9]*/comm").stdout.split()
+        assert not {"python3", "locust"} & set(left)
     lifecycle.wait_healthy(cluster, 60)
     newest = max(
         (cluster.settings.state_dir / "runs").glob("*-app-power-loss"), key=lambda folder: folder.stat().st_mtime
     )
-    told = typed("report", str(newest), status=3)
+    told = typed("report", str(newest), status=(1, 3))  # a starved machine may have failed a check before
     assert "does not tell of the run's end" in told.stdout + told.stderr
     assert (newest / "report.html").is_file()
 

@@ -25,6 +25,18 @@ CLOCK_SECONDS = 3.0
 TROUBLE = (TestbedError, DockerException, OSError)
 # Queueing disciplines that faults put on a cable (tc-netem(8), tc-tbf(8)).
 FAULTY = ("netem", "tbf")
+# A run's Locust writes to the run's journal, the one of `testbed load` to a file of another name, and goes on.
+END_STRAYS = r"""
+for each in /proc/[0-9]*; do
+    read -r name 2>/dev/null <"$each/comm" || continue
+    case $name in
+        python3) tr '\0' ' ' <"$each/cmdline" 2>/dev/null | grep -q -e '-m testbed[.]probes' || continue ;;
+        locust) grep -qz '^TESTBED_JOURNAL=.*/journal[.]jsonl$' "$each/environ" 2>/dev/null || continue ;;
+        *) continue ;;
+    esac
+    kill -KILL "${each#/proc/}" && echo "$name"
+done
+"""
 
 
 def undo(cluster: Cluster) -> Iterator[str]:
@@ -98,6 +110,8 @@ def _undo_on(machine: Machine) -> list[str]:
         steps += [_cuts, _clock]
     if machine.node.role is Role.DATABASE:
         steps += [_disk, _space]
+    if machine.node.role in (Role.CLIENT, Role.OBSERVER):
+        steps.append(_strays)
     for step in steps:
         with suppress(TestbedError, DockerException, OSError, ValueError):
             done += step(machine)
@@ -143,6 +157,12 @@ def _processes(machine: Machine) -> Iterator[str]:
         if what == "process" and detail.endswith("is stopped"):
             _run(machine, f"kill -CONT {int(detail.split()[0])}")
             yield f"{machine.name}: process {detail}: continued"
+
+
+def _strays(machine: Machine) -> Iterator[str]:
+    """Probes and load of a run whose process was killed: they would go on for an hour."""
+    if ended := _run(machine, END_STRAYS).split():
+        yield f"{machine.name}: ended {len(ended)} processes of a run that was killed"
 
 
 def _cuts(machine: Machine) -> Iterator[str]:
