@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from node_programs import Node
+from node_programs import SLEEP, Node
 
 GUEST = Path(__file__).parents[2] / "images/guest/files/usr/lib/testbed"
 ENVIRONMENT = """NODE=db1
@@ -178,6 +178,8 @@ def test_a_client_that_is_gone_does_not_keep_the_address_here(serving: Node) -> 
     session = "   1: 140112C6:1538 800112C6:A001 04 00000000:00000000 00:00000000 00000000   104\n"
     serving.write("proc/net/tcp", session)
     serving.command("ip", 'cp "$ROOT/proc/uptime" "$ROOT/released"')
+    # A node so busy that a pause of a tenth takes half a second.
+    serving.command("sleep", SLEEP.replace('more="$1"', "more=0.5"), recorded=False)
     begin = float(serving.read("proc/uptime").split()[0])
     assert serving.run("usr/lib/testbed/demote") == 0
     assert serving.events == ["address-released", "unmounted", "drbd-secondary"]
