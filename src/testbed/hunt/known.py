@@ -69,7 +69,11 @@ CATALOGUE: tuple[Known, ...] = (
         r" db:", shown_by=("database-frozen", "database-silent-cut"),
     ),
     Known(SPLIT_BRAIN, REFERENCE, "ownership", r"split brain: .*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
-    Known(SPLIT_BRAIN, REFERENCE, HEALTHY, r"split brain.*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
+    # DRBD stands alone after it has found a split brain, until somebody decides.
+    Known(
+        SPLIT_BRAIN, REFERENCE, HEALTHY, r"split brain.*|db: DRBD is StandAlone UpToDate/DUnknown", r" db:",
+        shown_by=SPLIT_BRAIN_SHOWN,
+    ),
     Known(SPLIT_BRAIN, REFERENCE, "alarms", r"drbd-split-brain in the log of db", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
     Known(
         "Acknowledged writes are gone: the copy that is served is not the newest", REFERENCE, "durability",
