@@ -314,6 +314,14 @@ def test_what_is_no_cause_excuses_nothing(cause: list[Event]) -> None:
     assert status("stickiness", plan(), *MOVED, *cause, END) is FAIL
 
 
+def test_more_sessions_lost_than_expected_fail_whatever_the_cause() -> None:
+    given_up = [state(20, "lb1", "member:app-1", "error"), state(33, "lb1", "member:app-1", "ok")]
+    assert status("stickiness", plan(**{"sessions-lost": 1}), *MOVED, *given_up, END) is PASS
+    found = verdicts(plan(**{"sessions-lost": 0}), *MOVED, *given_up, END)["stickiness"]
+    assert found.status is FAIL
+    assert "lost sessions: 1, expected at most 0" in [each.text for each in found.evidence]
+
+
 def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -> None:
     assert status("stickiness", plan(), *MOVED[:2], END) is PASS
     assert status("stickiness", plan(doomed=True), *MOVED[:2], END) is UNKNOWN

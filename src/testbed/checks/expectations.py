@@ -45,6 +45,10 @@ class Asked(BaseModel):
     logins_failed: int | None = Field(
         default=None, ge=0, alias="logins-failed", description="How many logins may fail at most."
     )
+    sessions_lost: int | None = Field(
+        default=None, ge=0, alias="sessions-lost",
+        description="How many sessions may be lost at most, whatever the reason.",
+    )  # fmt: skip
     rejoin: Duration | None = Field(
         default=None,
         description="From the last heal until DRBD is connected and up to date on both sides and every member is ok.",

@@ -190,6 +190,9 @@ def judge_stickiness(case: Case) -> Verdict | None:
         (findings.fail if case.complete else findings.doubt)(
             f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
         )
+    most = case.expect.sessions_lost
+    if most is not None and len(found.lost) > most:
+        findings.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
     if not found.matrix:
         findings.doubt("no session was answered by any app node")
     elif case.expect.doomed and not found.doomed:

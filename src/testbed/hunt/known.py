@@ -93,6 +93,14 @@ CATALOGUE: tuple[Known, ...] = (
         DISKLESS_ALONE, REFERENCE, "alarms", r"(filesystem-error|postgres-(panic|crash|corruption)) in the log of db",
         r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
+    *(
+        Known(
+            "A PHP process that dies at a request of a kept-alive connection takes its node out of the pool", profile,
+            "stickiness", r"session N (went from app to app without a cause|was lost, though its node was there)",
+            r"^process-kill app:\S+ (php-worker|apache)", shown_by=shown_by,
+        )
+        for profile, shown_by in ((REFERENCE, ("app-php-worker-killed-busy",)), (HARDENED, HARDENED_PAGE))
+    ),
     Known(
         "A warning of the guest's kernel when a primary is granted to go on alone", HARDENED, "alarms",
         r"kernel-warning in the log of db", r" (db:|arbiter)", shown_by=HARDENED_PAGE,

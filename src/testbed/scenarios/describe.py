@@ -137,6 +137,8 @@ def _users_see(expect: Expectations) -> Iterator[str]:
         yield "some session lived on a node that died"
     if expect.logins_failed is not None:
         yield f"at most {expect.logins_failed} logins fail" if expect.logins_failed else "no login fails"
+    if expect.sessions_lost is not None:
+        yield f"at most {expect.sessions_lost} sessions are lost" if expect.sessions_lost else "no session is lost"
 
 
 def _value(value: object) -> str:

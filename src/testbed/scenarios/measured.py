@@ -79,7 +79,9 @@ def _without_users(scenario: Scenario) -> Iterator[Problem]:
     if scenario.load.users:
         return
     expect = scenario.expect
-    for key, given in (("doomed", expect.doomed), ("logins-failed", expect.logins_failed is not None)):
+    limits = {"logins-failed": expect.logins_failed, "sessions-lost": expect.sessions_lost}
+    needy = {"doomed": expect.doomed} | {key: limit is not None for key, limit in limits.items()}
+    for key, given in needy.items():
         if given:
             what = f"nothing measures {key}: the load has no users"
             yield Problem(("expect", key), what, "give load.users some, or remove it", at_key=True)
