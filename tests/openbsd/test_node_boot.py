@@ -136,6 +136,15 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     assert (drive.path / str(apache.POOL_FOLDER).lstrip("/")).is_dir()
 
 
+def test_the_resolver_reads_its_configuration_at_first_sight(drive: Node) -> None:
+    """OpenBSD's starts with time 0, and reads the file when its time differs: asr_check_reload in asr.c of its libc."""
+    drive.run("sh", "/etc/rc.local")
+    known = 0
+    unpacked = drive.path / "etc/resolv.conf"
+    assert int(unpacked.stat().st_mtime) != known
+    assert "nameserver" in unpacked.read_text()
+
+
 def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> None:
     """By then rc(8) has configured it from them, and carp0 would lose its address for seconds."""
     assert drive.run("sh", "/etc/rc.local").stderr == ""

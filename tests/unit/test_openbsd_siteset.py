@@ -56,7 +56,8 @@ def test_what_is_in_our_set(tmp_path: Path) -> None:
     assert list(found) == sorted(found)
     for member in found.values():
         assert member.isfile()  # a folder would change the mode of the system's
-        assert (member.uid, member.gid, member.uname, member.gname, member.mtime) == (0, 0, "root", "wheel", 0)
+        assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "root", "wheel")
+        assert member.mtime > 0  # OpenBSD's libc takes a time of 0 for a file that it has read already
         assert not member.name.startswith(("/", "."))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
     where the node has them, ``secrets.env`` and every file below ``/etc/testbed/guest``, with its mode.
 
+    All members have the time of this start. OpenBSD's resolver reads ``/etc/resolv.conf`` when its time differs from the
+    one it knows, which is 0 at first (``asr_check_reload`` in ``lib/libc/asr/asr.c``): with a time of 0 it never does.
+
     Args:
         environment: the container's environment.
         nics: the guest's cards.
@@ -80,10 +84,11 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     for path in sorted(FILES.rglob("*")):
         if path.is_file():
             contents[path.relative_to(FILES).as_posix()] = (path.read_bytes(), path.stat().st_mode & 0o777)
+    now = int(time.time())
     with tarfile.open(CONFIGURATION, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name, (content, mode) in contents.items():
             member = tarfile.TarInfo(name)  # its owner is number 0, root everywhere
-            member.size, member.mode = len(content), mode
+            member.size, member.mode, member.mtime = len(content), mode, now
             archive.addfile(member, io.BytesIO(content))
     return CONFIGURATION
 

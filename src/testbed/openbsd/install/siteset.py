@@ -6,7 +6,7 @@ The installer unpacks it over the system with ``tar -zxph`` and then runs its ``
 - programs that both platforms share, out of images/lb (Apache's configuration comes with each node's own files);
 - ``usr/local/share/testbed/image``, generated: the release, the packages and where they are, for its scripts.
 
-The same sources make the same bytes: no times, no names of users, members in order. There are no folders in it, for
+The same sources make the same bytes: one time for all, no names of users, members in order. There are no folders in it, for
 the installer would give those of the system, such as ``/root``, the modes of ours.
 """
 
@@ -33,6 +33,8 @@ SHARED: Mapping[str, str] = {
 }
 IMAGE = "usr/local/share/testbed/image"
 _IGNORED = {"__pycache__", ".gitkeep"}
+# The members' time, 1 January 2006. Not 0, which programs of OpenBSD take for "never seen" (asr.c of its libc).
+_TIME = 1136073600
 
 
 def write(
@@ -96,6 +98,6 @@ def _pack(target: Path, members: Mapping[str, bytes]) -> None:
             member = tarfile.TarInfo(name)
             # By content, not by the file's mode: a checkout need not keep it.
             member.mode = 0o755 if members[name].startswith(b"#!") else 0o644
-            member.size = len(members[name])
+            member.size, member.mtime = len(members[name]), _TIME
             member.uname, member.gname = "root", "wheel"
             tar.addfile(member, io.BytesIO(members[name]))
