@@ -40,8 +40,9 @@ _DEFINES = {
     "ERROR_LOG": str(ERROR_LOG),
     "ACCESS_LOG": str(ACCESS_LOG),
 }
-# Part of the program on Debian, and loaded by nobody there.
-_BUILT_IN = ("log_config", "unixd")
+# Part of the program on Debian, so its configuration loads none of them. OpenBSD's program has core, mod_so and
+# http_core alone: what a directive is from, or what another module asks for (mod_proxy_hcheck: watchdog), is loaded.
+_BUILT_IN = ("log_config", "unixd", "watchdog")
 
 
 def httpd_conf(balancer: Balancer, debian: str) -> str:
