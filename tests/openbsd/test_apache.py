@@ -232,6 +232,8 @@ def test_both_platforms_differ_in_paths_and_users_alone(balancer: Box) -> None:
     debian = _settings(balancer, "apache2 -f /etc/balancer/httpd.conf", **ENVIRONMENT)
     openbsd = _settings(balancer, " ".join(HTTPD))
     assert len(debian) > 60
+    assert [line for line in openbsd if line.startswith("Mutex")] == ["Mutex fcntl:/var/run default"]
+    openbsd.remove("Mutex fcntl:/var/run default")
     assert [line.split()[0] for line in openbsd] == [line.split()[0] for line in debian]
     different = {one: other for one, other in zip(debian, openbsd, strict=True) if one != other}
     assert different == {
@@ -286,3 +288,27 @@ def test_the_hardened_profiles_configuration_starts_as_well(image: str, tmp_path
         result = container.run(*HTTPD)
         assert result.status == 0, result.output + container.sh("cat /var/www/logs/error_log")
         wait_until(lambda: get(container, "/balancer-alive")[0] == 204, 15, "Apache")
+
+
+@pytest.mark.parametrize(("mutex", "starts"), [("-C", True), ("-c", False)])
+def test_it_starts_and_is_killed_without_a_semaphore(
+    image: str, guest: dict[str, GuestFile], mutex: str, starts: bool
+) -> None:
+    """In a kernel with OpenBSD's limit of semaphore sets, by a program whose own choice they are (option ``-C``).
+
+    Told so behind the configuration (``-c``) it cannot start: so it is the configuration that makes the difference.
+    """
+    with box(image, sysctls={"kernel.sem": "60 60 60 10"}) as container:  # the last: SEMMNI
+        container.sh(LAYOUT)
+        container.put({**guest, "var/run/pool/webmail.conf": members("app-1")})
+        for _ in range(3):
+            container.run(*HTTPD, mutex, "Mutex sysvsem default")
+            if not starts:
+                wait_until(
+                    lambda: "AH00023" in container.sh("cat /var/www/logs/error_log"), 15, "the lack of semaphores"
+                )
+                return
+            wait_until(lambda: get(container, "/balancer-alive")[0] == 204, 15, "Apache")
+            assert container.sh("cat /proc/sysvipc/sem").count("\n") == 1  # the header
+            container.sh("kill -KILL $(pidof apache2); rm -f /var/run/httpd2.pid")
+            wait_until(lambda: container.run("pidof", "apache2").status != 0, 15, "the end of Apache")

@@ -43,6 +43,9 @@ _DEFINES = {
 # Part of the program on Debian, so its configuration loads none of them. OpenBSD's program has core, mod_so and
 # http_core alone: what a directive is from, or what another module asks for (mod_proxy_hcheck: watchdog), is loaded.
 _BUILT_IN = ("log_config", "unixd", "watchdog")
+# APR's choice on OpenBSD is System V semaphores: one start takes 16 sets of the kernel's 10 (kern.seminfo.semmni), and each
+# SIGKILL leaves its own behind. A lock on a file is nobody's when its process is gone.
+_MUTEX = "Mutex fcntl:/var/run default"
 
 
 def httpd_conf(balancer: Balancer, debian: str) -> str:
@@ -65,6 +68,7 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
     lines = [f'Define {name} "{value}"' for name, value in parameters.items()]
     for module in _BUILT_IN:
         lines += [f"<IfModule !{module}_module>", f"    {_load(module)}", "</IfModule>"]
+    lines.append(_MUTEX)
     left = {*_DIRECTIVES, *_DEFINES}
     for line in debian.splitlines():
         if line.strip() and not line.startswith("#"):
