@@ -18,6 +18,7 @@ from testbed.cluster import secrets
 from testbed.host import engine
 from testbed.images.build import proxies
 from testbed.openbsd.node import GuestFile, NodeSecrets, files
+from testbed.openbsd.node.ifstated import ifstated_conf
 from testbed.settings import find_root
 from testbed.topology import load
 from testbed.wait import wait_until
@@ -199,6 +200,21 @@ def test_the_manager_is_for_the_balancer_itself(balancer: Box) -> None:
         refused = get(balancer, "/balancer-manager", url=f"http://{address}:8008")
         assert refused[0] == 0
         assert "Failed to connect" in refused[1]
+
+
+def test_the_health_checks_page_is_apaches_own_and_leaves_no_line(balancer: Box) -> None:
+    [url] = set(re.findall(r"http://[^ ]+", ifstated_conf()))
+    logs = "cat /var/www/logs/error_log /var/www/logs/failures_log"
+    before = balancer.sh(logs)
+    for _ in range(3):
+        # OpenBSD's ftp(1) takes 200 and 206 for an answer and nothing else (fetch.c).
+        status, headers = get(balancer, "", url=url)
+        assert (status, "X-App-Node" in headers) == (200, False)
+    assert balancer.sh(logs) == before
+    balancer.run("curl", "-s", "http://127.0.0.1:8008/balancer-manager?xml=1")
+    assert "AH10187" in balancer.sh(logs).removeprefix(
+        before
+    )  # the manager without a Referer: such a line is seen here
 
 
 def test_a_new_pool_is_taken_up_and_a_dead_one_is_told(balancer: Box) -> None:

@@ -6,8 +6,8 @@ The installer unpacks it over the system with ``tar -zxph`` and then runs its ``
 - programs that both platforms share, out of images/lb (Apache's configuration comes with each node's own files);
 - ``usr/local/share/testbed/image``, generated: the release, the packages and where they are, for its scripts.
 
-The same sources make the same bytes: one time for all, no names of users, members in order. There are no folders in it, for
-the installer would give those of the system, such as ``/root``, the modes of ours.
+The same sources make the same bytes: one time for all, no names of users, members in order. There are no folders in
+it, for the installer would give those of the system, such as ``/root``, the modes of ours.
 """
 
 from __future__ import annotations

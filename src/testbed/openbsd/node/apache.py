@@ -43,8 +43,8 @@ _DEFINES = {
 # Part of the program on Debian, so its configuration loads none of them. OpenBSD's program has core, mod_so and
 # http_core alone: what a directive is from, or what another module asks for (mod_proxy_hcheck: watchdog), is loaded.
 _BUILT_IN = ("log_config", "unixd", "watchdog")
-# APR's choice on OpenBSD is System V semaphores: one start takes 16 sets of the kernel's 10 (kern.seminfo.semmni), and each
-# SIGKILL leaves its own behind. A lock on a file is nobody's when its process is gone.
+# APR's choice on OpenBSD is System V semaphores: one start takes 16 sets of the kernel's 10 (kern.seminfo.semmni), and
+# each SIGKILL leaves its own behind. The kernel drops the lock on a file with the process that holds it.
 _MUTEX = "Mutex fcntl:/var/run default"
 
 

@@ -8,8 +8,8 @@ Apaches dead nothing moves.
 
 from __future__ import annotations
 
-# The balancer-manager is served by each of Apache's processes, and asks no app node.
-_URL = "http://127.0.0.1:8008/balancer-manager"
+# A page of Apache's own. The balancer-manager's would write a line into the error log at each look: it wants a Referer.
+_URL = "http://127.0.0.1:8008/alive"
 _TRIES = 3
 _TRY_SECONDS = 1
 _PAUSE = "0.5"
