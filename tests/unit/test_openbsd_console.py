@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from testbed.openbsd.install import stages
-from testbed.openbsd.install.console import Console, InstallError, Pace
+from testbed.openbsd.install.answers import Plan, response_file
+from testbed.openbsd.install.console import Console, InstallError, Pace, StuckAtFirstQuestionError
+from testbed.openbsd.install.machine import follow
+from testbed.openbsd.install.questions import Responses
 from testbed.openbsd.install.screen import WIDTH, Screen
+from testbed.openbsd.install.session import REVISIONS, Machine, installation
+from testbed.openbsd.release import Release
 
 LOG = Path("/logs/install.log")
 PACE = Pace(quiet=100, silent=1000, whole=5000)
@@ -230,6 +235,98 @@ def test_a_machine_that_goes_off_early_is_no_success(stage: str) -> None:
     watched.play(_texts(FIRST, stage))
     with pytest.raises(InstallError, match="went off before it was done"):
         watched.console.ended()
+
+
+ZONE = "What timezone are you in? ('?' for list) [Canada/Mountain] "
+
+
+def test_a_question_that_is_asked_for_ever_is_told_with_its_answer_and_the_complaint() -> None:
+    """A zone that the installer does not know: it complains and asks again, so the console is never silent."""
+    watched = Watched(stages.NETWORK)
+    watched.play(_texts(FIRST, "sets"))
+    turn = f"{ZONE}Mars/Phobos\r\n'Mars/Phobos' is not a valid timezone on this system.\r\n"
+    with pytest.raises(InstallError) as caught:
+        watched.play([turn] * 1000, pause=0.1)
+    assert watched.now < 1
+    assert (
+        'the installer asked "What timezone are you in?" 5 times, after it said '
+        '"\'Mars/Phobos\' is not a valid timezone on this system."; the last answer is "Mars/Phobos"'
+    ) in str(caught.value)
+
+
+def test_a_question_without_an_answer_or_a_complaint_may_not_be_asked_for_ever_either() -> None:
+    watched = Watched(stages.NETWORK)
+    with pytest.raises(InstallError, match=r'asked "Server directory\?" 5 times; the last answer is ""'):
+        watched.play(["Server directory? [pub/OpenBSD] \r\n"] * 1000)
+
+
+@pytest.mark.parametrize("zones", [{"Canada/Mountain"}, set()])
+def test_each_question_of_the_installer_is_counted_and_no_good_installation_is_ended(zones: set[str]) -> None:
+    """All questions of the installer's model, answered by our response file; without any zone it asks for ever."""
+    release = Release("8.0")
+    files = ("INSTALL.amd64", "BUILDINFO", *release.sets, "site80.tgz")
+    machine = Machine(offered=files, signed=files[:-1], zones=frozenset(zones))
+    answers = Responses(response_file(Plan(release)))
+    asking = installation(REVISIONS["8.0"][-1], release, machine)
+    watched = Watched(stages.NETWORK)
+    asked = []
+
+    def play() -> None:
+        question = next(asking)
+        for _ in range(100):
+            answer = answers.respond(question)
+            asked.append(question.text)
+            watched.play([f"{question.text} [{question.default}] {answer}\r\n"])
+            question = asking.send(answer)
+
+    with pytest.raises(StopIteration if zones else InstallError):
+        play()
+    assert max(asked.count(text) for text in asked) == (2 if zones else 5)
+
+
+FIRST_QUESTION = "(I)nstall, (U)pgrade, (A)utoinstall or (S)hell? "
+
+
+def test_the_installers_first_question_answers_itself_or_is_left() -> None:
+    watched = Watched(stages.NETWORK)
+    watched.play(_texts(FIRST, "kernel"))
+    watched.console.feed(FIRST_QUESTION.encode())
+    watched.now += 59
+    watched.console.check()
+    watched.now += 2
+    with pytest.raises(StuckAtFirstQuestionError, match="waits at its first question for 61 s"):
+        watched.console.check()
+
+
+class Starved:
+    """A room whose machine stays at its first question in the first boots.
+
+    Args:
+        stuck: how many boots.
+    """
+
+    log = LOG
+
+    def __init__(self, stuck: int) -> None:
+        self.stuck = stuck
+        self.deadlines: list[float] = []
+
+    def boot(self, command: Sequence[str], console: Console, pace: Pace) -> None:
+        assert (command, pace) == (["network"], PACE)
+        self.deadlines.append(console.until)
+        if len(self.deadlines) <= self.stuck:
+            raise StuckAtFirstQuestionError("the installer waits at its first question for 61 s")
+
+
+def test_a_machine_that_stays_at_the_first_question_is_booted_again_once() -> None:
+    told: list[str] = []
+    for stuck in (0, 1):
+        room = Starved(stuck)
+        until = follow(room, ["network"], stages.NETWORK, PACE, told.append, None)
+        assert room.deadlines == [until] * (stuck + 1)  # both boots share one deadline
+    assert told.count("the installer waits at its first question: booting again") == 1
+    with pytest.raises(StuckAtFirstQuestionError):
+        follow(Starved(2), ["network"], stages.NETWORK, PACE, told.append, None)
 
 
 def test_what_was_answered_with_yes_is_no_trouble() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import docker
 import requests
@@ -21,7 +21,7 @@ from testbed.errors import TestbedError
 from testbed.host.acceleration import KVM, Kind
 from testbed.host.command import last_line
 from testbed.openbsd.install import stages
-from testbed.openbsd.install.console import PACES, Console, InstallError, Pace, Report
+from testbed.openbsd.install.console import PACES, Console, InstallError, Pace, Report, StuckAtFirstQuestionError
 from testbed.openbsd.install.netboot import Tree
 from testbed.wait import wait_until
 
@@ -84,15 +84,56 @@ def install(
     until: float | None = None
     try:
         for step, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
-            console = Console(boot, pace, room.log, report, until=until)
-            until = console.until
-            room.boot([step, "--accel", accel, *options], console, pace)
+            until = follow(room, [step, "--accel", accel, *options], boot, pace, report, until)
         report("packing the disk")
         room.pack()
         return (out / "packed.qcow2").replace(out / DISK)
     finally:
         for name in ("unfinished.qcow2", "packed.qcow2"):
             (out / name).unlink(missing_ok=True)
+
+
+class Room(Protocol):
+    """Where a machine is booted.
+
+    Attributes:
+        log: the console's log.
+    """
+
+    log: Path
+
+    def boot(self, command: Sequence[str], console: Console, pace: Pace) -> None:
+        """Boot the machine and follow its console until the machine is off."""
+        ...
+
+
+def follow(
+    room: Room, command: Sequence[str], boot: stages.Boot, pace: Pace, report: Report, until: float | None
+) -> float:
+    """Boot, and boot once more when the installer waits at its first question for ever.
+
+    Args:
+        room: where.
+        command: the container's.
+        boot: what is expected.
+        pace: how long it may take.
+        report: told each stage.
+        until: when the whole installation has to be done, on the console's clock; None: this boot begins it.
+
+    Returns:
+        When the whole installation has to be done.
+
+    Raises:
+        InstallError: the installation stopped, stalled, or took too long.
+        TestbedError: the container did not run.
+    """
+    console = Console(boot, pace, room.log, report, until=until)
+    try:
+        room.boot(command, console, pace)
+    except StuckAtFirstQuestionError:
+        report("the installer waits at its first question: booting again")
+        room.boot(command, Console(boot, pace, room.log, report, until=console.until), pace)
+    return console.until
 
 
 class _Room:

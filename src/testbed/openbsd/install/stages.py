@@ -125,6 +125,10 @@ PROMPTS = (
     _trouble(r"^Enter pathname of shell or RETURN for sh:", "the system wants to be repaired by hand"),
 )
 BOOT = re.compile(r"^boot>$")
+# The installer's first question answers itself after five seconds; where it does not, another boot does.
+FIRST = re.compile(r"^\(I\)nstall, \(U\)pgrade, \(A\)utoinstall or \(S\)hell\?$")
+# A question, what it offers in brackets, and the answer that is echoed behind it.
+QUESTION = re.compile(r"^([A-Z][^?]*\?)(?:\s+\([^)]*\))?(?:\s+\[[^\]]*\])?\s*(.*)$")
 # What went before says why the installer gave up later; by itself it may be nothing: some are answered with yes.
 OMENS = re.compile(
     r"failed\. Continue anyway\?|Continue without verification\?|is not a valid choice|^Unable to |^Cannot |"
