@@ -191,7 +191,7 @@ def test_nothing_of_the_installation_is_sealed_in(root: Root) -> None:
     left = {path.relative_to(root.path).as_posix(): path for path in root.path.rglob("*") if path.is_file()}
     assert not [name for name, path in left.items() if SECRET.encode() in path.read_bytes()]
     gone = {
-        "install.site", "zeroes", "etc/rc.firsttime", "etc/hostname.vio0", "etc/myname", "etc/resolv.conf",
+        "install.site", "zeroes", "etc/rc.firsttime", "etc/hostname.vio0", "etc/resolv.conf",
         "etc/random.seed", "etc/soii.key", "etc/ssh/ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key.pub",
         "etc/iked/local.pub", "etc/isakmpd/local.pub", "var/db/dhcpleased/vio0", "var/log/install.resp.123",
         "var/log/ai.log.456", "var/relink/kernel/GENERIC/Makefile", "var/relink/usr/lib/libc.so.1.0.a",
@@ -202,6 +202,7 @@ def test_nothing_of_the_installation_is_sealed_in(root: Root) -> None:
     assert root.text("var/db/host.random") == ""
     assert "var/db/host.random" in left  # rc(8) reads it
     assert root.text("etc/hosts") == INSTALLED["etc/hosts"]
+    assert root.text("etc/myname") == "openbsd\n"  # a name for the log of a node's first boot
     assert "10.0.2.2" not in root.text("etc/installurl")
     assert root.text("etc/rc.conf.local") == (SITE / "usr/local/share/testbed/rc.conf.local").read_text()
 

@@ -26,7 +26,8 @@ SITE = ROOT / "images/openbsd/site"
 BUSYBOX = "cmp awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
 RECORDED = (
     "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
-    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "usr/local/bin/pool-discovery", "usr/local/bin/pool-member",
+    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "etc/rc.d/syslogd",
+    "usr/local/bin/pool-discovery", "usr/local/bin/pool-member",
     "usr/local/sbin/httpd2", "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
 )  # fmt: skip
 RECORDER = """#!/bin/sh
@@ -112,9 +113,10 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     (drive.path / "etc").chmod(0o755)
     result = drive.run("sh", "/etc/rc.local")
     assert (result.stdout, result.stderr) == ("testbed: configuring the node\ntestbed: the node runs\n", "")
-    assert drive.calls[0] == "hostname lb1"
+    # The log names this node from now on.
+    assert drive.calls[:3] == ["hostname", "hostname lb1", "syslogd -f restart"]
     network = drive.calls.index("netstart vio0 vio1 vio2 carp0")
-    assert drive.calls[1:network] == [
+    assert drive.calls[3:network] == [
         "sysctl -q net.inet.carp.preempt=0",
         "sysctl -q net.inet.ip.forwarding=0",
         "sysctl -q net.inet6.ip6.forwarding=0",
@@ -149,7 +151,9 @@ def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> Non
     """By then rc(8) has configured it from them, and carp0 would lose its address for seconds."""
     assert drive.run("sh", "/etc/rc.local").stderr == ""
     (drive.path / "calls").unlink()
+    drive.put("answers/hostname", "lb1\n")
     assert drive.run("sh", "/etc/rc.local").stderr == ""
+    assert not [call for call in drive.calls if call.startswith(("hostname ", "syslogd"))]
     assert not [call for call in drive.calls if call.startswith("netstart")]
     assert "pfctl -q -f /etc/pf.conf" in drive.calls
     drive.put("etc/hostname.carp0", "inet 192.0.2.1")

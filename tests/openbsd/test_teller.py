@@ -108,3 +108,12 @@ def test_only_the_first_question_of_a_boot_begins_a_clock(tmp_path: Path) -> Non
             [asked] = line.wait_for("event=clock-asked")
             assert re.fullmatch(rf"event=clock-asked{expected} up=\d+\.\d+", asked)
             line.wait_for("event=clock-told")
+
+
+def test_whoever_looks_for_a_program_by_its_command_line_does_not_find_the_teller(tmp_path: Path) -> None:
+    for line in running(tmp_path):
+        line.wait_for("event=pool-changed")
+        found = subprocess.run(["pgrep", "-f", "-a", "sleep 60|^teller"], capture_output=True, text=True, check=True)
+        commands = {text.split(" ", 1)[1] for text in found.stdout.splitlines()}
+        assert "teller" in commands
+        assert not [command for command in commands if "teller" in command and "sleep" in command]
