@@ -15,10 +15,11 @@ import pytest
 from probing import certificate, probe_once, samples_of, server_context
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes import https
+from testbed.probes import https, pace
 from testbed.probes.answer import parse_answer
 from testbed.probes.dialling import NoAddressError, resolve
 from testbed.probes.https import HttpsProbe
+from testbed.probes.pace import Pace
 from testbed.probes.tcp import TcpProbe
 
 
@@ -61,10 +62,32 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return certificate(tmp_path_factory.mktemp("tls"))
 
 
+class Busy(Handler):
+    """A server whose one processor takes 60 ms for a TLS handshake, and that is down for a second."""
+
+    processor = threading.Lock()
+    begun: list[float] = []  # noqa: RUF012 - shared by all handlers
+    down_until = 0.0
+
+    def setup(self) -> None:
+        self.begun.append(time.monotonic())
+        with self.processor:
+            time.sleep(0.06)
+        super().setup()
+
+    def do_GET(self) -> None:
+        self.path = "/down" if time.monotonic() < self.down_until else self.path
+        super().do_GET()
+
+
 @pytest.fixture
 def port(pem: Path) -> Iterator[int]:
+    yield from serving(pem, Handler)
+
+
+def serving(pem: Path, handler: type[Handler]) -> Iterator[int]:
     Handler.resumed, Handler.cookies = [], []
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         server.socket = server_context(pem).wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server.server_address[1]
@@ -137,6 +160,51 @@ def test_hanging_requests_are_bounded_and_avoided(pem: Path, port: int, monkeypa
     assert samples[-1].detail == "not sent: the site holds 4 unanswered requests"
     time.sleep(1)  # the slow pages are counted when they are written
     assert sorted(Handler.cookies) == ["", "", "", "ROUTEID=.app-1", "ROUTEID=.app-1"]
+
+
+def test_the_end_of_an_outage_is_not_put_off_by_the_probe(pem: Path) -> None:
+    """A site that bears sixteen handshakes a second, probed fifty times a second, serves as soon as it can again."""
+    Busy.begun, Busy.down_until = [], time.monotonic() + 1
+    for port in serving(pem, Busy):
+        samples = probe_once(making(pem, port), 150, 0.02)
+    assert len(samples) == 150
+    down, later = Outcome.FAILED, [sample for sample in samples if sample.started > Busy.down_until + 0.3]
+    assert [sample for sample in samples if sample.outcome is down]
+    assert {sample.outcome for sample in later} == {Outcome.OK}
+    # The last handshakes of the outage were still to be made.
+    assert max(sample.finished - sample.started for sample in later[50:]) < 0.5
+    in_a_second = max(sum(begin <= each < begin + 1 for each in Busy.begun) for begin in Busy.begun)
+    assert in_a_second <= pace.AT_LEAST + pace.TOGETHER
+
+
+def test_a_probe_that_is_held_back_ends_with_the_answer_of_another(pem: Path, port: int) -> None:
+    samples = probe_once(making(pem, port, "/down"), 40, 0.005)
+    held = [sample for sample in samples if "held" in sample.attrs]
+    assert len(Handler.resumed) < 10  # connections that were opened; the others are held back
+    assert len(held) == 40 - len(Handler.resumed)
+    assert {(sample.outcome, sample.attrs["app"], sample.detail) for sample in held} == {
+        (Outcome.FAILED, "app-1", "status 503, content not as expected")
+    }
+
+
+def test_a_healthy_site_is_asked_by_each_probe(pem: Path, port: int) -> None:
+    samples = probe_once(making(pem, port), 60, 0.02)
+    assert {sample.outcome for sample in samples} == {Outcome.OK}
+    assert not [sample for sample in samples if "held" in sample.attrs]
+
+
+def test_the_pace_is_that_of_the_answers_and_at_least_ten_a_second() -> None:
+    for answers, expected in ((0, 10), (5, 10), (30, 30)):
+        measured = Pace()
+        begun = 0
+        for millisecond in range(3000):
+            now = 100 + millisecond / 1000
+            if answers and millisecond % (1000 // answers) == 0:
+                measured.answered(now)
+            if measured.may_begin(now):
+                measured.begun()
+                begun += 1 if millisecond >= 2000 else 0
+        assert begun == pytest.approx(expected, abs=2)
 
 
 def test_nobody_there_is_a_failure(pem: Path) -> None:

@@ -249,3 +249,20 @@ def test_control_characters_do_not_break_junit(tmp_path: Path) -> None:
     folder = Forge(error="\x1b[31mred\x00 \ud800").write(tmp_path / "rude")
     report.write(folder)
     ET.parse(folder / "junit.xml")  # noqa: S314 - our own
+
+
+def test_a_probe_that_held_back_is_told(tmp_path: Path) -> None:
+    folder = Forge().write(tmp_path / "held")
+    report.write(folder)
+    assert "held back" not in (folder / "report.html").read_text()
+    journal = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        if line.get("probe") == "https" and BASE + 20 <= line["scheduled"] < BASE + 21:
+            line["attrs"] = {**line["attrs"], "held": "yes"}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report.write(folder)
+    assert re.search(
+        r"The probe held back 5\d of \d+ requests, [^:]+ to [^:]+: new connections would have overloaded the site",
+        (folder / "report.html").read_text(),
+    )

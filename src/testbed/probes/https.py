@@ -3,6 +3,11 @@
 A visitor's connection is kept for a few pages, so that most probes cost little and new connections are tested
 all the same, several times a second. Once something has failed, every probe is a new visitor, until one is
 served: the end of an outage is seen at once, and never by a connection that happens to be open.
+
+New connections have a pace (``pace.Pace``), because each costs the site a signature: fifty a second kept an emulated
+balancer overloaded for half a minute, and the probe was the outage that it reported. A probe that is due sooner is held
+back: it opens nothing. It ends with the next good answer to another probe, or with the failure of a probe that began
+after it. Its sample says so (``held``).
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from testbed.journal import Outcome, ProbeSample
 from testbed.probes.answer import Answer
 from testbed.probes.dialling import Address
 from testbed.probes.openloop import Done
+from testbed.probes.pace import AT_LEAST, Pace
 from testbed.probes.tcp import HANDSHAKE_SECONDS
 from testbed.probes.visit import Stage, Visit
 
@@ -35,6 +41,8 @@ ABANDONED_SECONDS = 60.0
 WARY = 50
 # ... and with so many, none is sent.
 FULL = 150
+# Why a visit ended that had a TCP connection before a TLS handshake was due.
+_TOO_FAST = "held back"
 
 
 class HttpsProbe:
@@ -73,6 +81,9 @@ class HttpsProbe:
         self._visits: set[Visit] = set()
         self._abandoned: deque[float] = deque()
         self._route = ""
+        self._pace = Pace()
+        self._held: list[_Question] = []
+        self._again: asyncio.TimerHandle | None = None
 
     def begin(self, due: float, done: Done) -> None:
         """Probe once."""
@@ -85,6 +96,14 @@ class HttpsProbe:
         visit = self._idle.pop() if self._idle else self._visitor()
         question = _Question(due, started, done, visit)
         question.timer = asyncio.get_running_loop().call_later(self._timeout, self._too_late, question)
+        if visit.stage is Stage.NEW and not self._pace.may_begin(started):
+            visit.end()
+            self._hold(question)
+            return
+        self._ask(question)
+
+    def _ask(self, question: _Question) -> None:
+        hanging, visit = self._hanging(time.monotonic()), question.visit
         request = self._text(self._route if hanging >= WARY else "", last=visit.asked + 1 >= PAGES)
         visit.ask(request, partial(self._told, question))
 
@@ -94,6 +113,9 @@ class HttpsProbe:
 
     def _told(self, question: _Question, answer: Answer | None, why: str) -> None:
         """A visit has an answer, or never will."""
+        if why is _TOO_FAST:
+            self._hold(question)
+            return
         if answer is None:
             self._bad(question, why)
             return
@@ -103,6 +125,8 @@ class HttpsProbe:
             question.visit.end()
             self._drop_idle()
             return
+        if question.visit.asked == 1:
+            self._pace.answered(time.monotonic())
         self._end(question, Outcome.OK, "", attrs)
         if question.visit.asked >= PAGES or self._tls_session is None:
             # Python copies it each time it is asked for, which costs as much as three pages.
@@ -126,11 +150,37 @@ class HttpsProbe:
         # What else is open may be dead too.
         self._drop_idle()
 
+    def _hold(self, question: _Question) -> None:
+        question.held = True
+        self._held.append(question)
+        if self._again is None:
+            self._again = asyncio.get_running_loop().call_later(1 / AT_LEAST, self._try_newest)
+
+    def _try_newest(self) -> None:
+        """Where no probe is due that could be the next visitor, the last one held back is: its end is that of all."""
+        self._again = None
+        if not self._held:
+            return
+        if self._pace.may_begin(time.monotonic()):
+            question = self._held.pop()
+            question.held, question.visit = False, self._visitor()
+            self._ask(question)
+        if self._held and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(1 / AT_LEAST, self._try_newest)
+
     def _end(self, question: _Question, outcome: Outcome, detail: str, attrs: dict[str, str]) -> None:
         if question.timer:
             question.timer.cancel()
         now = time.monotonic()
+        if question.held:
+            self._held = [other for other in self._held if other is not question]
+            attrs = attrs | {"held": "yes"}
         question.done(ProbeSample(self.name, question.due, question.started, now, outcome, detail, attrs=attrs))
+        if question.held:
+            return
+        # The site's answer is one to all that wait; a failure is one to those that would have failed after it began.
+        for other in [held for held in self._held if outcome is Outcome.OK or held.started <= question.started]:
+            self._end(other, outcome, detail, attrs)
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -155,7 +205,12 @@ class HttpsProbe:
 
     def _admit(self) -> str:
         shaking = sum(visit.stage is Stage.SHAKING for visit in self._visits)
-        return f"{shaking} TLS handshakes are unanswered" if shaking >= SHAKING else ""
+        if shaking >= SHAKING:
+            return f"{shaking} TLS handshakes are unanswered"
+        if not self._pace.may_begin(time.monotonic()):
+            return _TOO_FAST
+        self._pace.begun()
+        return ""
 
     def _over(self, visit: Visit) -> None:
         self._visits.discard(visit)
@@ -172,3 +227,4 @@ class _Question:
     done: Done
     visit: Visit
     timer: asyncio.TimerHandle | None = None
+    held: bool = False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from testbed.probes.answer import Answer, parse_answer
-from testbed.probes.dialling import Address, Dialling
+from testbed.probes.dialling import RESET, Address, Dialling
 
 CHUNK = 65536
 
@@ -120,6 +120,8 @@ class Visit:
             return
         why = self._admit()
         if why:
+            # Reset, so that a server that has not looked at it yet need not.
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             plain.close()
             self._fail(why)
             return

@@ -17,6 +17,7 @@ from testbed.journal.series import OUTCOMES
 from testbed.report.axis import signed
 from testbed.report.distribution import Distribution
 from testbed.report.findings import Findings
+from testbed.report.heldback import HeldBack
 from testbed.report.matrix import matrix
 from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, height_of, shown
 from testbed.report.summary import OUTAGE, Summary
@@ -74,6 +75,7 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         time=laid_out,
         checks=sorted(findings.verdicts, key=_severity),
         outages=findings.outages,
+        held={probe: HeldBack.of_series(findings.journal.probes[probe]) for probe in findings.outages},
         reasons=_reasons(findings, requests),
         phases=[(each, _steps(each)) for each in findings.phases],
         matrix=matrix(findings.stickiness, requests, findings.axis, laid_out.numbers),
