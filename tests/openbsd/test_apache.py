@@ -18,7 +18,6 @@ from testbed.cluster import secrets
 from testbed.host import engine
 from testbed.images.build import proxies
 from testbed.openbsd.node import GuestFile, NodeSecrets, files
-from testbed.openbsd.node.ifstated import ifstated_conf
 from testbed.settings import find_root
 from testbed.topology import load
 from testbed.wait import wait_until
@@ -203,12 +202,12 @@ def test_the_manager_is_for_the_balancer_itself(balancer: Box) -> None:
 
 
 def test_the_health_checks_page_is_apaches_own_and_leaves_no_line(balancer: Box) -> None:
-    [url] = set(re.findall(r"http://[^ ]+", ifstated_conf()))
+    health = (ROOT / "images/openbsd/site/usr/local/libexec/testbed/balancer-health").read_text()
+    [path] = re.findall(r"GET (\S+) HTTP/1.0\\r\\nHost: 127.0.0.1:8008", health)
     logs = "cat /var/www/logs/error_log /var/www/logs/failures_log"
     before = balancer.sh(logs)
     for _ in range(3):
-        # OpenBSD's ftp(1) takes 200 and 206 for an answer and nothing else (fetch.c).
-        status, headers = get(balancer, "", url=url)
+        status, headers = get(balancer, path, url="http://127.0.0.1:8008")
         assert (status, "X-App-Node" in headers) == (200, False)
     assert balancer.sh(logs) == before
     balancer.run("curl", "-s", "http://127.0.0.1:8008/balancer-manager?xml=1")

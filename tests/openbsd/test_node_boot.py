@@ -26,7 +26,7 @@ SITE = ROOT / "images/openbsd/site"
 BUSYBOX = "cmp awk cat dd find grep mkdir rm sed sh sleep tail tar touch tr true xargs chmod printf env"
 RECORDED = (
     "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
-    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/ifstated", "etc/rc.d/syslogd",
+    "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/syslogd",
     "usr/local/bin/pool-discovery", "usr/local/bin/pool-member",
     "usr/local/sbin/httpd2", "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
 )  # fmt: skip
@@ -136,6 +136,14 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     assert (drive.path / "etc").stat().st_mode & 0o777 == 0o755
     assert (drive.path / "var/run/testbed").stat().st_mode & 0o777 == 0o700
     assert (drive.path / str(apache.POOL_FOLDER).lstrip("/")).is_dir()
+
+
+def test_the_hardened_profile_has_a_health_check(drive: Node) -> None:
+    drive.run("sh", "/etc/rc.local")
+    assert not [call for call in drive.calls if "balancer-health" in call]
+    drive.run("PROFILE=hardened", "sh", "/etc/rc.local")
+    [program] = [call.split()[-1] for call in drive.calls if call.startswith("teller") and "balancer-health" in call]
+    assert (drive.path / program.lstrip("/")).stat().st_mode & 0o100
 
 
 def test_the_resolver_reads_its_configuration_at_first_sight(drive: Node) -> None:

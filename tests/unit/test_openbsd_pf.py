@@ -22,6 +22,13 @@ FIREWALL = Path(__file__).parents[2] / "images" / "lb" / "bin" / "firewall"
 BALANCER = Balancer.of(resolve(merged(), [CLUSTER]), "lb1")
 TEXT = pf_conf(BALANCER)
 RULES = pf.parse(TEXT)
+# As in profile hardened, whose health check asks the other balancer and the neighbours.
+CHECKING = replace(
+    BALANCER,
+    peer=IPv4Address("198.18.0.12"),
+    neighbours=tuple(IPv4Address(f"198.18.0.{host}") for host in (60, 50, 11, 12)),
+)
+CHECKED = pf.parse(pf_conf(CHECKING))
 DEBIAN = nft.read(
     FIREWALL.read_text(),
     {
@@ -31,6 +38,17 @@ DEBIAN = nft.read(
         # Rules that are there when the other balancer is known, which UCARP does not need.
         "hear_peer": "",
         "ask_peer": "",
+    },
+)
+
+HARDENED = nft.read(
+    FIREWALL.read_text(),
+    {
+        "advertiser": str(BALANCER.public.network),
+        "public": "vio0",
+        "ports": ",".join(str(port) for port in BALANCER.ports),
+        "hear_peer": 'iifname "vio0" ip saddr 198.18.0.12 tcp sport 443 ct state established accept',
+        "ask_peer": 'oifname "vio0" ip daddr 198.18.0.12 tcp dport 443 accept',
     },
 )
 
@@ -53,8 +71,9 @@ def begun() -> Iterator[Packet]:
 
 def _ends(interface: str, direction: str) -> list[tuple[IPv4Address, IPv4Address]]:
     if interface == "vio0":
-        ends = [(CLIENT, SITE), (CLIENT, OWN), (PEER, MULTICAST), (STRANGER, MULTICAST), (STRANGER, SITE)]
-        return ends if direction == "in" else [(OWN, CLIENT), (SITE, CLIENT), (OWN, MULTICAST), (OWN, STRANGER)]
+        ends = [(CLIENT, SITE), (CLIENT, OWN), (PEER, MULTICAST), (PEER, OWN), (STRANGER, MULTICAST), (STRANGER, SITE)]
+        back = [(OWN, CLIENT), (OWN, PEER), (SITE, CLIENT), (OWN, MULTICAST), (OWN, STRANGER)]
+        return ends if direction == "in" else back
     return [(APP, BACKEND), (APP, SITE)] if direction == "in" else [(BACKEND, APP)]
 
 
@@ -72,14 +91,14 @@ def reply(packet: Packet) -> Packet:
     )
 
 
-def compared(rules: pf.Ruleset) -> Iterator[tuple[Packet, bool, bool]]:
+def compared(rules: pf.Ruleset, debian: nft.Tables = DEBIAN) -> Iterator[tuple[Packet, bool, bool]]:
     """Every packet, and whether it passes here and on Debian."""
     for first in begun():
         packets = [first]
         if passes(rules, first):  # nobody answers what did not come through, or goes on with it
             packets += [reply(first), replace(first, flags="A" if first.protocol == TCP else "", first=first)]
         for packet in packets:
-            yield packet, passes(rules, packet), DEBIAN.passes(packet)
+            yield packet, passes(rules, packet), debian.passes(packet)
 
 
 def test_every_packet_fares_as_on_debian() -> None:
@@ -88,6 +107,35 @@ def test_every_packet_fares_as_on_debian() -> None:
     passed = sum(here for _, here, _ in verdicts)
     assert passed > 300
     assert len(verdicts) - passed > 300
+
+
+def test_every_packet_of_the_hardened_profile_fares_as_on_debian_but_for_echoes() -> None:
+    different = [packet for packet, here, there in compared(CHECKED, HARDENED) if here is not there]
+    assert {packet.protocol for packet in different} == {ICMP}
+    ends = {(packet.interface, packet.direction, packet.source, packet.destination) for packet in different}
+    assert ends == {
+        # Questions to neighbours and their answers; the other balancer's question and the answer.
+        ("vio0", "out", OWN, CLIENT),
+        ("vio0", "out", OWN, PEER),
+        ("vio0", "in", CLIENT, OWN),
+        ("vio0", "in", PEER, OWN),
+    }
+
+
+def test_only_echoes_are_asked_and_only_of_neighbours() -> None:
+    question = Packet("vio0", "out", ICMP, OWN, CLIENT)
+    assert passes(CHECKED, question)
+    assert passes(CHECKED, replace(reply(question), icmp_type=0))
+    assert not passes(RULES, question)
+    for other in (
+        replace(question, icmp_type=5),
+        replace(question, destination=STRANGER),
+        replace(question, source=SITE),
+        replace(question, interface="vio1"),
+        Packet("vio0", "in", ICMP, CLIENT, OWN),
+        Packet("vio0", "in", ICMP, PEER, SITE),
+    ):
+        assert not passes(CHECKED, other), other
 
 
 @pytest.mark.parametrize(

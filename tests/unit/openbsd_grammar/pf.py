@@ -17,6 +17,7 @@ RESERVED = frozenset(
     | {"on", "out", "pass", "port", "proto", "quick", "return", "set", "skip", "state", "table", "tag", "to", "user"}
 )
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "carp": 112}
+ECHO_REQUEST = 8
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 _LEXER = re.compile(
     r"(?P<continued>\\\n)|(?P<newline>\n)|(?P<blank>[ \t]+)|(?P<comment>#[^\n]*)|(?P<string>\"[^\"\n]*\"|'[^'\n]*')"
@@ -39,6 +40,7 @@ class Rule:
     source_ports: tuple[int, ...] = ()
     destination_ports: tuple[int, ...] = ()
     flags: tuple[str, str] | None = None
+    icmp_type: int | None = None
     state: bool = True
     line: int = 0
 
@@ -158,7 +160,10 @@ def _rule(words: Words) -> Rule:
 
 
 def _rule_option(words: Words, rule: Rule) -> None:
-    match words.expect("flags", "no", "keep"):
+    match words.expect("flags", "icmp-type", "no", "keep"):
+        case "icmp-type":
+            words.expect("echoreq")
+            rule.icmp_type = ECHO_REQUEST
         case "flags":
             rule.flags = _flags(words)
         case "no":
@@ -185,6 +190,8 @@ def _consistent(rule: Rule) -> None:
         raise Refused("port only applies to tcp/udp")
     if rule.flags is not None and rule.protocols != (6,):
         raise Refused("flags only apply to tcp")
+    if rule.icmp_type is not None and rule.protocols != (PROTOCOLS["icmp"],):
+        raise Refused("icmp-type only applies to icmp")
 
 
 def _listed(words: Words) -> list[str]:
@@ -243,6 +250,7 @@ class Packet:
         source_port: of TCP and UDP.
         destination_port: likewise.
         flags: TCP's, such as ``S`` or ``SA``.
+        icmp_type: ICMP's.
         first: the packet that began what this one belongs to, None when this one begins it.
     """
 
@@ -254,6 +262,7 @@ class Packet:
     source_port: int = 0
     destination_port: int = 0
     flags: str = ""
+    icmp_type: int = ECHO_REQUEST
     first: Packet | None = None
 
 
@@ -290,6 +299,7 @@ def _matches(rule: Rule, packet: Packet) -> bool:
         and packet.destination in rule.destination
         and (not rule.source_ports or packet.source_port in rule.source_ports)
         and (not rule.destination_ports or packet.destination_port in rule.destination_ports)
+        and rule.icmp_type in (None, packet.icmp_type)
         and _flags_match(rule, packet)
     )
 

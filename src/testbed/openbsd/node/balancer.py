@@ -35,6 +35,9 @@ class Balancer:
         request_seconds: how long an app node may take over a request.
         member_check: parameters of Apache's active health checks of app nodes (mod_proxy_hcheck).
         profile: whether known holes of the 2006 design are closed.
+        peer: the other balancer where clients are; None where nothing asks it.
+        neighbours: addresses there of which one answers as long as this balancer is not cut off; its own may be among
+            them.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Balancer:
     request_seconds: int
     member_check: str
     profile: Literal["reference", "hardened"]
+    peer: IPv4Address | None
+    neighbours: tuple[IPv4Address, ...]
 
     @classmethod
     def of(cls, topology: Topology, name: str) -> Balancer:
@@ -80,6 +85,8 @@ class Balancer:
             request_seconds=_number(node, "REQUEST_SECONDS", 1, 86400),
             member_check=node.environment.get("MEMBER_CHECK", "hcmethod=NONE"),
             profile=topology.profile,
+            peer=next(iter(_addresses(node, "PEER_ADDRESS")), None),
+            neighbours=tuple(_addresses(node, "NEIGHBOURS")),
         )
 
 
@@ -89,6 +96,16 @@ def _own_address(topology: Topology, node: Node, network: str) -> IPv4Interface:
         where = f"services.{node.name}.networks.{network}"
         raise UsageError("a balancer needs an address of its own here", where=where, mend="give it an ipv4_address")
     return IPv4Interface((address, topology.networks[network].prefixlen))
+
+
+def _addresses(node: Node, variable: str) -> list[IPv4Address]:
+    text = node.environment.get(variable, "")
+    try:
+        return [IPv4Address(word) for word in text.split()]
+    except ValueError as error:
+        raise UsageError(
+            str(error), where=f"services.{node.name}.environment.{variable}", mend="use IPv4 addresses"
+        ) from None
 
 
 def _number(node: Node, variable: str, least: int, most: int) -> int:

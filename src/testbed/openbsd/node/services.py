@@ -1,9 +1,7 @@
 """Which of the system's daemons a balancer runs.
 
 Sources: rc.conf.local(8), rc.conf(8), rcctl(8). Apache is not among ``pkg_scripts``: it is started, and started again
-when it ends, by the node's own ``rc.local``, as runit does on Debian. ``rc.local`` starts ifstated too, in the profile
-that has it, behind Apache; enabled here as well it would run twice, and demote twice, for while rc(8) runs no daemon is
-looked for before it is started (``INRC`` in ``etc/rc.d/rc.subr`` 1.162).
+when it ends, by the node's own ``rc.local``, as runit does on Debian.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from testbed.applications import balancer_files
 from testbed.errors import TestbedError
 from testbed.openbsd.node import apache, interfaces, pf, services, ssh
 from testbed.openbsd.node.balancer import Balancer
-from testbed.openbsd.node.ifstated import ifstated_conf
 from testbed.topology import Topology
 
 
@@ -108,8 +107,6 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
         _below(str(apache.SITE_FILE)): ((templates / "site.conf").read_text(), 0o644),
     }
     text |= {f"etc/testbed/{name}": (content, 0o644) for name, content in balancer_files(topology).items()}
-    if balancer.profile == "hardened":
-        text["etc/ifstated.conf"] = (ifstated_conf(), 0o644)
     made = {path: GuestFile(content.encode(), mode) for path, (content, mode) in text.items()}
     made |= {
         "etc/testbed/ca.crt": GuestFile(secrets.ca_certificate),
