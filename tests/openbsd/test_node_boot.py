@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -215,6 +216,19 @@ def test_a_demotion_is_taken_back_whatever_comes_of_it(node: Node) -> None:
     assert (result.returncode, result.stderr) == (1, "nobody takes the address over\n")
     assert node.calls[1] == "ifconfig -g carp carpdemote 128"
     assert node.calls[-1] == "ifconfig -g carp -carpdemote 128"
+
+
+def test_a_member_is_forgotten_where_pool_discovery_looks(drive: Node) -> None:
+    """By a command that comes from the host, without the node's variables."""
+    drive.run("sh", "/etc/rc.local")
+    shutil.copy(ROOT / "images/lb/bin/forget-member", drive.path / "usr/local/bin/forget-member")
+    result = drive.run("forget-member", "app-3")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (drive.path / str(apache.POOL_FOLDER).lstrip("/") / "dismissed").read_text() == "app-3\n"
+    for program in ("pool-discovery", "pool-decisions"):
+        default = re.search(r"POOL_FOLDER\} *\|\| '([^']+)'", (ROOT / "images/lb/bin" / program).read_text())
+        assert default
+        assert default[1] == str(apache.POOL_FOLDER)
 
 
 def test_a_member_is_tried_by_its_route(drive: Node) -> None:

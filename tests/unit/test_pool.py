@@ -14,10 +14,11 @@ from rich.console import Console
 from testbed.cluster import Cluster, ClusterState, lifecycle, pool
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger
-from testbed.machines import ExecResult
+from testbed.machines import ExecResult, Machine
 from testbed.machines.recreate import own
 from testbed.progress import Progress
 from testbed.roles import BalancerState, Member, balancer
+from testbed.roles import pool as roles_pool
 from testbed.roles.sections import split
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -164,3 +165,14 @@ def test_a_container_made_anew_keeps_its_own_and_leaves_the_images() -> None:
     assert kept["Env"] == ["NODE=lb1", "A=2"]
     assert "Entrypoint" not in kept
     assert (kept["Cmd"], kept["Labels"], kept["Hostname"]) == (["now"], {"a": "b"}, "lb1")
+
+
+@pytest.mark.parametrize("command", ["forget-member", "pool-member forget"])
+def test_a_member_that_could_not_be_forgotten_is_told(pair: tuple[FakeMachine, FakeMachine], command: str) -> None:
+    lb1, _ = pair
+    lb1.answers[command] = ExecResult(1, "", "forget-member: cannot create /run/pool/dismissed: No such file\n")
+    with pytest.raises(TestbedError, match=r"lb1: .*cannot create /run/pool/dismissed"):
+        roles_pool.forget(cast("Machine", lb1), "app-3")
+    lb1.answers.clear()
+    roles_pool.forget(cast("Machine", lb1), "app-3")
+    assert lb1.done[-2:] == ["forget-member app-3", "pool-member forget app-3"]

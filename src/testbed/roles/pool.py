@@ -75,14 +75,27 @@ def take(balancer: Machine, decided: Sequence[str]) -> None:
 
 
 def forget(balancer: Machine, node: str) -> None:
-    """Have a balancer forget a node that has left for good, and what was decided about it."""
+    """Have a balancer forget a node that has left for good, and what was decided about it.
+
+    Args:
+        balancer: it must be on.
+        node: the app node.
+
+    Raises:
+        TestbedError: it did not; the node stays a member.
+    """
     for command in (["forget-member", node], ["pool-member", "forget", node]):
-        balancer.exec(command)
+        _done(balancer, command)
 
 
 def _run(balancer: Machine, words: Sequence[str]) -> str:
-    result = balancer.exec(["pool-member", *words], timeout=OBEY_SECONDS)
+    return _done(balancer, ["pool-member", *words])
+
+
+def _done(balancer: Machine, command: Sequence[str]) -> str:
+    """The output of a command that must succeed."""
+    result = balancer.exec(list(command), timeout=OBEY_SECONDS)
     if result.status:
-        said = result.stderr.strip().splitlines() or [f"pool-member ended with status {result.status}"]
+        said = result.stderr.strip().splitlines() or [f"{command[0]} ended with status {result.status}"]
         raise TestbedError(said[-1], where=balancer.name)
     return result.stdout
