@@ -77,7 +77,8 @@ def configured(state: Path, *overlays: str) -> dict[str, GuestFile]:
     topology = load(compose, {"COMPOSE_PROJECT_NAME": "testbed"})
     secrets.ensure(state, topology)
     guest = files(topology, "lb1", NodeSecrets.read(state), ROOT / "images" / "lb")
-    return {path: file for path, file in guest.items() if path.startswith(("etc/apache2", "etc/balancer", "etc/test"))}
+    read = ("etc/apache2", "etc/balancer", "etc/test", "etc/sysctl.conf")
+    return {path: file for path, file in guest.items() if path.startswith(read)}
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +215,16 @@ def test_the_health_checks_page_is_apaches_own_and_leaves_no_line(balancer: Box)
     assert "AH10187" in balancer.sh(logs).removeprefix(
         before
     )  # the manager without a Referer: such a line is seen here
+
+
+def test_the_kernel_lets_as_many_connections_wait_as_apache_asks_for(
+    balancer: Box, guest: dict[str, GuestFile]
+) -> None:
+    backlog = int(balancer.sh("ss -ltnH 'sport = :443'").split()[2])
+    assert backlog == 511
+    limit = re.search(r"^kern.somaxconn=(\d+)$", guest["etc/sysctl.conf"].content.decode(), re.MULTILINE)
+    assert limit
+    assert int(limit[1]) >= backlog
 
 
 def test_a_new_pool_is_taken_up_and_a_dead_one_is_told(balancer: Box) -> None:

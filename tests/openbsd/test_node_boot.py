@@ -121,6 +121,7 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
         "sysctl -q net.inet.carp.preempt=0",
         "sysctl -q net.inet.ip.forwarding=0",
         "sysctl -q net.inet6.ip6.forwarding=0",
+        "sysctl -q kern.somaxconn=1024",
     ]
     assert drive.calls[network + 1 : network + 4] == [
         "pfctl -q -f /etc/pf.conf",

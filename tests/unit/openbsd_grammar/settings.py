@@ -33,7 +33,7 @@ DAEMONS = frozenset(
 )
 SPECIAL = frozenset({"accounting", "check_quotas", "ipsec", "library_aslr", "multicast", "pf", "spamd_black"})
 SYSCTL = frozenset(
-    {"net.inet.carp.allow", "net.inet.carp.log", "net.inet.carp.preempt", "net.inet.ip.forwarding"}
+    {"kern.somaxconn", "net.inet.carp.allow", "net.inet.carp.log", "net.inet.carp.preempt", "net.inet.ip.forwarding"}
     | {"net.inet6.ip6.forwarding"}
 )
 

@@ -14,6 +14,9 @@ from testbed.errors import TestbedError
 from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, VIRTUAL, Balancer
 from testbed.roles.carp import PASSWORD_BYTES
 
+# Connections that may wait for Apache; it asks for 511.
+WAITING_CONNECTIONS = 1024
+
 
 def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
     """The contents of ``/etc/hostname.<interface>``, by interface.
@@ -47,8 +50,16 @@ def sysctl_conf() -> str:
 
     Without ``preempt`` a balancer that comes back stays backup, as UCARP does here: one failover is enough. It takes
     over from a master that is demoted all the same (``carp_proto_input_c`` in ``sys/netinet/ip_carp.c``).
+
+    The kernel's limit of connections that wait for ``accept`` is 128, below what Apache asks for (``ListenBacklog`` 511):
+    it would drop the SYNs of a crowd that comes back after a failover.
     """
-    return "net.inet.carp.preempt=0\nnet.inet.ip.forwarding=0\nnet.inet6.ip6.forwarding=0\n"
+    return (
+        "net.inet.carp.preempt=0\n"
+        "net.inet.ip.forwarding=0\n"
+        "net.inet6.ip6.forwarding=0\n"
+        f"kern.somaxconn={WAITING_CONNECTIONS}\n"
+    )
 
 
 def hosts(balancer: Balancer) -> str:
