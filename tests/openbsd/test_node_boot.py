@@ -239,6 +239,40 @@ def test_a_member_is_tried_by_its_route(drive: Node) -> None:
     assert drive.calls[-1] == "nc -c -e webmail.testbed.test -R /etc/testbed/ca.crt -w 10 127.0.0.1 443"
     drive.put("answers/nc", "")
     assert drive.run("try-member", "app-2").returncode != 0
+    assert drive.run("try-member", "app-2", "nowhere").returncode == 2
+
+
+# Answers of two nodes in turn, and what each request was.
+IN_TURN = """#!/bin/sh
+cat >>/requests
+read -r turn </turn
+echo "$((3 - turn))" >/turn
+printf 'HTTP/1.1 200 OK\\r\\nx-app-node: app-%s\\r\\n\\r\\nalive' "$turn"
+"""
+
+
+@pytest.mark.parametrize(("member", "status", "asked"), [("app-1", 0, 1), ("app-2", 0, 2), ("app-3", 1, 10)])
+def test_a_member_without_a_cookie_is_tried_until_its_turn_comes(
+    drive: Node, member: str, status: int, asked: int
+) -> None:
+    """Sessions in the database have no cookie: any node may answer, and only its own answer will do."""
+    drive.run("sh", "/etc/rc.local")
+    drive.put("etc/testbed/pools", "webmail 8081 - app-1,app-2\n")
+    drive.put("turn", "1\n")
+    drive.put("usr/bin/nc", IN_TURN, 0o755)
+    assert drive.run("try-member", member).returncode == status
+    requests = (drive.path / "requests").read_text()
+    assert requests.count("GET /alive/webmail HTTP/1.0\n") == asked
+    assert "Cookie" not in requests
+
+
+def test_the_cookie_names_the_member(drive: Node) -> None:
+    drive.run("sh", "/etc/rc.local")
+    drive.put("turn", "1\n")
+    drive.put("usr/bin/nc", IN_TURN, 0o755)
+    assert drive.run("try-member", "app-2").returncode == 0
+    head = "GET /alive/webmail HTTP/1.0\r\nHost: webmail.testbed.test\r\n"
+    assert (drive.path / "requests").read_bytes() == f"{head}Cookie: ROUTEID=.app-2\r\n\r\n".encode()
 
 
 @pytest.mark.parametrize(("state", "words"), [("MASTER", ("master", "claimed")), ("INIT", ("backup", "released"))])

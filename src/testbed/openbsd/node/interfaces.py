@@ -51,8 +51,8 @@ def sysctl_conf() -> str:
     Without ``preempt`` a balancer that comes back stays backup, as UCARP does here: one failover is enough. It takes
     over from a master that is demoted all the same (``carp_proto_input_c`` in ``sys/netinet/ip_carp.c``).
 
-    The kernel's limit of connections that wait for ``accept`` is 128, below what Apache asks for (``ListenBacklog`` 511):
-    it would drop the SYNs of a crowd that comes back after a failover.
+    The kernel lets 128 connections wait for ``accept``, fewer than Apache asks for (``ListenBacklog`` 511): it would
+    drop the SYNs of a crowd that comes back after a failover.
     """
     return (
         "net.inet.carp.preempt=0\n"
