@@ -6,12 +6,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from platforms import platform_of
 from testbed.machines import Machine
-
-SCRIPT = (
-    "for _ in $(seq {count}); do curl -sSk -o /dev/null -D - --max-time 15 --connect-to $SITE_NAME:443:127.0.0.1:443"
-    " {cookie} https://$SITE_NAME/alive || exit; done"
-)
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ def visits(balancer: Machine, count: int, route: str = "") -> list[Visit]:
         count: how often.
         route: the node that the visitors' cookie names, empty for visitors without one.
     """
-    cookie = f"--cookie ROUTEID=.{route}" if route else ""
-    result = balancer.exec(["sh", "-c", SCRIPT.format(count=count, cookie=cookie)], timeout=60)
+    script = platform_of(balancer).visits.format(count=count, cookie=f"ROUTEID=.{route}" if route else "")
+    result = balancer.exec(["sh", "-c", script], timeout=60)
     assert result.status == 0, f"{balancer.name}: {result.stderr}{result.stdout}"
     return [_visit(head) for head in re.split(r"^(?=HTTP/)", result.stdout, flags=re.MULTILINE) if head]
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from outside import newcomer
+from platforms import platform_of
 from telling import Tell
 from testbed.cluster import Cluster
 from testbed.machines import Machine
@@ -80,7 +81,7 @@ def test_the_same_scan_finds_what_is_there(cluster: Cluster) -> None:
 @pytest.mark.parametrize("name", ["lb1", "app-1", "mail", "db1", "client", "observer", "gateway"])
 def test_no_node_has_a_way_out(cluster: Cluster, name: str) -> None:
     machine = cluster.machine(name)
-    assert run(machine, ["ip", "-4", "route", "show", "default"]) == ""
+    assert run(machine, ["sh", "-c", platform_of(machine).default_route]) == ""
 
 
 def test_plain_http_is_only_the_way_to_tls(cluster: Cluster, client: Machine) -> None:
@@ -105,7 +106,8 @@ def test_balancer_manager_is_for_the_testbed_only(cluster: Cluster, client: Mach
             ["curl", "-sS", "--max-time", "2", f"http://{node.addresses['backend']}:8008{page}"]
         )
         assert refused.status in (7, 28), refused.stdout
-        assert title in run(cluster.machine(node.name), ["curl", "-sS", f"http://127.0.0.1:8008{page}"])
+        balancer = cluster.machine(node.name)
+        assert title in run(balancer, ["sh", "-c", platform_of(balancer).page.format(path=page)])
 
 
 def test_a_client_that_does_not_know_the_authority_refuses_the_site(cluster: Cluster, client: Machine) -> None:

@@ -113,7 +113,7 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
         (("fault", "cable-pull", "db1", "--network", "public"), "db1 is not on 'public'"),
         (("fault", "resign", "mail"), "it shares no virtual address"),
         (("exec", "db9", "true"), "no node 'db9'"),
-        (("console", "lb1"), "lb1 is a container and has no serial console"),
+        (("console", "app-1"), "app-1 is a container and has no serial console"),
         (("up", "--scale", "db1=2"), "'db1' cannot be scaled"),
         (("up", "--scale", "app=many"), "'app=many' is no scale"),
         (("up", "--overlay", "nowhere"), "no such Compose file"),

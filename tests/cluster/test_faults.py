@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from platforms import platform_of
 from testbed import faults
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import UsageError
@@ -87,7 +88,8 @@ def traces(cluster: Cluster, machine: Machine) -> list[str]:
         if each["kind"] in ("tbf", "netem")
     ]
     if machine.node.keys.machine == "virtual":
-        wait_until(machine.ready, 60, f"{machine.name} to answer")
+        wait_until(machine.ready, 60 + platform_of(machine).boot_seconds, f"{machine.name} to answer")
+    if machine.node.keys.machine == "virtual" and machine.system.emulates:
         queues += [line for line in said(machine, "tc qdisc show").splitlines() if "netem" in line]
     return [*tables, *queues, *stopped(machine)]
 
@@ -99,9 +101,10 @@ def said(machine: Machine, script: str) -> str:
 
 
 def stopped(machine: Machine) -> list[str]:
-    """Names of its stopped processes."""
-    script = "grep -l '^State:.T' /proc/[0-9]*/status 2>/dev/null | xargs -r grep -h ^Name: 2>/dev/null || true"
-    return [line.split("\t")[1] for line in said(machine, script).splitlines()]
+    """Names of its stopped processes, as Debian calls them."""
+    debian = {theirs: name for name, theirs in machine.system.programs.items()}
+    processes = machine.system.processes(said(machine, machine.system.list_processes("")))
+    return [debian.get(each.name, each.name) for each in processes if each.state == "T"]
 
 
 def connects(cluster: Cluster, machine: Machine, count: int = 4, port: int = 5432) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def test_power_loss_shutdown_and_freeze(cluster: Cluster) -> None:
         with injected(cluster, fault, "lb:standby") as machine:
             assert machine.power() is Power.OFF
         assert machine.power() is Power.ON
-        lifecycle.wait_healthy(cluster, 60)
+        lifecycle.wait_healthy(cluster, 30 + platform_of(machine).boot_seconds)
     with injected(cluster, "freeze", "db:standby") as machine:
         assert machine.power() is Power.FROZEN
         assert not machine.ready()
@@ -252,6 +255,11 @@ def _rate(cluster: Cluster) -> float:
     ],
 )
 def test_stopped_processes_go_on(cluster: Cluster, target: str, process: str, name: str) -> None:
+    node = cluster.machine("lb1" if target.startswith("lb:") else "db1")
+    if target.startswith(("lb:", "db:")) and process in node.system.absent:
+        with pytest.raises(UsageError, match=f"process-stop is impossible on .*: {node.system.absent[process]}"):
+            faults.inject(cluster.fleet, cluster.ledger, "process-stop", target, {"process": process})
+        return
     with injected(cluster, "process-stop", target, process=process) as machine:
         hanging = stopped(machine)
         assert name in hanging

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from platforms import platform_of
 from telling import Tell
 from testbed import faults
 from testbed.cluster import Cluster, lifecycle, pool
@@ -83,15 +84,17 @@ def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
     pool.change(decided, "drain", WEBMAIL, "app-1")
     pool.change(decided, "weight", WEBMAIL, "app-2", 50)
     lb1, lb2 = balancers(decided)
-    for script in ("sv 1 apache", "sv restart apache"):  # a graceful reload, a new Apache
+    platform = platform_of(lb1)
+    for script in (platform.reload, platform.restart):
         assert lb1.exec(["sh", "-c", script]).status == 0
-        wait_until(lambda: lb1.exec(["balancer-answers", "127.0.0.1"]).status == 0, 20, "Apache to answer")
+        wait_until(lambda: lb1.exec(["sh", "-c", platform.answers]).status == 0, 20, "Apache to answer")
         visitors(lb1, 2)
         assert states(decided, "app-1") == {"Init Drn Ok"}
         assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
     standby = lb2 if decided.state().active_balancer == lb1.name else lb1
     standby.reset()
-    wait_until(lambda: states(decided, "app-1") == {"Init Drn Ok"}, 30, "the balancer to drain as before")
+    drained = {"Init Drn Ok"}
+    wait_until(lambda: states(decided, "app-1") == drained, platform.boot_seconds, "the balancer to drain as before")
     assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
     # A decision is no damage: the cluster is whole with it.
     lifecycle.wait_healthy(decided, 60)
