@@ -24,7 +24,8 @@ LEAVE = b"\x1d"  # Ctrl-], as in telnet(1) and virsh(1)
 @app.command()
 def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> None:
     """Attach to a VM's serial console; Ctrl-] leaves it."""
-    path = Cluster().machine(node).console()
+    machine = Cluster().machine(node)
+    path = machine.console()
     if path is None:
         raise UsageError(f"{node} is a container and has no serial console", mend=f"use `testbed exec {node} COMMAND`")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
@@ -34,7 +35,10 @@ def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> 
             raise UsageError(
                 f"{node} has no console now ({error.strerror})", mend="is it on? see `testbed status`"
             ) from None
-        err.print(f"console of {node}; Ctrl-] leaves; what it said so far: {_log(path)}", highlight=False)
+        err.print(
+            f"console of {node}: {machine.system.console}; Ctrl-] leaves; what it said so far: {_log(path)}",
+            highlight=False,
+        )
         _attach(line)
 
 

@@ -47,6 +47,7 @@ class Linux:
     programs: Mapping[str, str] = {}
     absent: Mapping[str, str] = {}
     emulates: bool = True
+    console: str = "a root shell"
     logs: tuple[str, ...] = ("postgresql.log", "role.log", "carp.log")
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:

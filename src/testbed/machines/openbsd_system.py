@@ -32,6 +32,7 @@ class OpenBSD:
     programs: Mapping[str, str] = {"apache2": "httpd2"}
     absent: Mapping[str, str] = {"ucarp": "its CARP is a part of the kernel, no process"}
     emulates: bool = False
+    console: str = "its messages, and a login that takes nobody: root has no password; use `testbed exec`"
     logs: tuple[str, ...] = ("messages", "daemon")
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:

@@ -19,12 +19,14 @@ class System(Protocol):
         programs: its name of a program, where it differs from Debian's.
         absent: services that are no processes here, and why.
         emulates: whether its own kernel can delay packets (tc-netem(8)).
+        console: what whoever attaches to a VM's serial console finds.
         logs: files below /var/log that tell what the machine does not tell the host by itself.
     """
 
     programs: Mapping[str, str]
     absent: Mapping[str, str]
     emulates: bool
+    console: str
     logs: tuple[str, ...]
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:
