@@ -1,6 +1,6 @@
 """What an OpenBSD guest is told, and what its answers mean.
 
-The samples were not recorded: no OpenBSD was at hand. They follow the manual pages and sources that
+The samples were not recorded on OpenBSD. They follow the manual pages and sources that
 machines/openbsd_system.py names.
 """
 

@@ -1,7 +1,7 @@
 """OpenBSD, in a guest.
 
 Sources: ifconfig(8) and ``sbin/ifconfig/ifconfig.c`` (``in_status``), ps(1) and ``bin/ps/print.c`` (``time``),
-netstat(1) and ``usr.bin/netstat/inet.c``, date(1), core(5). Not run on OpenBSD yet.
+netstat(1) and ``usr.bin/netstat/inet.c``, date(1), core(5).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The words are those of sys/stand/boot/boot.c 1.57, distrib/miniroot/install.sub 1.1292 (19 September 2026),
 distrib/miniroot/dot.profile 1.52, distrib/amd64/common/install.md 1.67 and etc/rc 1.596, as published; the firmware's
 are SeaBIOS's and iPXE's. Lines that begin with ``testbed: `` are our own: the site set prints them.
-None of it has been seen on OpenBSD itself yet.
+A trial with OpenBSD's code built from source printed them too; the release's own installer has not been seen yet.
 """
 
 from __future__ import annotations
