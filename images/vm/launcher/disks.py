@@ -63,8 +63,9 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
     where the node has them, ``secrets.env`` and every file below ``/etc/testbed/guest``, with its mode.
 
-    All members have the time of this start. OpenBSD's resolver reads ``/etc/resolv.conf`` when its time differs from the
-    one it knows, which is 0 at first (``asr_check_reload`` in ``lib/libc/asr/asr.c``): with a time of 0 it never does.
+    All members have the time of this start. OpenBSD's resolver reads ``/etc/resolv.conf`` when its time differs from
+    the one it knows, which is 0 at first (``asr_check_reload`` in ``lib/libc/asr/asr.c``): with a time of 0 it never
+    does.
 
     Args:
         environment: the container's environment.
