@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 import testbed.cli.exec as command
-import testbed.cli.runs  # noqa: F401 - with one command alone the program would need no name of it
 from testbed.cli.main import app
 from testbed.errors import UsageError
 from testbed.machines import ExecResult

@@ -11,7 +11,6 @@ from fakes import topology
 from typer.testing import CliRunner
 
 import testbed.cli.hunt as command
-import testbed.cli.runs  # noqa: F401 - a program with one command alone would take its name for an argument
 from testbed.cli.main import app
 from testbed.cluster import copies, project
 from testbed.errors import TestbedError, UsageError

@@ -10,12 +10,11 @@ from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 import pytest
-import typer
 from holding import holder
 from typer.testing import CliRunner
 
-from testbed.cli import app
-from testbed.cli.main import register
+from testbed.cli import app, locking
+from testbed.cli.main import load_all
 from testbed.cluster.lock import InUseError, Use, hold
 from testbed.errors import TestbedError
 from testbed.host import engine
@@ -50,8 +49,7 @@ WITH_LOAD = {
 
 def commands() -> dict[str, list[str]]:
     """Every command of the program with arguments that it takes."""
-    register()
-    return dict(_leaves(typer.main.get_command(app), []))
+    return dict(_leaves(load_all(), []))
 
 
 def _leaves(command: object, words: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -98,8 +96,7 @@ def bodies(monkeypatch: pytest.MonkeyPatch) -> list[Use]:
             begun.append(use)
             raise GoesOn
 
-    # By its module: the package gives the function of the same name.
-    monkeypatch.setattr(sys.modules[register.__module__], "hold", hold_only)
+    monkeypatch.setattr(locking, "hold", hold_only)
     return begun
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from testbed.cli.main import app, register
+from testbed.cli.main import app
 from testbed.cli.up import bring_up
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape
@@ -29,7 +29,6 @@ from testbed.progress import Progress
 from testbed.settings import Settings, load
 from testbed.yaml_source import dump
 
-register()
 BUILT = {"org.testbed.inputs": "abc"}
 
 

@@ -7,9 +7,6 @@ import pytest
 from report_forge import Forge
 from typer.testing import CliRunner
 
-import testbed.cli.compare
-import testbed.cli.report
-import testbed.cli.runs  # noqa: F401 - each import adds its command
 from testbed import report
 from testbed.cli.main import app
 from testbed.errors import UsageError

@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
 from testbed.cluster.discarded import Opened
 from testbed.cluster.lock import Use
 from testbed.errors import TestbedError, UsageError
 
+app = new_app()
 
-@app.command(name="backup")
+
+@app.command("backup", epilog=examples("testbed backup", "testbed backup /srv/before-upgrade.tar"))
 @holds(Use.CHANGE)
 def backup_volume(
     file: Annotated[
@@ -24,7 +27,10 @@ def backup_volume(
     ] = None,
     open_it: Annotated[bool, typer.Option("--open/--no-open", help="Start PostgreSQL on it, to prove it.")] = True,
 ) -> None:
-    """Write the database's volume, with the shared files, to a file: from the spare, stopping nothing."""
+    """Write the database's volume to a file while it is in use.
+
+    The volume has the database and the shared files. It is copied from the standby, and nothing is stopped.
+    """
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")

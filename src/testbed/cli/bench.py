@@ -13,7 +13,8 @@ from rich.table import Table
 
 from testbed.bench import KINDS, Failover, Round, Soaked, idle, overhead, repeated, soak
 from testbed.checks import Status
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use
@@ -21,13 +22,12 @@ from testbed.errors import UsageError
 from testbed.report import Distribution
 from testbed.scenarios.model import Load
 
-bench = typer.Typer(help="Measure the project's figures on this machine.", no_args_is_help=True)
-app.add_typer(bench, name="bench")
+app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 
 HEALTHY_SECONDS = 120.0
 
 
-@bench.command()
+@app.command(epilog=examples("testbed bench failover --repeat 20", "testbed bench failover database --json"))
 @holds(Use.EXCLUSIVE)
 def failover(
     kinds: Annotated[list[str] | None, typer.Argument(help=f"{' | '.join(KINDS)}; by default all.")] = None,
@@ -62,7 +62,7 @@ def failover(
         raise typer.Exit(1)
 
 
-@bench.command("overhead")
+@app.command("overhead", epilog=examples("testbed bench overhead --repeat 3 --for 40s"))
 @holds(Use.EXCLUSIVE)
 def measuring_cost(
     rounds: Annotated[int, typer.Option(help="Rounds with, and as many without.", min=1, max=50)] = 3,
@@ -88,7 +88,7 @@ def measuring_cost(
     out.print(f"measuring took {lost:.1%} of the throughput (to reach: less than 3 %)", highlight=False)
 
 
-@bench.command("idle")
+@app.command("idle", epilog=examples("testbed bench idle --for 1m"))
 @holds(Use.EXCLUSIVE)
 def idle_cost(
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=5, max=600)] = 30,
@@ -106,7 +106,7 @@ def idle_cost(
     out.print(table)
 
 
-@bench.command("soak")
+@app.command("soak", epilog=examples("testbed bench soak --for 1h"))
 @holds(Use.EXCLUSIVE)
 def heaviest_load(
     minutes: Annotated[float, typer.Option(help="How long in all.", min=0.5, max=600)] = 10,

@@ -13,8 +13,9 @@ import typer
 from rich.table import Table
 
 from testbed.bench import Work, work
-from testbed.cli.bench import bench
-from testbed.cli.main import holds
+from testbed.cli.bench import app
+from testbed.cli.group import examples
+from testbed.cli.locking import holds
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -53,7 +54,7 @@ Rounds = Annotated[int, typer.Option(help="Rounds of each, in turns.", min=1, ma
 Think = Annotated[float, typer.Option(help="Factor on their thinking times; 0: as busy as can be.", min=0)]
 
 
-@bench.command()
+@app.command(epilog=examples("testbed bench sessions --repeat 3", "testbed bench sessions --padding 0 --padding 64"))
 @holds(Use.EXCLUSIVE)
 def sessions(
     rounds: Rounds = 1,
@@ -86,7 +87,7 @@ def sessions(
     _keep(cluster, "sessions", done)
 
 
-@bench.command()
+@app.command(epilog=examples("testbed up --overlay single", "testbed bench single --repeat 3"))
 @holds(Use.EXCLUSIVE)
 def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: Think = 0.3) -> None:
     """Measure the cluster against the single server that it replaced (overlay single): the same users, in turns."""

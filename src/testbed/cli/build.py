@@ -8,21 +8,26 @@ import typer
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import progress
 from testbed.cluster import folders
 from testbed.host import engine
 from testbed.images import build_images
 
+app = new_app()
 
-@app.command()
+
+@app.command(epilog=examples("testbed build", "testbed build lb app", "testbed build --fresh"))
 def build(
     images: Annotated[list[str] | None, typer.Argument(help="Images such as lb or db; none means all.")] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Build anew from Debian's newest packages, whatever is there.")
     ] = False,
 ) -> None:
-    """Build the images whose sources changed, and what they stand on."""
+    """Build the images whose sources changed.
+
+    The images that they are based on are built first.
+    """
     settings = configuration.load()
     folders.must_be_usable(settings)
     engine.ensure(settings, progress.say)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from testbed import report, settings
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out
 from testbed.report import Comparison, Distribution, Summary
 from testbed.report.axis import signed
@@ -23,7 +23,12 @@ CAPTION = "seconds: median (p95 and max; of fewer than 20 runs the max alone); p
 COLOURS = {BETTER: "green", WORSE: "red"}
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(
+    epilog=examples("testbed compare 20261124-1200 20261125-0930", "testbed compare database-power-loss mine --json")
+)
 def compare(
     before: Annotated[str, typer.Argument(help="A run (see `testbed report --help`).")],
     after: Annotated[str, typer.Argument(help="Another.")],
@@ -32,10 +37,11 @@ def compare(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Compare two runs with all that were repeated with them: medians, the spread, and whether chance explains it.
+    """Compare two runs, or their series: what got better or worse.
 
-    A difference counts when it is statistically significant: Mann-Whitney test, p at most 0.05 after Holm's correction
-    for the number of measures. Beside each difference stands its interval with a confidence of 95 %.
+    Each run is compared together with the other repetitions of its series. A difference counts when it is statistically
+    significant: Mann-Whitney test, p at most 0.05 after Holm's correction for the number of measures. Beside each
+    difference stands its interval with a confidence of 95 %.
     """
     parent = settings.load().state_dir / "runs"
     folders = [report.find(text, parent) for text in (before, after)]

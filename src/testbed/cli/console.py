@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
@@ -21,7 +21,10 @@ from testbed.errors import UsageError
 LEAVE = b"\x1d"  # Ctrl-], as in telnet(1) and virsh(1)
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed console db1"))
 def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> None:
     """Attach to a VM's serial console; Ctrl-] leaves it."""
     machine = Cluster().machine(node)

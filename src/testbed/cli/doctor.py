@@ -11,20 +11,26 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import out
 from testbed.errors import TestbedError
 from testbed.host.doctor import examine, networks
 from testbed.host.findings import Finding, Level, fail
 from testbed.settings import Settings
 
-_NOT_FIT = 4
+_NOT_FIT = 1
 _SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed doctor", "testbed doctor --json"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Check the machine, each finding with its mend; exit status 4 when the cluster cannot run here."""
+    """Check this computer, and print how to fix what is missing.
+
+    Exit status 1 when the cluster cannot run here.
+    """
     settings = configuration.load()
     findings = examine(settings)
     if not any(finding.name in ("engine", "compose") and finding.status is Level.FAIL for finding in findings):

@@ -7,15 +7,18 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
 from testbed.cluster.lock import Use
 from testbed.cluster.project import GhostEndpointsError
 from testbed.host import engine, ownership
 
+app = new_app()
 
-@app.command()
+
+@app.command(epilog=examples("testbed down", "testbed down --take-over --yes"))
 @holds(Use.EXCLUSIVE)
 def down(
     take_over: Annotated[
@@ -23,9 +26,10 @@ def down(
         typer.Option("--take-over", help="Remove another cluster of this name and its data, too, if it is off."),
     ] = False,
 ) -> None:
-    """Remove the cluster: containers, networks, volumes, sockets and secrets; images, logs and runs stay.
+    """Remove the cluster; images, logs and runs stay.
 
-    What does not carry the cluster's identity is left alone; another project of the same name is refused.
+    Containers, networks, volumes, sockets and secrets go, and with the volumes the database's data. What does not carry
+    the cluster's identity is left alone; another project of the same name is refused.
     """
     settings = configuration.load()
     try:

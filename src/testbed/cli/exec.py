@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 
+app = new_app()
+
 
 # Options after the node belong to the command: `testbed exec db1 ls -l`.
-@app.command("exec", context_settings={"allow_interspersed_args": False})
+@app.command(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples("testbed exec db1 -- drbdadm status", "testbed exec --timeout 5s app-2 -- ls -l /srv/shared"),
+)
 def execute(
     node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.")],
     command: Annotated[list[str], typer.Argument(help="Program and arguments; `--` may stand before them.")],

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from testbed import faults
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -24,7 +25,17 @@ def _line(fault: faults.Fault[Any]) -> str:
 CATALOGUE = "\n\n".join(_line(fault) for fault in faults.FAULTS.values())
 
 
-@app.command(help=f"Inject a fault into a node; it stays on record until `testbed heal`.\n\n{CATALOGUE}")
+app = new_app()
+
+
+@app.command(
+    help=f"Inject a fault into a node; it stays in force until `testbed heal`.\n\n{CATALOGUE}",
+    epilog=examples(
+        "testbed fault power-loss db:primary",
+        "testbed fault cable-pull lb1 --network public",
+        "testbed fault process-stop lb:active process=apache",
+    ),
+)
 @holds(Use.CHANGE)
 def fault(
     name: Annotated[str, typer.Argument(help="The fault's name.")],

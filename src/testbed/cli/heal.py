@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use
@@ -10,13 +11,17 @@ from testbed.cluster.lock import Use
 DEADLINE_SECONDS = 120.0
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed heal"))
 @holds(Use.CHANGE)
 def heal() -> None:
-    """Undo all faults, those on record and those found on the machines, and bring the cluster back to health.
+    """Heal all faults, and bring the cluster back to health.
 
-    What does not heal by itself is repaired: services, DRBD's connection, in the end a machine's power. A split brain
-    stays, because it is a person's decision which side to keep (`testbed resolve split-brain`).
+    Faults without a record are found on the nodes and healed, too. Parts that do not recover by themselves are
+    repaired: services, DRBD's connection, at last a node's power. A split brain stays, because it is a person's
+    decision which side to keep (`testbed resolve split-brain`).
     """
     cluster = Cluster()
     if not lifecycle.heal(cluster, progress) and not cluster.ledger.readable():

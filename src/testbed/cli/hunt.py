@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from testbed import settings as configuration
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use, hold
@@ -33,7 +33,10 @@ SEED = 2006
 HOUR = 3600.0
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed hunt --runs 100", "testbed hunt --for 8h --seed 7", "testbed hunt --dry-run"))
 def hunt(
     *,
     runs: Annotated[
@@ -53,11 +56,11 @@ def hunt(
     ] = False,
     rewrite: Annotated[str | None, typer.Option("--page", metavar="NAME", help="Write this hunt's page again.")] = None,
 ) -> None:
-    """Play random sequences of two to four faults on the running cluster, and shrink those that fail.
+    """Search for failures: play random sequences of faults, and shrink those that fail.
 
-    Each sequence is drawn from the seed, judged by every check that needs no expectation, and healed; the cluster must
-    be healthy then. A failure that is not known is shrunk and written as an incident file. Ctrl-C ends a hunt; --resume
-    goes on with it.
+    Each sequence has two to four faults. It is drawn from the seed, judged by every check that needs no expectation,
+    and healed; the cluster must be healthy then. A failure that is not known is shrunk and written as an incident file.
+    Ctrl-C ends a hunt; --resume goes on with it.
 
     At the end both copies of the database are compared, block by block.
 

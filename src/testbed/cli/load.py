@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -23,7 +24,10 @@ from testbed.topology import Role
 LOCUSTFILE = "/opt/testbed/loadtests"
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed load", "testbed load --users 20 --for 2m"))
 @holds(Use.LOAD)
 def load(
     users: Annotated[int | None, typer.Option(help="Headless: how many users.", min=1, max=500)] = None,
@@ -32,7 +36,10 @@ def load(
     think: Annotated[float, typer.Option(help="Factor on the users' thinking times.", min=0.0, max=10)] = 1.0,
     site: Annotated[str, typer.Option(help="Where: cluster, or single (the overlay of that name).")] = CLUSTER,
 ) -> None:
-    """Run the load: with Locust's web UI on loopback, or headless with --users; the run's journal is kept."""
+    """Send webmail users to the site: with Locust's web UI, or headless.
+
+    The web UI is on loopback. With --users the load runs headless. The journal of the load is kept.
+    """
     cluster = Cluster()
     machines = cluster.fleet.machines(Role.CLIENT)
     if not machines or machines[0].power() is not Power.ON:

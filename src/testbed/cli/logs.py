@@ -12,13 +12,15 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cluster import Cluster
 from testbed.machines import Machine
 from testbed.machines.machine import LogLine
 
+app = new_app()
 
-@app.command()
+
+@app.command(epilog=examples("testbed logs --events --follow", "testbed logs db1 db2 --since 10m"))
 def logs(
     nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; all when none is named.")] = None,
     tail: Annotated[int | None, typer.Option(help="Only the last lines of each node.", min=0)] = None,

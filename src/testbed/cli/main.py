@@ -1,96 +1,119 @@
-"""The program ``testbed``: its commands, and how it ends when something goes wrong."""
+"""The program ``testbed``: its options, and how it ends when something goes wrong."""
 
 from __future__ import annotations
 
-import importlib
+import os
 import signal
 import sys
-from collections.abc import Callable
-from functools import wraps
-from pkgutil import iter_modules
-from typing import ParamSpec, TypeVar
+import traceback
+from typing import Annotated
 
-import requests
 import typer
-import typer.exceptions
-from docker.errors import DockerException
+from typer.exceptions import TyperException
 
-import testbed.cli as commands
-from testbed import settings as configuration
-from testbed.cli.output import err
-from testbed.cluster.lock import Use, hold
-from testbed.errors import TestbedError
-
-app = typer.Typer(
-    help="A high-availability webmail cluster on one machine, and what its users see when a part of it dies.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+from testbed.cli.group import RENAMED, CommandGroup, Interrupted, Quiet, Verbose, examples
+from testbed.cli.output import errors, verbosity
+from testbed.cli.table import COMMANDS
+from testbed.errors import TestbedError, UsageError
 
 INTERRUPTED = 130
-NOT_COMMANDS = {"main", "output"}
-P = ParamSpec("P")
-R = TypeVar("R")
+
+app = typer.Typer(
+    name="testbed",
+    cls=CommandGroup,
+    help="Test what users see when a part of a highly available site dies: a webmail cluster on one computer.",
+    epilog=examples(
+        "testbed up", "testbed run database-power-loss", "testbed fault power-loss db:primary", "testbed up --help"
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
-def holds(use: Use) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Have a command hold the cluster from before its first line to its end; it is refused while another holds it.
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - every command would pay for it
 
-    Args:
-        use: what the command does with the cluster.
-    """
-
-    def decorate(command: Callable[P, R]) -> Callable[P, R]:
-        @wraps(command)
-        def holding(*args: P.args, **kwargs: P.kwargs) -> R:
-            with hold(configuration.load(), use):
-                return command(*args, **kwargs)
-
-        return holding
-
-    return decorate
+        typer.echo(f"testbed {version('testbed')}")
+        raise typer.Exit
 
 
-def register() -> None:
-    """Import every command, which adds it to ``app``."""
-    for module in sorted(module.name for module in iter_modules(commands.__path__)):
-        if module not in NOT_COMMANDS:
-            importlib.import_module(f"testbed.cli.{module}")
+@app.callback()
+def options(
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The options of all commands; what they do is done by their callbacks."""
+
+
+def load_all() -> CommandGroup:
+    """Import every command, and return the program."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, CommandGroup)  # noqa: S101 - for the type checker
+    for entry in COMMANDS:
+        group.load(entry)
+    return group
 
 
 def main() -> None:
-    """Run the program; every failure is one clear line and an exit status.
-
-    Exit status: 0 done, 1 a wrong answer (such as an unhealthy cluster), 2 usage, 4 testbed could not do it,
-    130 Ctrl-C.
-    """
-    register()
+    """Run the program; every failure is one clear line and an exit status (docs/commands.md)."""
     # A polite kill is Ctrl-C from somebody else: what runs must be left as tidy.
     for polite in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)
     try:
-        sys.exit(app(standalone_mode=False))
-    except TestbedError as error:
-        err.print(f"[bold red]testbed:[/] {_escape(str(error))}", highlight=False)
-        sys.exit(error.exit_status)
-    except (DockerException, requests.RequestException, OSError) as error:
-        err.print(
-            f"[bold red]testbed:[/] the engine or the system refused: {_escape(_first_line(error))}", highlight=False
-        )
-        sys.exit(TestbedError.exit_status)
-    except typer.exceptions.TyperException as error:
-        sys.exit(_usage(error))
-    except (KeyboardInterrupt, typer.Abort):
-        err.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
-        sys.exit(INTERRUPTED)
+        status = app(standalone_mode=False) or 0
+    except (KeyboardInterrupt, Interrupted) as error:
+        status = _interrupted(error)
+    except Exception as error:  # noqa: BLE001 - no failure may look like a failed check, which has status 1
+        status = _failed(error)
+    sys.exit(status)
 
 
-def _usage(error: typer.exceptions.TyperException) -> int:
-    """Tell a mistyped command line in one line."""
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    err.print(f"[bold red]testbed:[/] {_escape(message)} (`testbed --help` lists what there is)", highlight=False)
-    return 2
+def _failed(error: Exception) -> int:
+    """Print why the program ends, in one line; returns its exit status."""
+    if isinstance(error, TyperException):
+        return _usage(error)
+    if verbosity.verbose and not isinstance(error, UsageError):
+        traceback.print_exception(error)
+    if isinstance(error, TestbedError):
+        _print(str(error))
+        return error.exit_status
+    # The engine's errors are requests' (an OSError) or docker's, which is not imported for its name alone.
+    if isinstance(error, OSError) or type(error).__module__.startswith("docker."):
+        _print(f"the engine or the system refused: {_first_line(error)}")
+    else:
+        _print(f"this is a bug in testbed: {type(error).__name__}: {_first_line(error)}; -v prints the traceback")
+    return TestbedError.exit_status
+
+
+def _interrupted(error: BaseException) -> int:
+    if isinstance(error.__cause__, BrokenPipeError):
+        # The reader of standard output has gone: Python would complain once more when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    errors.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
+    return INTERRUPTED
+
+
+def _usage(error: TyperException) -> int:
+    """Print what is wrong with a command line, in one line that names the help to read."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # Typer has printed the help
+        return UsageError.exit_status
+    path = context.command_path if context else "testbed"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if renamed := RENAMED.get((path, str(getattr(error, "option_name", "")))):
+        message = f"{message.partition(' (Possible')[0]}; it is now {renamed}"
+    _print(f"{message}; see `{path} --help`")
+    return UsageError.exit_status
+
+
+def _print(text: str) -> None:
+    errors.print(f"[bold red]testbed:[/] {_escape(text)}", highlight=False)
 
 
 def _first_line(error: Exception) -> str:

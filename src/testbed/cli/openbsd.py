@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import progress
 from testbed.cli.up import bring_up
 from testbed.cli.verify import report as verify_report
@@ -31,8 +32,7 @@ from testbed.openbsd.media import Directory, InstallImage, Mirror, Source, gathe
 from testbed.openbsd.release import Release, parse
 from testbed.settings import Settings
 
-openbsd = typer.Typer(help="Balancers that run OpenBSD: install them, and try them.", no_args_is_help=True)
-app.add_typer(openbsd, name="openbsd")
+app = new_app(help="Install OpenBSD for the balancers, and verify it.", no_args_is_help=True)
 
 OVERLAY = "openbsd"
 
@@ -50,7 +50,7 @@ KeysOption = Annotated[
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Install anew, even if this very disk is there.")]
 
 
-@openbsd.command()
+@app.command(epilog=examples("testbed openbsd image", "testbed openbsd image --offline /srv/openbsd-8.0"))
 def image(
     release: ReleaseOption = None,
     mirror: MirrorOption = None,
@@ -59,7 +59,7 @@ def image(
     keys: KeysOption = None,
     fresh: FreshOption = False,
 ) -> None:
-    """Install OpenBSD unattended, from signed files, into the image that `testbed up --overlay openbsd` runs."""
+    """Install OpenBSD unattended, from signed files, into the image that `testbed up --balancer openbsd` runs."""
     settings = configuration.load()
     chosen = _release(settings, release)
     source = _source(settings, mirror, install_image, offline)
@@ -71,7 +71,7 @@ def image(
     )
 
 
-@openbsd.command()
+@app.command(epilog=examples("testbed openbsd verify"))
 @holds(Use.EXCLUSIVE)
 def verify(
     release: ReleaseOption = None,

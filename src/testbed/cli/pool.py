@@ -10,28 +10,28 @@ import typer
 from rich.table import Table
 
 from testbed import settings as configuration
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster import pool as pools
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 
-pool = typer.Typer(
-    help="The nodes that serve an application: list them, take them out, put them back. Both balancers are told, and "
-    "remember it when Apache or the balancer starts again.",
+app = new_app(
+    help="List, drain, weigh, remove and add the app nodes of an application.\n\nBoth balancers are changed, and keep "
+    "the change when Apache or the balancer starts again.",
     no_args_is_help=True,
 )
-app.add_typer(pool, name="pool")
 
 Application = Annotated[str, typer.Argument(help="An application, such as webmail.")]
 Node = Annotated[str, typer.Argument(help="An app node, such as app-2.")]
 HEADINGS = ("application", "node", "balancer", "state", "weight", "elected", "busy", "sent", "received", "retries")
 
 
-@pool.command("list")
+@app.command("list", epilog=examples("testbed pool list", "testbed pool list --json"))
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Show every member on both balancers: Apache's state, weight, requests, bytes; and the sessions on its node."""
+    """Show every node of every pool: state, weight, requests, bytes and sessions."""
     rows = pools.overview(_cluster())
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
@@ -48,49 +48,52 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON do
     out.print(table)
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool drain webmail app-1"))
 @holds(Use.CHANGE)
 def drain(application: Application, node: Node) -> None:
-    """Give it no new sessions; those that are there stay until they end."""
+    """Send no new sessions to a node; its sessions stay until they end."""
     _change("drain", application, node, "gets no new sessions of {}")
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool disable webmail app-1"))
 @holds(Use.CHANGE)
 def disable(application: Application, node: Node) -> None:
-    """Send it nothing at all; its sessions go elsewhere."""
+    """Send no requests to a node; its sessions move to other nodes."""
     _change("disable", application, node, "gets no requests for {}")
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool enable webmail app-1"))
 @holds(Use.CHANGE)
 def enable(application: Application, node: Node) -> None:
-    """Let it serve again after drain or disable."""
+    """Let a node serve again after drain or disable."""
     _change("enable", application, node, "serves {} again")
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool add webmail app-1"))
 @holds(Use.CHANGE)
 def add(application: Application, node: Node) -> None:
-    """Put it back into the pool after remove."""
+    """Put a node back into the pool after remove."""
     _change("add", application, node, "is in the pool of {}")
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool remove webmail app-1"))
 @holds(Use.CHANGE)
 def remove(application: Application, node: Node) -> None:
-    """Take it out of the pool; Apache reloads gracefully, and its sessions go elsewhere (drain first)."""
+    """Take a node out of the pool; drain it first, or its sessions move to other nodes.
+
+    Apache reloads gracefully.
+    """
     _change("remove", application, node, "is out of the pool of {}")
 
 
-@pool.command()
+@app.command(epilog=examples("testbed pool weight webmail app-2 50"))
 @holds(Use.CHANGE)
 def weight(
     application: Application,
     node: Node,
     share: Annotated[int, typer.Argument(help="1 to 100; each node has 1 by itself.")],
 ) -> None:
-    """Change its share of new sessions, against the other nodes'."""
+    """Change a node's share of new sessions, relative to the other nodes."""
     _change("weight", application, node, f"has weight {share} for {{}}", share)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from testbed import report as reports
 from testbed import settings
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out
 from testbed.report.page import headline
 from testbed.report.plots import shown
@@ -19,15 +19,20 @@ from testbed.report.summary import CheckResult, Summary
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow", "error": "red"}
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed report database-power-loss", "testbed report 20261124-1200 --json"))
 def report(
     run: Annotated[
         str, typer.Argument(help="A run's folder, its name or how that begins, or an incident's name: its latest run.")
     ],
 ) -> None:
-    """Judge a run from its journal; write report.html, junit.xml and summary.json beside it.
+    """Judge a run from its journal, and write its report.
 
-    Exit status: 0 it passes, 1 it fails, 3 what it was to show is not known, 4 the run itself broke.
+    The files are report.html, junit.xml and summary.json, beside the journal.
+
+    Exit status: 0 the run passes, 1 it fails, 3 it could not be judged, 4 the run itself broke.
     """
     folder = reports.find(run, settings.load().state_dir / "runs")
     summary = reports.write(folder)

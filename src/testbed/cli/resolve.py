@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, out, progress
 from testbed.cluster import Cluster, discarded, lifecycle, project, repair
 from testbed.cluster.lock import Use
@@ -16,19 +17,22 @@ from testbed.cluster.repair import Side
 from testbed.errors import UsageError
 from testbed.topology import Role
 
-resolve = typer.Typer(help="Resolve what DRBD leaves to people to decide.", no_args_is_help=True)
-app.add_typer(resolve, name="resolve")
+app = new_app(help="Resolve a split brain, and read the data that was discarded.", no_args_is_help=True)
 
 HEALTHY_SECONDS = 120.0
 
 
-@resolve.command("split-brain")
+@app.command(
+    "split-brain", epilog=examples("testbed resolve split-brain --show", "testbed resolve split-brain --keep db1")
+)
 @holds(Use.CHANGE)
 def split_brain(
     keep: Annotated[str, typer.Option(help="The machine whose data is kept; by default the one that serves.")] = "",
     show: Annotated[bool, typer.Option("--show", help="Only tell what each side has.")] = False,
 ) -> None:
-    """Keep one side's data and overwrite the other's, of which a copy is kept that can be opened later.
+    """Keep one side's data, and overwrite the other's.
+
+    A copy of the overwritten side is kept. `testbed resolve read` opens it.
 
     Refused (exit status 2) when there is no split brain, or a fault is still in force.
     """
@@ -52,14 +56,20 @@ def split_brain(
     err.print(f"  what only {which.loser} had: `testbed resolve read {copy} 'SELECT ...'`", highlight=False)
 
 
-@resolve.command("read")
+@app.command(
+    "read",
+    epilog=examples("testbed resolve read .testbed/discarded/db2.qcow2 'SELECT count(*) FROM writes' --database probe"),
+)
 @holds(Use.CHANGE)
 def read(
     copy: Annotated[Path, typer.Argument(help="The copy, a file in .testbed/discarded.")],
     query: Annotated[str, typer.Argument(help="An SQL statement.")],
     database: Annotated[str, typer.Option(help="horde (the webmail's) or probe (the probes' writes).")] = "horde",
 ) -> None:
-    """Ask the PostgreSQL of a discarded side's copy, opened in a machine without network; the copy stays as it is."""
+    """Run an SQL statement on a copy of discarded data.
+
+    The copy is opened in a VM without network. The copy does not change.
+    """
     if not copy.is_file():
         raise UsageError("no such copy", where=str(copy), mend="`ls .testbed/discarded` lists them")
     cluster = Cluster()

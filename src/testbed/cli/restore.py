@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
 from testbed.cluster.lock import Use
@@ -18,10 +19,15 @@ from testbed.host import engine, ownership
 DEADLINE_SECONDS = 180.0
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed restore .testbed/backups/20261124-120000.tar"))
 @holds(Use.CHANGE)
 def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wrote.")]) -> None:
-    """Replace the database's volume by a backup, on both machines; what was written since is gone.
+    """Replace the database's volume by a backup.
+
+    Both database nodes get it. What was written since the backup is lost.
 
     Refused (exit status 2), with nothing changed: no backup, one of another filesystem, or faults in force.
     """

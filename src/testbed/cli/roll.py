@@ -8,15 +8,18 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use
 from testbed.cluster.roll import roll as roll_nodes
 from testbed.errors import UsageError
 
+app = new_app()
 
-@app.command()
+
+@app.command(epilog=examples("testbed roll", "testbed roll app-1 lb2 --patience 2m"))
 @holds(Use.CHANGE)
 def roll(
     nodes: Annotated[
@@ -24,10 +27,12 @@ def roll(
     ] = None,
     patience: Annotated[float, typer.Option(help="Seconds in which a drained app node's users may leave.", min=0)] = 60,
 ) -> None:
-    """Restart nodes one by one, each from its image as it is now (a VM: as its disk needs it), and wait for each.
+    """Restart or upgrade every node in turn, under load.
 
-    App nodes are drained before, an active balancer and a serving database hand over; spares come first. It stops at
-    the first that does not come back. The mail server, of which there is one, is restarted when it is named.
+    A container is made again from its image as it is now; a VM keeps the image that its disk needs. App nodes are
+    drained before, the active balancer and the primary database hand over, and standbys come first. testbed waits for
+    each node, and stops at the first that does not come back. The mail server has no standby, so it is restarted only
+    when it is named.
     """
     settings = configuration.load()
     if not project.exists(settings):

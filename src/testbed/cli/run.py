@@ -13,7 +13,7 @@ from rich.table import Table
 from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out, worst
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
@@ -29,7 +29,16 @@ EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(
+    epilog=examples(
+        "testbed run database-power-loss",
+        "testbed run mine.yaml --repeat 5",
+        "testbed run database-frozen --step --no-heal",
+    )
+)
 def run(
     files: Annotated[
         list[str] | None,
@@ -43,7 +52,7 @@ def run(
     step: Annotated[bool, typer.Option("--step", help="Stop before each step until Enter is pressed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, print what would happen.")] = False,
 ) -> None:
-    """Play incidents on the running cluster; each run is kept with its report.
+    """Play incidents on the running cluster; each run gets a report.
 
     Exit status: 0 all passed (or failed as documented), 1 one failed, 2 usage or a wrong file (nothing was started),
     3 one could not be judged, 4 testbed itself failed.

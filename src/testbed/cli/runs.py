@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from testbed import report, settings
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out
 from testbed.report.plots import shown
 from testbed.report.summary import Summary
@@ -18,9 +18,12 @@ from testbed.report.summary import Summary
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow", "error": "red"}
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed runs", "testbed runs --json"))
 def runs(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """List the runs there are, oldest first, with their verdicts and key figures."""
+    """List the runs, oldest first, with verdicts and key figures."""
     parent = settings.load().state_dir / "runs"
     found = [(folder, report.load(folder)) for folder in report.runs(parent)]
     if as_json:

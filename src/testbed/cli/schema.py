@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from testbed import journal
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.errors import UsageError
 from testbed.scenarios.schema import schema as scenario_schema
 from testbed.topology.schema import schema as cluster_schema
@@ -21,13 +21,19 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed schema scenario"))
 def schema(
     of: Annotated[
         str, typer.Argument(help="cluster: the x-testbed keys; scenario: incident files; journal: a run's journal.")
     ] = "cluster",
 ) -> None:
-    """Print a JSON schema, as published in compose/, scenarios/ and docs/ for editors and programs."""
+    """Print a JSON schema of the files that people and programs write.
+
+    The schemas are published in compose/, scenarios/ and docs/.
+    """
     if of not in SCHEMAS:
         raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(SCHEMAS[of](), indent=2))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from testbed.cli.main import app
+from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
 from testbed.cluster.lock import holders
@@ -19,9 +19,15 @@ from testbed.roles import AppState, ArbiterState, BalancerState, DatabaseState, 
 UNHEALTHY = 1
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed status", "testbed status --json"))
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Show who holds each address, DRBD, PostgreSQL, the pool, sessions; exit status 1 when anything is wrong."""
+    """Show each node's power, address and role, and the faults in force.
+
+    Exit status 1 when the cluster is not healthy.
+    """
     cluster = Cluster()
     state = cluster.state()
     wrong = complaints(state, cluster.topology)

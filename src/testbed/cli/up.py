@@ -10,7 +10,8 @@ import typer
 
 from testbed import settings as configuration
 from testbed import topology
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, folders, lifecycle, secrets
 from testbed.cluster.lock import Use
@@ -29,7 +30,10 @@ from testbed.topology import Topology
 NONE = "none"
 
 
-@app.command()
+app = new_app()
+
+
+@app.command(epilog=examples("testbed up", "testbed up --overlay hardened", "testbed up --scale app=4"))
 @holds(Use.CHANGE)
 def up(
     scale: Annotated[list[str] | None, typer.Option(help="Machines of a service, such as app=3.")] = None,
@@ -42,11 +46,10 @@ def up(
         typer.Option("--take-over", help="Remove another cluster of this name and its data, if it is off."),
     ] = False,
 ) -> None:
-    """Bring the cluster up; installs and builds what is missing, heals what is broken, and may be repeated.
+    """Bring the cluster up: install, build, start and repair what is needed.
 
-    A cluster that exists keeps its overlays, and the machines of a service that --scale does not name;
-    --overlay single adds the single server to it, --overlay none takes it away. TESTBED_SESSIONS changes where sessions
-    are kept.
+    The command is safe to repeat. A cluster that is up keeps what no option names. --overlay single adds the single
+    server to it, and --overlay none takes it away.
     """
     bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep, take_over=take_over)
 

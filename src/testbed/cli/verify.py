@@ -10,18 +10,23 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed.bench import verification
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import out, progress, worst
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.topology import Role
 
+app = new_app()
 
-@app.command()
+
+@app.command(epilog=examples("testbed verify"))
 @holds(Use.EXCLUSIVE)
 def verify() -> None:
-    """Play the balancers' incidents on the cluster that is up, and print a page to paste into an issue.
+    """Play the balancers' incidents, and print a page to paste into an issue.
+
+    They are played on the cluster that is up.
 
     Exit status: 0 all passed, 1 one failed, 3 one could not be judged, 4 testbed itself failed.
     """

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
-from testbed.cli.main import app, holds
+from testbed.cli.group import examples, new_app
+from testbed.cli.locking import holds
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use
@@ -16,14 +17,19 @@ from testbed.errors import UsageError
 DIFFERENT = 1
 
 
-@app.command("verify-copies")
+app = new_app()
+
+
+@app.command("verify-copies", epilog=examples("testbed verify-copies", "testbed verify-copies --repair"))
 @holds(Use.CHANGE)
 def verify_copies(
     repair: Annotated[
         bool, typer.Option("--repair", help="Give the standby the primary's blocks where the copies differ.")
     ] = False,
 ) -> None:
-    """Have DRBD compare both copies of the database, block by block, while they are in use; it takes minutes.
+    """Compare both copies of the database, block by block; it takes minutes.
+
+    DRBD compares them while they are in use.
 
     Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 the comparison was not started; 4 it was
     interrupted, or the repair was refused.

@@ -1,0 +1,152 @@
+"""The program as a whole: its help, what it imports, its options and how it ends."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.cli import main as program
+from testbed.cli.main import load_all
+from testbed.cli.table import CLUSTER, COMMANDS, DEVELOPMENT, EXPERIMENTS, OPERATIONS, RESULTS
+
+TESTBED = Path(sys.executable).with_name("testbed")
+# What commands need, and `--help` does not: together they take a second.
+HEAVY = (
+    "cryptography", "docker", "jinja2", "numpy", "pandas", "plotly", "psycopg", "pydantic", "qemu", "requests",
+    "ruamel", "scipy", "urllib3", "testbed.cluster", "testbed.faults", "testbed.topology",
+)  # fmt: skip
+
+
+def leaves(command: object, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its name."""
+    children = getattr(command, "commands", None)
+    if not children or getattr(command, "invoke_without_command", False):
+        yield path.strip(), command
+    for name, child in (children or {}).items():
+        yield from leaves(child, f"{path} {name}")
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, Any]:
+    """Every command of the program, imported."""
+    return dict(leaves(load_all()))
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TESTBED, *words], capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], []])
+def test_help_imports_nothing_that_only_commands_need(words: list[str]) -> None:
+    script = (
+        "import sys\nfrom testbed.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('IMPORTED', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "IMPORTED []" in result.stdout, result.stdout + result.stderr
+
+
+def test_the_table_has_each_command_once_with_its_own_summary() -> None:
+    group = load_all()
+    assert list(group.commands) == [entry.name for entry in COMMANDS]
+    for entry in COMMANDS:
+        command: Any = group.commands[entry.name]
+        first, *_ = inspect.cleandoc(command.help).split("\n\n")
+        assert first == entry.summary
+        assert command.rich_help_panel == entry.panel
+
+
+def test_each_module_of_a_command_is_in_the_table() -> None:
+    folder = Path(inspect.getfile(program)).parent
+    commands = {
+        path.stem for path in folder.glob("*.py") if re.search(r"^app = new_app\(", path.read_text(), re.MULTILINE)
+    }
+    assert commands <= {module for entry in COMMANDS for module in entry.modules}
+
+
+def test_help_lists_panels_and_commands_in_order() -> None:
+    output = run("-h").stdout
+    panels = [CLUSTER, EXPERIMENTS, RESULTS, OPERATIONS, DEVELOPMENT]
+    assert [each for each in re.findall(r"^╭─ (\w+)", output, re.MULTILINE) if each in panels] == panels
+    named = re.findall(r"^│ ([a-z-]+) ", output, re.MULTILINE)
+    assert [name for name in named if name in {entry.name for entry in COMMANDS}] == [entry.name for entry in COMMANDS]
+
+
+def test_each_command_has_a_help_with_an_example_of_itself(commands: dict[str, Any]) -> None:
+    for name, command in commands.items():
+        assert command.help, name
+        assert f"$ testbed {name}" in (command.epilog or ""), name
+
+
+def test_each_option_of_an_example_exists(commands: dict[str, Any]) -> None:
+    for name, command in commands.items():
+        for line in re.findall(r"\$ testbed (.*)", command.epilog):
+            called = next(each for each in sorted(commands, key=len, reverse=True) if line.startswith(each))
+            known = {word for param in commands[called].params for word in (*param.opts, *param.secondary_opts)}
+            words = line.partition(" -- ")[0].split()
+            assert {word for word in words if re.match("--?[a-z]", word)} <= known, (name, line)
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert re.fullmatch(r"testbed \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["upp"], r"testbed: No such command 'upp'\. Did you mean 'up'\?; see `testbed --help`"),
+        (["--nonsense"], r"testbed: No such option: --nonsense; see `testbed --help`"),
+        (["up", "--nonsense"], r"testbed: No such option: --nonsense; see `testbed up --help`"),
+        (["pool", "weight", "webmail"], r"testbed: Missing argument 'node'; see `testbed pool weight --help`"),
+        (["bench", "nonsense"], r"testbed: No such command 'nonsense'; see `testbed bench --help`"),
+    ],
+)
+def test_a_usage_error_is_one_line_that_names_the_help(words: list[str], line: str) -> None:
+    result = run(*words)
+    assert result.returncode == 2
+    assert re.fullmatch(f"{line}\n", result.stderr)
+    assert not result.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["pool"]])
+def test_without_a_command_the_help_is_printed(words: list[str]) -> None:
+    result = run(*words)
+    assert result.returncode == 2
+    assert "Usage: testbed" in result.stdout
+    assert not result.stderr
+
+
+def test_no_colour_is_printed_where_none_is_wanted() -> None:
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-7]")
+    assert colour.search(run("--help", FORCE_COLOR="1").stdout)
+    assert not colour.search(run("--help", FORCE_COLOR="1", NO_COLOR="1").stdout)
+    assert colour.search(run("nonsense", FORCE_COLOR="1").stderr)
+    assert not colour.search(run("nonsense", FORCE_COLOR="1", NO_COLOR="1").stderr)
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    assert (
+        "_TESTBED_COMPLETE=complete_bash"
+        in run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
+    )
+
+    def complete(line: str) -> list[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+        return run(_TESTBED_COMPLETE="complete_bash", **words).stdout.split()
+
+    assert complete("testbed ver") == ["verify-copies", "verify"]
+    assert "--scale" in complete("testbed up --s")
+    assert complete("testbed pool dr") == ["drain"]
