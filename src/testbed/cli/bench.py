@@ -13,6 +13,7 @@ from rich.table import Table
 
 from testbed.bench import KINDS, Failover, Round, Soaked, idle, overhead, repeated, soak
 from testbed.checks import Status
+from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.output import out, progress
@@ -25,6 +26,7 @@ from testbed.scenarios.model import Load
 app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 
 HEALTHY_SECONDS = 120.0
+EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 
 
 @app.command(epilog=examples("testbed bench failover --repeat 20", "testbed bench failover database --json"))
@@ -38,28 +40,29 @@ def failover(
 
     The p95 is printed of 20 trials or more: of fewer, it would be the maximum.
 
-    With them the acknowledged writes lost, the failovers that nobody asked for, and the requests that failed. Exit
-    status 1 when a run does not pass.
+    With them the acknowledged writes lost, the failovers that nobody asked for, and the requests that failed.
+
+    Exit status: 0 every run passes, 1 one fails, 3 one could not be judged.
     """
     chosen = kinds or list(KINDS)
     for kind in chosen:
         if kind not in KINDS:
             raise UsageError(f"no failover {kind!r}", mend=f"there are {', '.join(KINDS)}")
     cluster = Cluster()
-    wrong = 0
+    statuses = []
     for kind in chosen:
         runs = []
         for run in repeated(cluster, kind, repeat, users):
             good = run.status is Status.PASS
             verdict = "" if good else f" [red]verdict: {run.status.value}[/], see {run.folder / 'report.html'}"
             progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
-            wrong += not good
+            statuses.append(EXIT[run.status])
             runs.append(run)
         out.print(_table(kind, runs, cluster.topology.profile))
         out.print(f"  in all: {_losses(runs)}", highlight=False)
         _keep(cluster, kind, runs)
-    if wrong:
-        raise typer.Exit(1)
+    if status := worst(statuses):
+        raise typer.Exit(status)
 
 
 @app.command("overhead", epilog=examples("testbed bench overhead --repeat 3 --for 40s"))
@@ -131,7 +134,7 @@ def heaviest_load(
               f"reach: 0), state asked {sum(each.samples for each in stretches)} times", highlight=False)  # fmt: skip
     _write(cluster, f"soak-{users}", {"users": users, "stretches": [_stretch(each) for each in stretches]})
     if moves:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 def _stretch(each: Soaked) -> dict[str, object]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed import topology
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import out
 from testbed.errors import TestbedError
@@ -18,7 +19,6 @@ from testbed.host.doctor import examine, networks
 from testbed.host.findings import Finding, Level, fail
 from testbed.settings import Settings
 
-_NOT_FIT = 1
 _SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}
 
 
@@ -43,7 +43,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             if finding.mend:
                 out.print(f"  {'':<13} [bold]mend:[/] {escape(finding.mend)}", highlight=False)
     if any(finding.status is Level.FAIL for finding in findings):
-        raise typer.Exit(_NOT_FIT)
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 def _topology(settings: Settings) -> list[Finding]:

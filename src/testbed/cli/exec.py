@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.exit_status import of_program
 from testbed.cli.group import examples, new_app
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
@@ -33,4 +34,4 @@ def execute(
     result = Cluster().machine(node).exec(words, timeout)
     sys.stdout.write(result.stdout)
     sys.stderr.write(result.stderr)
-    raise typer.Exit(result.status)
+    raise typer.Exit(of_program(result.status))

@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from testbed import settings as configuration
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copies, project
@@ -97,9 +98,9 @@ def hunt(
     if equal is False or any(
         not known(kind, play.taken, store.settings.profile) for play in store.plays for kind in play.kinds
     ):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FAILED)
     if equal is None or any(play.is_unknown for play in store.drawn().values()):
-        raise typer.Exit(3)
+        raise typer.Exit(ExitStatus.UNKNOWN)
 
 
 def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool | None:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.output import err
@@ -39,6 +40,8 @@ def load(
     """Send webmail users to the site: with Locust's web UI, or headless.
 
     The web UI is on loopback. With --users the load runs headless. The journal of the load is kept.
+
+    Exit status: 0 no request failed, or Ctrl-C ended the web UI's load; 1 requests failed; 4 Locust did not run.
     """
     cluster = Cluster()
     machines = cluster.fleet.machines(Role.CLIENT)
@@ -56,7 +59,18 @@ def load(
         locust += ["--headless", "--users", str(users), "--spawn-rate", f"{rate:g}", "--run-time", f"{seconds}s"]
         locust += ["--only-summary"]
     err.print(f"journal: {cluster.settings.state_dir / 'runs' / run / 'load.jsonl'}", highlight=False)
-    raise typer.Exit(_run(cluster.topology.project, machines[0].name, locust, f"/runs/{run}/load.jsonl"))
+    try:
+        status = _run(cluster.topology.project, machines[0].name, locust, f"/runs/{run}/load.jsonl")
+    except KeyboardInterrupt:
+        if users is not None:
+            raise
+        return  # Ctrl-C is how the web UI's load ends
+    raise typer.Exit(_exit_status(status))
+
+
+def _exit_status(locust: int) -> int:
+    """Locust ends with 1 when a request failed; any other status is a failure of Locust, or of `docker exec`."""
+    return locust if locust in (ExitStatus.OK, ExitStatus.FAILED) else ExitStatus.TESTBED_FAILED
 
 
 def _run(project: str, client: str, locust: list[str], journal: str) -> int:
@@ -68,8 +82,6 @@ def _run(project: str, client: str, locust: list[str], journal: str) -> int:
     process = subprocess.Popen(command)
     try:
         return process.wait()
-    except KeyboardInterrupt:
-        return 0
     finally:
         # `docker exec` leaves the program running when its client goes away.
         stop = f"kill -TERM $(cat {mark}) 2>/dev/null || true"

@@ -31,7 +31,8 @@ def logs(
     cluster = Cluster()
     machines = [cluster.machine(name) for name in nodes] if nodes else cluster.fleet.machines()
     lines = _followed(machines, tail) if follow else _merged(machines, tail)
-    with contextlib.suppress(KeyboardInterrupt):  # the only way to end --follow
+    # Ctrl-C is how --follow ends.
+    with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         for name, line in lines:
             if not events or "event=" in line.text:
                 stamp = datetime.fromtimestamp(line.wall).astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -11,12 +11,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import RENAMED, CommandGroup, Interrupted, Quiet, Verbose, examples
 from testbed.cli.output import errors, verbosity
 from testbed.cli.table import COMMANDS
 from testbed.errors import TestbedError, UsageError
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="testbed",
@@ -65,7 +64,7 @@ def main() -> None:
     for polite in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(polite, signal.default_int_handler)
     try:
-        status = app(standalone_mode=False) or 0
+        status = app(standalone_mode=False) or ExitStatus.OK
     except (KeyboardInterrupt, Interrupted) as error:
         status = _interrupted(error)
     except Exception as error:  # noqa: BLE001 - no failure may look like a failed check, which has status 1
@@ -87,29 +86,29 @@ def _failed(error: Exception) -> int:
         _print(f"the engine or the system refused: {_first_line(error)}")
     else:
         _print(f"this is a bug in testbed: {type(error).__name__}: {_first_line(error)}; -v prints the traceback")
-    return TestbedError.exit_status
+    return ExitStatus.TESTBED_FAILED
 
 
 def _interrupted(error: BaseException) -> int:
     if isinstance(error.__cause__, BrokenPipeError):
         # The reader of standard output has gone: Python would complain once more when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     errors.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
-    return INTERRUPTED
+    return ExitStatus.INTERRUPTED
 
 
 def _usage(error: TyperException) -> int:
     """Print what is wrong with a command line, in one line that names the help to read."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":  # Typer has printed the help
-        return UsageError.exit_status
+        return ExitStatus.USAGE
     path = context.command_path if context else "testbed"
     message = " ".join(error.format_message().split()).rstrip(".")
     if renamed := RENAMED.get((path, str(getattr(error, "option_name", "")))):
         message = f"{message.partition(' (Possible')[0]}; it is now {renamed}"
     _print(f"{message}; see `{path} --help`")
-    return UsageError.exit_status
+    return ExitStatus.USAGE
 
 
 def _print(text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -63,8 +62,3 @@ class _Requests(logging.Handler):
 
 
 verbosity = Verbosity()
-
-
-def worst(statuses: Collection[int]) -> int:
-    """The exit status of several runs: that testbed failed, that one failed, that one is not known, else 0."""
-    return next((status for status in (4, 1, 3) if status in statuses), 0)

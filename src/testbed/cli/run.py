@@ -13,8 +13,9 @@ from rich.table import Table
 from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
+from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
-from testbed.cli.output import err, out, worst
+from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
@@ -25,7 +26,7 @@ from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.runner import Result, run_scenario
 from testbed.settings import Settings
 
-EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
+EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 
 
@@ -81,7 +82,7 @@ def run(
 
 def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:
     """Play one incident as often as it is to be repeated; returns the exit status that it calls for."""
-    codes = [0]
+    codes: list[int] = [ExitStatus.OK]
     try:
         for result in run_scenario(
             cluster, scenario, seed=seed, repeat=repeat, keep=keep,
@@ -94,7 +95,7 @@ def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | 
     except (TestbedError, DockerException, OSError) as error:
         # The incidents after it are played all the same: each begins with a healthy cluster, or says why it cannot.
         err.print(f"[bold red]testbed:[/] {scenario.name}: {escape(str(error))}", highlight=False)
-        codes.append(TestbedError.exit_status)
+        codes.append(ExitStatus.TESTBED_FAILED)
     return worst(codes)
 
 

@@ -9,15 +9,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
 from testbed.cluster.lock import holders
 from testbed.cluster.state import RoleState
 from testbed.roles import AppState, ArbiterState, BalancerState, DatabaseState, MailState, SingleState
-
-UNHEALTHY = 1
-
 
 app = new_app()
 
@@ -57,7 +55,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         if not wrong:
             err.print(f"[green]✓[/] healthy ({cluster.topology.profile})", highlight=False)
     if wrong:
-        raise typer.Exit(UNHEALTHY)
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 def _table(state: ClusterState, cluster: Cluster) -> Table:

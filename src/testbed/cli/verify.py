@@ -10,9 +10,10 @@ from rich.markup import escape
 
 from testbed import settings as configuration
 from testbed.bench import verification
+from testbed.cli.exit_status import worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
-from testbed.cli.output import out, progress, worst
+from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from testbed import settings as configuration
+from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
-from testbed.cli.output import err, progress
+from testbed.cli.output import err, errors, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use
-from testbed.errors import UsageError
-
-DIFFERENT = 1
-
+from testbed.errors import TestbedError, UsageError
 
 app = new_app()
 
@@ -31,8 +30,8 @@ def verify_copies(
 
     DRBD compares them while they are in use.
 
-    Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 the comparison was not started; 4 it was
-    interrupted, or the repair was refused.
+    Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 the comparison was not started; 3 it did not
+    finish; 4 the repair was refused or did not finish.
     """
     settings = configuration.load()
     if not project.exists(settings):
@@ -40,8 +39,16 @@ def verify_copies(
     cluster = Cluster(settings)
     name = copies.primary(cluster)
     [peer] = [each.node for each in cluster.state().databases if each.node != name]
-    with progress.step(f"comparing the disk of {peer} with that of {name}, which serves"):
-        found = copies.verify(cluster, repair=repair)
+    try:
+        with progress.step(f"comparing the disk of {peer} with that of {name}, which serves"):
+            found = copies.verify(cluster, repair=repair)
+    except UsageError:
+        raise
+    except TestbedError as error:
+        if repair:
+            raise
+        errors.print(f"[bold red]testbed:[/] whether the copies are equal is unknown: {escape(str(error))}")
+        raise typer.Exit(ExitStatus.UNKNOWN) from None
     if found.repaired_kib:
         err.print(
             f"[green]✓[/] the copies are equal again: {peer} got {found.repaired_kib} KiB from {name}", highlight=False
@@ -54,4 +61,4 @@ def verify_copies(
             f"had written; `testbed verify-copies --repair` gives {peer} the blocks of {name}",
             highlight=False,
         )
-        raise typer.Exit(DIFFERENT)
+        raise typer.Exit(ExitStatus.FAILED)
