@@ -14,12 +14,13 @@ PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
 SOURCES := $(wildcard src loadtests tests images)
 
-# For `make testbed-up BALANCER=openbsd PROFILE=hardened`; without them, a cluster that is up stays what it is.
+# For `make testbed-up PROFILE=hardened BALANCER=openbsd FILESYSTEM=xfs SESSIONS=database SCALE=app=4`, the options of
+# `testbed up`. A cluster that is up keeps what is not named.
 # TAKE_OVER=1 removes a testbed cluster of the same name that another folder left, if it is off.
 TAKE := $(if $(TAKE_OVER),--take-over)
-UP_ARGS := $(if $(filter-out debian,$(BALANCER)),--overlay $(BALANCER)) \
-	$(if $(filter-out reference,$(PROFILE)),--overlay $(PROFILE)) \
-	$(TAKE)
+UP_ARGS := $(if $(PROFILE),--profile $(PROFILE)) $(if $(BALANCER),--balancer $(BALANCER)) \
+	$(if $(FILESYSTEM),--filesystem $(FILESYSTEM)) $(if $(SESSIONS),--sessions $(SESSIONS)) \
+	$(foreach each,$(SCALE),--scale $(each)) $(TAKE)
 
 # For `make openbsd-image RELEASE=7.9 MIRROR=https://...`, or OFFLINE=a folder, ISO=an install image.
 OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(MIRROR)) \
@@ -64,7 +65,7 @@ build: venv ## Build the images (only what changed)
 	@$(TESTBED) build
 
 .PHONY: testbed-up
-testbed-up: venv ## Bring the whole cluster up, building what is missing (PROFILE=hardened, BALANCER=openbsd)
+testbed-up: venv ## Bring the whole cluster up, building what is missing (PROFILE=hardened ...)
 	@$(TESTBED) up $(UP_ARGS)
 
 .PHONY: openbsd-image
@@ -117,7 +118,7 @@ test-failover: testbed-up ## The tests that need the cluster, bringing it up fir
 .PHONY: test-hardened
 test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it is taken down when they pass
 	@$(TESTBED) down
-	@$(TESTBED) up --overlay hardened
+	@$(TESTBED) up --profile hardened
 	@$(PYTEST) tests/hardened
 	@$(TESTBED) down
 
@@ -126,7 +127,7 @@ test-long: test ## Everything, the long tests, every incident in scenarios/ unde
 	@$(TESTBED) up
 	@$(PYTEST) tests/long scenarios
 	@$(TESTBED) down
-	@$(TESTBED) up --overlay hardened
+	@$(TESTBED) up --profile hardened
 	@$(PYTEST) tests/long scenarios
 	@$(TESTBED) down
 	@$(MAKE) test-filesystems
@@ -134,8 +135,7 @@ test-long: test ## Everything, the long tests, every incident in scenarios/ unde
 .PHONY: test-filesystems
 test-filesystems: venv ## The database on ext4, xfs and btrfs, on a fresh cluster each (FILESYSTEMS=xfs)
 	@for filesystem in $(FILESYSTEMS); do \
-		export TESTBED_FILESYSTEM=$$filesystem; \
-		$(TESTBED) down; $(TESTBED) up; $(PYTEST) $(ON_EACH_FILESYSTEM); $(TESTBED) down; \
+		$(TESTBED) down; $(TESTBED) up --filesystem $$filesystem; $(PYTEST) $(ON_EACH_FILESYSTEM); $(TESTBED) down; \
 	done
 
 .PHONY: bench-failover

@@ -43,6 +43,7 @@ class Settings:
         openbsd_mirror: where OpenBSD's releases are, the folder that holds one folder a release.
         sessions: where the webmail keeps its sessions, ``files`` or ``database``; None: as the cluster has it.
         session_padding: KiB added to each session; None: as the cluster has it.
+        filesystem: on the DRBD device; None: as the cluster has it.
     """
 
     __test__ = False
@@ -61,6 +62,7 @@ class Settings:
     openbsd_mirror: str = "https://cdn.openbsd.org/pub/OpenBSD"
     sessions: str | None = None
     session_padding: int | None = None
+    filesystem: str | None = None
 
     @property
     def topology(self) -> Path:
@@ -149,6 +151,7 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
         openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
         sessions=sessions,
         session_padding=_kib(env, "TESTBED_SESSION_PADDING"),
+        filesystem=env.get("TESTBED_FILESYSTEM") or None,
     )
 
 

@@ -115,7 +115,7 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
         (("exec", "db9", "true"), "no node 'db9'"),
         (("console", "app-1"), "app-1 is a container and has no serial console"),
         (("up", "--scale", "db1=2"), "'db1' cannot be scaled"),
-        (("up", "--scale", "app=many"), "'app=many' is no scale"),
+        (("up", "--scale", "app=many"), "'app=many' is not a scale"),
         (("up", "--overlay", "nowhere"), "no such Compose file"),
         (("bench", "failover", "coffee"), "no failover 'coffee'"),
         (("fault", "power-loss", "db:king"), "db:king"),

@@ -36,7 +36,7 @@ def test_every_node_is_told(cluster: Cluster, service: str) -> None:
 
 def test_up_does_not_make_it_half_another_one(cluster: Cluster) -> None:
     refused = subprocess.run(
-        [TESTBED, "up", "--overlay", "openbsd"], capture_output=True, text=True, check=False, timeout=120
+        [TESTBED, "up", "--balancer", "openbsd"], capture_output=True, text=True, check=False, timeout=120
     )
     assert refused.returncode == 2
     assert "the cluster that is up has the overlay hardened" in refused.stderr

@@ -75,7 +75,7 @@ def test_what_is_no_whole_backup_is_refused(tmp_path: Path, make: Callable[[Path
 
 def test_a_backup_of_another_filesystem_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.tar", filesystem="xfs")
-    with pytest.raises(UsageError, match=r"of xfs, this cluster's volume of ext3; .*TESTBED_FILESYSTEM=xfs"):
+    with pytest.raises(UsageError, match=r"of xfs, this cluster's volume of ext3; .*testbed up --filesystem xfs"):
         backup.check(cluster(tmp_path), path)
 
 

@@ -20,6 +20,7 @@ from testbed.cli.main import app
 from testbed.cli.up import bring_up
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape
+from testbed.cluster.wanted import Wanted
 from testbed.errors import UsageError
 from testbed.faults import Ledger
 from testbed.host import doctor, engine, identity, ownership
@@ -131,7 +132,7 @@ def test_down_of_our_cluster_beside_a_stranger_touches_neither(
 def test_up_refuses_a_strangers_project_before_anything_is_made(settings: Settings, there: FakeEngine) -> None:
     portainer(there)
     with pytest.raises(UsageError, match="another project is named testbed: the container testbed-db-1 has no label"):
-        bring_up(settings, [], (), take_over=True)
+        bring_up(settings, Wanted(), take_over=True)
     assert there.names() == ["testbed-db-1", "testbed_data"]
     assert not settings.state_dir.exists()
 

@@ -11,6 +11,7 @@ from testbed import topology
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import progress
 from testbed.cluster import folders
+from testbed.cluster.shape import remembered
 from testbed.host import engine
 from testbed.images import build_images
 
@@ -31,6 +32,6 @@ def build(
     settings = configuration.load()
     folders.must_be_usable(settings)
     engine.ensure(settings, progress.say)
-    cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
+    cluster = topology.load([settings.topology], remembered(settings).environment(settings))
     built = build_images(settings, cluster, progress, names=images or (), fresh=fresh)
     progress.say(f"built {', '.join(built)}" if built else "all images are up to date")

@@ -104,7 +104,7 @@ def _usage(error: TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # Typer has printed the help
         return ExitStatus.USAGE
     path = context.command_path if context else "testbed"
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     if renamed := RENAMED.get((path, str(getattr(error, "option_name", "")))):
         message = f"{message.partition(' (Possible')[0]}; it is now {renamed}"
     _print(f"{message}; see `{path} --help`")

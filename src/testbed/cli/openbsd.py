@@ -20,6 +20,7 @@ from testbed.cli.verify import report as verify_report
 from testbed.cluster import project
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import remembered
+from testbed.cluster.wanted import OPENBSD, Wanted
 from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.host.acceleration import acceleration
@@ -33,8 +34,6 @@ from testbed.openbsd.release import Release, parse
 from testbed.settings import Settings
 
 app = new_app(help="Install OpenBSD for the balancers, and verify it.", no_args_is_help=True)
-
-OVERLAY = "openbsd"
 
 ReleaseOption = Annotated[str | None, typer.Option("--release", help="OpenBSD's release, such as 8.0.")]
 MirrorOption = Annotated[str | None, typer.Option("--mirror", help="Address of a mirror's pub/OpenBSD.")]
@@ -85,14 +84,14 @@ def verify(
     Exit status: 0 all passed, 1 one failed, 3 one could not be judged, 4 testbed itself failed.
     """
     settings = configuration.load()
-    if project.exists(settings) and OVERLAY not in remembered(settings).overlays:
+    if project.exists(settings) and OPENBSD not in remembered(settings).overlays:
         raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
     chosen = _release(settings, release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)
     made = time.monotonic()
-    cluster = bring_up(settings, [], (OVERLAY,))
+    cluster = bring_up(settings, Wanted(balancer="openbsd"))
     up = time.monotonic()
     stages = [(f"OpenBSD {disk.version} installed, or found as {disk.path.name}", made - begun),
               ("cluster brought up", up - made)]  # fmt: skip

@@ -15,7 +15,8 @@ from testbed.cli.locking import holds
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, folders, lifecycle, secrets
 from testbed.cluster.lock import Use
-from testbed.cluster.shape import ADDING, Shape, remembered
+from testbed.cluster.shape import Shape, remembered
+from testbed.cluster.wanted import Wanted
 from testbed.errors import UsageError
 from testbed.host import engine, identity, ownership
 from testbed.host.acceleration import acceleration
@@ -25,20 +26,31 @@ from testbed.images.builder import needed_by
 from testbed.openbsd import image as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
-
-# Instead of an overlay's name: none of them.
-NONE = "none"
-
+from testbed.topology.keys import Filesystem, Platform, Profile, Store
 
 app = new_app()
 
 
-@app.command(epilog=examples("testbed up", "testbed up --overlay hardened", "testbed up --scale app=4"))
+@app.command(
+    epilog=examples("testbed up", "testbed up --profile hardened --filesystem xfs", "testbed up --scale app=4")
+)
 @holds(Use.CHANGE)
 def up(
-    scale: Annotated[list[str] | None, typer.Option(help="Machines of a service, such as app=3.")] = None,
+    *,
+    profile: Annotated[
+        Profile | None, typer.Option(help="The 2006 design, or the one with its known holes closed.")
+    ] = None,
+    balancer: Annotated[Platform | None, typer.Option(help="The balancers' operating system.")] = None,
+    filesystem: Annotated[Filesystem | None, typer.Option(help="The filesystem on the DRBD device.")] = None,
+    sessions: Annotated[
+        Store | None,
+        typer.Option(help="Where the webmail keeps sessions: in files, with sticky routing, or in the database."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None, typer.Option(metavar="SERVICE=NUMBER", help="Nodes of a service, such as app=3.")
+    ] = None,
     overlay: Annotated[
-        list[str] | None, typer.Option(help="A Compose overlay, compose/NAME.yaml; none: without any.")
+        list[str] | None, typer.Option(metavar="NAME", help="A Compose overlay, compose/NAME.yaml; none: without any.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
     take_over: Annotated[
@@ -48,21 +60,21 @@ def up(
 ) -> None:
     """Bring the cluster up: install, build, start and repair what is needed.
 
-    The command is safe to repeat. A cluster that is up keeps what no option names. --overlay single adds the single
-    server to it, and --overlay none takes it away.
+    The command is safe to repeat. A cluster that is up keeps what no option names. Profile, balancer and filesystem are
+    chosen for a new cluster: run `testbed down` first. Sessions and scale change while the cluster is up.
+
+    --overlay single adds the single server to the cluster, and --overlay none takes it away.
     """
-    bring_up(configuration.load(), scale or [], tuple(overlay or ()), keep=keep, take_over=take_over)
+    wanted = Wanted(profile, balancer, filesystem, sessions, tuple(scale or ()), tuple(overlay or ()))
+    bring_up(configuration.load(), wanted, keep=keep, take_over=take_over)
 
 
-def bring_up(
-    settings: Settings, scale: list[str], overlays: tuple[str, ...], *, keep: bool = False, take_over: bool = False
-) -> Cluster:
+def bring_up(settings: Settings, wanted: Wanted, *, keep: bool = False, take_over: bool = False) -> Cluster:
     """Bring the cluster up, whatever is missing for it, and welcome the user.
 
     Args:
         settings: where its files lie.
-        scale: machines of a service, such as ``app=3``.
-        overlays: Compose overlays, by name.
+        wanted: what the user asks for.
         keep: leave a cluster that does not come up, to look at it.
         take_over: remove a testbed cluster of the same name that is not this checkout's, and that is off.
 
@@ -75,11 +87,11 @@ def bring_up(
     claim = ownership.claim(docker_engine, settings)
     claim.must_be_ours(take_over=take_over)
     now = remembered(settings) if claim.exists else None
-    shape = _shape(settings, now or Shape(), scale, overlays)
+    shape = wanted.shape(settings, now or Shape())
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
     _check_scale(design, shape)
     if now:
-        _check_overlays(now, shape)
+        wanted.must_fit(settings, now, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
     ownership.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
@@ -90,34 +102,10 @@ def bring_up(
     _warn_of_old_disk(settings, design)
     found = acceleration(settings, docker_engine)
     progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
-    cluster = Cluster(settings, replace(shape, accel=found.kind))
+    cluster = Cluster(settings, replace(shape, accel=found.kind, filesystem=design.database.filesystem))
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
     return cluster
-
-
-def _shape(settings: Settings, now: Shape, scale: list[str], overlays: tuple[str, ...]) -> Shape:
-    """The shape that is asked for; what is not said stays as it is."""
-    shape = replace(now, overlays=()) if NONE in overlays else now.with_overlays(overlays)
-    counts = dict(now.scale)
-    for text in scale:
-        service, _, count = text.partition("=")
-        if not (count.isascii() and count.isdigit()) or int(count) < 1:
-            raise UsageError(f"{text!r} is no scale", where="--scale", mend="write it as app=3")
-        counts[service] = int(count)
-    sessions = now.sessions if settings.sessions is None else settings.sessions
-    padding = now.padding if settings.session_padding is None else settings.session_padding
-    return replace(shape, scale=tuple(counts.items()), sessions=sessions, padding=padding)
-
-
-def _check_overlays(now: Shape, shape: Shape) -> None:
-    """Half of a cluster made over would be neither the one nor the other: its disks and records are of the old one."""
-    if (set(now.overlays) ^ set(shape.overlays)) - ADDING:
-        has = f"the overlay {', '.join(now.overlays)}" if now.overlays else "no overlay"
-        raise UsageError(
-            f"the cluster that is up has {has}", where=f"--overlay {' --overlay '.join(shape.overlays) or NONE}",
-            mend="run `testbed down` first: a fresh one gets what you ask for",
-        )  # fmt: skip
 
 
 def _warn_of_old_disk(settings: Settings, design: Topology) -> None:

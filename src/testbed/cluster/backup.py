@@ -157,7 +157,7 @@ def check(cluster: Cluster, path: Path) -> Manifest:
     if manifest.filesystem != ours:
         raise UsageError(
             f"the backup is of {manifest.filesystem}, this cluster's volume of {ours}", where=str(path),
-            mend=f"`testbed down`, then `TESTBED_FILESYSTEM={manifest.filesystem} testbed up`",
+            mend=f"`testbed down`, then `testbed up --filesystem {manifest.filesystem}`",
         )  # fmt: skip
     if faults := cluster.ledger.entries():
         raise UsageError(

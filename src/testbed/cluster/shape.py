@@ -24,6 +24,7 @@ class Shape:
         accel: ``kvm`` or ``tcg``: what the VMs run on.
         sessions: where the webmail keeps its sessions: ``files`` or ``database``.
         padding: KiB added to each session.
+        filesystem: on the DRBD device; empty: as the environment or the Compose file has it.
     """
 
     overlays: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Shape:
     accel: str = "tcg"
     sessions: str = "files"
     padding: int = 0
+    filesystem: str = ""
 
     def environment(self, settings: Settings) -> dict[str, str]:
         """The variables its Compose files are interpolated with."""
@@ -38,6 +40,7 @@ class Shape:
             **settings.compose_environment(self.accel),
             "TESTBED_SESSIONS": self.sessions,
             "TESTBED_SESSION_PADDING": str(self.padding),
+            **({"TESTBED_FILESYSTEM": self.filesystem} if self.filesystem else {}),
         }
 
     def with_overlays(self, names: Iterable[str]) -> Shape:
@@ -76,7 +79,8 @@ def remembered(settings: Settings) -> Shape:
     try:
         data = json.loads(path.read_text())
         scale = tuple((str(service), int(count)) for service, count in data["scale"])
-        return Shape(tuple(data["overlays"]), scale, data["accel"], data["sessions"], data["padding"])
+        filesystem = data.get("filesystem", "")  # older records have none
+        return Shape(tuple(data["overlays"]), scale, data["accel"], data["sessions"], data["padding"], filesystem)
     except (ValueError, KeyError, TypeError):
         raise UsageError("not a cluster's record", where=str(path), mend="delete it and run `testbed up`") from None
 

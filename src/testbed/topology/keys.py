@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Profile = Literal["reference", "hardened"]
 Store = Literal["files", "database"]
+Platform = Literal["debian", "openbsd"]
+Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
 # A name that stands in file names, host names and Apache's configuration.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
@@ -57,7 +59,7 @@ class Site(VirtualAddress):
 class Database(VirtualAddress):
     """What the two database machines serve."""
 
-    filesystem: Literal["ext3", "ext4", "xfs", "btrfs"] = Field(description="Filesystem on the DRBD device.")
+    filesystem: Filesystem = Field(description="Filesystem on the DRBD device.")
 
 
 class Mail(Keys):
@@ -149,4 +151,4 @@ class ServiceKeys(Keys):
 
     role: Role = Field(description="What the machine is for.")
     machine: Literal["container", "virtual"] = Field("container", description="Whether the container holds a VM.")
-    platform: Literal["debian", "openbsd"] = Field("debian", description="The operating system that does the work.")
+    platform: Platform = Field("debian", description="The operating system that does the work.")

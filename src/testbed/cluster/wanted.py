@@ -1,0 +1,114 @@
+"""What a user asks of `testbed up`, and the shape of the cluster that this makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from testbed.cluster.shape import ADDING, Shape
+from testbed.errors import UsageError
+from testbed.settings import Settings
+from testbed.topology.keys import Filesystem, Platform, Profile, Store
+
+# Instead of an overlay's name: none of them.
+NONE = "none"
+HARDENED = "hardened"
+OPENBSD = "openbsd"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of ``testbed up``; what is not given stays as the cluster has it.
+
+    Attributes:
+        profile: of the cluster: the overlay ``hardened``, or without it.
+        balancer: the balancers' platform: the overlay ``openbsd``, or without it.
+        filesystem: on the DRBD device.
+        sessions: where the webmail keeps its sessions.
+        scale: nodes of a service, such as ``app=3``.
+        overlays: Compose overlays by name, or ``none``.
+    """
+
+    profile: Profile | None = None
+    balancer: Platform | None = None
+    filesystem: Filesystem | None = None
+    sessions: Store | None = None
+    scale: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
+
+    def shape(self, settings: Settings, now: Shape) -> Shape:
+        """Return the shape that is asked for.
+
+        Args:
+            settings: the environment's, which an option overrides.
+            now: the cluster's, or the plain one for a new cluster.
+
+        Raises:
+            UsageError: a scale that is none.
+        """
+        shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
+        overlays = _with(shape.overlays, OPENBSD, None if self.balancer is None else self.balancer == OPENBSD)
+        overlays = _with(overlays, HARDENED, None if self.profile is None else self.profile == HARDENED)
+        return replace(
+            shape,
+            overlays=overlays,
+            scale=tuple(_scale(dict(now.scale), self.scale).items()),
+            filesystem=self.filesystem or settings.filesystem or now.filesystem,
+            sessions=self.sessions or settings.sessions or now.sessions,
+            padding=now.padding if settings.session_padding is None else settings.session_padding,
+        )
+
+    def must_fit(self, settings: Settings, now: Shape, shape: Shape) -> None:
+        """Refuse what would make one half of a cluster another one: its disks and records belong to the old one.
+
+        Args:
+            settings: the environment's.
+            now: the shape of the cluster that is up.
+            shape: the shape that is asked for.
+
+        Raises:
+            UsageError: the cluster has to be taken down first.
+        """
+        if (set(now.overlays) ^ set(shape.overlays)) - ADDING:
+            has = f"the overlay {', '.join(now.overlays)}" if now.overlays else "no overlay"
+            raise _refusal(has, self._words())
+        if now.filesystem and now.filesystem != shape.filesystem:
+            where = (
+                f"--filesystem {self.filesystem}" if self.filesystem else f"TESTBED_FILESYSTEM={settings.filesystem}"
+            )
+            raise _refusal(f"the filesystem {now.filesystem}", where)
+
+    def _words(self) -> str:
+        """Return the options that choose overlays, as the user gave them."""
+        given = [
+            ("--balancer", self.balancer),
+            ("--profile", self.profile),
+            *(("--overlay", name) for name in self.overlays),
+        ]
+        return " ".join(f"{option} {value}" for option, value in given if value)
+
+
+def _refusal(has: str, where: str) -> UsageError:
+    return UsageError(
+        f"the cluster that is up has {has}", where=where,
+        mend="run `testbed down` first: a fresh one gets what you ask for",
+    )  # fmt: skip
+
+
+def _with(overlays: tuple[str, ...], name: str, wanted: bool | None) -> tuple[str, ...]:
+    """Return overlays with one more or without one; overlays that only add nodes stay last."""
+    if wanted is None or wanted == (name in overlays):
+        return overlays
+    rest = tuple(each for each in overlays if each != name)
+    if not wanted:
+        return rest
+    adding = tuple(each for each in rest if each in ADDING)
+    return (*(each for each in rest if each not in ADDING), name, *adding)
+
+
+def _scale(counts: dict[str, int], asked: tuple[str, ...]) -> dict[str, int]:
+    for text in asked:
+        service, _, count = text.partition("=")
+        if not (count.isascii() and count.isdigit()) or int(count) < 1:
+            raise UsageError(f"{text!r} is not a scale", where="--scale", mend="write it as app=3")
+        counts[service] = int(count)
+    return counts
