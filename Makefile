@@ -17,7 +17,7 @@ SOURCES := $(wildcard src loadtests tests images)
 # For `make testbed-up PROFILE=hardened BALANCER=openbsd FILESYSTEM=xfs SESSIONS=database SCALE=app=4`, the options of
 # `testbed up`. A cluster that is up keeps what is not named.
 # TAKE_OVER=1 removes a testbed cluster of the same name that another folder left, if it is off.
-TAKE := $(if $(TAKE_OVER),--take-over)
+TAKE := $(if $(TAKE_OVER),--take-over --yes)
 UP_ARGS := $(if $(PROFILE),--profile $(PROFILE)) $(if $(BALANCER),--balancer $(BALANCER)) \
 	$(if $(FILESYSTEM),--filesystem $(FILESYSTEM)) $(if $(SESSIONS),--sessions $(SESSIONS)) \
 	$(foreach each,$(SCALE),--scale $(each)) $(TAKE)
@@ -31,8 +31,8 @@ FILESYSTEMS := ext4 xfs btrfs
 ON_EACH_FILESYSTEM := tests/cluster/test_filesystem.py \
 	scenarios/database-power-loss.yaml scenarios/database-disk-full.yaml
 
-# For `make load USERS=50 DURATION=300`: headless; without them, the web UI asks.
-LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--seconds $(DURATION))
+# For `make load USERS=50 DURATION=5m`: headless; without them, the web UI asks.
+LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--for $(DURATION))
 
 .PHONY: help
 help: ## List the targets
@@ -89,7 +89,7 @@ logs: venv ## Show the logs of all nodes on one timeline
 	@$(TESTBED) logs
 
 .PHONY: load
-load: venv ## Run the load with Locust's web UI (USERS=50 DURATION=300: headless)
+load: venv ## Run the load with Locust's web UI (USERS=50 DURATION=5m: headless)
 	@$(TESTBED) load $(LOAD_ARGS)
 
 .PHONY: check
@@ -139,8 +139,8 @@ test-filesystems: venv ## The database on ext4, xfs and btrfs, on a fresh cluste
 	done
 
 .PHONY: bench-failover
-bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (TRIALS=20, PROFILE=hardened)
-	@$(TESTBED) bench failover $(if $(TRIALS),--trials $(TRIALS))
+bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (REPEAT=20, PROFILE=hardened)
+	@$(TESTBED) bench failover $(if $(REPEAT),--repeat $(REPEAT))
 
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal

@@ -20,3 +20,22 @@ def seconds(text: object) -> float:
     if not match:
         raise ValueError(f"{text!r} is no duration: write a number with its unit, as 200ms, 30s or 2m")
     return float(match[1]) * _FACTORS[match[2]]
+
+
+def long_seconds(text: object) -> float:
+    """A duration in seconds, on a command line: hours too, because a hunt may go on all night.
+
+    Args:
+        text: a number with a unit, such as ``30s``, ``2m``, ``8h``.
+
+    Raises:
+        ValueError: not a duration; the message says how to write one.
+    """
+    written = str(text).strip()
+    hours = re.fullmatch(r"(\d+(?:\.\d+)?)h", written, re.ASCII)
+    if hours:
+        return float(hours[1]) * 3600
+    try:
+        return seconds(written if written.isascii() else "")  # not the digits of other scripts
+    except ValueError:
+        raise ValueError(f"{text!r} is not a duration: write a number with its unit, as 200ms, 30s, 2m or 8h") from None

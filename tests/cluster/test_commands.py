@@ -122,7 +122,7 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
         (("run", "nowhere"), "nowhere"),
         (("report", "nowhere"), "nowhere"),
         (("compare", "nowhere", "nowhere"), "nowhere"),
-        (("run", "mail-gone", "clock-jump", "--keep"), "--keep"),
+        (("run", "mail-gone", "clock-jump", "--no-heal"), "--no-heal"),
         (("frobnicate",), "frobnicate"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_run_notices_nothing_of_commands_in_a_second_terminal(cluster: Cluster
             while "steady" not in (line := first.stderr.readline()):
                 assert line, "the run ended before its steady state"
             for words in (
-                ["run", str(tmp_path / "reshaping.yaml")], ["load", "--users", "2", "--seconds", "5"],
+                ["run", str(tmp_path / "reshaping.yaml")], ["load", "--users", "2", "--for", "5s"],
                 ["heal"], ["down"], ["fault", "power-loss", "app-1"], ["up", "--scale", "app=3"],
                 ["pool", "drain", "webmail", "app-1"],
             ):  # fmt: skip
@@ -66,17 +66,17 @@ def test_a_run_notices_nothing_of_commands_in_a_second_terminal(cluster: Cluster
 def test_a_load_goes_on_beside_a_fault_by_hand_and_frees_the_cluster_when_it_is_killed(
     cluster: Cluster, how: signal.Signals
 ) -> None:
-    with subprocess.Popen([TESTBED, "load", "--users", "2", "--seconds", "200"], stderr=subprocess.DEVNULL) as load:
+    with subprocess.Popen([TESTBED, "load", "--users", "2", "--for", "200s"], stderr=subprocess.DEVNULL) as load:
         try:
             wait_until(lambda: any(each.pid == load.pid for each in holders(cluster.settings)), 60, "the load to begin")
             assert second_terminal("fault", "process-kill", "app-1", "process=apache").returncode == 0
             assert second_terminal("heal").returncode == 0
             assert load.poll() is None
-            refused = second_terminal("load", "--users", "1", "--seconds", "1")
+            refused = second_terminal("load", "--users", "1", "--for", "1s")
             assert refused.returncode == 2
             assert f"(process {load.pid}, since " in refused.stderr
             load.send_signal(how)
             load.wait(60)
         finally:
             load.kill()
-    assert second_terminal("load", "--users", "1", "--seconds", "2").returncode == 0
+    assert second_terminal("load", "--users", "1", "--for", "2s").returncode == 0

@@ -76,7 +76,7 @@ def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) ->
     assert "`testbed resolve split-brain`" in typed("heal", status=4)
     assert cluster.state().split_brain
 
-    said = typed("resolve", "split-brain")
+    said = typed("resolve", "split-brain", "--yes")
     tell(" ".join(said.split()))
     lifecycle.wait_healthy(cluster, 60)
     assert f"{serving} keeps its data" in said

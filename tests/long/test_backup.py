@@ -40,7 +40,7 @@ def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Pa
     command("backup", str(file))
     taken = time.monotonic()
     write(cluster, "backup-after")
-    command("restore", str(file))
+    command("restore", "--yes", str(file))
     tell(f"backup, opened once: {taken - started:.0f} s, {file.stat().st_size / 1e6:.0f} MB; "
          f"restore {time.monotonic() - taken:.0f} s")  # fmt: skip
     node = primary(cluster)

@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         ("db1 git checkout -- file", ("db1", ["git", "checkout", "--", "file"], 60)),
         ("db1 -- -- ls", ("db1", ["--", "ls"], 60)),
         ("db1 -- true", ("db1", ["true"], 60)),
-        ("--timeout 5 db1 -- curl --timeout 3 --help", ("db1", ["curl", "--timeout", "3", "--help"], 5)),
+        ("--timeout 5s db1 -- curl --timeout 3 --help", ("db1", ["curl", "--timeout", "3", "--help"], 5)),
         ("db1 timeout --help", ("db1", ["timeout", "--help"], 60)),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_lone_separator_is_no_command(calls: list[Call]) -> None:
     assert not calls
 
 
-@pytest.mark.parametrize("line", ["db1", "", "--tiemout 5 db1 ls"])
+@pytest.mark.parametrize("line", ["db1", "", "--tiemout 5s db1 ls"])
 def test_a_line_without_a_command_or_with_an_unknown_option_is_refused(calls: list[Call], line: str) -> None:
     assert CliRunner().invoke(app, ["exec", *line.split()]).exit_code == 2
     assert not calls

@@ -303,9 +303,9 @@ def test_resume_of_another_clusters_hunt_is_refused(bench: Path) -> None:
 
 
 def test_a_hunt_by_hours_is_not_resumed_without_an_end(bench: Path) -> None:
-    assert hunt("--name", "timed", "--hours", "0.01", "--runs", "1")[0] == 0
+    assert hunt("--name", "timed", "--for", "36s", "--runs", "1")[0] == 0
     Store.create(bench / "endless", HuntSettings(seed=1, platform=PLATFORM))
-    with pytest.raises(UsageError, match="'endless' has no number of sequences; give --hours or --runs"):
+    with pytest.raises(UsageError, match="'endless' has no number of sequences; give --for or --runs"):
         hunt("--resume", "endless")
     assert hunt("--resume", "endless", "--runs", "2")[0] == 0
 
@@ -335,7 +335,7 @@ def test_wrong_command_lines_are_refused_and_nothing_is_played(bench: Path, argu
     assert (bench / "first" / "plays.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--hours", "0"], ["--seed", "-1"], ["--shrink-plays", "-1"]])
+@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--for", "0s"], ["--seed", "-1"], ["--shrink-plays", "-1"]])
 def test_limits_that_cannot_be_are_usage_errors(bench: Path, arguments: list[str]) -> None:
     assert hunt(*arguments)[0] == 2
     assert [path.name for path in bench.iterdir()] == ["first"]

@@ -126,11 +126,11 @@ def test_a_shipped_incident_may_have_the_other_suffix(tmp_path: Path) -> None:
 
 
 def test_options_that_exclude_each_other_are_refused(played: Outcomes) -> None:
-    with pytest.raises(UsageError, match="--keep"):
+    with pytest.raises(UsageError, match="--no-heal"):
         status("database-power-loss", keep=True, repeat=3)
     with pytest.raises(UsageError, match="--step"):
         status("database-power-loss", step=True)
-    with pytest.raises(UsageError, match="--keep"):
+    with pytest.raises(UsageError, match="--no-heal"):
         status("database-power-loss", "app-power-loss", keep=True)
     assert not played
 

@@ -10,6 +10,7 @@ import typer
 
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
 from testbed.cluster.discarded import Opened
@@ -26,6 +27,7 @@ def backup_volume(
         Path | None, typer.Argument(help="The file to write; by default .testbed/backups/TIME.tar.")
     ] = None,
     open_it: Annotated[bool, typer.Option("--open/--no-open", help="Start PostgreSQL on it, to prove it.")] = True,
+    as_json: Json = False,
 ) -> None:
     """Write the database's volume to a file while it is in use.
 
@@ -38,6 +40,7 @@ def backup_volume(
     node = backup.spare(cluster)
     with progress.step(f"copying the disk of {node}"):
         backup.take(cluster, node, target)
+    writes = None
     if open_it:
         try:
             with (
@@ -50,4 +53,6 @@ def backup_volume(
             unproved = target.rename(target.with_name(f"{target.name}.unproved"))
             raise TestbedError(f"PostgreSQL does not serve from it: {error}", where=str(unproved)) from None
         err.print(f"  PostgreSQL starts on it; it holds {writes} of the probes' writes", highlight=False)
+    if as_json:
+        print_json({"file": str(target), "bytes": target.stat().st_size, "node": node, "writes": writes})
     err.print(f"[green]backup:[/] {target} ({target.stat().st_size / 1e6:.0f} MB)", highlight=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from math import inf
 from typing import Annotated
@@ -16,6 +17,7 @@ from testbed.checks import Status
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, duration_option, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use
@@ -26,6 +28,12 @@ from testbed.scenarios.model import Load
 app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 
 HEALTHY_SECONDS = 120.0
+For = Annotated[
+    float, duration_option("--for", help="How long each is counted.", least=5, most=600, show_default="40s")
+]
+Think = Annotated[
+    float, typer.Option("--think-scale", help="Factor on their thinking times; 0: as busy as can be.", min=0)
+]
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 
 
@@ -33,8 +41,9 @@ EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNO
 @holds(Use.EXCLUSIVE)
 def failover(
     kinds: Annotated[list[str] | None, typer.Argument(help=f"{' | '.join(KINDS)}; by default all.")] = None,
-    repeat: Annotated[int, typer.Option("--repeat", "--trials", help="How many times each.", min=1, max=100)] = 5,
+    repeat: Annotated[int, typer.Option(help="How many times each.", min=1, max=100)] = 5,
     users: Annotated[int, typer.Option(help="Webmail users in the background.", min=1, max=60)] = 6,
+    as_json: Json = False,
 ) -> None:
     """Cut a machine's power again and again under load; print n, median and max of the outage and each phase.
 
@@ -49,7 +58,8 @@ def failover(
         if kind not in KINDS:
             raise UsageError(f"no failover {kind!r}", mend=f"there are {', '.join(KINDS)}")
     cluster = Cluster()
-    statuses = []
+    statuses: list[int] = []
+    documents = {}
     for kind in chosen:
         runs = []
         for run in repeated(cluster, kind, repeat, users):
@@ -58,9 +68,12 @@ def failover(
             progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
             statuses.append(EXIT[run.status])
             runs.append(run)
-        out.print(_table(kind, runs, cluster.topology.profile))
-        out.print(f"  in all: {_losses(runs)}", highlight=False)
-        _keep(cluster, kind, runs)
+        if not as_json:
+            out.print(_table(kind, runs, cluster.topology.profile))
+            out.print(f"  in all: {_losses(runs)}", highlight=False)
+        documents[kind] = _keep(cluster, kind, runs)
+    if as_json:
+        print_json(documents)
     if status := worst(statuses):
         raise typer.Exit(status)
 
@@ -68,10 +81,11 @@ def failover(
 @app.command("overhead", epilog=examples("testbed bench overhead --repeat 3 --for 40s"))
 @holds(Use.EXCLUSIVE)
 def measuring_cost(
-    rounds: Annotated[int, typer.Option(help="Rounds with, and as many without.", min=1, max=50)] = 3,
-    seconds: Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)] = 40,
+    rounds: Annotated[int, typer.Option("--repeat", help="Rounds with, and as many without.", min=1, max=50)] = 3,
+    seconds: For = 40.0,
     users: Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)] = 6,
-    think: Annotated[float, typer.Option(help="Factor on their thinking times; 0: as busy as can be.", min=0)] = 0.3,
+    think: Think = 0.3,
+    as_json: Json = False,
 ) -> None:
     """Measure what measuring costs: the load's throughput with and without probes and recorder, in turns."""
     done: list[Round] = []
@@ -79,6 +93,9 @@ def measuring_cost(
         progress.say(f"  {'with' if each.measured else 'without'}: {each.throughput:.2f} good exchanges a second, "
                      f"median {each.latency * 1000:.0f} ms")  # fmt: skip
         done.append(each)
+    if as_json:
+        print_json([asdict(each) for each in done])
+        return
     table = Table("good exchanges a second", "n", "median", "least", "most", box=None, header_style="bold")
     medians = {}
     for measured in (False, True):
@@ -94,13 +111,19 @@ def measuring_cost(
 @app.command("idle", epilog=examples("testbed bench idle --for 1m"))
 @holds(Use.EXCLUSIVE)
 def idle_cost(
-    seconds: Annotated[float, typer.Option(help="How long to measure.", min=5, max=600)] = 30,
+    seconds: Annotated[
+        float, duration_option("--for", help="How long to measure.", least=5, most=600, show_default="30s")
+    ] = 30.0,
+    as_json: Json = False,
 ) -> None:
     """Measure memory and processor use of the idle cluster."""
     cluster = Cluster()
     lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
     with progress.step(f"watching the idle cluster for {seconds:g} s"):
         costs = idle(cluster, seconds)
+    if as_json:
+        print_json([asdict(each) for each in costs])
+        return
     table = Table("container", "memory, MiB", "cores", box=None, header_style="bold")
     for each in sorted(costs, key=lambda cost: cost.name):
         table.add_row(each.name, f"{each.memory_mib:.0f}", f"{each.cores:.3f}")
@@ -112,13 +135,16 @@ def idle_cost(
 @app.command("soak", epilog=examples("testbed bench soak --for 1h"))
 @holds(Use.EXCLUSIVE)
 def heaviest_load(
-    minutes: Annotated[float, typer.Option(help="How long in all.", min=0.5, max=600)] = 10,
+    seconds: Annotated[
+        float, duration_option("--for", help="How long in all.", least=30, most=36000, show_default="10m")
+    ] = 600.0,
     users: Annotated[int, typer.Option(help="Webmail users, who never stop to think.", min=1, max=60)] = 12,
+    as_json: Json = False,
 ) -> None:
     """Load the cluster as hard as it bears, and count the failovers: there must be none, else exit status 1."""
     cluster = Cluster()
     stretches = []
-    for each in soak(cluster, minutes * 60, users):
+    for each in soak(cluster, seconds, users):
         progress.say(f"  {each.seconds / 60:.1f} min, {each.exchanges:.1f} good exchanges a second, {each.failed} "
                      f"failed; {len(each.moves)} moves of an address; {each.folder}")  # fmt: skip
         for told in (*each.moves, *each.complaints):
@@ -129,10 +155,14 @@ def heaviest_load(
     for name in stretches[0].outages:
         table.add_row(name, f"{max(each.outages[name] for each in stretches):.2f}")
     out.print(table)
-    seconds = sum(each.seconds for each in stretches)
-    out.print(f"{moves} false failovers in {seconds / 60:.0f} min of {users} users ({cluster.topology.profile}; to "
+    lasted = sum(each.seconds for each in stretches)
+    out.print(f"{moves} false failovers in {lasted / 60:.0f} min of {users} users ({cluster.topology.profile}; to "
               f"reach: 0), state asked {sum(each.samples for each in stretches)} times", highlight=False)  # fmt: skip
-    _write(cluster, f"soak-{users}", {"users": users, "stretches": [_stretch(each) for each in stretches]})
+    figures = write_figures(
+        cluster, f"soak-{users}", {"users": users, "stretches": [_stretch(each) for each in stretches]}
+    )
+    if as_json:
+        print_json(figures)
     if moves:
         raise typer.Exit(ExitStatus.FAILED)
 
@@ -169,7 +199,7 @@ def _row(table: Table, name: str, values: list[float], style: str = "") -> None:
     table.add_row(name, str(spread.n), f"{spread.median:.2f}", spread.tail("{:.2f}".format), style=style)
 
 
-def _keep(cluster: Cluster, kind: str, runs: list[Failover]) -> None:
+def _keep(cluster: Cluster, kind: str, runs: list[Failover]) -> dict[str, object]:
     spread = Distribution.of([run.outage for run in runs])
     rows = [
         {
@@ -185,13 +215,15 @@ def _keep(cluster: Cluster, kind: str, runs: list[Failover]) -> None:
         }
         for run in runs
     ]
-    _write(cluster, f"failover-{kind}", {"outage": asdict(spread), "runs": rows})
+    return write_figures(cluster, f"failover-{kind}", {"outage": asdict(spread), "runs": rows})
 
 
-def _write(cluster: Cluster, name: str, figures: dict[str, object]) -> None:
-    """Keep figures with what they were measured on."""
+def write_figures(cluster: Cluster, name: str, figures: Mapping[str, object]) -> dict[str, object]:
+    """Write figures to a file, with the platform that they were measured on; returns all of it."""
     folder = cluster.settings.state_dir / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
-    path.write_text(json.dumps({**cluster.platform, **figures}, indent=2))
+    document = {**cluster.platform, **figures}
+    path.write_text(json.dumps(document, indent=2))
     progress.say(f"  kept in {path}")
+    return document

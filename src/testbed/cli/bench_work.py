@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from statistics import median
@@ -13,9 +11,10 @@ import typer
 from rich.table import Table
 
 from testbed.bench import Work, work
-from testbed.cli.bench import app
+from testbed.cli.bench import For, Think, app, write_figures
 from testbed.cli.group import examples
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -49,21 +48,20 @@ SINGLE: Rows = {
     "processor time a request, ms: mail": lambda each: each.cost("mail"),
 }
 Users = Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)]
-Seconds = Annotated[float, typer.Option(help="How long each is counted.", min=5, max=600)]
-Rounds = Annotated[int, typer.Option(help="Rounds of each, in turns.", min=1, max=50)]
-Think = Annotated[float, typer.Option(help="Factor on their thinking times; 0: as busy as can be.", min=0)]
+Rounds = Annotated[int, typer.Option("--repeat", help="Rounds of each, in turns.", min=1, max=50)]
 
 
 @app.command(epilog=examples("testbed bench sessions --repeat 3", "testbed bench sessions --padding 0 --padding 64"))
 @holds(Use.EXCLUSIVE)
 def sessions(
     rounds: Rounds = 1,
-    seconds: Seconds = 40,
+    seconds: For = 40.0,
     users: Users = 6,
     think: Think = 0.3,
     padding: Annotated[
         list[int] | None, typer.Option(help="KiB added to each session; by default 0 and 64.", min=0, max=1024)
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Measure sessions in files with sticky routing against sessions in the database, and what a node's death costs.
 
@@ -83,13 +81,14 @@ def sessions(
                     done.setdefault(name, []).append(_told(name, found))
     finally:
         reshape(cluster, shape)
-    _print(done, SESSIONS)
-    _keep(cluster, "sessions", done)
+    _report(cluster, "sessions", done, SESSIONS, as_json=as_json)
 
 
 @app.command(epilog=examples("testbed up --overlay single", "testbed bench single --repeat 3"))
 @holds(Use.EXCLUSIVE)
-def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: Think = 0.3) -> None:
+def single(
+    rounds: Rounds = 1, seconds: For = 40.0, users: Users = 6, think: Think = 0.3, as_json: Json = False
+) -> None:
     """Measure the cluster against the single server that it replaced (overlay single): the same users, in turns."""
     cluster = Cluster()
     site_url(cluster.topology, "single", where="bench single")
@@ -98,8 +97,7 @@ def single(rounds: Rounds = 1, seconds: Seconds = 40, users: Users = 6, think: T
     for number in range(rounds):
         for site in ("cluster", "single") if number % 2 == 0 else ("single", "cluster"):
             done.setdefault(site, []).append(_told(site, work(cluster, f"bench-{site}", load, seconds, site)))
-    _print(done, SINGLE)
-    _keep(cluster, "single", done)
+    _report(cluster, "single", done, SINGLE, as_json=as_json)
 
 
 def _told(name: str, found: Work) -> Work:
@@ -123,11 +121,11 @@ def _median(values: Sequence[float | None]) -> str:
     return f"{median(known):.2f}" if len(known) == len(values) else DASH
 
 
-def _keep(cluster: Cluster, name: str, done: Mapping[str, Sequence[Work]]) -> None:
-    """Write the figures down."""
-    folder = cluster.settings.state_dir / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
+def _report(cluster: Cluster, name: str, done: Mapping[str, Sequence[Work]], rows: Rows, *, as_json: bool) -> None:
+    """Print the figures and write them to a file."""
     rounds = {key: [{**asdict(each), "folder": each.folder.name} for each in works] for key, works in done.items()}
-    path.write_text(json.dumps({"accel": cluster.shape.accel, "rounds": rounds}, indent=2))
-    progress.say(f"  kept in {path}")
+    if not as_json:
+        _print(done, rows)
+    document = write_figures(cluster, name, {"rounds": rounds})
+    if as_json:
+        print_json(document)

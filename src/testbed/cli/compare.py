@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from testbed import report, settings
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.report import Comparison, Distribution, Summary
 from testbed.report.axis import signed
@@ -35,7 +35,7 @@ def compare(
     alone: Annotated[
         bool, typer.Option("--alone", help="These two runs only, without the rest of their series.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two runs, or their series: what got better or worse.
 
@@ -55,7 +55,7 @@ def compare(
     ]
     found = report.compare(*sides)
     if as_json:
-        typer.echo(json.dumps(_document(found), indent=2))
+        print_json(_document(found))
         return
     _print(found, folders)
 

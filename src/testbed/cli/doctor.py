@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,6 +11,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.errors import TestbedError
 from testbed.host.doctor import examine, networks
@@ -26,7 +25,7 @@ app = new_app()
 
 
 @app.command(epilog=examples("testbed doctor", "testbed doctor --json"))
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Check this computer, and print how to fix what is missing.
 
     Exit status 1 when the cluster cannot run here.
@@ -36,7 +35,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     if not any(finding.name in ("engine", "compose") and finding.status is Level.FAIL for finding in findings):
         findings += _topology(settings)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             out.print(f"{_SIGNS[finding.status]} {finding.name:<13} {escape(finding.what)}", highlight=False)

@@ -9,6 +9,7 @@ import typer
 from testbed import settings as configuration
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Consent, Yes
 from testbed.cli.output import progress
 from testbed.cluster import lifecycle
 from testbed.cluster.lock import Use
@@ -25,6 +26,7 @@ def down(
         bool,
         typer.Option("--take-over", help="Remove another cluster of this name and its data, too, if it is off."),
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove the cluster; images, logs and runs stay.
 
@@ -41,6 +43,8 @@ def down(
     claim = ownership.claim(client, settings)
     claim.must_be_ours(take_over=take_over)
     claim.must_be_alone()
+    if claim.clusters:
+        Consent(given=yes).ask(f"the other cluster {settings.project} and its data are removed")
     try:
         with progress.step("removing containers, networks and volumes"):
             lifecycle.down(settings, claim.clusters, progress.say)

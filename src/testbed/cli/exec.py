@@ -9,6 +9,7 @@ import typer
 
 from testbed.cli.exit_status import of_program
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import duration_option
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 
@@ -24,7 +25,12 @@ app = new_app()
 def execute(
     node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.")],
     command: Annotated[list[str], typer.Argument(help="Program and arguments; `--` may stand before them.")],
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for its end; give it before the node.", min=0.1)] = 60,
+    timeout: Annotated[
+        float,
+        duration_option(
+            "--timeout", help="How long the command may take; give it before the node.", least=0.1, show_default="1m"
+        ),
+    ] = 60.0,
 ) -> None:
     """Run a command as root on a node and end with its exit status."""
     # The parser takes `--` for the end of the options only where it still looks for options: before the node.

@@ -14,7 +14,23 @@ from testbed.cli.table import COMMANDS, Entry
 
 OUTPUT_PANEL = "Output"
 # Options that had another name: what a user of the old one is told.
-RENAMED: dict[tuple[str, str], str] = {}
+RENAMED = {
+    ("testbed bench failover", "--trials"): "--repeat",
+    ("testbed bench idle", "--seconds"): "--for 30s",
+    ("testbed bench overhead", "--rounds"): "--repeat",
+    ("testbed bench overhead", "--seconds"): "--for 40s",
+    ("testbed bench sessions", "--rounds"): "--repeat",
+    ("testbed bench sessions", "--seconds"): "--for 40s",
+    ("testbed bench single", "--rounds"): "--repeat",
+    ("testbed bench single", "--seconds"): "--for 40s",
+    ("testbed bench soak", "--minutes"): "--for 10m",
+    ("testbed hunt", "--hours"): "--for 8h",
+    ("testbed load", "--rate"): "--spawn-rate",
+    ("testbed load", "--seconds"): "--for 60s",
+    ("testbed load", "--think"): "--think-scale",
+    ("testbed run", "--keep"): "--no-heal",
+    ("testbed up", "--keep"): "--keep-failed",
+}
 
 
 class Interrupted(BaseException):

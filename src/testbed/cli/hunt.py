@@ -15,6 +15,7 @@ from rich.markup import escape
 from testbed import settings as configuration
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import duration_option
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use, hold
@@ -31,7 +32,6 @@ from testbed.settings import Settings
 RUNS = 100
 DRY_RUNS = 10
 SEED = 2006
-HOUR = 3600.0
 
 
 app = new_app()
@@ -41,9 +41,11 @@ app = new_app()
 def hunt(
     *,
     runs: Annotated[
-        int | None, typer.Option(help=f"End after so many sequences; {RUNS} when --hours is not given.", min=1)
+        int | None, typer.Option(help=f"End after so many sequences; {RUNS} when --for is not given.", min=1)
     ] = None,
-    hours: Annotated[float | None, typer.Option(help="End after so many hours.", min=0.01)] = None,
+    seconds: Annotated[
+        float | None, duration_option("--for", help="End after so long, such as 8h.", least=1, show_default=False)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help=f"Seed of the sequences, {SEED} by default.", min=0)] = None,
     name: Annotated[str | None, typer.Option(help="Name of the hunt; by default date, profile and seed.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this hunt.")] = None,
@@ -88,12 +90,12 @@ def hunt(
         if not project.exists(settings):
             raise UsageError("no cluster is up", mend="run `testbed up`")
         cluster = Cluster(settings)
-        store = _store(cluster, parent, resume, SEED if seed is None else seed, name, runs or (0 if hours else RUNS))
+        store = _store(cluster, parent, resume, SEED if seed is None else seed, name, runs or (0 if seconds else RUNS))
         if resume is not None and runs is not None:
             store.aim(runs)
-        if not store.settings.runs and hours is None:
-            raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --hours or --runs")
-        limits = Limits(store.settings.runs or inf, (hours or inf) * HOUR, shrink_plays)
+        if not store.settings.runs and seconds is None:
+            raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --for or --runs")
+        limits = Limits(store.settings.runs or inf, seconds or inf, shrink_plays)
         equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
     if equal is False or any(
         not known(kind, play.taken, store.settings.profile) for play in store.plays for kind in play.kinds

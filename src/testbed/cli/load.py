@@ -13,6 +13,7 @@ import typer
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import duration_option
 from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -32,9 +33,15 @@ app = new_app()
 @holds(Use.LOAD)
 def load(
     users: Annotated[int | None, typer.Option(help="Headless: how many users.", min=1, max=500)] = None,
-    seconds: Annotated[int, typer.Option(help="Headless: for how long.", min=1, max=86400)] = 60,
-    rate: Annotated[float, typer.Option(help="Headless: users started a second.", min=0.1, max=50)] = 2.0,
-    think: Annotated[float, typer.Option(help="Factor on the users' thinking times.", min=0.0, max=10)] = 1.0,
+    seconds: Annotated[
+        float, duration_option("--for", help="Headless: for how long.", least=1, most=86400, show_default="1m")
+    ] = 60.0,
+    rate: Annotated[
+        float, typer.Option("--spawn-rate", help="Users that are started every second.", min=0.1, max=50)
+    ] = 2.0,
+    think: Annotated[
+        float, typer.Option("--think-scale", help="Factor on the users' thinking times.", min=0.0, max=10)
+    ] = 1.0,
     site: Annotated[str, typer.Option(help="Where: cluster, or single (the overlay of that name).")] = CLUSTER,
 ) -> None:
     """Send webmail users to the site: with Locust's web UI, or headless.
@@ -56,7 +63,15 @@ def load(
         locust += ["--users", "10", "--spawn-rate", f"{rate:g}"]  # what the form proposes
         err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")
     else:
-        locust += ["--headless", "--users", str(users), "--spawn-rate", f"{rate:g}", "--run-time", f"{seconds}s"]
+        locust += [
+            "--headless",
+            "--users",
+            str(users),
+            "--spawn-rate",
+            f"{rate:g}",
+            "--run-time",
+            f"{max(1, round(seconds))}s",
+        ]
         locust += ["--only-summary"]
     err.print(f"journal: {cluster.settings.state_dir / 'runs' / run / 'load.jsonl'}", highlight=False)
     try:

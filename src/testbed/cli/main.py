@@ -94,6 +94,9 @@ def _interrupted(error: BaseException) -> int:
         # The reader of standard output has gone: Python would complain once more when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.INTERRUPTED
+    if isinstance(error.__cause__, typer.Abort):
+        errors.print("testbed: nothing was changed")
+        return ExitStatus.INTERRUPTED
     errors.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
     return ExitStatus.INTERRUPTED
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from testbed import settings as configuration
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster import pool as pools
@@ -30,11 +30,11 @@ HEADINGS = ("application", "node", "balancer", "state", "weight", "elected", "bu
 
 
 @app.command("list", epilog=examples("testbed pool list", "testbed pool list --json"))
-def show(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def show(as_json: Json = False) -> None:
     """Show every node of every pool: state, weight, requests, bytes and sessions."""
     rows = pools.overview(_cluster())
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json([asdict(row) for row in rows])
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in (*HEADINGS, "sessions"):

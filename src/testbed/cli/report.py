@@ -11,6 +11,7 @@ from rich.table import Table
 from testbed import report as reports
 from testbed import settings
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.report.page import headline
 from testbed.report.plots import shown
@@ -27,6 +28,7 @@ def report(
     run: Annotated[
         str, typer.Argument(help="A run's folder, its name or how that begins, or an incident's name: its latest run.")
     ],
+    as_json: Json = False,
 ) -> None:
     """Judge a run from its journal, and write its report.
 
@@ -36,14 +38,18 @@ def report(
     """
     folder = reports.find(run, settings.load().state_dir / "runs")
     summary = reports.write(folder)
-    out.print(_checks(summary))
-    if summary.outages:
-        out.print(_outages(summary))
+    if as_json:
+        print_json({"report": str(folder / reports.PAGE), **summary.model_dump()})
+    else:
+        out.print(_checks(summary))
+        if summary.outages:
+            out.print(_outages(summary))
     if summary.damage:
         err.print(f"[yellow]damaged journal:[/] {escape(summary.damage)}", highlight=False)
     colour = COLOURS[summary.verdict]
     err.print(f"[bold {colour}]{escape(headline(summary))}[/]", highlight=False)
-    typer.echo(folder / reports.PAGE)
+    if not as_json:
+        typer.echo(folder / reports.PAGE)
     if summary.exit_status:
         raise typer.Exit(summary.exit_status)
 

@@ -10,6 +10,7 @@ import typer
 
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Consent, Json, Yes, print_json
 from testbed.cli.output import err, out, progress
 from testbed.cluster import Cluster, discarded, lifecycle, project, repair
 from testbed.cluster.lock import Use
@@ -27,8 +28,10 @@ HEALTHY_SECONDS = 120.0
 )
 @holds(Use.CHANGE)
 def split_brain(
-    keep: Annotated[str, typer.Option(help="The machine whose data is kept; by default the one that serves.")] = "",
-    show: Annotated[bool, typer.Option("--show", help="Only tell what each side has.")] = False,
+    keep: Annotated[str, typer.Option(help="The node whose data is kept; by default the primary.")] = "",
+    show: Annotated[bool, typer.Option("--show", help="Print what each side has, and change nothing.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Keep one side's data, and overwrite the other's.
 
@@ -40,15 +43,22 @@ def split_brain(
         raise UsageError("--show changes nothing, and --keep may move the service", mend="use one of them")
     cluster = _running()
     which = repair.sides(cluster, keep)
+    consent = Consent(given=yes)
+    if not show:
+        consent.must_be_possible("this overwrites the data of one side")
     with progress.step(f"copying the data of {which.loser}, before anything overwrites it"):
         copy = repair.part(cluster, which)
     with progress.step("opening the copy, and comparing it with what is served"):
         kept, lost = repair.compare(cluster, which, copy)
-    _tell(kept, lost, "keeps its data")
-    _tell(lost, kept, "is overwritten")
+    if as_json:
+        print_json({"kept": _document(kept, lost), "overwritten": _document(lost, kept), "copy": str(copy)})
+    else:
+        _print_side(kept, lost, "keeps its data")
+        _print_side(lost, kept, "is overwritten")
     err.print(f"  the copy of {which.loser}: {copy}", highlight=False)
     if show:
         return
+    consent.ask(f"the data of {which.loser} is overwritten with the data of {which.survivor}; the copy stays")
     with progress.step(f"overwriting {which.loser} with the data of {which.survivor}"):
         repair.reunite(cluster, which)
         lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
@@ -65,6 +75,7 @@ def read(
     copy: Annotated[Path, typer.Argument(help="The copy, a file in .testbed/discarded.")],
     query: Annotated[str, typer.Argument(help="An SQL statement.")],
     database: Annotated[str, typer.Option(help="horde (the webmail's) or probe (the probes' writes).")] = "horde",
+    as_json: Json = False,
 ) -> None:
     """Run an SQL statement on a copy of discarded data.
 
@@ -76,6 +87,9 @@ def read(
     node = cluster.topology.of_role(Role.DATABASE)[0].name
     with progress.step(f"asking {copy.name}"), discarded.Opened(cluster, copy, node) as opened:
         rows = opened.sql(database, query)
+    if as_json:
+        print_json(rows)
+        return
     for row in rows:
         typer.echo(row)
 
@@ -87,7 +101,19 @@ def _running() -> Cluster:
     return cluster
 
 
-def _tell(side: Side, other: Side, fate: str) -> None:
+def _document(side: Side, other: Side) -> dict[str, object]:
+    alone = side.alone(other)
+    return {
+        "node": side.node,
+        "generation": side.generation,
+        "last_write": max(side.tokens.values(), default=None),
+        "writes": len(side.tokens),
+        "writes_here_alone": len(alone),
+        "tables": side.tables,
+    }
+
+
+def _print_side(side: Side, other: Side, fate: str) -> None:
     alone = side.alone(other)
     out.print(f"[bold]{side.node}[/] {fate}: DRBD generation {side.generation}", highlight=False)
     out.print(f"  last write {_when(side.tokens)}; {len(alone)} of the probes' writes are here alone"

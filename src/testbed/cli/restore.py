@@ -10,6 +10,7 @@ import typer
 
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Consent, Yes
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
 from testbed.cluster.lock import Use
@@ -22,9 +23,11 @@ DEADLINE_SECONDS = 180.0
 app = new_app()
 
 
-@app.command(epilog=examples("testbed restore .testbed/backups/20261124-120000.tar"))
+@app.command(
+    epilog=examples("testbed restore .testbed/backups/20261124-120000.tar", "testbed restore --yes before-upgrade.tar")
+)
 @holds(Use.CHANGE)
-def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wrote.")]) -> None:
+def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wrote.")], yes: Yes = False) -> None:
     """Replace the database's volume by a backup.
 
     Both database nodes get it. What was written since the backup is lost.
@@ -36,6 +39,8 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
         raise UsageError("no cluster is up", mend="run `testbed up`")
     ownership.must_be_ours(engine.client(), cluster.settings)
     manifest = backup.check(cluster, file)
+    taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))
+    Consent(given=yes).ask(f"the database is replaced by the backup of {taken}, and what was written since is lost")
     with (
         progress.step("putting the disk on both database machines"),
         backup.disk_of(file, cluster.settings.state_dir / backup.FOLDER) as disk,
@@ -43,5 +48,4 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
         backup.put_back(cluster, disk)
     with progress.step("waiting until every part serves"):
         lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)
-    taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))
     err.print(f"[green]restored:[/] the volume is as it was at {taken}", highlight=False)

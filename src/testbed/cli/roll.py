@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from testbed import settings as configuration
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import duration_option
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use
@@ -25,7 +25,10 @@ def roll(
     nodes: Annotated[
         list[str] | None, typer.Argument(metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.")
     ] = None,
-    patience: Annotated[float, typer.Option(help="Seconds in which a drained app node's users may leave.", min=0)] = 60,
+    patience: Annotated[
+        float,
+        duration_option("--patience", help="How long users of a drained app node may stay.", show_default="1m"),
+    ] = 60.0,
 ) -> None:
     """Restart or upgrade every node in turn, under load.
 
@@ -37,6 +40,4 @@ def roll(
     settings = configuration.load()
     if not project.exists(settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
-    if not isfinite(patience):
-        raise UsageError(f"{patience} seconds have no end", where="--patience", mend="write a number, such as 60")
     roll_nodes(Cluster(settings), nodes or [], patience, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from testbed import settings as configuration
 from testbed.checks import Status, Verdict
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
@@ -49,9 +51,12 @@ def run(
     ] = None,
     repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random choices, instead of the file's.", min=0)] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster as it is at the end, to look at it.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--no-heal", help="Leave the cluster as the last step left it, to look at it.")
+    ] = False,
     step: Annotated[bool, typer.Option("--step", help="Stop before each step until Enter is pressed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, print what would happen.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Play incidents on the running cluster; each run gets a report.
 
@@ -64,7 +69,7 @@ def run(
         return
     paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
     if keep and (len(paths) > 1 or (repeat or 1) > 1):
-        raise UsageError("--keep leaves one broken cluster", mend="use it with one file, once")
+        raise UsageError("--no-heal leaves one broken cluster", mend="use it with one file, once")
     if step and not sys.stdin.isatty():
         raise UsageError("--step needs a terminal to ask at", mend="leave it away")
     if dry_run:
@@ -76,11 +81,23 @@ def run(
         if not project.exists(settings):
             raise UsageError("no cluster is up", mend="run `testbed up`")
         cluster = Cluster(settings)
-        statuses = [_play(cluster, each, 1 if keep else repeat, seed, keep=keep, step=step) for each in incidents]
+        show = _Results(as_json=as_json)
+        times = 1 if keep else repeat
+        statuses = [_play(cluster, each, times, seed, show, keep=keep, step=step) for each in incidents]
+        show.end()
     raise typer.Exit(worst(statuses))
 
 
-def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | None, *, keep: bool, step: bool) -> int:
+def _play(
+    cluster: Cluster,
+    scenario: Scenario,
+    repeat: int | None,
+    seed: int | None,
+    show: _Results,
+    *,
+    keep: bool,
+    step: bool,
+) -> int:
     """Play one incident as often as it is to be repeated; returns the exit status that it calls for."""
     codes: list[int] = [ExitStatus.OK]
     try:
@@ -88,7 +105,7 @@ def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | 
             cluster, scenario, seed=seed, repeat=repeat, keep=keep,
             tell=lambda text: err.print(f"  {escape(text)}", highlight=False), pause=_ask if step else _go_on,
         ):  # fmt: skip
-            _show(scenario, result)
+            show(scenario, result)
             codes.append(EXIT[result.status])
     except UsageError:
         raise
@@ -97,6 +114,32 @@ def _play(cluster: Cluster, scenario: Scenario, repeat: int | None, seed: int | 
         err.print(f"[bold red]testbed:[/] {scenario.name}: {escape(str(error))}", highlight=False)
         codes.append(ExitStatus.TESTBED_FAILED)
     return worst(codes)
+
+
+class _Results:
+    """Prints each run when it is judged, or all of them as JSON at the end."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._documents: list[dict[str, object]] | None = [] if as_json else None
+
+    def __call__(self, scenario: Scenario, result: Result) -> None:
+        """Print a run."""
+        if self._documents is None:
+            _show(scenario, result)
+        else:
+            checks = [{**asdict(each), "status": each.status.value} for each in result.verdicts]
+            self._documents.append({
+                "incident": scenario.name,
+                "verdict": result.status.value,
+                "run": result.folder.name,
+                "report": str(result.folder / "report.html"),
+                "checks": checks,
+            })  # fmt: skip
+
+    def end(self) -> None:
+        """Print what was kept."""
+        if self._documents is not None:
+            print_json(self._documents)
 
 
 def _show(scenario: Scenario, result: Result) -> None:

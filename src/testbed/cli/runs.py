@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.table import Table
 
 from testbed import report, settings
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.report.plots import shown
 from testbed.report.summary import Summary
@@ -22,12 +20,12 @@ app = new_app()
 
 
 @app.command(epilog=examples("testbed runs", "testbed runs --json"))
-def runs(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def runs(as_json: Json = False) -> None:
     """List the runs, oldest first, with verdicts and key figures."""
     parent = settings.load().state_dir / "runs"
     found = [(folder, report.load(folder)) for folder in report.runs(parent)]
     if as_json:
-        typer.echo(json.dumps([_document(folder, summary) for folder, summary in found], indent=2))
+        print_json([_document(folder, summary) for folder, summary in found])
         return
     if not found:
         err.print(f"no runs in {parent}: `testbed run FILE` makes one", highlight=False)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
 from testbed.cluster.lock import holders
@@ -21,7 +20,7 @@ app = new_app()
 
 
 @app.command(epilog=examples("testbed status", "testbed status --json"))
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def status(as_json: Json = False) -> None:
     """Show each node's power, address and role, and the faults in force.
 
     Exit status 1 when the cluster is not healthy.
@@ -42,7 +41,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             "held_by": [{"command": each.command, "pid": each.pid, "since": each.since} for each in held],
             **asdict(state),
         }
-        typer.echo(json.dumps(document, indent=2, default=sorted))  # a set is a list that has no order
+        print_json(document)
     else:
         out.print(_table(state, cluster))
         for entry in faults:

@@ -12,6 +12,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Consent, Yes
 from testbed.cli.output import progress
 from testbed.cluster import Cluster, folders, lifecycle, secrets
 from testbed.cluster.lock import Use
@@ -52,11 +53,14 @@ def up(
     overlay: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A Compose overlay, compose/NAME.yaml; none: without any.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave a cluster that does not come up, to look at it.")] = False,
+    keep_failed: Annotated[
+        bool, typer.Option("--keep-failed", help="Leave a cluster that does not come up, to look at it.")
+    ] = False,
     take_over: Annotated[
         bool,
         typer.Option("--take-over", help="Remove another cluster of this name and its data, if it is off."),
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """Bring the cluster up: install, build, start and repair what is needed.
 
@@ -66,10 +70,12 @@ def up(
     --overlay single adds the single server to the cluster, and --overlay none takes it away.
     """
     wanted = Wanted(profile, balancer, filesystem, sessions, tuple(scale or ()), tuple(overlay or ()))
-    bring_up(configuration.load(), wanted, keep=keep, take_over=take_over)
+    bring_up(configuration.load(), wanted, keep=keep_failed, take_over=take_over, consent=Consent(given=yes))
 
 
-def bring_up(settings: Settings, wanted: Wanted, *, keep: bool = False, take_over: bool = False) -> Cluster:
+def bring_up(
+    settings: Settings, wanted: Wanted, *, keep: bool = False, take_over: bool = False, consent: Consent | None = None
+) -> Cluster:
     """Bring the cluster up, whatever is missing for it, and welcome the user.
 
     Args:
@@ -77,6 +83,7 @@ def bring_up(settings: Settings, wanted: Wanted, *, keep: bool = False, take_ove
         wanted: what the user asks for.
         keep: leave a cluster that does not come up, to look at it.
         take_over: remove a testbed cluster of the same name that is not this checkout's, and that is off.
+        consent: asked before that cluster is removed.
 
     Returns:
         The cluster, serving.
@@ -95,6 +102,7 @@ def bring_up(settings: Settings, wanted: Wanted, *, keep: bool = False, take_ove
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
     ownership.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
+        (consent or Consent(given=False)).ask(f"the other cluster {settings.project} and its data are removed")
         with progress.step(f"removing the cluster {settings.project}, which is not this checkout's"):
             lifecycle.take_over(settings, claim.clusters, progress.say)
     preflight(settings, design, progress.say)

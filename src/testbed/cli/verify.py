@@ -13,6 +13,7 @@ from testbed.bench import verification
 from testbed.cli.exit_status import worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use
@@ -24,7 +25,7 @@ app = new_app()
 
 @app.command(epilog=examples("testbed verify"))
 @holds(Use.EXCLUSIVE)
-def verify() -> None:
+def verify(as_json: Json = False) -> None:
     """Play the balancers' incidents, and print a page to paste into an issue.
 
     They are played on the cluster that is up.
@@ -34,15 +35,16 @@ def verify() -> None:
     settings = configuration.load()
     if not project.exists(settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
-    raise typer.Exit(report(Cluster(settings), []))
+    raise typer.Exit(report(Cluster(settings), [], as_json=as_json))
 
 
-def report(cluster: Cluster, stages: Sequence[tuple[str, float]]) -> int:
+def report(cluster: Cluster, stages: Sequence[tuple[str, float]], *, as_json: bool = False) -> int:
     """Play the incidents, print and keep the page.
 
     Args:
         cluster: a cluster that is up.
         stages: what was done before, with the seconds it took.
+        as_json: print the verdicts as JSON instead of the page.
 
     Returns:
         The exit status that it calls for.
@@ -57,6 +59,10 @@ def report(cluster: Cluster, stages: Sequence[tuple[str, float]]) -> int:
     path = cluster.settings.state_dir / "bench" / time.strftime("verify-%Y%m%d-%H%M%S.md")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    out.print(text, markup=False, highlight=False)
+    if as_json:
+        incidents = [{"incident": each.name, "verdict": each.verdict, "error": each.error} for each in played]
+        print_json({"page": str(path), "platform": platform, "incidents": incidents})
+    else:
+        out.print(text, markup=False, highlight=False)
     progress.say(f"  the page: {path}")
     return worst([each.exit_status for each in played])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from testbed import settings as configuration
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
+from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, errors, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use
@@ -25,6 +27,7 @@ def verify_copies(
     repair: Annotated[
         bool, typer.Option("--repair", help="Give the standby the primary's blocks where the copies differ.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare both copies of the database, block by block; it takes minutes.
 
@@ -49,6 +52,8 @@ def verify_copies(
             raise
         errors.print(f"[bold red]testbed:[/] whether the copies are equal is unknown: {escape(str(error))}")
         raise typer.Exit(ExitStatus.UNKNOWN) from None
+    if as_json:
+        print_json({**asdict(found), "equal": found.equal, "primary": name, "standby": peer})
     if found.repaired_kib:
         err.print(
             f"[green]✓[/] the copies are equal again: {peer} got {found.repaired_kib} KiB from {name}", highlight=False
