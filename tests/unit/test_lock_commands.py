@@ -31,6 +31,8 @@ READ_ONLY = {
     "console": "the user's own hands, on one machine",
     "doctor": "looks at the machine",
     "exec": "the user's own hands, on one machine",
+    "faults": "reads",
+    "incidents": "reads files",
     "logs": "reads",
     "openbsd image": "makes a disk that a later `testbed up` uses",
     "pool list": "reads",
@@ -38,6 +40,7 @@ READ_ONLY = {
     "runs": "reads runs",
     "schema": "prints",
     "status": "reads",
+    "validate": "reads files",
 }
 # Where arguments decide whether a command changes anything.
 ARGUMENTS = {"run": ["database-power-loss"]}

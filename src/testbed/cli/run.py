@@ -16,6 +16,7 @@ from testbed import settings as configuration
 from testbed.checks import Status, Verdict
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
+from testbed.cli.incidents import print_incidents
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
@@ -26,7 +27,6 @@ from testbed.scenarios.checked import checked
 from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.runner import Result, run_scenario
-from testbed.settings import Settings
 
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -65,7 +65,7 @@ def run(
     """
     settings = configuration.load()
     if not files:
-        _list(settings)
+        print_incidents(settings, [], as_json=as_json)
         return
     paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
     if keep and (len(paths) > 1 or (repeat or 1) > 1):
@@ -170,11 +170,3 @@ def _ask(number: int, step: Step) -> None:
 
 def _go_on(number: int, step: Step) -> None:
     """Nobody is asked."""
-
-
-def _list(settings: Settings) -> None:
-    table = Table("incident", "why it matters", box=None, header_style="bold")
-    for name, path in scenarios.shipped(settings.root).items():
-        scenario = scenarios.load(path)
-        table.add_row(name, escape(scenario.why.split(". ")[0].strip().rstrip(".")))
-    out.print(table)

@@ -119,8 +119,10 @@ def _heal(fleet: Fleet, ledger: Ledger, entry: Entry, tell: Tell | None) -> Base
     return bookkeeping.first
 
 
-def heal_all(fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None) -> list[Entry]:
-    """Undo every fault in the ledger, the oldest first.
+def heal_all(
+    fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None, entries: Sequence[Entry] | None = None
+) -> list[Entry]:
+    """Undo every fault in the ledger, or some of them, the oldest first.
 
     A machine that lost its cable and then its power boots with the cable in: in the other order, the cable would be
     plugged into a machine that has only just got its power back. Ctrl-C ends the healing of one fault; the others are
@@ -135,7 +137,7 @@ def heal_all(fleet: Fleet, ledger: Ledger, *, tell: Tell | None = None) -> list[
         Exception: ``tell`` or the ledger failed; every fault is healed that can be.
     """
     healed: list[Entry] = []
-    pending = ledger.readable()
+    pending = ledger.readable() if entries is None else list(entries)
     later = Deferred()
     while pending:
         failures = _heal_each(fleet, ledger, pending, tell, later)

@@ -1,0 +1,62 @@
+"""``testbed incidents``: which incident files there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from testbed import scenarios
+from testbed import settings as configuration
+from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
+from testbed.cli.output import out
+from testbed.scenarios import Scenario
+from testbed.settings import Settings
+
+app = new_app()
+
+
+@app.command(epilog=examples("testbed incidents", "testbed incidents mine/ --json"))
+def incidents(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Incident files, or folders of them; none: those that ship."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List incident files, and why each matters."""
+    print_incidents(configuration.load(), files or [], as_json=as_json)
+
+
+def print_incidents(settings: Settings, files: list[str], *, as_json: bool) -> None:
+    """Print a list of incidents.
+
+    Args:
+        settings: of the checkout.
+        files: incident files, or folders of them; none: those that ship.
+        as_json: print JSON instead of a table.
+    """
+    if files:
+        paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+    else:
+        paths = list(scenarios.shipped(settings.root).values())
+    found = [(path, scenarios.load(path)) for path in paths]
+    if as_json:
+        print_json([_document(path, scenario) for path, scenario in found])
+        return
+    table = Table("incident", "why it matters", box=None, header_style="bold", pad_edge=False)
+    for _, scenario in found:
+        table.add_row(scenario.name, escape(_first_sentence(scenario.why)))
+    out.print(table)
+
+
+def _document(path: Path, scenario: Scenario) -> dict[str, object]:
+    return {"name": scenario.name, "file": str(path), "why": scenario.why.strip()}
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ", maxsplit=1)[0].strip().rstrip(".")

@@ -1,0 +1,60 @@
+"""``testbed validate``: are these incident files right? Nothing is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from testbed import scenarios, topology
+from testbed import settings as configuration
+from testbed.cli.exit_status import ExitStatus
+from testbed.cli.group import examples, new_app
+from testbed.cli.options import Json, print_json
+from testbed.cli.output import out
+from testbed.cluster.shape import remembered
+from testbed.errors import UsageError
+from testbed.scenarios.checked import checked
+from testbed.settings import Settings
+
+app = new_app()
+
+
+@app.command(epilog=examples("testbed validate mine.yaml", "testbed validate scenarios/ --json"))
+def validate(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Incident files, folders of them, or names of those that ship."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check incident files, and play nothing.
+
+    The first mistake of each file is printed with its line and column. Nodes, overlays and faults are checked against
+    the cluster that the file asks for, which need not be up.
+
+    Exit status: 0 all files are valid, 1 one is not, 2 there is no such file, or Docker Compose is missing.
+    """
+    settings = configuration.load()
+    paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+    shape = remembered(settings)
+    topology.load(shape.files(settings), shape.environment(settings))  # a broken cluster is no incident's mistake
+    mistakes = {path: _mistake(path, settings) for path in paths}
+    if as_json:
+        print_json([{"file": str(path), "valid": not text, "mistake": text} for path, text in mistakes.items()])
+    else:
+        for path, text in mistakes.items():
+            out.print(f"[red]✗[/] {escape(text)}" if text else f"[green]✓[/] {escape(str(path))}", highlight=False)
+    if any(mistakes.values()):
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _mistake(path: Path, settings: Settings) -> str:
+    """Return what is wrong with a file, empty when nothing is."""
+    try:
+        checked(path, settings)
+    except UsageError as error:
+        return str(error)
+    return ""
