@@ -159,3 +159,43 @@ def test_power_lost_in_the_middle(agent: Callable[..., Path]) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="db1: the guest agent does not answer"), GuestAgent(tmp_path / "x", "db1"):
         pass
+
+
+def test_a_file_is_read_in_pieces(agent: Callable[..., Path]) -> None:
+    content = b"hello guest"
+    place = 0
+
+    def handle(request: dict[str, Any]) -> dict[str, Any]:
+        nonlocal place
+        if request["execute"] != "guest-file-read":
+            return {"return": 7 if request["execute"] == "guest-file-open" else {}}
+        piece = content[place : place + 4]
+        place += 4
+        return {"return": {"buf-b64": base64.b64encode(piece).decode(), "eof": place >= len(content)}}
+
+    with GuestAgent(agent(handle), "db1") as guest:
+        assert b"".join(guest.read_file("/etc/motd")) == content
+
+
+def test_a_file_is_written_whole_though_the_guest_takes_it_in_parts(agent: Callable[..., Path]) -> None:
+    written = bytearray()
+    asked: list[str] = []
+
+    def handle(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["execute"])
+        if request["execute"] != "guest-file-write":
+            return {"return": 7 if request["execute"] == "guest-file-open" else {}}
+        taken = base64.b64decode(request["arguments"]["buf-b64"])[:3]
+        written.extend(taken)
+        return {"return": {"count": len(taken), "eof": False}}
+
+    with GuestAgent(agent(handle), "db1") as guest:
+        guest.write_file("/tmp/x", [b"hello ", b"", b"guest"])  # noqa: S108
+    assert bytes(written) == b"hello guest"
+    assert asked[-2:] == ["guest-file-flush", "guest-file-close"]
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(agent: Callable[..., Path]) -> None:
+    refusal = {"error": {"desc": "failed to open file '/nowhere'"}}
+    with GuestAgent(agent(lambda _: refusal), "db1") as guest, pytest.raises(Unreachable, match="failed to open file"):
+        list(guest.read_file("/nowhere"))

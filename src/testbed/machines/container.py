@@ -199,6 +199,14 @@ class ContainerMachine:
         """The engine's name for the container."""
         return str(self._container.id)
 
+    def container_name(self) -> str:
+        """What ``docker`` calls the container."""
+        return str(self._container.name)
+
+    def port(self, network: str) -> str:
+        """The interface that its cable on ``network`` is plugged into, in the container's network namespace."""
+        return str(self._link(network)["ifname"])
+
     def address(self, network: str) -> str:
         """Its own address on ``network``, empty when it is off."""
         settings = self._inspect()["NetworkSettings"]["Networks"]

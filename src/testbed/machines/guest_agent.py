@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,8 @@ POLL_SECONDS = 0.01
 POLL_AT_MOST_SECONDS = 0.25
 # What a guest that has ended the command late is given beyond the command's own time.
 MARGIN_SECONDS = 3.0
+# A file is read and written in pieces of this size: the agent holds each one in memory.
+PIECE_BYTES = 64 * 1024
 # timeout(1) sends SIGKILL to its own process group too, so the agent may report the signal instead of an exit code.
 OVERDUE = (TIMED_OUT, KILLED, -signal.SIGKILL)
 
@@ -119,6 +121,46 @@ class GuestAgent:
             before = time.monotonic()
             self._call("guest-file-flush", {"handle": handle})  # until then the agent keeps it
             return before, time.monotonic()
+        finally:
+            self._call("guest-file-close", {"handle": handle})
+
+    def read_file(self, path: str) -> Iterator[bytes]:
+        """A file of the guest, in pieces.
+
+        Args:
+            path: the file.
+
+        Raises:
+            Unreachable: the agent stopped answering, or cannot read it.
+        """
+        handle = self._call("guest-file-open", {"path": path, "mode": "r"})
+        try:
+            ended = False
+            while not ended:
+                answer = self._call("guest-file-read", {"handle": handle, "count": PIECE_BYTES})
+                ended = answer["eof"]
+                yield base64.b64decode(answer["buf-b64"])
+        finally:
+            self._call("guest-file-close", {"handle": handle})
+
+    def write_file(self, path: str, pieces: Iterable[bytes]) -> None:
+        """Write a file of the guest; what is in it is replaced.
+
+        Args:
+            path: the file.
+            pieces: its content.
+
+        Raises:
+            Unreachable: the agent stopped answering, or cannot write it.
+        """
+        handle = self._call("guest-file-open", {"path": path, "mode": "w"})
+        try:
+            for piece in pieces:
+                rest = piece
+                while rest:
+                    encoded = base64.b64encode(rest).decode()
+                    rest = rest[self._call("guest-file-write", {"handle": handle, "buf-b64": encoded})["count"] :]
+            self._call("guest-file-flush", {"handle": handle})
         finally:
             self._call("guest-file-close", {"handle": handle})
 
