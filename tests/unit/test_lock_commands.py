@@ -33,6 +33,7 @@ READ_ONLY = {
     "cp": "the user's own hands, on one machine",
     "exec": "the user's own hands, on one machine",
     "faults": "reads",
+    "graph": "reads",
     "incidents": "reads files",
     "inspect": "reads",
     "logs": "reads",

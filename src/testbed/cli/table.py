@@ -42,6 +42,7 @@ COMMANDS: tuple[Entry, ...] = (
     _entry(CLUSTER, "down", "Remove the cluster; images, logs and runs stay."),
     _entry(CLUSTER, "status", "Show each node's power, address and role, and the faults in force."),
     _entry(CLUSTER, "inspect", "Show a node's role, image, container, addresses, state and faults, or list all nodes."),
+    _entry(CLUSTER, "graph", "Draw the nodes and networks, with what each node does now."),
     _entry(CLUSTER, "logs", "Show the nodes' logs, merged by the host's clock."),
     _entry(CLUSTER, "exec", "Run a command as root on a node and end with its exit status."),
     _entry(CLUSTER, "cp", "Copy a file to a node, or from a node."),
