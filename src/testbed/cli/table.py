@@ -54,6 +54,7 @@ COMMANDS: tuple[Entry, ...] = (
     _entry(EXPERIMENTS, "fault", "Inject a fault into a node; it stays in force until `testbed heal`."),
     _entry(EXPERIMENTS, "heal", "Heal all faults, and bring the cluster back to health."),
     _entry(EXPERIMENTS, "load", "Send webmail users to the site: with Locust's web UI, or headless."),
+    _entry(EXPERIMENTS, "capture", "Record packets of a node or a network to a pcap file, until a limit or Ctrl-C."),
     _entry(EXPERIMENTS, "hunt", "Search for failures: play random sequences of faults, and shrink those that fail."),
     _entry(RESULTS, "runs", "List the runs, oldest first, with verdicts and key figures."),
     _entry(RESULTS, "report", "Judge a run from its journal, and write its report."),

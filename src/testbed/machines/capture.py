@@ -1,0 +1,106 @@
+"""Captures of packets, by a container of a moment in the network namespace of a node or of the host."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from docker import DockerClient
+
+from testbed.errors import TestbedError, UsageError
+from testbed.machines.container import ContainerMachine
+from testbed.settings import CLUSTER_LABEL
+
+PROGRAM = Path(__file__).with_name("packets.py")
+# Beyond the capture's own time: the container's start and end.
+MARGIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where to capture.
+
+    Attributes:
+        mode: the network namespace as Docker names it: ``host`` or ``container:ID``.
+        interfaces: those to listen to, in that namespace.
+    """
+
+    mode: str
+    interfaces: tuple[str, ...]
+
+
+def wire_of_node(machine: ContainerMachine, networks: Sequence[str]) -> Wire:
+    """Return where a node's packets are seen: at its container's interfaces, outside the guest of a VM.
+
+    Args:
+        machine: the node.
+        networks: which of its networks; none: all.
+
+    Raises:
+        UsageError: it is not on one of them.
+        TestbedError: it is off.
+    """
+    for name in networks:
+        if name not in machine.node.addresses:
+            known = ", ".join(machine.node.addresses)
+            raise UsageError(f"{machine.name} is not on {name!r}", where="--network", mend=f"its networks are {known}")
+    chosen = networks or tuple(machine.node.addresses)
+    return Wire(f"container:{machine.container_id()}", tuple(machine.port(name) for name in chosen))
+
+
+def wire_of_network(docker: DockerClient, cluster: str, network: str) -> Wire:
+    """Return where a network's packets are seen: at its bridge on the host.
+
+    Args:
+        docker: the engine.
+        cluster: the cluster's identity.
+        network: its name in the Compose file.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = docker.networks.list(
+        filters={"label": [f"{CLUSTER_LABEL}={cluster}", f"com.docker.compose.network={network}"]}
+    )
+    if not found:
+        raise UsageError(f"no network {network!r} of this cluster exists", mend="`testbed graph` shows the networks")
+    options = found[0].attrs.get("Options") or {}
+    bridge = options.get("com.docker.network.bridge.name") or f"br-{str(found[0].id)[:12]}"
+    return Wire("host", (bridge,))
+
+
+def capture(wire: Wire, image: str, labels: Mapping[str, str], out: BinaryIO, *, seconds: float, most: int) -> None:
+    """Write a capture in the format of libpcap.
+
+    Args:
+        wire: where.
+        image: one that has Python: the client's.
+        labels: of the container, by which it goes with the cluster and is no node of it.
+        out: where to.
+        seconds: after which it ends.
+        most: bytes that it writes at most.
+
+    Raises:
+        TestbedError: it could not be made; with the last line of the errors.
+        KeyboardInterrupt: Ctrl-C; what was captured until then is written.
+    """
+    command = ["docker", "run", "--rm", "--pull", "never", "--log-driver", "none"]
+    command += ["--network", wire.mode, "--cap-drop", "ALL"]
+    command += ["--cap-add", "NET_RAW", "--security-opt", "no-new-privileges", "--entrypoint", "python3"]
+    command += [word for label in labels.items() for word in ("--label", "=".join(label))]
+    command += [image, "-c", PROGRAM.read_text(), f"{seconds:g}", str(most), *wire.interfaces]
+    process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
+    try:
+        _, errors = process.communicate(timeout=seconds + MARGIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise TestbedError("the capture does not end", where=" ".join(wire.interfaces)) from None
+    finally:
+        # Ctrl-C goes to `docker run` too, which hands it to the program: the end of the file is whole.
+        process.terminate()
+        process.wait(timeout=MARGIN_SECONDS)
+    if process.returncode:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise TestbedError(f"packets cannot be captured: {last[0]}", where=" ".join(wire.interfaces))
