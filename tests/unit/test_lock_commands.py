@@ -38,6 +38,7 @@ READ_ONLY = {
     "incidents": "reads files",
     "inspect": "reads",
     "logs": "reads",
+    "open": "opens a page",
     "openbsd image": "makes a disk that a later `testbed up` uses",
     "pool list": "reads",
     "report": "reads a run and writes its page",
@@ -60,10 +61,10 @@ def commands() -> dict[str, list[str]]:
 
 
 def _leaves(command: object, words: list[str]) -> Iterator[tuple[str, list[str]]]:
-    if children := getattr(command, "commands", None):
-        for name, child in children.items():
-            yield from _leaves(child, [*words, name])
-    else:
+    children = getattr(command, "commands", {})
+    for name, child in children.items():
+        yield from _leaves(child, [*words, name])
+    if not children or getattr(command, "invoke_without_command", False):
         params: list[Any] = getattr(command, "params")  # noqa: B009 - Typer does not export the class
         needed = ["1" for each in params if each.required and each.param_type_name == "argument"]
         name = " ".join(words)

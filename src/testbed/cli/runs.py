@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from testbed import report, settings
 from testbed.cli.group import examples, new_app
-from testbed.cli.options import Json, print_json
+from testbed.cli.locking import holds
+from testbed.cli.options import Consent, Json, Yes, duration_option, print_json
 from testbed.cli.output import err, out
+from testbed.cluster.lock import Use
+from testbed.errors import UsageError
 from testbed.report.plots import shown
 from testbed.report.summary import Summary
 
@@ -19,9 +26,13 @@ COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow", "error": "red"}
 app = new_app()
 
 
-@app.command(epilog=examples("testbed runs", "testbed runs --json"))
-def runs(as_json: Json = False) -> None:
+@app.callback(
+    invoke_without_command=True, epilog=examples("testbed runs", "testbed runs --json", "testbed runs rm --help")
+)
+def runs(context: typer.Context, as_json: Json = False) -> None:
     """List the runs, oldest first, with verdicts and key figures."""
+    if context.invoked_subcommand is not None:
+        return
     parent = settings.load().state_dir / "runs"
     found = [(folder, report.load(folder)) for folder in report.runs(parent)]
     if as_json:
@@ -33,6 +44,60 @@ def runs(as_json: Json = False) -> None:
     out.print(_table(found))
     if any(summary is None for _, summary in found):
         err.print("[dim]those without a verdict: `testbed report RUN` judges them[/]", highlight=False)
+
+
+@app.command(
+    "rm",
+    epilog=examples(
+        "testbed runs rm 20261124-120001", "testbed runs rm --passed --older-than 168h", "testbed runs rm --all --yes"
+    ),
+)
+@holds(Use.EXCLUSIVE)
+def remove(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN...", help="Runs by folder, name or unique prefix.")
+    ] = None,
+    all_runs: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
+    passed: Annotated[bool, typer.Option("--passed", help="Runs that passed.")] = False,
+    older_than: Annotated[
+        float | None,
+        duration_option("--older-than", help="Runs that began longer ago, such as 168h.", show_default=False),
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Delete runs with their journals, logs and reports.
+
+    --passed and --older-than together delete runs to which both apply. Nothing is deleted while a run goes on.
+    """
+    parent = settings.load().state_dir / "runs"
+    if names and (all_runs or passed or older_than is not None):
+        raise UsageError("runs are named, and chosen by options", mend="use one of them")
+    if not (names or all_runs or passed or older_than is not None):
+        raise UsageError("no run is named", mend="name runs, or use --all, --passed or --older-than")
+    if names:
+        chosen = list(dict.fromkeys(report.find(name, parent) for name in names))
+    else:
+        chosen = [each for each in report.runs(parent) if _applies(each, passed=passed, older_than=older_than)]
+    if not chosen:
+        err.print("no run is deleted", highlight=False)
+        return
+    size = sum(file.stat().st_size for folder in chosen for file in folder.rglob("*") if file.is_file())
+    some = ", ".join(folder.name for folder in chosen[:3]) + (", ..." if len(chosen) > 3 else "")
+    counted = "1 run" if len(chosen) == 1 else f"{len(chosen)} runs"
+    verb = "is" if len(chosen) == 1 else "are"
+    Consent(given=yes).ask(f"{counted} ({size / 1e6:.0f} MB) {verb} deleted: {some}")
+    for folder in chosen:
+        shutil.rmtree(folder)
+        err.print(f"deleted {folder.name}", highlight=False)
+
+
+def _applies(folder: Path, *, passed: bool, older_than: float | None) -> bool:
+    """Whether a run is one of those that the options choose."""
+    summary = report.load(folder)
+    if passed and (summary is None or summary.verdict != "pass"):
+        return False
+    began = summary.started if summary else folder.stat().st_mtime
+    return older_than is None or time.time() - began > older_than
 
 
 def _document(folder: Path, summary: Summary | None) -> dict[str, object]:

@@ -47,6 +47,7 @@ COMMANDS: tuple[Entry, ...] = (
     _entry(CLUSTER, "exec", "Run a command as root on a node and end with its exit status."),
     _entry(CLUSTER, "cp", "Copy a file to a node, or from a node."),
     _entry(CLUSTER, "console", "Attach to a VM's serial console; Ctrl-] leaves it."),
+    _entry(CLUSTER, "open", "Open the webmail, Locust's web UI or the latest report in a browser."),
     _entry(EXPERIMENTS, "run", "Play incidents on the running cluster; each run gets a report."),
     _entry(EXPERIMENTS, "incidents", "List incident files, and why each matters."),
     _entry(EXPERIMENTS, "validate", "Check incident files, and play nothing."),

@@ -3,7 +3,7 @@
 from testbed.report.comparison import Comparison, compare
 from testbed.report.distribution import Distribution
 from testbed.report.files import PAGE, summarize, write
-from testbed.report.folders import find, runs
+from testbed.report.folders import find, latest, runs
 from testbed.report.summary import Summary, load, siblings
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Summary",
     "compare",
     "find",
+    "latest",
     "load",
     "runs",
     "siblings",

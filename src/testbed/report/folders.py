@@ -19,6 +19,21 @@ def runs(parent: Path) -> list[Path]:
     return sorted(folder for folder in parent.iterdir() if (folder / JOURNAL).is_file())
 
 
+def latest(parent: Path) -> Path:
+    """Return the run that began last.
+
+    Args:
+        parent: where runs lie.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = runs(parent)
+    if not found:
+        raise UsageError("there are no runs", where=str(parent), mend="`testbed run FILE` makes one")
+    return found[-1]
+
+
 def find(text: str, parent: Path) -> Path:
     """The run that is meant.
 
