@@ -27,6 +27,7 @@ TESTBED = Path(sys.executable).with_name("testbed")
 # What does not change the cluster, and why it need not hold it.
 READ_ONLY = {
     "build": "makes images; machines that run keep theirs",
+    "bundle": "reads",
     "capture": "listens",
     "compare": "reads runs",
     "console": "the user's own hands, on one machine",

@@ -26,7 +26,7 @@ TESTBED = Path(sys.executable).with_name("testbed")
 # Commands that print a report for people. Others change something, or hand through what a node prints.
 REPORTING = {
     "backup", "bench failover", "bench idle", "bench overhead", "bench sessions", "bench single", "bench soak",
-    "compare", "doctor", "faults", "incidents", "inspect", "logs", "pool list", "report", "resolve read",
+    "bundle", "compare", "doctor", "faults", "incidents", "inspect", "logs", "pool list", "report", "resolve read",
     "resolve split-brain",     "run", "runs", "status", "validate", "verify", "verify-copies",
 }  # fmt: skip
 

@@ -14,17 +14,27 @@ from testbed.cli.output import progress
 from testbed.cluster import lifecycle
 from testbed.cluster.lock import Use
 from testbed.cluster.project import GhostEndpointsError
+from testbed.errors import UsageError
 from testbed.host import engine, ownership
+from testbed.images.removal import remove_images
+from testbed.settings import Settings
 
 app = new_app()
 
 
-@app.command(epilog=examples("testbed down", "testbed down --take-over --yes"))
+@app.command(epilog=examples("testbed down", "testbed down --images"))
 @holds(Use.EXCLUSIVE)
 def down(
     take_over: Annotated[
         bool,
         typer.Option("--take-over", help="Remove another cluster of this name and its data, too, if it is off."),
+    ] = False,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images",
+            help="Remove the images that testbed built, too, also for other checkouts. `up` builds them again.",
+        ),
     ] = False,
     yes: Yes = False,
 ) -> None:
@@ -37,6 +47,10 @@ def down(
     try:
         client = engine.client()
     except engine.NoEngineError:
+        if images:
+            raise UsageError(
+                "no Docker engine runs, so its images cannot be removed", mend="start it: `systemctl start docker`"
+            ) from None
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
@@ -54,4 +68,15 @@ def down(
             raise
         engine.ensure(settings, progress.say)
         lifecycle.down(settings, claim.clusters, progress.say)
+    if images:
+        _remove_images(settings)
     engine.stop_if_ours(settings, progress.say)
+
+
+def _remove_images(settings: Settings) -> None:
+    """Remove the images, and name those that other clusters use."""
+    with progress.step("removing images"):
+        removed, used = remove_images(engine.client(), settings)
+    progress.say(f"  {len(removed)} images removed")
+    if used:
+        progress.say(f"  a container uses {', '.join(used)}: kept")

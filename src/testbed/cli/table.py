@@ -60,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
     _entry(RESULTS, "runs", "List the runs, oldest first, with verdicts and key figures."),
     _entry(RESULTS, "report", "Judge a run from its journal, and write its report."),
     _entry(RESULTS, "compare", "Compare two runs, or their series: what got better or worse."),
+    _entry(RESULTS, "bundle", "Collect what explains a problem into a file for a bug report, without secrets."),
     _entry(OPERATIONS, "pool", "List, drain, weigh, remove and add the app nodes of an application."),
     _entry(OPERATIONS, "roll", "Restart or upgrade every node in turn, under load."),
     _entry(OPERATIONS, "backup", "Write the database's volume to a file while it is in use."),
