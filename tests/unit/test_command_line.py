@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.exceptions import TyperException
 
 from testbed.cli import main as program
 from testbed.cli.main import load_all
@@ -91,13 +93,26 @@ def test_each_command_has_a_help_with_an_example_of_itself(commands: dict[str, A
         assert f"$ testbed {name}" in (command.epilog or ""), name
 
 
-def test_each_option_of_an_example_exists(commands: dict[str, Any]) -> None:
-    for name, command in commands.items():
-        for line in re.findall(r"\$ testbed (.*)", command.epilog):
-            called = next(each for each in sorted(commands, key=len, reverse=True) if line.startswith(each))
-            known = {word for param in commands[called].params for word in (*param.opts, *param.secondary_opts)}
-            words = line.partition(" -- ")[0].split()
-            assert {word for word in words if re.match("--?[a-z]", word)} <= known, (name, line)
+def parse(program: Any, words: list[str]) -> None:  # noqa: ANN401 - Click's types are private to Typer
+    """Parse a command line as the program does, and run nothing."""
+    context = program.make_context(program.name, words)
+    while hasattr(context.command, "commands"):
+        rest = [*context._protected_args, *context.args]
+        if not rest:
+            return
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+def test_each_example_is_a_right_command_line(commands: dict[str, Any]) -> None:
+    program = load_all()
+    for command in [program, *commands.values()]:
+        lines = re.findall(r"\$ testbed (.*)", command.epilog.replace(r"\[", "["))
+        assert lines
+        for line in lines:
+            parse(program, shlex.split(line.partition(" | ")[0].removesuffix(" --help")))
+    with pytest.raises(TyperException, match="--nonsense"):
+        parse(program, ["up", "--nonsense"])
 
 
 def test_the_version_is_the_package_s() -> None:
