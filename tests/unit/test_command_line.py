@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from typer.exceptions import TyperException
 
+from testbed.cli import complete
 from testbed.cli import main as program
 from testbed.cli.main import load_all
 from testbed.cli.table import CLUSTER, COMMANDS, DEVELOPMENT, EXPERIMENTS, OPERATIONS, RESULTS
+from testbed.errors import TestbedError
 
 TESTBED = Path(sys.executable).with_name("testbed")
 # What commands need, and `--help` does not: together they take a second.
@@ -158,10 +160,29 @@ def test_a_shell_completes_commands_and_options() -> None:
         in run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
     )
 
-    def complete(line: str) -> list[str]:
+    def completed(line: str) -> list[str]:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
         return run(_TESTBED_COMPLETE="complete_bash", **words).stdout.split()
 
-    assert complete("testbed ver") == ["verify-copies", "verify"]
-    assert "--scale" in complete("testbed up --s")
-    assert complete("testbed pool dr") == ["drain"]
+    assert completed("testbed ver") == ["verify-copies", "verify"]
+    assert "--scale" in completed("testbed up --s")
+    assert completed("testbed pool dr") == ["drain"]
+    assert completed("testbed run paper") == ["paper-2006"]
+    assert completed("testbed fault power") == ["power-loss"]
+
+
+def test_names_are_proposed_where_they_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TESTBED_STATE", str(tmp_path))
+    for name in ("20261124-120000-a", "20261125-120000-b"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").touch()
+    assert complete.runs("2026") == ["20261125-120000-b", "20261124-120000-a"]
+    assert complete.runs("20261124") == ["20261124-120000-a"]
+    assert "freeze" in complete.faults("")
+
+    def refuse() -> None:
+        raise TestbedError("the engine is gone")
+
+    monkeypatch.setattr("testbed.cluster.Cluster", refuse)
+    assert complete.nodes("") == []

@@ -10,6 +10,7 @@ import typer
 
 from testbed import report as reports
 from testbed import settings as configuration
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, progress
@@ -21,7 +22,11 @@ app = new_app()
 @app.command(epilog=examples("testbed bundle", "testbed bundle --run database-power-loss --output problem.tar.gz"))
 def bundle(
     run: Annotated[
-        str | None, typer.Option(help="Put this run's journal and report into it, too; `latest`: the latest run.")
+        str | None,
+        typer.Option(
+            help="Put this run's journal and report into it, too; `latest`: the latest run.",
+            autocompletion=complete.runs,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file. [default: testbed-TIME.tar.gz here]")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import duration_option, format_duration
 from testbed.cli.output import err
@@ -35,7 +36,12 @@ _UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
     ),
 )
 def capture_packets(
-    where: Annotated[str, typer.Argument(metavar="NODE|NETWORK", help="A node, such as lb1, or a network: public.")],
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="NODE|NETWORK", help="A node, such as lb1, or a network: public.", autocompletion=complete.nodes
+        ),
+    ],
     network: Annotated[list[str] | None, typer.Option(help="Of a node: only on this network.")] = None,
     seconds: Annotated[
         float, duration_option("--for", help="End after so long.", least=1, most=86400, show_default="1m")

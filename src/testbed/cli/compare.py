@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from testbed import report, settings
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
@@ -30,8 +31,8 @@ app = new_app()
     epilog=examples("testbed compare 20261124-1200 20261125-0930", "testbed compare database-power-loss mine --json")
 )
 def compare(
-    before: Annotated[str, typer.Argument(help="A run (see `testbed report --help`).")],
-    after: Annotated[str, typer.Argument(help="Another.")],
+    before: Annotated[str, typer.Argument(help="A run (see `testbed report --help`).", autocompletion=complete.runs)],
+    after: Annotated[str, typer.Argument(help="Another.", autocompletion=complete.runs)],
     alone: Annotated[
         bool, typer.Option("--alone", help="These two runs only, without the rest of their series.")
     ] = False,

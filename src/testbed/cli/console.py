@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import err
 from testbed.cluster import Cluster
@@ -25,7 +26,7 @@ app = new_app()
 
 
 @app.command(epilog=examples("testbed console db1"))
-def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.")]) -> None:
+def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.", autocompletion=complete.nodes)]) -> None:
     """Attach to a VM's serial console; Ctrl-] leaves it."""
     machine = Cluster().machine(node)
     path = machine.console()

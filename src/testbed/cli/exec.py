@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli import complete
 from testbed.cli.exit_status import of_program
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import duration_option
@@ -30,7 +31,7 @@ app = new_app()
     ),
 )
 def execute(
-    node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.")],
+    node: Annotated[str, typer.Argument(help="The node, such as db1 or app-2.", autocompletion=complete.nodes)],
     command: Annotated[list[str], typer.Argument(help="Program and arguments; `--` may stand before them.")],
     timeout: Annotated[
         float, duration_option("--timeout", help="How long it may take.", least=0.1, show_default="1m")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from testbed import faults
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.output import err
@@ -38,10 +39,13 @@ app = new_app()
 )
 @holds(Use.CHANGE)
 def fault(
-    name: Annotated[str, typer.Argument(help="The fault's name.")],
+    name: Annotated[str, typer.Argument(help="The fault's name.", autocompletion=complete.faults)],
     target: Annotated[
         str,
-        typer.Argument(help="A node, such as db1 or app-2, or a role and its state: db:primary, lb:active, app:any."),
+        typer.Argument(
+            help="A node, such as db1 or app-2, or a role and its state: db:primary, lb:active, app:any.",
+            autocompletion=complete.nodes,
+        ),
     ],
     options: Annotated[list[str] | None, typer.Argument(help="What the fault is told, as key=value.")] = None,
     network: Annotated[list[str] | None, typer.Option(help="Only this network; the same as network=...")] = None,

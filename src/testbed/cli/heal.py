@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.output import err, progress
@@ -24,7 +25,10 @@ app = new_app()
 @holds(Use.CHANGE)
 def heal(
     what: Annotated[
-        str | None, typer.Argument(metavar="NODE|FAULT", help="Only the faults on this node, or of this name.")
+        str | None,
+        typer.Argument(
+            metavar="NODE|FAULT", help="Only the faults on this node, or of this name.", autocompletion=complete.nodes
+        ),
     ] = None,
 ) -> None:
     """Heal all faults, and bring the cluster back to health.

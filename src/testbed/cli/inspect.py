@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
@@ -25,7 +26,10 @@ app = new_app()
 
 @app.command(epilog=examples("testbed inspect", "testbed inspect db1", "testbed inspect db1 --json"))
 def inspect(
-    node: Annotated[str | None, typer.Argument(help="A node, such as db1 or app-2; none: a list of all.")] = None,
+    node: Annotated[
+        str | None,
+        typer.Argument(help="A node, such as db1 or app-2; none: a list of all.", autocompletion=complete.nodes),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a node's role, image, container, addresses, state and faults, or list all nodes."""

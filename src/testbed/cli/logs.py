@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import duration_option
 from testbed.cluster import Cluster
@@ -27,7 +28,9 @@ FOLLOWED_LINES = 10
 
 @app.command(epilog=examples("testbed logs --events --follow", "testbed logs db1 db2 --since 10m"))
 def logs(
-    nodes: Annotated[list[str] | None, typer.Argument(help="Nodes; all when none is named.")] = None,
+    nodes: Annotated[
+        list[str] | None, typer.Argument(help="Nodes; all when none is named.", autocompletion=complete.nodes)
+    ] = None,
     tail: Annotated[int | None, typer.Option(help="Only the last lines of each node.", min=0)] = None,
     since: Annotated[
         float | None,

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from testbed import settings as configuration
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
@@ -25,7 +26,7 @@ app = new_app(
 )
 
 Application = Annotated[str, typer.Argument(help="An application, such as webmail.")]
-Node = Annotated[str, typer.Argument(help="An app node, such as app-2.")]
+Node = Annotated[str, typer.Argument(help="An app node, such as app-2.", autocompletion=complete.nodes)]
 HEADINGS = ("application", "node", "balancer", "state", "weight", "elected", "busy", "sent", "received", "retries")
 
 

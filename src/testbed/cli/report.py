@@ -12,6 +12,7 @@ from rich.table import Table
 
 from testbed import report as reports
 from testbed import settings
+from testbed.cli import complete
 from testbed.cli.browser import has_display, show
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
@@ -36,7 +37,8 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's folder, name or unique prefix; or an incident's name: its latest run. None: the latest."
+            help="A run's folder, name or unique prefix; or an incident's name: its latest run. None: the latest.",
+            autocompletion=complete.runs,
         ),
     ] = None,
     open_it: Annotated[

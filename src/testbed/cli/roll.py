@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from testbed import settings as configuration
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import duration_option
@@ -23,7 +24,10 @@ app = new_app()
 @holds(Use.CHANGE)
 def roll(
     nodes: Annotated[
-        list[str] | None, typer.Argument(metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NODE...", help="Nodes; none: app nodes, balancers, databases.", autocompletion=complete.nodes
+        ),
     ] = None,
     patience: Annotated[
         float,

@@ -14,6 +14,7 @@ from rich.table import Table
 from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
+from testbed.cli import complete
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.incidents import print_incidents
@@ -46,7 +47,9 @@ def run(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE...", help="Incident files, folders of them, or names of those in scenarios/; none: list them."
+            metavar="FILE...",
+            help="Incident files, folders of them, or names of those in scenarios/; none: list them.",
+            autocompletion=complete.incidents,
         ),
     ] = None,
     repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,

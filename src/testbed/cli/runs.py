@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from testbed import report, settings
+from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Consent, Json, Yes, duration_option, print_json
@@ -55,7 +56,8 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
 @holds(Use.EXCLUSIVE)
 def remove(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", help="Runs by folder, name or unique prefix.")
+        list[str] | None,
+        typer.Argument(metavar="RUN...", help="Runs by folder, name or unique prefix.", autocompletion=complete.runs),
     ] = None,
     all_runs: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
     passed: Annotated[bool, typer.Option("--passed", help="Runs that passed.")] = False,

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from testbed import scenarios, topology
 from testbed import settings as configuration
+from testbed.cli import complete
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
@@ -26,7 +27,11 @@ app = new_app()
 def validate(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Incident files, folders of them, or names of those that ship."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Incident files, folders of them, or names of those that ship.",
+            autocompletion=complete.incidents,
+        ),
     ],
     as_json: Json = False,
 ) -> None:
