@@ -154,6 +154,35 @@ def test_no_colour_is_printed_where_none_is_wanted() -> None:
     assert not colour.search(run("nonsense", FORCE_COLOR="1", NO_COLOR="1").stderr)
 
 
+def test_quiet_leaves_results_and_errors(tmp_path: Path) -> None:
+    state = {"TESTBED_STATE": str(tmp_path)}
+    assert "no runs in" in run("runs", **state).stderr
+    for words in (["-q", "runs"], ["runs", "--quiet"]):
+        result = run(*words, **state)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert run("-q", "runs", "--json", **state).stdout == "[]\n"
+    assert "no such run" in run("-q", "report", "nowhere", **state).stderr.replace("no run", "no such run")
+
+
+def test_verbose_prints_the_programs_and_the_traceback(tmp_path: Path) -> None:
+    environment = {"TESTBED_STATE": str(tmp_path), "PATH": str(tmp_path)}
+    for words in (["-v", "validate", "clock-jump"], ["validate", "clock-jump", "--verbose"]):
+        assert re.search(
+            r"^\+ docker compose -f \S+cluster\.yaml config$", run(*words, **environment).stderr, re.MULTILINE
+        )
+    assert "+ docker" not in run("validate", "clock-jump", **environment).stderr
+    broken = {"TESTBED_STATE": str(tmp_path), "DOCKER_HOST": "unix:///nonexistent"}
+    assert "Traceback" in run("-v", "exec", "db1", "true", **broken).stderr
+    assert "Traceback" not in run("exec", "db1", "true", **broken).stderr
+
+
+def test_the_documentation_has_every_command_in_its_panel() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    for panel in (CLUSTER, EXPERIMENTS, RESULTS, OPERATIONS, DEVELOPMENT):
+        names = " ".join(f"`{entry.name}`" for entry in COMMANDS if entry.panel == panel)
+        assert f"\n| {panel} | {names} |\n" in text
+
+
 def test_a_shell_completes_commands_and_options() -> None:
     assert (
         "_TESTBED_COMPLETE=complete_bash"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -354,3 +355,16 @@ def test_dry_run_prints_the_sequences_and_the_page_can_be_written_again(bench: P
     assert re.findall(r"^(\d): ", output, re.MULTILINE) == ["1", "2", "3", "4"]
     assert hunt("--page", "first")[0] == 0
     assert (bench / "first" / "hunt.html").is_file()
+
+
+def test_the_result_is_printed_as_json(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "ClusterPlayer", Failing)
+    result = CliRunner().invoke(app, ["hunt", "--runs", "2", "--name", "told", "--shrink-plays", "0", "--json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert (found["hunt"], found["sequences"], found["copies_equal"]) == ("told", 2, True)
+    assert found["page"] == str(bench / "told" / "hunt.html")
+    assert found["failures"]
+    assert not any(failure["known"] for failure in found["failures"])
+    result = CliRunner().invoke(app, ["hunt", "--dry-run", "--runs", "3", "--json"])
+    assert list(json.loads(result.stdout)) == ["1", "2", "3"]

@@ -15,7 +15,7 @@ from rich.markup import escape
 from testbed import settings as configuration
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
-from testbed.cli.options import duration_option
+from testbed.cli.options import Json, duration_option, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copies, project
 from testbed.cluster.lock import Use, hold
@@ -26,7 +26,7 @@ from testbed.hunt.known import known
 from testbed.hunt.play import TROUBLE, ClusterPlayer
 from testbed.hunt.search import Limits, Search
 from testbed.hunt.sequence import briefly
-from testbed.hunt.store import NAME, HuntSettings, Store, find_hunt
+from testbed.hunt.store import NAME, PAGE, HuntSettings, Store, find_hunt
 from testbed.settings import Settings
 
 RUNS = 100
@@ -58,6 +58,7 @@ def hunt(
         typer.Option("--dry-run", help=f"Print the first {DRY_RUNS} sequences, or the first --runs; play nothing."),
     ] = False,
     rewrite: Annotated[str | None, typer.Option("--page", metavar="NAME", help="Write this hunt's page again.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Search for failures: play random sequences of faults, and shrink those that fail.
 
@@ -73,18 +74,17 @@ def hunt(
     settings = configuration.load()
     parent = settings.state_dir / "hunts"
     if rewrite is not None:
-        _tell_page(page.write(Store(find_hunt(rewrite, parent))))
+        store = Store(find_hunt(rewrite, parent))
+        _print_result(store, page.write(store), None, as_json=as_json)
         return
-    if resume is not None and (seed is not None or name is not None):
-        given = "--seed" if seed is not None else "--name"
-        raise UsageError(
-            f"{given} cannot be combined with --resume: the hunt {resume!r} keeps its own",
-            mend="remove one of the two options",
-        )
-    if name is not None and not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a hunt's name", where="--name", mend="use letters, digits, -, _ and .")
+    _must_make_sense(resume, seed, name)
     if dry_run:
-        _print_sequences(settings, parent, resume, SEED if seed is None else seed, runs or DRY_RUNS)
+        sequences = _sequences(settings, parent, resume, SEED if seed is None else seed, runs or DRY_RUNS)
+        if as_json:
+            print_json(sequences)
+            return
+        for number, text in sequences.items():
+            out.print(f"{number}: {escape(text)}", highlight=False)
         return
     with hold(settings, Use.EXCLUSIVE):
         if not project.exists(settings):
@@ -97,12 +97,31 @@ def hunt(
             raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --for or --runs")
         limits = Limits(store.settings.runs or inf, seconds or inf, shrink_plays)
         equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
-    if equal is False or any(
-        not known(kind, play.taken, store.settings.profile) for play in store.plays for kind in play.kinds
-    ):
-        raise typer.Exit(ExitStatus.FAILED)
+    _print_result(store, store.folder / PAGE, equal, as_json=as_json)
+    if status := _exit_status(store, equal):
+        raise typer.Exit(status)
+
+
+def _must_make_sense(resume: str | None, seed: int | None, name: str | None) -> None:
+    """Refuse options that exclude each other, and a name that cannot be a folder's."""
+    if resume is not None and (seed is not None or name is not None):
+        given = "--seed" if seed is not None else "--name"
+        raise UsageError(
+            f"{given} cannot be combined with --resume: the hunt {resume!r} keeps its own",
+            mend="remove one of the two options",
+        )
+    if name is not None and not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is not a hunt's name", where="--name", mend="use letters, digits, -, _ and .")
+
+
+def _exit_status(store: Store, equal: bool | None) -> ExitStatus:
+    """What a hunt ends with."""
+    kinds = ((kind, play.taken) for play in store.plays for kind in play.kinds)
+    if equal is False or any(not known(kind, steps, store.settings.profile) for kind, steps in kinds):
+        return ExitStatus.FAILED
     if equal is None or any(play.is_unknown for play in store.drawn().values()):
-        raise typer.Exit(ExitStatus.UNKNOWN)
+        return ExitStatus.UNKNOWN
+    return ExitStatus.OK
 
 
 def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool | None:
@@ -141,7 +160,7 @@ def _page_at_the_end(store: Store) -> Iterator[list[str]]:
         progress.say(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
         raise
     finally:
-        _tell_page(page.write(store, " ".join(verification)))
+        progress.say(f"  page: {page.write(store, ' '.join(verification))}")
 
 
 def _store(cluster: Cluster, parent: Path, resume: str | None, seed: int, name: str | None, runs: int) -> Store:
@@ -161,13 +180,39 @@ def _store(cluster: Cluster, parent: Path, resume: str | None, seed: int, name: 
     return store
 
 
-def _print_sequences(settings: Settings, parent: Path, resume: str | None, seed: int, runs: int) -> None:
+def _sequences(settings: Settings, parent: Path, resume: str | None, seed: int, runs: int) -> dict[int, str]:
+    """The first sequences of a hunt, by number, each in a line."""
     if resume is not None:
         seed = Store(find_hunt(resume, parent)).settings.seed
     generator = Generator(Cluster(settings).topology)
-    for number in range(1, runs + 1):
-        out.print(f"{number}: {escape(briefly(generator.draw(seed, number)))}", highlight=False)
+    return {number: briefly(generator.draw(seed, number)) for number in range(1, runs + 1)}
 
 
-def _tell_page(path: Path) -> None:
-    out.print(f"  page: {path}", highlight=False)
+def _print_result(store: Store, path: Path, equal: bool | None, *, as_json: bool) -> None:
+    """Print where the page is, or the result as JSON."""
+    if not as_json:
+        out.print(f"  page: {path}", highlight=False)
+        return
+    profile = store.settings.profile
+    failures = [
+        {
+            "sequence": play.number,
+            "check": failure.check,
+            "cause": failure.cause,
+            "known": bool(known(failure.kind, play.taken, profile)),
+            "run": play.run,
+        }
+        for play in store.plays
+        for failure in play.failures
+    ]
+    print_json({
+        "hunt": store.folder.name,
+        "page": str(path),
+        "platform": store.settings.platform,
+        "sequences": len(store.drawn()),
+        "plays": len(store.plays),
+        "unknown": sum(play.is_unknown for play in store.drawn().values()),
+        "failures": failures,
+        "found": [finding.model_dump(mode="json", exclude={"steps"}) for finding in store.findings],
+        "copies_equal": equal,
+    })  # fmt: skip
