@@ -115,6 +115,11 @@ def test_without_a_name_the_latest_run_is_judged(parent: Path) -> None:
     result = CliRunner().invoke(app, ["report", "--json"])
     assert json.loads(result.stdout)["run"] == "20261124-130000-bad"
     assert json.loads(result.stdout)["report"] == str(parent / "20261124-130000-bad" / "report.html")
+    Forge(seconds=45, users=2, interval=0.1, seed=1).write(parent / "20261124-140000-goes-on")
+    assert report.latest(parent).name == "20261124-130000-bad"
+    for page in parent.glob("*/report.html"):
+        page.unlink()
+    assert report.latest(parent).name == "20261124-140000-goes-on"
     with pytest.raises(UsageError, match="there are no runs"):
         report.latest(parent / "nowhere")
 

@@ -37,7 +37,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's folder, name or unique prefix; or an incident's name: its latest run. None: the latest.",
+            help="A run's folder, name or unique prefix, or an incident's name: its latest; none: the latest report.",
             autocompletion=complete.runs,
         ),
     ] = None,

@@ -2,8 +2,8 @@
 
 from testbed.report.comparison import Comparison, compare
 from testbed.report.distribution import Distribution
-from testbed.report.files import PAGE, summarize, write
-from testbed.report.folders import find, latest, runs
+from testbed.report.files import summarize, write
+from testbed.report.folders import PAGE, find, latest, runs
 from testbed.report.summary import Summary, load, siblings
 
 __all__ = [

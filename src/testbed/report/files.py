@@ -10,12 +10,12 @@ from typing import Any
 from testbed.errors import UsageError
 from testbed.journal import read
 from testbed.report.findings import Findings
-from testbed.report.folders import JOURNAL
+from testbed.report.folders import JOURNAL, PAGE
 from testbed.report.junit import junit
 from testbed.report.page import render
 from testbed.report.summary import FILE, Summary, load, siblings
 
-PAGE, JUNIT, VERSIONS = "report.html", "junit.xml", "versions.json"
+JUNIT, VERSIONS = "junit.xml", "versions.json"
 
 
 def write(folder: Path) -> Summary:

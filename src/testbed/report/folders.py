@@ -8,6 +8,7 @@ from pathlib import Path
 from testbed.errors import UsageError
 
 JOURNAL = "journal.jsonl"
+PAGE = "report.html"
 _STAMP = re.compile(r"^\d{8}-\d{6}-")
 EXAMPLES = 4
 
@@ -20,7 +21,9 @@ def runs(parent: Path) -> list[Path]:
 
 
 def latest(parent: Path) -> Path:
-    """Return the run that began last.
+    """Return the run that began last among those that have a report: a run that goes on has none yet.
+
+    Without any report it is the run that began last.
 
     Args:
         parent: where runs lie.
@@ -31,7 +34,7 @@ def latest(parent: Path) -> Path:
     found = runs(parent)
     if not found:
         raise UsageError("there are no runs", where=str(parent), mend="`testbed run FILE` makes one")
-    return found[-1]
+    return next((folder for folder in reversed(found) if (folder / PAGE).is_file()), found[-1])
 
 
 def find(text: str, parent: Path) -> Path:
