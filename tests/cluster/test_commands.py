@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,47 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
     told = typed("report", str(newest), status=(1, 3))  # a starved machine may have failed a check before
     assert "does not tell of the run's end" in told.stdout + told.stderr
     assert (newest / "report.html").is_file()
+
+
+@pytest.mark.parametrize("node", ["lb1", "db1"])
+def test_a_file_goes_to_a_node_and_back(cluster: Cluster, node: str, tmp_path: Path) -> None:  # noqa: ARG001
+    file, back = tmp_path / "file", tmp_path / "back"
+    file.write_bytes(os.urandom(300_000))
+    file.chmod(0o640)
+    typed("cp", str(file), f"{node}:/tmp/copied")
+    try:
+        assert typed("exec", node, "stat", "-c", "%a", "/tmp/copied").stdout.strip() == "640"  # noqa: S108
+        typed("cp", f"{node}:/tmp/copied", str(back))
+    finally:
+        typed("exec", node, "rm", "-f", "/tmp/copied")  # noqa: S108
+    assert back.read_bytes() == file.read_bytes()
+
+
+def test_a_command_of_a_container_reads_standard_input(cluster: Cluster) -> None:  # noqa: ARG001
+    command: list[str | Path] = [TESTBED, "exec", "-i", "lb1", "cat"]
+    done = subprocess.run(command, input="hello", capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "hello"
+
+
+@pytest.mark.parametrize("where", ["public", "lb1", "db1"])
+def test_packets_are_captured(cluster: Cluster, where: str, tmp_path: Path) -> None:  # noqa: ARG001
+    file = tmp_path / "packets.pcap"
+    typed("capture", where, "--for", "5s", "--size", "1MiB", "--output", str(file))
+    content = file.read_bytes()
+    assert content.startswith(bytes.fromhex("4d3cb2a1"))
+    assert 24 < len(content) <= 1024**2  # both balancers and databases advertise, every second
+
+
+def test_the_cluster_is_described(cluster: Cluster, tmp_path: Path) -> None:
+    state = cluster.state()
+    found = json.loads(typed("inspect", "--json").stdout)
+    assert [each["node"] for each in found] == [machine.name for machine in cluster.fleet.machines()]
+    assert f"active, {cluster.topology.site.address}" in typed("graph").stdout
+    assert json.loads(typed("inspect", "db1", "--json").stdout)["state"]["node"] == "db1"
+    assert state.primary_database
+    typed("bundle", "--output", str(tmp_path / "bundle.tar.gz"))
+    with tarfile.open(tmp_path / "bundle.tar.gz") as archive:
+        assert "bundle/status.json" in archive.getnames()
 
 
 @pytest.mark.parametrize(

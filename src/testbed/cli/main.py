@@ -97,7 +97,7 @@ def _interrupted(error: BaseException) -> int:
     if isinstance(error.__cause__, typer.Abort):
         errors.print("testbed: nothing was changed")
         return ExitStatus.INTERRUPTED
-    errors.print("\ntestbed: interrupted; the same command goes on from here, `testbed down` removes the cluster")
+    errors.print("\ntestbed: interrupted")
     return ExitStatus.INTERRUPTED
 
 
