@@ -45,7 +45,7 @@ def turned_away(cluster: Cluster) -> str:
         ("process-kill", {"process": "postgres"}),
         ("process-stop", {"process": "postgres"}),
     ],
-    ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-stopped"],
+    ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-hung"],
 )
 def test_the_peer_takes_over_with_all_that_was_acknowledged(
     testbed: Bed, probes: Callable[..., None], journal: Findings, fault: str, options: dict[str, str]

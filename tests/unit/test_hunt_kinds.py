@@ -191,7 +191,7 @@ def test_the_catalogue_names_incidents_and_pages_that_exist() -> None:
     for entry in CATALOGUE:
         assert re.fullmatch(entry.cause, "x") is None
         for shown in entry.shown_by:
-            path = ROOT / shown if "/" in shown else ROOT / "scenarios" / f"{shown}.yaml"
+            path = ROOT / shown if "/" in shown else ROOT / "incidents" / f"{shown}.yaml"
             assert path.is_file(), shown
             if path.suffix == ".yaml" and entry.check in ("ownership", "durability", "phases"):
                 assert f"    {entry.check}:" in path.read_text(), f"{shown} documents no {entry.check}"

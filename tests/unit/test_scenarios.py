@@ -25,7 +25,7 @@ from testbed.topology import Topology, resolve
 from testbed.topology import load as load_topology
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
+SHIPPED = sorted((ROOT / "incidents").glob("*.yaml"))
 INTERVALS = {"https": 0.02, "sql-write": 0.05}
 
 
@@ -47,7 +47,7 @@ def test_shipped_incident_fits_the_shipped_cluster(path: Path, topology: Topolog
     scenario = load(path, topology, patterns=PATTERNS, overlays=ADDING)
     assert scenario.name == path.stem
     assert len(scenario.why) > 100, "operators are to learn from it why it matters"
-    assert path.read_text().startswith("# yaml-language-server: $schema=scenario.schema.json\n")
+    assert path.read_text().startswith("# yaml-language-server: $schema=incident.schema.json\n")
     # What is broken is healed, and waited for: each incident ends with a cluster that is whole or known not to be.
     faults = [step.name for step in scenario.timeline if step.fault]
     heals = [step.heal for step in scenario.timeline if step.heal]
@@ -68,7 +68,7 @@ def test_every_fault_is_in_some_incident_or_needs_none() -> None:
 
 
 def test_published_schema_is_the_models() -> None:
-    published = json.loads((ROOT / "scenarios" / "scenario.schema.json").read_text())
+    published = json.loads((ROOT / "incidents" / "incident.schema.json").read_text())
     assert published == schema(), "run `make schema`"
 
 
@@ -82,7 +82,7 @@ def test_schema_knows_every_fault_with_its_options_and_every_condition() -> None
 
 
 def test_description_tells_times_faults_and_expectations(topology: Topology) -> None:
-    text = describe(load(ROOT / "scenarios" / "balancer-cable-pull.yaml", topology), INTERVALS)
+    text = describe(load(ROOT / "incidents" / "balancer-cable-pull.yaml", topology), INTERVALS)
     assert "+3s  inject cable-pull at lb:active (network public)" in text
     assert "wait until taken-over, 15s at most" in text
     assert CONDITIONS["taken-over"] in text
@@ -107,7 +107,7 @@ def test_steps_in_words(step: dict[str, object], text: str) -> None:
 
 
 def test_a_bare_name_means_a_shipped_file(tmp_path: Path) -> None:
-    folder = tmp_path / "scenarios"
+    folder = tmp_path / "incidents"
     folder.mkdir()
     (folder / "database-power-loss.yaml").write_text("name: x")
     assert find("database-power-loss", tmp_path).resolve() == folder / "database-power-loss.yaml"

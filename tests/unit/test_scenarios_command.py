@@ -10,6 +10,7 @@ import typer
 from test_topology import CLUSTER, merged
 
 import testbed.cli.run as command
+import testbed.cli.schema as schema_command
 from testbed import topology
 from testbed.checks import Status, Verdict
 from testbed.cluster import project
@@ -120,9 +121,9 @@ def test_a_folder_means_the_incidents_below_it(
 
 
 def test_a_shipped_incident_may_have_the_other_suffix(tmp_path: Path) -> None:
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "scenarios" / "mine.yml").write_text("name: mine\n")
-    assert find("mine", tmp_path) == tmp_path / "scenarios" / "mine.yml"
+    (tmp_path / "incidents").mkdir()
+    (tmp_path / "incidents" / "mine.yml").write_text("name: mine\n")
+    assert find("mine", tmp_path) == tmp_path / "incidents" / "mine.yml"
 
 
 def test_options_that_exclude_each_other_are_refused(played: Outcomes) -> None:
@@ -145,3 +146,8 @@ def test_without_files_those_that_ship_are_listed(played: Outcomes, capsys: pyte
 
 def _scenario() -> dict[str, object]:
     return {"name": "known", "why": "it is known to fail", "timeline": [{"for": "1s"}]}
+
+
+def test_the_schemas_former_name_is_answered_with_the_new_one() -> None:
+    with pytest.raises(UsageError, match="the schema 'scenario' was renamed; run `testbed schema incident`"):
+        schema_command.schema("scenario")

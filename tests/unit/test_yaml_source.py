@@ -23,7 +23,7 @@ expect: {outage: {https: 30s}}
 repeat: 2
 seed: 7
 """
-SHIPPED = Path(__file__).parents[2] / "scenarios" / "double-failure.yaml"
+SHIPPED = Path(__file__).parents[2] / "incidents" / "double-failure.yaml"
 LONGEST_MESSAGE = 1000
 
 

@@ -34,7 +34,7 @@ def run(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE...", help="Incident files, folders of them, or names of those in scenarios/; none: list them."
+            metavar="FILE...", help="Incident files, folders of them, or names of those in incidents/; none: list them."
         ),
     ] = None,
     repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,

@@ -11,12 +11,12 @@ import typer
 from testbed import journal
 from testbed.cli.main import app
 from testbed.errors import UsageError
-from testbed.scenarios.schema import schema as scenario_schema
+from testbed.scenarios.schema import schema as incident_schema
 from testbed.topology.schema import schema as cluster_schema
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cluster": cluster_schema,
-    "scenario": scenario_schema,
+    "incident": incident_schema,
     "journal": journal.schema,
 }
 
@@ -24,10 +24,12 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
 @app.command()
 def schema(
     of: Annotated[
-        str, typer.Argument(help="cluster: the x-testbed keys; scenario: incident files; journal: a run's journal.")
+        str, typer.Argument(help="cluster: the x-testbed keys; incident: incident files; journal: a run's journal.")
     ] = "cluster",
 ) -> None:
-    """Print a JSON schema, as published in compose/, scenarios/ and docs/ for editors and programs."""
+    """Print a JSON schema, as published in compose/, incidents/ and docs/ for editors and programs."""
+    if of == "scenario":
+        raise UsageError("the schema 'scenario' was renamed", mend="run `testbed schema incident`")
     if of not in SCHEMAS:
         raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(SCHEMAS[of](), indent=2))

@@ -1,6 +1,6 @@
 """The failures that are known, by profile: a hunt groups them and does not shrink them.
 
-What the 2006 design gets wrong has an incident in ``scenarios/`` that shows it. What remains impossible under the
+What the 2006 design gets wrong has an incident in ``incidents/`` that shows it. What remains impossible under the
 hardened profile is explained in ``docs/hardened.md``.
 """
 
@@ -31,7 +31,7 @@ class Known:
         needs: regular expression that a fault of the sequence matches, written as ``brief`` writes it; a failure
             without such a fault has another reason.
         also: regular expression that another fault of the sequence matches as well; empty if one fault is enough.
-        shown_by: incidents in ``scenarios/`` that show it, or the page that explains it.
+        shown_by: incidents in ``incidents/`` that show it, or the page that explains it.
     """
 
     title: str

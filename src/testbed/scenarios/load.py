@@ -12,7 +12,7 @@ from testbed.scenarios.validate import problems
 from testbed.topology import Topology
 from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, quoted, validated
 
-FOLDER = "scenarios"
+FOLDER = "incidents"
 GUIDE = "docs/incidents.md tells more"
 
 
@@ -20,7 +20,7 @@ def find(name: str, root: Path) -> Path:
     """The file that a command line means by ``name``.
 
     Args:
-        name: a path, or the bare name of an incident in ``scenarios/``.
+        name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
@@ -38,7 +38,7 @@ def find_all(name: str, root: Path) -> list[Path]:
     """The files that a command line means by ``name``: as ``find``, and every incident file below a folder.
 
     Args:
-        name: a path, or the bare name of an incident in ``scenarios/``.
+        name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
@@ -53,7 +53,7 @@ def find_all(name: str, root: Path) -> list[Path]:
 
 
 def shipped(root: Path) -> dict[str, Path]:
-    """The incidents in ``scenarios/`` of a checkout, by name."""
+    """The incidents in ``incidents/`` of a checkout, by name."""
     return {path.stem: path for path in incident_files(root / FOLDER)}
 
 
