@@ -177,7 +177,7 @@ def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -
             pool.change(decided, "drain", WEBMAIL, "app-1")
     finally:
         lb2.unpause()
-    faults.inject(decided.fleet, decided.ledger, "process-stop", "lb2", {"process": "apache"})
+    faults.inject(decided.fleet, decided.ledger, "process-hang", "lb2", {"process": "apache"})
     try:
         with pytest.raises(TestbedError, match="lb2: its Apache does not show its pools; nothing was changed"):
             pool.change(decided, "drain", WEBMAIL, "app-1")

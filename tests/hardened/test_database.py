@@ -43,7 +43,7 @@ def turned_away(cluster: Cluster) -> str:
         ("freeze", {}),
         ("silent-cut", {"network": "backend"}),
         ("process-kill", {"process": "postgres"}),
-        ("process-stop", {"process": "postgres"}),
+        ("process-hang", {"process": "postgres"}),
     ],
     ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-hung"],
 )

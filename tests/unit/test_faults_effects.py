@@ -67,7 +67,7 @@ def machine(name: str, ledger: Ledger, **answers: str | ExecResult) -> FakeMachi
         ("loss", "db1", {"share": "30%", "network": "backend"}),
         ("delay", "db1", {"delay": "100ms"}),
         ("rate-limit", "app-1", {"rate": "256kbit/s"}),
-        ("process-stop", "app-1", {"process": "php-worker"}),
+        ("process-hang", "app-1", {"process": "php-worker"}),
         ("process-kill", "app-1", {"process": "php-worker"}),
         ("disk-error", "db1", {}),
         ("disk-full", "db1", {}),
@@ -165,7 +165,7 @@ def test_processes_are_read_from_proc() -> None:
 
 def test_a_stopped_service_goes_on(ledger: Ledger) -> None:
     victim = machine("app-1", ledger)
-    inject(fleet(victim), ledger, "process-stop", "app-1", {"process": "php-worker"})
+    inject(fleet(victim), ledger, "process-hang", "app-1", {"process": "php-worker"})
     heal_all(fleet(victim), ledger)
     assert victim.done == [
         "sh -c kill -STOP 56 2>/dev/null; true",
@@ -268,7 +268,7 @@ def test_what_a_frozen_machine_cannot_be_told_is_undone_when_it_has_thawed(ledge
         ("loss", "db1", {"share": "5%", "direction": "up"}, "direction: 'up' cannot be: input should be 'both', 'in'"),
         ("rate-limit", "db1", {"rate": "1mbit"}, "rate: '1mbit' is no rate"),
         ("delay", "db1", {"delay": "fast"}, "delay: 'fast' is no duration; write a number with its unit"),
-        ("process-stop", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
+        ("process-hang", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
         ("process-kill", "mail", {"process": "exim"}, "process: 'exim' cannot be: input should be 'postgres'"),
     ],
 )

@@ -128,7 +128,7 @@ def test_faults_that_would_be_refused_are_not_drawn(shipped: Topology) -> None:
 
 def test_only_faults_that_a_platform_knows_are_drawn() -> None:
     openbsd = topology(platform="openbsd")
-    assert ("process-stop", "lb:active") in {(each.fault, each.target) for each in candidates(openbsd)}
+    assert ("process-hang", "lb:active") in {(each.fault, each.target) for each in candidates(openbsd)}
     for steps in drawn(openbsd):
         for step in steps:
             if step.fault and step.target and step.target.startswith("lb"):

@@ -118,9 +118,9 @@ def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() ->
     assert known(kind, other, "reference") is None
     assert known(Kind("ownership", "database-address held on db and db at once"), other, "hardened") is None
     assert known(Kind("durability", "N was acknowledged, and is not there"), other, "hardened") is None
-    hung = [injection("process-stop", "lb:active", {"process": "ucarp"}, "first")]
+    hung = [injection("process-hang", "lb:active", {"process": "ucarp"}, "first")]
     assert known(kind, hung, "hardened") is not None
-    assert known(kind, [injection("process-stop", "lb:active", {"process": "apache"}, "a")], "hardened") is None
+    assert known(kind, [injection("process-hang", "lb:active", {"process": "apache"}, "a")], "hardened") is None
 
 
 @pytest.mark.parametrize("profile", ["reference", "hardened"])

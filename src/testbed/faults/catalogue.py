@@ -14,12 +14,13 @@ from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.former import FORMER_NAMES
 from testbed.faults.freeze import Freeze
 from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
 from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
-from testbed.faults.process import ProcessKill, ProcessStop
+from testbed.faults.process import ProcessKill, ProcessHang
 from testbed.faults.rate_limit import RateLimit
 from testbed.faults.reboot import Reboot
 from testbed.faults.resign import Resign
@@ -31,7 +32,7 @@ from testbed.topology import Node, Topology
 _ALL: tuple[Fault[Any], ...] = (
     PowerLoss(), Shutdown(), Reboot(), Freeze(),
     CablePull(), NetworkDown(), SilentCut(), Loss(), Delay(), RateLimit(),
-    ProcessKill(), ProcessStop(), Resign(), Drain(),
+    ProcessKill(), ProcessHang(), Resign(), Drain(),
     DiskError(), DiskCorruption(), DiskFull(), ClockJump(),
 )  # fmt: skip
 FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
@@ -43,6 +44,8 @@ def fault_named(name: str) -> Fault[Any]:
     Raises:
         UsageError: there is none.
     """
+    if name in FORMER_NAMES:
+        raise UsageError(f"the fault {name!r} was renamed", mend=f"write {FORMER_NAMES[name]}")
     if name not in FAULTS:
         raise UsageError(f"no fault {name!r}", mend=f"the faults are {', '.join(FAULTS)}")
     return FAULTS[name]

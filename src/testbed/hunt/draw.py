@@ -28,7 +28,7 @@ TARGETS: Mapping[str, float] = {
 ARBITER_WEIGHT = 0.7
 # How often each fault is drawn; one that is not named here has 1.
 FAULTS: Mapping[str, float] = {
-    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-stop": 2,
+    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-hang": 2,
     "disk-error": 2, "resign": 1.5, "loss": 1.5, "delay": 0.7, "rate-limit": 0.7, "clock-jump": 0.7,
 }  # fmt: skip
 # Not drawn: nothing shows it but the comparison of both copies, which takes minutes (incident `copies-differ`).
@@ -185,7 +185,7 @@ _DRAWN: Mapping[str, Callable[[Random, str, Node], Options]] = {
     "delay": lambda chance, _, __: {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"},
     "clock-jump": lambda chance, _, __: {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))},
     "process-kill": _process,
-    "process-stop": _process,
+    "process-hang": _process,
 }  # fmt: skip
 
 

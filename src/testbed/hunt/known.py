@@ -44,7 +44,7 @@ class Known:
 
 
 # Faults after which two machines cannot hear each other, or one is silent for a while.
-SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-stop|process-kill)"
+SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-hang|process-kill)"
 # Faults after which a database machine's copy is out of reach.
 AWAY = r"^(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
 DISKLESS_ALONE = "I/O errors end PostgreSQL when no good copy is in reach, and nothing starts it again"
@@ -107,7 +107,7 @@ CATALOGUE: tuple[Known, ...] = (
     ),
     Known(
         "Two balancers hold the site's address for some seconds", HARDENED, "ownership",
-        r"site-address held on lb and lb at once", r"^(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)",
+        r"site-address held on lb and lb at once", r"^(process-hang lb:\S+ ucarp|(silent-cut|loss) lb:)",
         shown_by=HARDENED_PAGE,
     ),
 )  # fmt: skip
