@@ -17,7 +17,7 @@ def test_an_orderly_hand_over_has_one_owner_at_a_time(
     probes("sql-write")
     testbed.steady()
     before = testbed.cluster.state().primary_database
-    testbed.inject("resign", "db:primary")
+    testbed.resign("db:primary")
     testbed.wait("taken-over", within=TAKEN_OVER_SECONDS)
     testbed.wait("served", hold=2, within=TAKEN_OVER_SECONDS)
     assert testbed.cluster.state().primary_database != before

@@ -11,10 +11,11 @@ from fakes import FakeMachine, fleet, topology
 
 from testbed import faults
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Ledger, heal_all, inject
+from testbed.faults import Ledger, heal_all, inject, resign
 from testbed.faults.options import as_text
 from testbed.faults.process import ServiceName
 from testbed.faults.processes import SERVICES
+from testbed.journal import FaultStep
 from testbed.machines import ExecResult, cutting
 from testbed.machines.linux import Linux
 
@@ -216,6 +217,17 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     heal_all(fleet(app, lb1, lb2), ledger)
     assert lb1.done[-1] == "pool-member --until-boot enable webmail app-1"
     assert len(lb2.done) == 1
+
+
+def test_a_node_that_resigned_has_nothing_to_heal(ledger: Ledger) -> None:
+    lb1 = machine("lb1", ledger)
+    steps: list[FaultStep] = []
+    entry = resign(fleet(lb1), ledger, "lb1", tell=steps.append)
+    assert (entry.fault, entry.node) == ("resign", "lb1")
+    assert lb1.done == ["resign"]
+    assert all(lb1.recorded_before)
+    assert ledger.entries() == []
+    assert [step.step for step in steps] == ["inject", "injected", "heal", "healed"]
 
 
 def test_a_balancer_that_was_frozen_does_not_go_on_draining_when_it_thaws(ledger: Ledger) -> None:

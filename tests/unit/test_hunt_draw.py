@@ -90,7 +90,7 @@ def test_waits_are_mostly_short(shipped: Topology) -> None:
 
 def test_every_fault_and_every_part_is_drawn(shipped: Topology, hardened: Topology) -> None:
     struck = Counter((step.fault, step.target) for steps in drawn(shipped) for step in steps if step.fault)
-    assert {fault for fault, _ in struck} == set(faults.FAULTS) - set(NOT_DRAWN)
+    assert {fault for fault, _ in struck} == set(faults.ACTIONS) - set(NOT_DRAWN)
     assert {target for _, target in struck} == set(TARGETS)
     assert "arbiter" in {step.target for steps in drawn(hardened) for step in steps}
 
@@ -99,8 +99,8 @@ def test_a_fault_that_is_new_in_the_catalogue_is_drawn_too(shipped: Topology, mo
     class Smoke(type(faults.FAULTS["power-loss"])):  # type: ignore[misc]
         name = "smoke"
 
-    monkeypatch.setattr(faults, "FAULTS", {**faults.FAULTS, "smoke": Smoke()})
-    monkeypatch.setattr("testbed.faults.catalogue.FAULTS", faults.FAULTS)
+    monkeypatch.setattr(faults, "ACTIONS", {**faults.ACTIONS, "smoke": Smoke()})
+    monkeypatch.setattr("testbed.faults.catalogue.ACTIONS", faults.ACTIONS)
     assert "smoke" in {step.fault for steps in drawn(shipped) for step in steps}
 
 

@@ -44,7 +44,7 @@ READ_ONLY = {
 ARGUMENTS = {"run": ["database-power-loss"]}
 WITH_LOAD = {
     "backup", "fault", "heal", "pool add", "pool disable", "pool drain", "pool enable", "pool remove", "pool weight",
-    "resolve read", "resolve split-brain", "restore", "roll", "up", "verify-copies",
+    "resign", "resolve read", "resolve split-brain", "restore", "roll", "up", "verify-copies",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from testbed import settings as configuration
 from testbed.checks.expectations import CheckName, Expectations, ProbeName
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import UsageError
-from testbed.faults import FAULTS
+from testbed.faults import ACTIONS, FAULTS
 from testbed.recorder.alarms import PATTERNS
 from testbed.scenarios import Scenario, find, load
 from testbed.scenarios.describe import describe, describe_step
@@ -74,7 +74,7 @@ def test_published_schema_is_the_models() -> None:
 
 def test_schema_knows_every_fault_with_its_options_and_every_condition() -> None:
     step = schema()["$defs"]["Step"]
-    assert {each["const"] for each in step["properties"]["fault"]["anyOf"]} == set(FAULTS)
+    assert {each["const"] for each in step["properties"]["fault"]["anyOf"]} == set(ACTIONS)
     assert {each["const"] for each in step["properties"]["when"]["anyOf"]} == set(CONDITIONS)
     pull = next(each for each in step["allOf"] if each["if"]["properties"]["fault"]["const"] == "cable-pull")
     assert "network" in pull["then"]["properties"]["options"]["properties"]
@@ -143,7 +143,7 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
 def test_the_guide_names_all_there_is() -> None:
     guide = (ROOT / "docs" / "incidents.md").read_text()
     keys = [field.alias or name for name, field in Expectations.model_fields.items()]
-    words = [*CONDITIONS, *FAULTS, *keys, *get_args(ProbeName), *get_args(CheckName), *get_args(ActionName)]
+    words = [*CONDITIONS, *ACTIONS, *keys, *get_args(ProbeName), *get_args(CheckName), *get_args(ActionName)]
     options = {name for fault in FAULTS.values() for name in fault.Options.model_fields}
     prose = re.sub(r"^```.*?^```$", "", guide, flags=re.DOTALL | re.MULTILINE)
     told = " ".join(re.findall(r"`([^`\n]+)`", prose))

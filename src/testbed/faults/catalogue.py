@@ -1,4 +1,4 @@
-"""All faults by name."""
+"""All faults and operations by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
 from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
-from testbed.faults.process import ProcessKill, ProcessHang
+from testbed.faults.process import ProcessHang, ProcessKill
 from testbed.faults.rate_limit import RateLimit
 from testbed.faults.reboot import Reboot
 from testbed.faults.resign import Resign
@@ -35,20 +35,24 @@ _ALL: tuple[Fault[Any], ...] = (
     ProcessKill(), ProcessHang(), Resign(), Drain(),
     DiskError(), DiskCorruption(), DiskFull(), ClockJump(),
 )  # fmt: skip
-FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
+# All that can be done to a node on record, and undone.
+ACTIONS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
+# What an operator does to a healthy node. Nothing breaks, so these are no faults. They are recorded and undone alike.
+OPERATIONS: Mapping[str, Fault[Any]] = {name: ACTIONS[name] for name in ("resign", "drain")}
+FAULTS: Mapping[str, Fault[Any]] = {name: fault for name, fault in ACTIONS.items() if name not in OPERATIONS}
 
 
 def fault_named(name: str) -> Fault[Any]:
-    """The fault called ``name``.
+    """The fault or operation called ``name``.
 
     Raises:
         UsageError: there is none.
     """
     if name in FORMER_NAMES:
         raise UsageError(f"the fault {name!r} was renamed", mend=f"write {FORMER_NAMES[name]}")
-    if name not in FAULTS:
+    if name not in ACTIONS:
         raise UsageError(f"no fault {name!r}", mend=f"the faults are {', '.join(FAULTS)}")
-    return FAULTS[name]
+    return ACTIONS[name]
 
 
 def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:

@@ -118,7 +118,7 @@ def candidates(topology: Topology) -> list[Candidate]:
     return [
         Candidate(fault, target, nodes[0], FAULTS.get(fault, 1), single=_machines(nodes) == 1)
         for target in targets
-        for fault in faults.FAULTS
+        for fault in faults.ACTIONS
         if fault not in NOT_DRAWN
         if target in ONLY_AT.get(fault, (target,)) and (nodes := _nodes(target, topology))
         if _can_suffer(fault, target, nodes[0], topology)
@@ -137,7 +137,7 @@ def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
     if candidate.single:
         return bool(here)
     # A second fault of the same cable is refused. A second power loss strikes the peer that has taken over.
-    cable = issubclass(faults.FAULTS[candidate.fault].Options, OnNetworks)
+    cable = issubclass(faults.ACTIONS[candidate.fault].Options, OnNetworks)
     return cable and any(step.fault == candidate.fault for step in here)
 
 
@@ -152,7 +152,7 @@ def _waits(chance: Random) -> list[Step]:
 def _options(chance: Random, fault: str, target: str, node: Node) -> Options:
     """Options for a fault, drawn; those of a fault that is not known here are its defaults."""
     chosen: Options = {}
-    if issubclass(faults.FAULTS[fault].Options, OnNetworks):
+    if issubclass(faults.ACTIONS[fault].Options, OnNetworks):
         chosen |= _network(chance, node)
     more = _DRAWN.get(fault)
     return chosen | (more(chance, target, node) if more else {})

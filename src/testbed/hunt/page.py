@@ -13,7 +13,7 @@ from statistics import median
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from testbed.faults import FAULTS
+from testbed.faults import ACTIONS
 from testbed.hunt.draw import TARGETS
 from testbed.hunt.kinds import Kind
 from testbed.hunt.known import Known, known
@@ -124,7 +124,7 @@ def grouped(store: Store) -> list[Group]:
 
 def coverage(plays: Sequence[Play]) -> dict[str, Counter[str]]:
     """How often each fault struck each part of the cluster, refused ones left out; the most frequent fault first."""
-    found: dict[str, Counter[str]] = {fault: Counter() for fault in FAULTS}
+    found: dict[str, Counter[str]] = {fault: Counter() for fault in ACTIONS}
     for play in plays:
         for place, step in enumerate(play.steps):
             if step.fault and place not in play.refused:

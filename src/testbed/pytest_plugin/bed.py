@@ -80,6 +80,10 @@ class Bed:
         """Inject a fault: ``inject("cable-pull", "lb:active", network="public")``."""
         return self.run.inject(fault, target, options)
 
+    def resign(self, node: str) -> Entry:
+        """Have a node hand its virtual address over to its peer: ``resign("db:primary")``."""
+        return self.run.resign(node)
+
     def heal(self) -> None:
         """Heal all faults."""
         self.run.heal()

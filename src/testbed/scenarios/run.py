@@ -86,6 +86,7 @@ class Run:
         self._probing: list[str] = []
         self._users = 0
         self._named: dict[str, Entry] = {}
+        self._drained: dict[str, Entry] = {}
         self._held = ExitStack()
         # Errors of marks about what is done to the cluster: it is done all the same, and the run breaks at its end.
         self._unmarked = Deferred()
@@ -206,20 +207,56 @@ class Run:
             options: what the fault can be told.
             name: what ``heal`` shall know it by, besides the node's name.
         """
-        self.live.update()
-        entry = faults.inject(
-            self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
-            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
-        )  # fmt: skip
+        entry = self._inject(fault, target, options)
         self._named[name or entry.key] = entry
         self._recorder.sync(entry.node)
         return entry
 
+    def _inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None) -> Entry:
+        self.live.update()
+        return faults.inject(
+            self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
+            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+        )  # fmt: skip
+
+    def resign(self, target: str) -> Entry:
+        """Have a balancer or a database node hand its virtual address over to its peer; nothing stays in force."""
+        self.live.update()
+        return faults.resign(
+            self.cluster.fleet, self.cluster.ledger, target,
+            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+        )  # fmt: skip
+
+    def drain(self, target: str) -> Entry:
+        """Give an app node no new sessions, until ``undrain`` or the run's end.
+
+        Args:
+            target: an app node, or ``app:any``.
+        """
+        entry = self._inject("drain", target)
+        self._drained[target] = entry
+        return entry
+
+    def undrain(self, target: str) -> None:
+        """Give an app node new sessions again.
+
+        Args:
+            target: as it was drained.
+
+        Raises:
+            UsageError: it is not drained.
+        """
+        if target not in self._drained:
+            drained = ", ".join(self._drained) or "none"
+            raise UsageError(f"{target!r} is not drained", mend=f"drained: {drained}")
+        faults.heal(self.cluster.fleet, self.cluster.ledger, self._drained.pop(target), tell=self.writer.write)
+
     def heal(self, name: str = "all") -> None:
-        """Heal a fault by its name, or all."""
+        """Heal a fault by its name, or all; all nodes that were drained get new sessions again then, too."""
         if name == "all":
             faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
             self._named.clear()
+            self._drained.clear()
         elif entry := self._named.pop(name, None):
             faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.faults import FAULTS
+from testbed.faults import ACTIONS as FAULTS
 from testbed.scenarios.model import CONDITIONS, Scenario
 from testbed.units import written
 

@@ -87,7 +87,7 @@ def _timeline(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) 
         if step.fault is None or step.target is None:
             continue
         path = ("timeline", number)
-        if step.fault not in faults.FAULTS:
+        if step.fault not in faults.ACTIONS:
             mend = nearest(step.fault, faults.FAULTS, "the faults are")
             yield Problem((*path, "fault"), f"no fault {step.fault!r}", mend)
             continue
@@ -103,7 +103,7 @@ def _timeline(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) 
 
 def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Problem]:
     """What one fault is told, and whether every node that it may fall on can suffer it."""
-    fault = faults.FAULTS[step.fault or ""]
+    fault = faults.ACTIONS[step.fault or ""]
     try:
         options = faults.parse_options(fault.name, step.options)
     except OptionError as error:
