@@ -100,13 +100,13 @@ def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> No
     (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_incidents = incidents\n")
     (tmp_path / "incidents").mkdir()
     (tmp_path / "incidents" / "mine.yaml").write_text(
-        "name: mine\nwhy: to see what is said\nlod: {}\ntimeline: [{for: 5s}]\n"
+        "name: mine\ntitle: It sleeps\nwhy: to see what is said\nlod: {}\nsteps: [{sleep: 5s}]\n"
     )
     result = pytest_in(
         tmp_path, "-q", "incidents/mine.yaml", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state")
     )
     assert result.returncode == 1
-    assert "mine.yaml:3:1: unknown key 'lod'" in result.stdout
+    assert "mine.yaml:4:1: unknown key 'lod'" in result.stdout
     assert "Traceback" not in result.stdout
 
 

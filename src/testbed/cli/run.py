@@ -24,6 +24,7 @@ from testbed.scenarios.describe import describe, describe_step
 from testbed.scenarios.model import Scenario, Step
 from testbed.scenarios.runner import Result, run_scenario
 from testbed.settings import Settings
+from testbed.units import written
 
 EXIT = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -45,8 +46,8 @@ def run(
 ) -> None:
     """Play incidents on the running cluster; each run is kept with its report.
 
-    Exit status: 0 all passed (or failed as documented), 1 one failed, 2 usage or a wrong file (nothing was started),
-    3 one could not be judged, 4 testbed itself failed.
+    Exit status: 0 all passed (known failures do not count), 1 one failed, 2 usage or a wrong file (nothing was
+    started), 3 one could not be judged, 4 testbed itself failed.
     """
     settings = configuration.load()
     if not files:
@@ -102,8 +103,8 @@ def _show(scenario: Scenario, result: Result) -> None:
 def _row(verdict: Verdict) -> tuple[str, str, str]:
     known = bool(verdict.documented) and verdict.status is Status.FAIL
     colour = "yellow" if known else COLOURS[verdict.status]
-    word = "documented" if known else verdict.status.value
-    text = f"{verdict.summary} Documented: {verdict.documented}" if known else verdict.summary
+    word = "known failure" if known else verdict.status.value
+    text = f"{verdict.summary} Known failure: {verdict.documented}" if known else verdict.summary
     return f"[{colour}]{word}[/]", verdict.check, escape(text)
 
 
@@ -120,8 +121,8 @@ def _go_on(number: int, step: Step) -> None:
 
 
 def _list(settings: Settings) -> None:
-    table = Table("incident", "why it matters", box=None, header_style="bold")
+    table = Table("incident", "what happens", "takes", box=None, header_style="bold")
     for name, path in scenarios.shipped(settings.root).items():
         scenario = scenarios.load(path)
-        table.add_row(name, escape(scenario.why.split(". ")[0].strip().rstrip(".")))
+        table.add_row(name, escape(scenario.title), written(scenario.duration) if scenario.duration else "")
     out.print(table)

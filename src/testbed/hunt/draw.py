@@ -15,7 +15,7 @@ from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults.options import OnNetworks
 from testbed.faults.processes import SERVICES
-from testbed.hunt.sequence import Steps, healing, in_force, injection, pause, tidied
+from testbed.hunt.sequence import Steps, ending, in_force, injection, pause, tidied
 from testbed.scenarios.model import Step
 from testbed.topology import Node, Role, Topology
 
@@ -91,16 +91,16 @@ class Generator:
         steps: list[Step] = []
         for name in NAMES[: chance.choice(COUNTS)]:
             if len(in_force(steps)) > 1 and chance.random() < HEAL_BETWEEN:
-                steps += [healing(chance.choice(in_force(steps)).name or ""), *_waits(chance)]
+                steps += [ending(chance.choice(in_force(steps))), *_waits(chance)]
             steps += [self._injection(chance, in_force(steps), name), *_waits(chance)]
         while (left := in_force(steps)) and chance.random() < HEAL_AFTER:
-            steps += [healing(chance.choice(left).name or ""), *_waits(chance)]
+            steps += [ending(chance.choice(left)), *_waits(chance)]
         return tidied(steps)
 
     def _injection(self, chance: Random, struck: Sequence[Step], name: str) -> Step:
         open_to = [each for each in self._known if not _excluded(each, struck)]
         targets = list(dict.fromkeys(each.target for each in open_to))
-        taken = {step.target for step in struck}
+        taken = {step.where for step in struck}
         weights = [TARGETS.get(each, ARBITER_WEIGHT) * (SAME_TARGET if each in taken else 1) for each in targets]
         [target] = chance.choices(targets, weights)
         here = [each for each in open_to if each.target == target]
@@ -133,12 +133,13 @@ def _can_suffer(fault: str, target: str, node: Node, topology: Topology) -> bool
 
 def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
     """Whether a fault would be refused while those are in force that were injected before."""
-    here = [step for step in struck if step.target == candidate.target]
+    here = [step for step in struck if step.where == candidate.target]
     if candidate.single:
         return bool(here)
-    # A second fault of the same cable is refused. A second power loss strikes the peer that has taken over.
+    # A second fault of the same cable, and a second drain of the same target, is refused. A second power loss strikes
+    # the peer that has taken over.
     cable = issubclass(faults.ACTIONS[candidate.fault].Options, OnNetworks)
-    return cable and any(step.fault == candidate.fault for step in here)
+    return (cable or candidate.fault == "drain") and any(step.action == candidate.fault for step in here)
 
 
 def _waits(chance: Random) -> list[Step]:

@@ -121,7 +121,7 @@ def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
         steps: the steps that were taken, without those that were refused.
         profile: the cluster's.
     """
-    played = [brief(step) for step in steps if step.fault]
+    played = [brief(step) for step in steps if step.action]
     for each in CATALOGUE:
         if (each.profile, each.check) != (profile, kind.check) or not re.fullmatch(each.cause, kind.cause):
             continue

@@ -1,4 +1,4 @@
-"""Reads incident files; whatever is wrong with one is told in one line, with file, line, column and the mend."""
+"""Reads incident files; a mistake is reported in one line, with file, line, column and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 from testbed.errors import UsageError
 from testbed.incident_files import SUFFIXES, incident_files
+from testbed.scenarios import former
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.validate import problems
 from testbed.topology import Topology
 from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, quoted, validated
 
 FOLDER = "incidents"
-GUIDE = "docs/incidents.md tells more"
+GUIDE = "docs/incidents.md explains the keys"
+# Keys at the top level that begin so are left to the author, as in Compose: a place for anchors.
+EXTENSION = "x-"
 
 
 def find(name: str, root: Path) -> Path:
@@ -82,8 +85,11 @@ def load(
     if not isinstance(source.data, dict):
         raise source.refusal([Problem((), "an incident is a mapping of keys", f"begin with `name: ...`; {GUIDE}")])
     source.refuse_ambiguous()
+    data = {key: value for key, value in source.data.items() if not key.startswith(EXTENSION)}
+    if old := list(former.problems(data)):
+        raise source.refusal(old)
     try:
-        scenario = validated(Scenario, source.data, source.written, GUIDE)
+        scenario = validated(Scenario, data, source.written, GUIDE)
     except Mistakes as mistakes:
         raise source.refusal(mistakes.problems) from None
     if found := list(problems(scenario, topology, scale, patterns, overlays)):

@@ -15,29 +15,30 @@ from testbed.checks.verdict import Verdict
 from testbed.units import written
 
 
-def judge_return(case: Case) -> Verdict | None:
+def judge_failback(case: Case) -> Verdict | None:
     """From the first heal after the last fault no address moves, and no probe sees an outage above its ceiling."""
-    if not case.expect.returning:
+    expect = case.expect
+    if not expect.max_outage_after_heal and not expect.no_failback:
         return None
     findings = Findings()
     healed = _healed(case)
     if healed is None:
         findings.doubt("nothing was healed after the last fault")
-        return findings.verdict("return")
-    for resource, aspect in ADDRESSES.items():
+        return findings.verdict("failback")
+    for resource, aspect in ADDRESSES.items() if expect.no_failback else ():
         _judge_address(case, findings, resource, aspect, healed)
-    for probe, ceiling in case.expect.returning.items():
+    for probe, ceiling in expect.max_outage_after_heal.items():
         _judge_probe(case, findings, probe, ceiling, healed)
     if not case.complete:
         findings.doubt("the run did not come to its end: it may have moved or failed later")
-    return findings.verdict("return")
+    return findings.verdict("failback")
 
 
 def _healed(case: Case) -> float | None:
-    struck = max((fault.begins for fault in case.faults), default=None)
+    struck = max((fault.begins for fault in case.breakages), default=None)
     if struck is None:
         return None
-    return min((fault.heal for fault in case.faults if fault.heal is not None and fault.heal > struck), default=None)
+    return min((at for fault in case.breakages if (at := fault.heal) is not None and at > struck), default=None)
 
 
 def _judge_address(case: Case, findings: Findings, resource: str, aspect: str, healed: float) -> None:

@@ -1,4 +1,4 @@
-"""Did service stop where it must, rather than lose data?"""
+"""Was there no service where there must be none, rather than lost data?"""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from testbed.checks.case import Case, Findings
 from testbed.checks.verdict import Verdict
 
 
-def judge_stopped(case: Case) -> Verdict | None:
+def judge_no_service(case: Case) -> Verdict | None:
     """From the last fault to the first heal after it, the probes named must not have a single good answer."""
-    if not case.expect.stopped:
+    if not case.expect.no_service_until_heal:
         return None
     findings = Findings()
-    struck = [fault for fault in case.faults if fault.injected is not None]
+    struck = [fault for fault in case.breakages if fault.injected is not None]
     if not struck:
         findings.doubt("no fault was injected")
-        return findings.verdict("stopped")
+        return findings.verdict("no-service")
     begin = max(fault.injected or -inf for fault in struck)
-    heals = [fault.heal for fault in case.faults if fault.heal is not None and fault.heal > begin]
+    heals = [fault.heal for fault in case.breakages if fault.heal is not None and fault.heal > begin]
     end = min(heals, default=inf)
-    for probe in case.expect.stopped:
+    for probe in case.expect.no_service_until_heal:
         _judge_probe(case, findings, probe, begin, end)
-    return findings.verdict("stopped")
+    return findings.verdict("no-service")
 
 
 def _judge_probe(case: Case, findings: Findings, probe: str, begin: float, end: float) -> None:

@@ -17,16 +17,16 @@ WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspe
 HELPED_SECONDS = 3.0
 
 
-def judge_rejoin(case: Case) -> Verdict | None:
+def judge_recovery(case: Case) -> Verdict | None:
     """From the last heal until DRBD is connected and up to date on both sides and every member is ok, for good."""
-    ceiling = case.expect.rejoin
+    ceiling = case.expect.max_recovery
     if ceiling is None:
         return None
     findings = Findings()
     heals = [fault.heal for fault in case.faults if fault.heal is not None]
     if not heals:
         findings.doubt("nothing was healed")
-        return findings.verdict("rejoin")
+        return findings.verdict("recovery")
     healed = max(heals)
     whole, broken = _state(case)
     for text in broken:
@@ -41,9 +41,9 @@ def judge_rejoin(case: Case) -> Verdict | None:
     if not case.complete:
         findings.doubt("the run did not come to its end: it may have broken again")
     if findings.wrong or findings.doubtful:
-        return findings.verdict("rejoin")
+        return findings.verdict("recovery")
     told = _since(max(at for at, _ in whole) - healed)
-    return findings.verdict("rejoin", f"whole {told}; {written(ceiling)} after it allowed")
+    return findings.verdict("recovery", f"whole {told}; {written(ceiling)} after it allowed")
 
 
 def _judge_helped(case: Case, findings: Findings, healed: float) -> None:

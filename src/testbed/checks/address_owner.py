@@ -8,13 +8,13 @@ from testbed.checks.phases import ADDRESSES
 from testbed.checks.verdict import Verdict
 
 
-def judge_owner(case: Case) -> Verdict | None:
+def judge_address_owner(case: Case) -> Verdict | None:
     """The holder when the timeline is done is the one of the steady state, or its peer, as expected."""
-    if not case.expect.owner:
+    if not case.expect.address_owner:
         return None
     findings = Findings()
     begin, end = case.moment("steady"), case.moment("timeline-done")
-    for resource, wanted in case.expect.owner.items():
+    for resource, wanted in case.expect.address_owner.items():
         if begin is None or end is None:
             findings.doubt("the journal does not tell of the steady state, or of the timeline's end")
             break
@@ -24,8 +24,8 @@ def judge_owner(case: Case) -> Verdict | None:
         text = f"the {resource} address was held by {then}, at the end by {now}; expected: {wanted}"
         if not at_first:
             findings.doubt(text, begin)
-        elif (at_last & at_first) if wanted == "same" else (at_last - at_first and not at_last & at_first):
+        elif (at_last & at_first) if wanted == "unchanged" else (at_last - at_first and not at_last & at_first):
             findings.note(text, end)
         else:
             findings.fail(text, end)
-    return findings.verdict("owner")
+    return findings.verdict("address-owner")
