@@ -29,7 +29,7 @@ OPENBSD_ARGS := $(if $(RELEASE),--release $(RELEASE)) $(if $(MIRROR),--mirror $(
 # For `make test-filesystems`; ext3, the reference's, is every other test's.
 FILESYSTEMS := ext4 xfs btrfs
 ON_EACH_FILESYSTEM := tests/cluster/test_filesystem.py \
-	scenarios/database-power-loss.yaml scenarios/database-disk-full.yaml
+	incidents/database-power-loss.yaml incidents/database-disk-full.yaml
 
 # For `make load USERS=50 DURATION=5m`: headless; without them, the web UI asks.
 LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--for $(DURATION))
@@ -123,12 +123,12 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 	@$(TESTBED) down
 
 .PHONY: test-long
-test-long: test ## Everything, the long tests, every incident in scenarios/ under both profiles, each filesystem
+test-long: test ## Everything, the long tests, every incident in incidents/ under both profiles, each filesystem
 	@$(TESTBED) up
-	@$(PYTEST) tests/long scenarios
+	@$(PYTEST) tests/long incidents
 	@$(TESTBED) down
 	@$(TESTBED) up --profile hardened
-	@$(PYTEST) tests/long scenarios
+	@$(PYTEST) tests/long incidents
 	@$(TESTBED) down
 	@$(MAKE) test-filesystems
 
@@ -146,8 +146,8 @@ bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (REPEA
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal
 	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new
 	@mv compose/x-testbed.schema.json.new compose/x-testbed.schema.json
-	@$(TESTBED) schema scenario > scenarios/scenario.schema.json.new
-	@mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
+	@$(TESTBED) schema incident > incidents/incident.schema.json.new
+	@mv incidents/incident.schema.json.new incidents/incident.schema.json
 	@$(TESTBED) schema journal > docs/journal.schema.json.new
 	@mv docs/journal.schema.json.new docs/journal.schema.json
 

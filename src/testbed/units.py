@@ -1,14 +1,15 @@
-"""Quantities as people write them in files and on command lines: ``200ms``, ``1.5s``, ``2m``."""
+"""Quantities as people write them in files and on command lines: ``200ms``, ``1.5s``, ``2m``, ``2/s``, ``30%``."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from testbed.durations import seconds
 
-__all__ = ["Duration", "seconds", "written"]
+__all__ = ["Duration", "PerSecond", "Percent", "percentage", "rate", "seconds", "written"]
 
 _PATTERN = r"^\d+(\.\d+)?(ms|s|m)$"
 
@@ -20,9 +21,46 @@ def written(value: float) -> str:
     return f"{value:g}s"
 
 
+def rate(value: float) -> str:
+    """A rate as a file has it: ``2/s``."""
+    return f"{value:g}/s"
+
+
+def percentage(value: float) -> str:
+    """A share as a file has it: ``30%``."""
+    return f"{value:g}%"
+
+
+def _per_second(text: object) -> float:
+    return _number(text, "/s", "rate", "2/s")
+
+
+def _percent(text: object) -> float:
+    return _number(text, "%", "percentage", "30%")
+
+
+def _number(text: object, unit: str, noun: str, example: str) -> float:
+    match = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*{unit}", str(text).strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a {noun}: write a number with its unit, such as {example}")
+    return float(match[1])
+
+
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
     PlainSerializer(written),
     WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": ["200ms", "30s", "2m"]}),
+]
+PerSecond = Annotated[
+    float,
+    BeforeValidator(_per_second),
+    PlainSerializer(rate),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?/s$", "examples": ["2/s"]}),
+]
+Percent = Annotated[
+    float,
+    BeforeValidator(_percent),
+    PlainSerializer(percentage),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$", "examples": ["30%"]}),
 ]

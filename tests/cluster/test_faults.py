@@ -257,10 +257,10 @@ def _rate(cluster: Cluster) -> float:
 def test_stopped_processes_go_on(cluster: Cluster, target: str, process: str, name: str) -> None:
     node = cluster.machine("lb1" if target.startswith("lb:") else "db1")
     if target.startswith(("lb:", "db:")) and process in node.system.absent:
-        with pytest.raises(UsageError, match=f"process-stop is impossible on .*: {node.system.absent[process]}"):
-            faults.inject(cluster.fleet, cluster.ledger, "process-stop", target, {"process": process})
+        with pytest.raises(UsageError, match=f"process-hang is impossible on .*: {node.system.absent[process]}"):
+            faults.inject(cluster.fleet, cluster.ledger, "process-hang", target, {"process": process})
         return
-    with injected(cluster, "process-stop", target, process=process) as machine:
+    with injected(cluster, "process-hang", target, process=process) as machine:
         hanging = stopped(machine)
         assert name in hanging
         assert (len(hanging) == 1) is (process in ("php-worker", "ucarp"))

@@ -16,17 +16,19 @@ from testbed.wait import wait_until
 TESTBED = Path(sys.executable).with_name("testbed")
 CALM = """
 name: calm
+title: Nothing breaks
 why: nothing breaks, so no probe may see an outage
 load: {users: 2}
-timeline: [{for: 25s}]
-expect: {outage: {tcp: 2s, https: 4s, sql-write: 2s}}
+steps: [{sleep: 25s}]
+expect: {max_outage: {tcp: 2s, https: 4s, sql-write: 2s}}
 """
 RESHAPING = """
 name: reshaping
+title: A third app node is needed
 why: it needs a third app node, and comes while another run goes on
 cluster: {scale: {app: 3}}
 load: {users: 2}
-timeline: [{for: 1s}]
+steps: [{sleep: 1s}]
 """
 
 

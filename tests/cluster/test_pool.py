@@ -50,7 +50,9 @@ def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None
     """Who is there stays, who comes goes elsewhere, and no request is lost: neither by drain nor by enable."""
     with Run(decided, "pool-drain") as run:
         run.probe(only=["https"])
-        run.load(Load.model_validate({"users": 4, "think": 0.2, "actions": {"inbox": 5, "read": 5, "log out": 2}}))
+        run.load(
+            Load.model_validate({"users": 4, "think_time": "20%", "actions": {"inbox": 5, "read": 5, "log out": 2}})
+        )
         run.steady()
         drained_node = min(users_on(run))
         [other] = {"app-1", "app-2"} - {drained_node}
@@ -177,7 +179,7 @@ def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -
             pool.change(decided, "drain", WEBMAIL, "app-1")
     finally:
         lb2.unpause()
-    faults.inject(decided.fleet, decided.ledger, "process-stop", "lb2", {"process": "apache"})
+    faults.inject(decided.fleet, decided.ledger, "process-hang", "lb2", {"process": "apache"})
     try:
         with pytest.raises(TestbedError, match="lb2: its Apache does not show its pools; nothing was changed"):
             pool.change(decided, "drain", WEBMAIL, "app-1")

@@ -17,9 +17,9 @@ def test_an_orderly_hand_over_has_one_owner_at_a_time(
     probes("sql-write")
     testbed.steady()
     before = testbed.cluster.state().primary_database
-    testbed.inject("resign", "db:primary")
-    testbed.wait("taken-over", within=TAKEN_OVER_SECONDS)
-    testbed.wait("served", hold=2, within=TAKEN_OVER_SECONDS)
+    testbed.resign("db:primary")
+    testbed.wait("failed-over", timeout=TAKEN_OVER_SECONDS)
+    testbed.wait("service", stable_for=2, timeout=TAKEN_OVER_SECONDS)
     assert testbed.cluster.state().primary_database != before
     ownership = journal.verdicts()["ownership"]
     assert ownership.status is Status.PASS, ownership

@@ -6,7 +6,9 @@ import pytest
 
 from telling import Tell
 from testbed.cluster import Cluster
+from testbed.journal import read
 from testbed.scenarios.checked import checked
+from testbed.scenarios.duration import duration_mistake, run_seconds
 from testbed.scenarios.runner import play_all
 
 # One of each kind of machine, and of each way to be gone: dead, cut off, frozen. More of them is more than a slow build
@@ -28,3 +30,7 @@ def test_incident(cluster: Cluster, tell: Tell, name: str) -> None:
         tell.verdicts(result)
         wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
         assert not wrong, "\n".join([str(result.folder / "report.html"), *wrong])
+        took = run_seconds(read(result.folder / "journal.jsonl"))
+        assert took is not None
+        assert scenario.duration is not None
+        assert duration_mistake(scenario.duration, took) == "", scenario.name

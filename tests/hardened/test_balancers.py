@@ -74,7 +74,7 @@ def test_who_comes_back_takes_nothing_back(cluster: Cluster, tell: Tell, fault: 
 @pytest.mark.parametrize(
     ("fault", "options", "reason", "seconds"),
     [
-        ("process-stop", {"process": "apache"}, "apache", HUNG_SECONDS),
+        ("process-hang", {"process": "apache"}, "apache", HUNG_SECONDS),
         ("silent-cut", {"network": "backend"}, "no-nodes", 2 * HUNG_SECONDS),
     ],
     ids=["hung-apache", "no-app-node"],
@@ -145,7 +145,7 @@ def test_a_hung_keepalived_is_ended(cluster: Cluster, tell: Tell) -> None:
     first = _holder(cluster)
     second = _other(cluster, first)
     begun = time.monotonic()
-    faults.inject(cluster.fleet, cluster.ledger, "process-stop", first.name, {"process": "ucarp"})
+    faults.inject(cluster.fleet, cluster.ledger, "process-hang", first.name, {"process": "ucarp"})
     _until_held(cluster, second, TAKEOVER_SECONDS)
     wait_until(lambda: not _holds(cluster, first), 2 * HUNG_SECONDS, f"{first.name} to give the address up")
     tell(f"{first.name} gave the address up after {time.monotonic() - begun:.2f} s")
@@ -156,7 +156,7 @@ def test_a_hung_keepalived_is_ended(cluster: Cluster, tell: Tell) -> None:
 def test_with_both_apaches_hung_nothing_moves(cluster: Cluster) -> None:
     first = _holder(cluster)
     for machine in (_other(cluster, first), first):
-        faults.inject(cluster.fleet, cluster.ledger, "process-stop", machine.name, {"process": "apache"})
+        faults.inject(cluster.fleet, cluster.ledger, "process-hang", machine.name, {"process": "apache"})
     elapse(HUNG_SECONDS)
     assert _holds(cluster, first)
     faults.heal_all(cluster.fleet, cluster.ledger)
@@ -172,7 +172,7 @@ def test_a_hung_app_node_is_out_and_back_by_itself(cluster: Cluster, tell: Tell)
         ]
         return len(found) == 2 and all(each is wanted for each in found)
 
-    faults.inject(cluster.fleet, cluster.ledger, "process-stop", "app-1", {"process": "apache"})
+    faults.inject(cluster.fleet, cluster.ledger, "process-hang", "app-1", {"process": "apache"})
     begun = time.monotonic()
     wait_until(lambda: usable(wanted=False), 20, "both balancers to take app-1 out")
     out = time.monotonic() - begun

@@ -45,7 +45,13 @@ def test_up_does_not_make_it_half_another_one(cluster: Cluster) -> None:
 
 def test_an_incident_of_the_reference_is_refused(cluster: Cluster) -> None:
     scenario = Scenario.model_validate(
-        {"name": "of-2006", "why": "a hole is shown", "cluster": {"profile": "reference"}, "timeline": [{"for": "1s"}]}
+        {
+            "name": "of-2006",
+            "title": "A hole is shown",
+            "why": "a hole is shown",
+            "cluster": {"profile": "reference"},
+            "steps": [{"sleep": "1s"}],
+        }
     )
     with pytest.raises(Exception, match="played under the profile reference, and this cluster is hardened"):
         shaped(cluster, scenario)

@@ -26,8 +26,8 @@ from testbed.topology import Role
 TESTBED = Path(sys.executable).with_name("testbed")
 ROLLED = (Role.APP, Role.BALANCER, Role.DATABASE)
 # Short visits, so that a drained node empties.
-LOAD = {"users": 3, "think": 0.2, "actions": {"inbox": 5, "read": 5, "write": 1, "log out": 2}}
-# What the documented pauses of `rolling-upgrade` may last: the site's address moves, and the database.
+LOAD = {"users": 3, "think_time": "20%", "actions": {"inbox": 5, "read": 5, "write": 1, "log out": 2}}
+# What the pauses of `rolling-upgrade` may last: the site's address moves, and the database.
 PAUSES = {"https": 15, "sql-write": 30}
 # Seldom: what is looked for are pauses of seconds, and emulated guests pay for each write.
 INTERVALS = {"https": 0.1, "sql-write": 0.2}
@@ -60,7 +60,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
     state = cluster.state()
     active, primary = str(state.active_balancer), str(state.primary_database)
     before = {each.name: each.started_at() for role in ROLLED for each in cluster.fleet.machines(role)}
-    expect = {"outage": {probe: f"{limit}s" for probe, limit in PAUSES.items()}}
+    expect = {"max_outage": {probe: f"{limit}s" for probe, limit in PAUSES.items()}}
     with Run(cluster, "roll", plan=Plan("roll", {"expect": expect}, platform=cluster.platform)) as run:
         run.probe(INTERVALS, only=list(PAUSES))
         run.load(Load.model_validate(LOAD))

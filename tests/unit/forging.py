@@ -35,12 +35,12 @@ WALL_OFFSET = 1_795_000_000.0
 # Seconds after the run's begin.
 STEADY, DB_LOSS, BACK, APP_LOSS, APP_HEAL, DB_HEAL, REJOINED = 10.0, 20.0, 25.0, 40.0, 48.0, 52.0, 64.0
 EXPECT: dict[str, Any] = {
-    "outage": {"tcp": "0s", "https": "5s", "webmail": "10s", "sql-read": "10s", "sql-write": "10s"},
-    "felt": ["sql-read", "sql-write"],
-    "owner": {"site": "same", "database": "peer"},
-    "doomed": True,
-    "logins-failed": 0,
-    "rejoin": "60s",
+    "max_outage": {"tcp": "0s", "https": "5s", "webmail": "10s", "sql-read": "10s", "sql-write": "10s"},
+    "must_notice": ["sql-read", "sql-write"],
+    "address_owner": {"site": "unchanged", "database": "moved"},
+    "must_affect_sessions": True,
+    "max_failed_logins": 0,
+    "max_recovery": "60s",
     "isolation": True,
 }
 Line = tuple[float, Event]

@@ -32,14 +32,16 @@ WALL = 1_764_000_000.0
 APPS = ("app-1", "app-2")
 SCENARIO = {
     "name": "db-power-loss",
+    "title": "The <primary> loses power",
     "why": "The <primary> database host loses power under load: the spare must take over within seconds.",
-    "timeline": [
-        {"at": "5s", "fault": "power-loss", "target": "db:primary", "as": "loss"},
-        {"when": "served", "for": "2s"},
+    "steps": [
+        {"sleep": "5s"},
+        {"inject": "power-loss", "target": "db:primary", "id": "loss"},
+        {"wait_for": "service", "stable_for": "2s"},
         {"heal": "loss"},
-        {"when": "healthy", "within": "2m"},
+        {"wait_for": "healthy", "timeout": "2m"},
     ],
-    "expect": {"outage": {"sql-write": "15s", "https": "15s"}, "owner": {"database": "peer"}},
+    "expect": {"max_outage": {"sql-write": "15s", "https": "15s"}, "address_owner": {"database": "moved"}},
 }
 
 
@@ -58,6 +60,7 @@ class Forge:
         moved: whether a session changes its app node without a cause.
         app_dies: when app-2 loses power for twenty seconds, in seconds after the begin; 0 for never.
         expect: replaces the plan's expectations.
+        known: the failures that are known with the profile reference.
         name, series, repeat, repeats: of the plan.
         error: why the run itself broke.
     """
@@ -72,6 +75,7 @@ class Forge:
     moved: bool = False
     app_dies: float = 0.0
     expect: Mapping[str, object] | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
     name: str = "db-power-loss"
     series: str = "db-power-loss-1"
     repeat: int = 1
@@ -102,6 +106,7 @@ class Forge:
 
     def _stages(self) -> None:
         scenario = {**SCENARIO, "name": self.name, "expect": SCENARIO["expect"] if self.expect is None else self.expect}
+        scenario["profiles"] = {"reference": {"known_failures": dict(self.known)}}
         plan = Plan(
             self.name, scenario, seed=2006, repeat=self.repeat, repeats=self.repeats, series=self.series,
             platform={"balancer": "debian", "accel": "tcg"},

@@ -50,7 +50,7 @@ def run(
     more: tuple[Event, ...] = (),
 ) -> Journal:
     """A run whose client container is paused; the observer's is not."""
-    plan = Plan("story", {"load": {"users": 0}, "timeline": [{"for": "5s"}], "expect": expect})
+    plan = Plan("story", {"load": {"users": 0}, "steps": [{"sleep": "5s"}], "expect": expect})
     samples = [sample for probe in SITE for sample in probed(probe, paused=paused, away=away)]
     samples += [sample for probe in DATABASE for sample in probed(probe, away=away)]
     marks = [Mark("steady", at=2.0), Mark("timeline-done", at=38.0), Mark("run-ends", at=40.0)]
@@ -64,7 +64,7 @@ def outage(journal: Journal) -> Verdict:
 
 @pytest.mark.parametrize("ceiling", ["0s", "3s"])
 def test_a_paused_prober_leaves_the_outage_unknown_and_says_why(ceiling: str) -> None:
-    verdict = outage(run(paused=(10, 14), expect={"outage": dict.fromkeys(SITE, ceiling)}))
+    verdict = outage(run(paused=(10, 14), expect={"max_outage": dict.fromkeys(SITE, ceiling)}))
     assert verdict.status is Status.UNKNOWN
     assert "tcp" in verdict.summary
     assert "the prober itself stood still for 4.0" in verdict.summary
@@ -72,40 +72,40 @@ def test_a_paused_prober_leaves_the_outage_unknown_and_says_why(ceiling: str) ->
 
 
 def test_probes_of_another_container_are_judged() -> None:
-    assert outage(run(paused=(10, 14), expect={"outage": {"sql-read": "0s"}})).status is Status.PASS
+    assert outage(run(paused=(10, 14), expect={"max_outage": {"sql-read": "0s"}})).status is Status.PASS
 
 
 def test_a_pause_that_can_hide_no_outage_longer_than_allowed_is_told_and_passes() -> None:
-    verdict = outage(run(paused=(10, 14), expect={"outage": {"tcp": "8s"}}))
+    verdict = outage(run(paused=(10, 14), expect={"max_outage": {"tcp": "8s"}}))
     assert verdict.status is Status.PASS
     assert "stood still" in verdict.summary
 
 
 @pytest.mark.parametrize("away", [(3, 8), (20, 25), (5, 10), (14, 19.5)])
 def test_a_real_outage_before_or_after_the_pause_fails(away: tuple[float, float]) -> None:
-    verdict = outage(run(paused=(10, 14), away=away, expect={"outage": {"tcp": "3s"}}))
+    verdict = outage(run(paused=(10, 14), away=away, expect={"max_outage": {"tcp": "3s"}}))
     assert verdict.status is Status.FAIL
 
 
 def test_an_outage_that_lasts_longer_than_allowed_on_one_side_of_the_pause_fails() -> None:
-    assert outage(run(paused=(10, 12), away=(9, 19), expect={"outage": {"tcp": "4s"}})).status is Status.FAIL
+    assert outage(run(paused=(10, 12), away=(9, 19), expect={"max_outage": {"tcp": "4s"}})).status is Status.FAIL
 
 
 def test_an_outage_that_is_too_long_with_the_pause_only_is_unknown() -> None:
-    verdict = outage(run(paused=(10, 14), away=(9, 16), expect={"outage": {"tcp": "4s"}}))
+    verdict = outage(run(paused=(10, 14), away=(9, 16), expect={"max_outage": {"tcp": "4s"}}))
     assert verdict.status is Status.UNKNOWN
     assert "the prober itself stood still" in verdict.evidence[0].text
 
 
 @pytest.mark.parametrize(("away", "status"), [((20, 20.5), Status.FAIL), ((30, 30.04), Status.PASS)])
 def test_where_no_outage_is_allowed_what_was_seen_counts(away: tuple[float, float], status: Status) -> None:
-    assert outage(run(away=away, expect={"outage": {"tcp": "0s"}})).status is status
+    assert outage(run(away=away, expect={"max_outage": {"tcp": "0s"}})).status is status
 
 
 def test_a_fault_is_not_felt_by_a_pause() -> None:
-    assert outage(run(paused=(10, 14), expect={"felt": ["tcp"]})).status is Status.UNKNOWN
-    assert outage(run(expect={"felt": ["tcp"]})).status is Status.FAIL
-    assert outage(run(paused=(10, 14), away=(20, 25), expect={"felt": ["tcp"]})).status is Status.PASS
+    assert outage(run(paused=(10, 14), expect={"must_notice": ["tcp"]})).status is Status.UNKNOWN
+    assert outage(run(expect={"must_notice": ["tcp"]})).status is Status.FAIL
+    assert outage(run(paused=(10, 14), away=(20, 25), expect={"must_notice": ["tcp"]})).status is Status.PASS
 
 
 def test_a_return_is_unknown_when_the_prober_stood_still_after_the_heal() -> None:
@@ -114,8 +114,10 @@ def test_a_return_is_unknown_when_the_prober_stood_still_after_the_heal() -> Non
     held = tuple(
         StateChange(node, f"{what}-address", "held", 0) for node, what in (("lb1", "site"), ("db1", "database"))
     )
-    journal = run(paused=(10, 14), expect={"return": {"tcp": "1s"}}, more=(*fault, *held))
-    [verdict] = [each for each in judge(journal) if each.check == "return"]
+    journal = run(
+        paused=(10, 14), expect={"max_outage_after_heal": {"tcp": "1s"}, "no_failback": True}, more=(*fault, *held)
+    )
+    [verdict] = [each for each in judge(journal) if each.check == "failback"]
     assert verdict.status is Status.UNKNOWN
     assert "stood still" in verdict.summary
 
@@ -146,7 +148,7 @@ def test_logins_that_fail_while_the_clients_stand_still_are_no_proof() -> None:
 
     def status(at: float) -> Status:
         good = RequestSample("s2", "user02", "log in", "lb1", "app-1", 20.0, 0.1, Outcome.OK)
-        journal = run(paused=(10, 14), expect={"logins-failed": 0}, more=(login(at), good))
+        journal = run(paused=(10, 14), expect={"max_failed_logins": 0}, more=(login(at), good))
         return next(each.status for each in judge(journal) if each.check == "logins")
 
     assert status(9.8) is Status.UNKNOWN

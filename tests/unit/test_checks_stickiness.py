@@ -117,7 +117,7 @@ def a_fault(name: str, **options: str) -> Fault:
 @pytest.mark.parametrize(
     "weak",
     [a_fault("loss", share="1%"), a_fault("delay", delay="10ms"), a_fault("rate-limit", rate="1mbit/s"),
-     a_fault("process-stop", process="php-worker")],
+     a_fault("process-hang", process="php-worker")],
     ids=lambda fault: fault.name,
 )  # fmt: skip
 def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: Fault) -> None:
@@ -129,8 +129,11 @@ def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: Fault) -> None:
 
 
 @pytest.mark.parametrize(
-    "strong", [a_fault("power-loss"), a_fault("freeze"), a_fault("process-kill", process="apache")]
-)
+    "strong",
+    [a_fault("power-loss"), a_fault("freeze"), a_fault("process-kill", process="apache"),
+     a_fault("process-hang", process="apache"), a_fault("process-stop", process="apache")],
+    ids=lambda fault: fault.name,
+)  # fmt: skip
 def test_a_fault_that_takes_a_node_away_excuses_its_moves(strong: Fault) -> None:
     moved = [*ALIVE, asked(20, "app-2"), asked(21, "app-2", cause="session-lost")]
     assert check_stickiness(moved, absences(["app-1"], [strong], {}, moved)).uncaused == ()

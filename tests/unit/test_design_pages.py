@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HARDENED = (ROOT / "docs" / "hardened.md").read_text()
 PAGES = {name: (ROOT / "docs" / name).read_text() for name in ("hardened.md", "design-2006.md", "split-brain.md")}
-TREES = ("compose/", "docs/", "images/", "scenarios/", "src/", "tests/")
+TREES = ("compose/", "docs/", "images/", "incidents/", "src/", "tests/")
 
 
 def told(text: str) -> set[str]:
@@ -46,4 +46,4 @@ def test_each_hole_has_its_setting_and_its_incident() -> None:
         assert told(settings)
         assert all(re.search(rf"\b{setting}\b", overlay) for setting in told(settings)), settings
         assert told(incidents)
-        assert all((ROOT / "scenarios" / f"{name}.yaml").is_file() for name in told(incidents)), incidents
+        assert all((ROOT / "incidents" / f"{name}.yaml").is_file() for name in told(incidents)), incidents

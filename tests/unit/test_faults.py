@@ -158,6 +158,14 @@ def test_records_of_older_versions_are_healed(ledger: Ledger, db1: FakeMachine, 
     assert ledger.entries() == []
 
 
+def test_a_record_with_a_faults_former_name_is_healed(ledger: Ledger, db1: FakeMachine) -> None:
+    entry = ledger.write("process-stop", "db1", "db1", {"process": "postgres"})
+    [renamed] = ledger.entries()
+    assert (renamed.key, renamed.fault) == (entry.key, "process-hang")
+    heal_all(fleet(db1), ledger)
+    assert ledger.entries() == []
+
+
 def test_the_same_fault_of_the_same_cable_twice_is_refused(ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"})
     inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "replication"})

@@ -11,10 +11,11 @@ from fakes import FakeMachine, fleet, topology
 
 from testbed import faults
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Ledger, heal_all, inject
+from testbed.faults import Ledger, heal_all, inject, resign
 from testbed.faults.options import as_text
 from testbed.faults.process import ServiceName
 from testbed.faults.processes import SERVICES
+from testbed.journal import FaultStep
 from testbed.machines import ExecResult, cutting
 from testbed.machines.linux import Linux
 
@@ -67,7 +68,7 @@ def machine(name: str, ledger: Ledger, **answers: str | ExecResult) -> FakeMachi
         ("loss", "db1", {"share": "30%", "network": "backend"}),
         ("delay", "db1", {"delay": "100ms"}),
         ("rate-limit", "app-1", {"rate": "256kbit/s"}),
-        ("process-stop", "app-1", {"process": "php-worker"}),
+        ("process-hang", "app-1", {"process": "php-worker"}),
         ("process-kill", "app-1", {"process": "php-worker"}),
         ("disk-error", "db1", {}),
         ("disk-full", "db1", {}),
@@ -165,7 +166,7 @@ def test_processes_are_read_from_proc() -> None:
 
 def test_a_stopped_service_goes_on(ledger: Ledger) -> None:
     victim = machine("app-1", ledger)
-    inject(fleet(victim), ledger, "process-stop", "app-1", {"process": "php-worker"})
+    inject(fleet(victim), ledger, "process-hang", "app-1", {"process": "php-worker"})
     heal_all(fleet(victim), ledger)
     assert victim.done == [
         "sh -c kill -STOP 56 2>/dev/null; true",
@@ -218,6 +219,17 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     assert len(lb2.done) == 1
 
 
+def test_a_node_that_resigned_has_nothing_to_heal(ledger: Ledger) -> None:
+    lb1 = machine("lb1", ledger)
+    steps: list[FaultStep] = []
+    entry = resign(fleet(lb1), ledger, "lb1", tell=steps.append)
+    assert (entry.fault, entry.node) == ("resign", "lb1")
+    assert lb1.done == ["resign"]
+    assert all(lb1.recorded_before)
+    assert ledger.entries() == []
+    assert [step.step for step in steps] == ["inject", "injected", "heal", "healed"]
+
+
 def test_a_balancer_that_was_frozen_does_not_go_on_draining_when_it_thaws(ledger: Ledger) -> None:
     app, lb1 = machine("app-1", ledger), machine("lb1", ledger)
     inject(fleet(app, lb1), ledger, "drain", "app-1")
@@ -268,7 +280,7 @@ def test_what_a_frozen_machine_cannot_be_told_is_undone_when_it_has_thawed(ledge
         ("loss", "db1", {"share": "5%", "direction": "up"}, "direction: 'up' cannot be: input should be 'both', 'in'"),
         ("rate-limit", "db1", {"rate": "1mbit"}, "rate: '1mbit' is no rate"),
         ("delay", "db1", {"delay": "fast"}, "delay: 'fast' is no duration; write a number with its unit"),
-        ("process-stop", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
+        ("process-hang", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
         ("process-kill", "mail", {"process": "exim"}, "process: 'exim' cannot be: input should be 'postgres'"),
     ],
 )

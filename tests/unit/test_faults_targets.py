@@ -114,6 +114,7 @@ def test_scale_says_how_many_there_are() -> None:
         ("cable-pull", "db1", {"network": 7}, "cable-pull: network: 7 is no list of networks; write backend"),
         ("cable-pull", "db1", {"networks": "backend"}, "no option 'networks'; the options of cable-pull are network"),
         ("earthquake", "db1", {}, "no fault 'earthquake'"),
+        ("process-stop", "db1", {}, "the fault 'process-stop' was renamed; write process-hang"),
     ],
 )  # fmt: skip
 def test_checked_before_anything_runs(fault: str, target: str, given: dict[str, Any], message: str) -> None:

@@ -17,6 +17,7 @@ from testbed.hunt.sequence import (
     as_incident,
     brief,
     briefly,
+    ending,
     fields,
     healing,
     in_force,
@@ -24,6 +25,7 @@ from testbed.hunt.sequence import (
     key,
     pause,
     tidied,
+    title,
     without,
 )
 from testbed.hunt.store import Finding, HuntSettings, Store
@@ -73,41 +75,41 @@ def test_every_sequence_is_a_valid_incident(profile: str, request: pytest.Fixtur
 
 def test_each_has_two_to_four_faults_and_waits_within_their_bounds(shipped: Topology) -> None:
     for steps in drawn(shipped):
-        assert 2 <= sum(bool(step.fault) for step in steps) <= 4
-        names = [step.name for step in steps if step.fault]
+        assert 2 <= sum(bool(step.action) for step in steps) <= 4
+        names = [step.id for step in steps if step.inject]
         assert len(set(names)) == len(names)
         for before, step in zip((None, *steps), steps, strict=False):
-            if step.hold is not None:
+            if step.sleep is not None:
                 assert before is not None
-                assert before.hold is None
-                assert SHORT[0] <= step.hold <= LONG[1]
+                assert before.sleep is None
+                assert SHORT[0] <= step.sleep <= LONG[1]
 
 
 def test_waits_are_mostly_short(shipped: Topology) -> None:
-    waits = [step.hold for steps in drawn(shipped) for step in steps if step.hold is not None]
+    waits = [step.sleep for steps in drawn(shipped) for step in steps if step.sleep is not None]
     assert 0.75 < sum(wait <= SHORT[1] for wait in waits) / len(waits) < 0.9
 
 
 def test_every_fault_and_every_part_is_drawn(shipped: Topology, hardened: Topology) -> None:
-    struck = Counter((step.fault, step.target) for steps in drawn(shipped) for step in steps if step.fault)
-    assert {fault for fault, _ in struck} == set(faults.FAULTS) - set(NOT_DRAWN)
+    struck = Counter((step.action, step.where) for steps in drawn(shipped) for step in steps if step.action)
+    assert {fault for fault, _ in struck} == set(faults.ACTIONS) - set(NOT_DRAWN)
     assert {target for _, target in struck} == set(TARGETS)
-    assert "arbiter" in {step.target for steps in drawn(hardened) for step in steps}
+    assert "arbiter" in {step.where for steps in drawn(hardened) for step in steps}
 
 
 def test_a_fault_that_is_new_in_the_catalogue_is_drawn_too(shipped: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
     class Smoke(type(faults.FAULTS["power-loss"])):  # type: ignore[misc]
         name = "smoke"
 
-    monkeypatch.setattr(faults, "FAULTS", {**faults.FAULTS, "smoke": Smoke()})
-    monkeypatch.setattr("testbed.faults.catalogue.FAULTS", faults.FAULTS)
-    assert "smoke" in {step.fault for steps in drawn(shipped) for step in steps}
+    monkeypatch.setattr(faults, "ACTIONS", {**faults.ACTIONS, "smoke": Smoke()})
+    monkeypatch.setattr("testbed.faults.catalogue.ACTIONS", faults.ACTIONS)
+    assert "smoke" in {step.action for steps in drawn(shipped) for step in steps}
 
 
 def test_most_sequences_have_overlapping_faults_on_different_parts(shipped: Topology) -> None:
     def overlaps(steps: Steps) -> bool:
         for place, step in enumerate(steps):
-            if step.fault and any(each.target != step.target for each in in_force(steps[:place])):
+            if step.action and any(each.where != step.where for each in in_force(steps[:place])):
                 return True
         return False
 
@@ -118,21 +120,21 @@ def test_faults_that_would_be_refused_are_not_drawn(shipped: Topology) -> None:
     for steps in drawn(shipped):
         for place, step in enumerate(steps):
             before = in_force(steps[:place])
-            if step.target == "mail:any":
-                assert all(each.target != "mail:any" for each in before)
-            if step.fault == "silent-cut":
-                assert (step.fault, step.target) not in {(each.fault, each.target) for each in before}
+            if step.where == "mail:any":
+                assert all(each.where != "mail:any" for each in before)
+            if step.action == "silent-cut":
+                assert (step.action, step.where) not in {(each.action, each.where) for each in before}
             if step.options.get("process") == "postgres":
-                assert step.target == "db:primary"
+                assert step.where == "db:primary"
 
 
 def test_only_faults_that_a_platform_knows_are_drawn() -> None:
     openbsd = topology(platform="openbsd")
-    assert ("process-stop", "lb:active") in {(each.fault, each.target) for each in candidates(openbsd)}
+    assert ("process-hang", "lb:active") in {(each.fault, each.target) for each in candidates(openbsd)}
     for steps in drawn(openbsd):
         for step in steps:
-            if step.fault and step.target and step.target.startswith("lb"):
-                faults.check(step.fault, step.target, step.options, openbsd)
+            if step.action and step.where and step.where.startswith("lb"):
+                faults.check(step.action, step.where, step.options, openbsd)
 
 
 def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:
@@ -141,15 +143,33 @@ def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:
         pause(2.34),
         injection("disk-error", "db:standby", {}, "second"),
     )
-    timeline = as_incident(steps, "x", "It was drawn.", 1).timeline
-    assert [step.heal or step.when for step in timeline[3:]] == ["all", "healthy", "served"]
-    assert timeline[1].hold == 2.3
-    assert as_incident(steps, "x", "It was drawn.", 1).expect.alarms == ["disk-error"]
-    healed = (*steps[:1], healing("first"))
-    assert [step.heal or step.when for step in as_incident(healed, "x", "It was drawn.", 1).timeline[2:]] == [
-        "healthy",
-        "served",
-    ]
+
+    def ends(steps: Steps) -> list[str | None]:
+        played = as_incident(steps, "x", "It was drawn.", 1).steps
+        return [step.ends or step.wait_for for step in played[len(steps) :]]
+
+    assert ends(steps) == ["all", "healthy", "service"]
+    assert as_incident(steps, "x", "It was drawn.", 1).steps[1].sleep == 2.3
+    assert as_incident(steps, "x", "It was drawn.", 1).expect.allow_alarms == ["disk-error"]
+    assert ends((*steps[:1], healing("first"))) == ["healthy", "service"]
+
+
+def test_a_drain_is_undrained_and_a_hand_over_needs_no_end() -> None:
+    drain, resign = injection("drain", "app:any", {}, "first"), injection("resign", "lb:active", {}, "second")
+    freeze = injection("freeze", "lb:standby", {}, "third")
+    assert in_force((drain, resign, freeze)) == [drain, freeze]
+    assert [briefly([ending(each)]) for each in (drain, freeze)] == ["undrain app:any", "heal third"]
+    played = as_incident((drain, pause(1), resign), "x", "It was drawn.", 1).steps
+    assert [step.ends or step.wait_for for step in played[3:]] == ["app:any", "healthy", "service"]
+    played = as_incident((drain, ending(drain), resign), "x", "It was drawn.", 1).steps
+    assert [step.ends or step.wait_for for step in played[3:]] == ["healthy", "service"]
+    assert tidied((ending(drain), drain, ending(drain))) == (drain, ending(drain))
+
+
+def test_the_title_of_an_incident_is_one_short_line() -> None:
+    first, second = injection("freeze", "lb:active", {}, "first"), injection("resign", "db:primary", {}, "second")
+    assert title((first, pause(2), second)) == "freeze at lb:active, then resign at db:primary"
+    assert len(title([first] * 9)) == 80
 
 
 def test_steps_are_tidied() -> None:
@@ -174,6 +194,6 @@ def test_an_incident_file_can_be_read_and_says_the_same(tmp_path: Path, shipped:
         path = incident.write(store, finding)
         scenario = load(path, shipped, patterns=PATTERNS)
         assert scenario == incident.of(store, finding)
-        assert fields(scenario.timeline[: len(steps)]) == fields(steps)
+        assert fields(scenario.steps[: len(steps)]) == fields(steps)
         assert scenario.seed == 5 + number
         assert text in scenario.why

@@ -43,18 +43,18 @@ ROOT = Path(__file__).parents[2]
          "back for sql-write, webmail."), "phases: service did not come back for the database"),
         ("phases", ("database from db1 to db2 without a fault: drbd primary +1.00 s; out of order: mounted (+1.20 s) "
          "before drbd primary (+2.00 s)."), "phases: out of order: mounted"),
-        ("timeline", ("step 7 (wait until healthy, 150s at most): waited 150 s for a healthy cluster; last seen: "
+        ("steps", ("step 7 (wait for healthy, 150s at most): waited 150 s for a healthy cluster; last seen: "
          "app-1: webmail does not run; db2 holds the database's address but does not serve; db1: DRBD is gone"),
          "healthy: db holds the database's address but does not serve"),
         ("run", "the run broke: waited 9 s for a healthy cluster; last seen: db1: DRBD is WFConnection UpToDate",
          "healthy: db: DRBD is WFConnection UpToDate"),
-        ("timeline", ("step 7 (wait until healthy): split brain: both database machines were written to, and DRBD "
+        ("steps", ("step 7 (wait for healthy): split brain: both database machines were written to, and DRBD "
          "keeps them apart"),
          "healthy: split brain: both database machines were written to, and DRBD keeps them apart"),
         ("run", "the run broke: db1 went off: event=vm-off 12", "healthy: db went off"),
         ("phases", "site from lb1 to lb2 without a fault: it stood still; service did not come back for webmail.",
          "phases: service did not come back for the webmail"),
-        ("timeline", ("step 8 (wait until served for 2s): waited 60 s for 'served'; last seen: 3 users logged in; "
+        ("steps", ("step 8 (wait for service, stable for 2s): waited 60 s for 'service'; last seen: 3 users logged in; "
          "https: status 503; sql-write: good 0.1 s ago; tcp: good 0.0 s ago; webmail: timed out; site-address: lb1"),
          "served: no answer from the site"),
         ("healthy", ("testbed repaired the cluster: app-1: webmail does not run; db1: DRBD is WFConnection "
@@ -103,9 +103,9 @@ def test_a_repair_is_a_kind_by_what_was_wrong_and_not_by_the_remedy(name: str) -
 
 
 def test_a_repair_is_no_second_failure_of_a_cluster_that_did_not_become_healthy() -> None:
-    step = "step 7 (wait until healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
+    step = "step 7 (wait for healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
     repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', 'rejoin')}"
-    failed = [Verdict("timeline", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
+    failed = [Verdict("steps", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
     assert [str(kind) for kind in kinds(failed)] == ["healthy: db does not answer"]
     assert [str(kind) for kind in kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]
 
@@ -118,9 +118,9 @@ def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() ->
     assert known(kind, other, "reference") is None
     assert known(Kind("ownership", "database-address held on db and db at once"), other, "hardened") is None
     assert known(Kind("durability", "N was acknowledged, and is not there"), other, "hardened") is None
-    hung = [injection("process-stop", "lb:active", {"process": "ucarp"}, "first")]
+    hung = [injection("process-hang", "lb:active", {"process": "ucarp"}, "first")]
     assert known(kind, hung, "hardened") is not None
-    assert known(kind, [injection("process-stop", "lb:active", {"process": "apache"}, "a")], "hardened") is None
+    assert known(kind, [injection("process-hang", "lb:active", {"process": "apache"}, "a")], "hardened") is None
 
 
 @pytest.mark.parametrize("profile", ["reference", "hardened"])
@@ -134,7 +134,7 @@ def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     steps = [injection("freeze", "db:primary", {}, "first")]
     forms = [
         kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db1 stands alone"),
-        kind_of("timeline", "step 3 (wait): split brain: both database machines were written to, and DRBD keeps"),
+        kind_of("steps", "step 3 (wait): split brain: both database machines were written to, and DRBD keeps"),
         kind_of("alarms", "db1: drbd-split-brain: Split-Brain detected but unresolved"),
     ]
     assert {entry.title for kind in forms if (entry := known(kind, steps, "reference"))} == {
@@ -143,7 +143,7 @@ def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     assert forms[1].check == HEALTHY
 
 
-UNHEALTHY = "step 9 (wait until healthy, 120s at most): waited 120 s for a healthy cluster; last seen: "
+UNHEALTHY = "step 9 (wait for healthy, 120s at most): waited 120 s for a healthy cluster; last seen: "
 LOST_WRITES = "the database's filesystem has lost writes to I/O errors since it was mounted"
 DISKLESS_STEPS = [
     injection("disk-error", "db:primary", {}, "disk"),
@@ -154,8 +154,8 @@ DISKLESS_STEPS = [
 @pytest.mark.parametrize(
     ("check", "text"),
     [
-        ("timeline", f"{UNHEALTHY}db1 holds the database's address but does not serve; db1: {LOST_WRITES}"),
-        ("timeline", f"{UNHEALTHY}db1: {LOST_WRITES}"),
+        ("steps", f"{UNHEALTHY}db1 holds the database's address but does not serve; db1: {LOST_WRITES}"),
+        ("steps", f"{UNHEALTHY}db1: {LOST_WRITES}"),
         ("phases", "database from db1 to db2 without a fault: it stood still; service did not come back for sql-read."),
         ("alarms", "db1: postgres-panic: PANIC:  could not fdatasync file"),
         ("alarms", "db1: postgres-crash: server process (PID 1104) was terminated"),
@@ -191,7 +191,7 @@ def test_the_catalogue_names_incidents_and_pages_that_exist() -> None:
     for entry in CATALOGUE:
         assert re.fullmatch(entry.cause, "x") is None
         for shown in entry.shown_by:
-            path = ROOT / shown if "/" in shown else ROOT / "scenarios" / f"{shown}.yaml"
+            path = ROOT / shown if "/" in shown else ROOT / "incidents" / f"{shown}.yaml"
             assert path.is_file(), shown
             if path.suffix == ".yaml" and entry.check in ("ownership", "durability", "phases"):
                 assert f"    {entry.check}:" in path.read_text(), f"{shown} documents no {entry.check}"

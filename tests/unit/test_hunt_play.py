@@ -76,7 +76,7 @@ def timeline(run: FakeRun) -> list[int]:
 def test_a_fault_that_no_machine_can_suffer_now_is_passed_over_with_its_heal() -> None:
     run = FakeRun(refuses=["freeze db:standby", "heal second"])
     assert timeline(run) == [1, 2]
-    assert run.done == ["power-loss db:primary", "wait", "heal all", "healthy", "served"]
+    assert run.done == ["power-loss db:primary", "wait", "heal all", "healthy", "service"]
     assert [attrs["number"] for name, attrs in run.marks if name == "step-refused"] == ["2", "3"]
 
 

@@ -50,7 +50,7 @@ class Bed:
 
 
 def kills(target: str) -> Callable[[Steps], list[Failure]]:
-    return lambda steps: [LOST] if any((s.fault, s.target) == ("power-loss", target) for s in steps) else []
+    return lambda steps: [LOST] if any((s.action, s.where) == ("power-loss", target) for s in steps) else []
 
 
 def store(folder: Path, profile: str = "reference") -> Store:
@@ -76,7 +76,7 @@ def test_it_plays_what_is_drawn_and_shrinks_what_fails(tmp_path: Path) -> None:
     assert finding.complete
     incident = tmp_path / "h" / "incidents" / finding.incident
     scenario = scenarios.load(incident, topology())
-    assert fields(scenario.timeline[:1]) == fields(finding.steps)
+    assert fields(scenario.steps[:1]) == fields(finding.steps)
     assert str(incident) in "".join(told)
     assert told[0].startswith("  1 of 12: ")
     assert any(line.startswith("  3 of 12, 7 min left: ") for line in told)
@@ -103,11 +103,11 @@ def test_each_kind_is_shrunk_once_and_by_itself(tmp_path: Path) -> None:
 
     def fails(steps: Steps) -> list[Failure]:
         found = kills("db:primary")(steps)
-        return found + [other] * any(step.fault == "disk-error" for step in steps)
+        return found + [other] * any(step.action == "disk-error" for step in steps)
 
     kept = store(tmp_path / "h")
     search(kept, Bed(fails), Limits(runs=30))
-    found = {finding.cause: [(step.fault) for step in finding.steps] for finding in kept.findings}
+    found = {finding.cause: [(step.action) for step in finding.steps] for finding in kept.findings}
     assert found == {LOST.cause: ["power-loss"], other.cause: ["disk-error"]}
     assert len({finding.incident for finding in kept.findings}) == 2
 
@@ -133,14 +133,14 @@ def test_a_failure_that_another_incident_shows_as_well_is_not_shrunk_by_itself(t
 
 def test_steps_that_were_refused_are_not_in_the_incident(tmp_path: Path) -> None:
     def play(number: int, steps: Steps, drawn: bool) -> Play:
-        refused = tuple(place for place, step in enumerate(steps) if step.fault == "freeze")
+        refused = tuple(place for place, step in enumerate(steps) if step.action == "freeze")
         return Play(number=number, drawn=drawn, steps=steps, refused=refused, failures=(LOST,))
 
     kept = store(tmp_path / "h")
     number = next(n for n in range(1, 60) if "freeze" in briefly(Generator(topology()).draw(SEED, n)))
     Search(kept, topology(), play, Limits(runs=number, shrink_plays=0), lambda _: None).run()
     Search(kept, topology(), play, Limits(runs=number, shrink_plays=1), lambda _: None).run()
-    assert all(step.fault != "freeze" for finding in kept.findings for step in finding.steps)
+    assert all(step.action != "freeze" for finding in kept.findings for step in finding.steps)
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -204,7 +204,7 @@ def test_all_sequences_are_played_before_the_most_frequent_failure_is_shrunk_fro
     rare = Failure(check="run", cause="rare")
 
     def fails(steps: Steps) -> list[Failure]:
-        return [rare] * any(step.fault == "disk-full" for step in steps) + kills("db:primary")(steps)
+        return [rare] * any(step.action == "disk-full" for step in steps) + kills("db:primary")(steps)
 
     kept, bed = store(tmp_path / "h"), Bed(fails)
     search(kept, bed, Limits(runs=40))
@@ -302,6 +302,19 @@ def test_a_damaged_line_is_refused_with_its_number(tmp_path: Path, name: str) ->
     path.write_bytes(b"{]\n" + path.read_bytes())
     with pytest.raises(UsageError, match="line 1 is damaged"):
         Store(tmp_path / "h")
+
+
+@pytest.mark.parametrize("name", [PLAYS, FINDINGS])
+def test_a_hunt_of_the_first_format_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    store(tmp_path / "h")
+    step = {"fault": "freeze", "target": "lb:standby", "as": "first"}
+    line = {"number": 1, "drawn": True, "check": "ownership", "cause": "two", "steps": [step, {"for": "3.3s"}]}
+    (tmp_path / "h" / name).write_text(json.dumps(line) + "\n")
+    with pytest.raises(UsageError) as refused:
+        Store(tmp_path / "h")
+    assert str(refused.value) == (
+        f"{tmp_path / 'h' / name}: this hunt was played in the first format of incident files; begin another hunt"
+    )
 
 
 def test_the_time_limit_ends_a_search_in_the_middle_of_shrinking(

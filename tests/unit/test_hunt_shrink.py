@@ -52,11 +52,11 @@ def test_waits_that_matter_are_kept_and_made_shorter() -> None:
         if A not in steps or C not in steps:
             return False
         between = steps[steps.index(A) : steps.index(C)]
-        return sum(step.hold or 0 for step in between) >= 5
+        return sum(step.sleep or 0 for step in between) >= 5
 
     steps, _ = shrink(needs_time)
-    assert [step.fault for step in steps if step.fault] == ["power-loss", "silent-cut"]
-    total = sum(step.hold or 0 for step in steps)
+    assert [step.action for step in steps if step.action] == ["power-loss", "silent-cut"]
+    total = sum(step.sleep or 0 for step in steps)
     assert 5 <= total < 10
     assert needs_time(steps)
 
@@ -70,7 +70,7 @@ def test_a_flaky_failure_is_shrunk_to_the_smallest(seed: int) -> None:
         assert exact(found.steps)
         assert found.failed < found.played or found.failed >= 2
     assert found.reproduced
-    faults = [step.fault for step in found.steps if step.fault]
+    faults = [step.action for step in found.steps if step.action]
     assert len(faults) <= 3
 
 
@@ -80,7 +80,7 @@ def test_most_flaky_failures_are_shrunk_to_two_faults() -> None:
         chance = Random(seed)  # noqa: S311
         exact = has(A, C)
         found = Shrinker(lambda steps, c=chance, e=exact: e(steps) and c.random() < 0.7, 500).shrink(FULL)  # type: ignore[misc]
-        sizes[sum(bool(step.fault) for step in found.steps)] += 1
+        sizes[sum(bool(step.action) for step in found.steps)] += 1
     assert sizes[2] >= 80
     assert sizes[0] == sizes[1] == 0
 

@@ -9,7 +9,7 @@ import pytest
 import xmlschema
 from report_forge import Forge
 from test_pytest_plugin import pytest_in
-from test_report_page import EXPECT
+from test_report_page import EXPECT, KNOWN
 
 from testbed import report
 
@@ -27,8 +27,12 @@ def test_it(request):
 
 @pytest.mark.parametrize(
     "forge",
-    [Forge(), Forge(lost=3, two_owners=2.0, expect=EXPECT), Forge(error="db2: the guest agent does not answer")],
-    ids=["passed", "failed and documented", "broken"],
+    [
+        Forge(),
+        Forge(lost=3, two_owners=2.0, expect=EXPECT, known=KNOWN),
+        Forge(error="db2: the guest agent does not answer"),
+    ],
+    ids=["passed", "failed and known", "broken"],
 )
 def test_a_runs_report_is_valid(tmp_path: Path, forge: Forge) -> None:
     folder = forge.write(tmp_path / "run")
@@ -50,7 +54,7 @@ def test_the_schema_refuses_properties_in_a_case(tmp_path: Path) -> None:
     report.write(folder)
     tree = ET.parse(folder / "junit.xml")  # noqa: S314 - our own
     case = next(tree.iter("testcase"))
-    ET.SubElement(ET.SubElement(case, "properties"), "property", name="documented", value="why")
+    ET.SubElement(ET.SubElement(case, "properties"), "property", name="known_failure", value="why")
     with pytest.raises(xmlschema.XMLSchemaValidationError):
         SCHEMA.validate(tree.getroot())
 

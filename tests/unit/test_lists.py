@@ -49,15 +49,15 @@ def test_faults_lists_all_and_those_in_force(ledger: Ledger) -> None:
     assert [each["name"] for each in found["faults"]] == list(FAULTS)
     assert found["faults"][0].keys() == {"name", "summary", "options"}
     assert [each["node"] for each in found["in_force"]] == [entry.node for entry in ledger.entries()]
-    [stop] = [each for each in found["faults"] if each["name"] == "process-stop"]
+    [stop] = [each for each in found["faults"] if each["name"] == "process-hang"]
     assert stop["options"]["process"]["required"]
 
 
 def test_incidents_lists_those_that_ship_or_those_named(tmp_path: Path) -> None:
-    shipped = {path.stem for path in (load().root / "scenarios").glob("*.yaml")}
+    shipped = {path.stem for path in (load().root / "incidents").glob("*.yaml")}
     assert {each["name"] for each in json.loads(output("incidents", "--json"))} == shipped
     mine = tmp_path / "mine.yaml"
-    mine.write_text((load().root / "scenarios" / "clock-jump.yaml").read_text())
+    mine.write_text((load().root / "incidents" / "clock-jump.yaml").read_text())
     printed = output("incidents", str(tmp_path))
     assert len(printed.splitlines()) == 2
     assert printed.splitlines()[1].startswith("clock-jump ")
@@ -66,7 +66,7 @@ def test_incidents_lists_those_that_ship_or_those_named(tmp_path: Path) -> None:
 def test_validate_judges_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topology, "load", lambda *_: resolve(merged(), [CLUSTER]))
     right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
-    right.write_text((load().root / "scenarios" / "clock-jump.yaml").read_text())
+    right.write_text((load().root / "incidents" / "clock-jump.yaml").read_text())
     wrong.write_text("name: wrong\nnonsense: 1\n")
     result = CliRunner().invoke(app, ["validate", str(tmp_path)])
     assert result.exit_code == 1

@@ -52,7 +52,7 @@ READ_ONLY = {
 ARGUMENTS = {"run": ["database-power-loss"]}
 WITH_LOAD = {
     "backup", "fault", "heal", "pool add", "pool disable", "pool drain", "pool enable", "pool remove", "pool weight",
-    "resolve read", "resolve split-brain", "restore", "roll", "up", "verify-copies",
+    "resign", "resolve read", "resolve split-brain", "restore", "roll", "up", "verify-copies",
 }  # fmt: skip
 
 
@@ -169,7 +169,9 @@ def test_a_second_run_does_not_reshape_the_cluster_of_the_first(state: Path, mon
     reshaped: list[object] = []
     monkeypatch.setattr(runner, "shaped", lambda cluster, _: reshaped.append(cluster))
     cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=state), shape=None)
-    scenario = Scenario.model_validate({"name": "second", "why": "it comes too early", "timeline": [{"for": "1s"}]})
+    scenario = Scenario.model_validate(
+        {"name": "second", "title": "It comes too early", "why": "it comes too early", "steps": [{"sleep": "1s"}]}
+    )
     with holder(state, Use.EXCLUSIVE, "testbed run first"), pytest.raises(InUseError, match="testbed run first"):
         runner.play_all(cast("Any", cluster), scenario)
     assert not reshaped

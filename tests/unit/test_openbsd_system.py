@@ -95,7 +95,7 @@ def test_what_it_found_when_it_looked_around() -> None:
 
 def test_apache_is_stopped_and_goes_on(ledger: Ledger) -> None:
     victim = lb1(ledger)
-    inject(fleet(victim, platform="openbsd"), ledger, "process-stop", "lb1", {"process": "apache"})
+    inject(fleet(victim, platform="openbsd"), ledger, "process-hang", "lb1", {"process": "apache"})
     heal_all(fleet(victim, platform="openbsd"), ledger)
     stop = "sh -c kill -STOP {} 2>/dev/null; true"
     deeds = [each for each in victim.done if "ps -axo" not in each]

@@ -12,7 +12,7 @@ from fakes import topology
 from forging import Story, lines, write
 
 from testbed.checks import Status, Verdict, judge
-from testbed.checks.expectations import Expectations
+from testbed.checks.expectations import Expect, Profile, Profiles, expected
 from testbed.cluster import Cluster
 from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
@@ -24,41 +24,56 @@ from testbed.scenarios.runner import shaped
 REASON = "nobody watches PostgreSQL"
 
 
-def expectations() -> Expectations:
-    return Expectations.model_validate(
-        {
-            "outage": {"tcp": "2s", "sql-write": "30s"},
-            "stopped": ["sql-write"],
-            "owner": {"site": "same", "database": "same"},
-            "documented": {"outage": REASON},
-            "hardened": {"outage": {"sql-write": "5s"}, "stopped": [], "owner": {"database": "peer"}},
-        }
-    )
+EXPECT = {
+    "max_outage": {"tcp": "2s", "sql-write": "30s"},
+    "must_notice": ["sql-write"],
+    "address_owner": {"site": "unchanged"},
+    "allow_alarms": ["disk-error"],
+}
+PROFILES: dict[str, dict[str, Any]] = {
+    "reference": {
+        "no_service_until_heal": ["sql-write"],
+        "address_owner": {"database": "unchanged"},
+        "known_failures": {"outage": REASON},
+    },
+    "hardened": {"max_outage": {"sql-write": "5s"}, "address_owner": {"database": "moved"}, "allow_alarms": []},
+}
 
 
-def test_hardened_changes_key_by_key_and_excuses_nothing() -> None:
-    hardened = expectations().under("hardened")
-    assert hardened.outage == {"tcp": 2, "sql-write": 5}
-    assert hardened.stopped == []
-    assert hardened.owner == {"site": "same", "database": "peer"}
-    assert hardened.documented == {}
-    assert expectations().under("reference") == expectations()
+def under(profile: str, profiles: Profiles | None = None) -> Profile:
+    return expected(Expect.model_validate(EXPECT), profiles or Profiles.model_validate(PROFILES), profile)
 
 
-def test_what_hardened_does_not_say_survives_the_journal_unsaid() -> None:
-    again = Expectations.model_validate(json.loads(expectations().model_dump_json(by_alias=True)))
-    assert again.changed == {"outage", "stopped", "owner"}
-    assert again.under("hardened") == expectations().under("hardened")
+def test_a_profile_replaces_key_by_key_and_of_a_mapping_only_the_entries_it_names() -> None:
+    reference, hardened = under("reference"), under("hardened")
+    assert reference.max_outage == {"tcp": 2, "sql-write": 30}
+    assert reference.no_service_until_heal == ["sql-write"]
+    assert reference.address_owner == {"site": "unchanged", "database": "unchanged"}
+    assert reference.allow_alarms == ["disk-error"]
+    assert reference.known_failures == {"outage": REASON}
+    assert hardened.max_outage == {"tcp": 2, "sql-write": 5}
+    assert hardened.no_service_until_heal == []
+    assert hardened.address_owner == {"site": "unchanged", "database": "moved"}
+    assert hardened.allow_alarms == []
+    assert hardened.known_failures == {}
+    assert reference.must_notice == hardened.must_notice == ["sql-write"]
+
+
+def test_what_a_profile_leaves_out_survives_the_journal_left_out() -> None:
+    again = Profiles.model_validate(json.loads(Profiles.model_validate(PROFILES).model_dump_json()))
+    assert again.hardened.model_fields_set == PROFILES["hardened"].keys()
+    for profile in PROFILES:
+        assert under(profile, again) == under(profile)
 
 
 def judged(folder: Path, platform: dict[str, str]) -> dict[str, Verdict]:
-    """A run that left a core behind, which is documented, on a cluster of this platform."""
+    """A run that left a core behind, a known failure of the reference, on a cluster of this platform."""
     write(folder / "journal.jsonl", lines(Story()))
     run: list[dict[str, Any]] = [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
     for line in run:
         if line["kind"] == "plan":
             line["platform"] = platform
-            line["scenario"]["expect"]["documented"] = {"leftovers": "cores are kept"}
+            line["scenario"]["profiles"] = {"reference": {"known_failures": {"leftovers": "cores are kept"}}}
     end = {name: run[-1][name] for name in ("wall", "mono")}
     run.append({"kind": "leftover", "what": "core", "where": "db1", "detail": "/core", **end})
     return {verdict.check: verdict for verdict in judge(parse([json.dumps(line).encode() for line in run]))}
@@ -82,10 +97,12 @@ def incident(**cluster: object) -> Scenario:
     return Scenario.model_validate(
         {
             "name": "some",
+            "title": "Profiles differ",
             "why": "because of profiles",
             "cluster": cluster,
-            "timeline": [{"for": "1s"}],
-            "expect": expectations().model_dump(mode="json", by_alias=True),
+            "steps": [{"sleep": "1s"}],
+            "expect": EXPECT,
+            "profiles": PROFILES,
         }
     )
 
@@ -100,15 +117,16 @@ def test_an_incident_of_the_other_profile_is_refused() -> None:
     assert "`testbed up --overlay hardened`" in str(refused.value)
 
 
-def test_the_description_tells_both() -> None:
-    text = describe(incident(), {"tcp": 0.02})
+def test_the_description_has_both() -> None:
+    text = " ".join(describe(incident(), {"tcp": 0.02}).split())
     for line in (
-        f"known to fail under reference: outage. {REASON}",
-        "hardened: sql-write sees no outage longer than 5s",
-        "hardened: in the end the database's address is held by the peer of who held it before",
-        "not asked for under hardened: service stops, from the last fault until a heal: sql-write",
+        f"with the profile reference, known failure of outage: {REASON}",
+        "with the profile reference: no service from the last fault to the heal: sql-write",
+        "with the profile hardened: sql-write sees no outage longer than 5s",
+        "with the profile hardened: at the end the database address is held by the peer of its first holder",
+        "with the profile hardened, not expected: these alarms may appear: disk-error",
     ):
         assert line in text
     assert "hardened: tcp" not in text
-    assert "not asked for under hardened: sql-write" not in text
+    assert "not expected: sql-write" not in text
     assert "the profile hardened, and no other" in describe(incident(profile="hardened"), {})

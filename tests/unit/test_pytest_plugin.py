@@ -20,9 +20,9 @@ def pytest_in(folder: Path, *words: str, **environment: str) -> subprocess.Compl
 
 
 def test_every_incident_is_a_test() -> None:
-    told = pytest_in(ROOT, "--collect-only", "-q", "scenarios").stdout
-    for path in (ROOT / "scenarios").glob("*.yaml"):
-        assert f"scenarios/{path.name}::{path.stem}" in told
+    told = pytest_in(ROOT, "--collect-only", "-q", "incidents").stdout
+    for path in (ROOT / "incidents").glob("*.yaml"):
+        assert f"incidents/{path.name}::{path.stem}" in told
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_yaml_is_left_alone_unless_it_is_named(project: Path) -> None:
     ],
 )
 def test_the_setting_names_files_and_folders(project: Path, setting: str, collected: set[str]) -> None:
-    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_scenarios = {setting}\n")
+    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_incidents = {setting}\n")
     told = pytest_in(project, "--collect-only", "-q").stdout
     assert {line for line in told.splitlines() if "::" in line} == collected
     assert "warning" not in told
@@ -70,35 +70,43 @@ def test_the_setting_names_files_and_folders(project: Path, setting: str, collec
     ],
 )
 def test_a_setting_that_collects_nothing_is_warned_of(project: Path, entry: str, reason: str) -> None:
-    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_scenarios = tests/more {entry}\n")
+    (project / "pytest.ini").write_text(f"[pytest]\ntestbed_incidents = tests/more {entry}\n")
     result = pytest_in(project, "--collect-only", "-q")
     assert "tests/more/third.yaml::third" in result.stdout
     warning = (
-        f"PytestConfigWarning: testbed_scenarios = '{entry}' collects nothing: {reason}; name a file or folder below"
+        f"PytestConfigWarning: testbed_incidents = '{entry}' collects nothing: {reason}; name a file or folder below"
     )
     assert warning in result.stdout
     assert result.stdout.count("collects nothing") == 1
 
 
 def test_a_project_that_makes_errors_of_warnings_gets_one_line(project: Path) -> None:
-    (project / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = incidents\nfilterwarnings = error\n")
+    (project / "pytest.ini").write_text("[pytest]\ntestbed_incidents = incidents\nfilterwarnings = error\n")
     result = pytest_in(project, "--collect-only", "-q")
     assert result.returncode == 4
-    assert "ERROR: testbed_scenarios = 'incidents' collects nothing" in result.stderr
+    assert "ERROR: testbed_incidents = 'incidents' collects nothing" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_settings_former_name_is_answered_with_the_new_one(project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = tests/more\n")
+    result = pytest_in(project, "--collect-only", "-q")
+    assert result.returncode == 4
+    assert "ERROR: testbed_scenarios was renamed; write testbed_incidents" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_scenarios = scenarios\n")
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "scenarios" / "mine.yaml").write_text(
-        "name: mine\nwhy: to see what is said\nlod: {}\ntimeline: [{for: 5s}]\n"
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_incidents = incidents\n")
+    (tmp_path / "incidents").mkdir()
+    (tmp_path / "incidents" / "mine.yaml").write_text(
+        "name: mine\ntitle: It sleeps\nwhy: to see what is said\nlod: {}\nsteps: [{sleep: 5s}]\n"
     )
     result = pytest_in(
-        tmp_path, "-q", "scenarios/mine.yaml", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state")
+        tmp_path, "-q", "incidents/mine.yaml", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state")
     )
     assert result.returncode == 1
-    assert "mine.yaml:3:1: unknown key 'lod'" in result.stdout
+    assert "mine.yaml:4:1: unknown key 'lod'" in result.stdout
     assert "Traceback" not in result.stdout
 
 

@@ -15,10 +15,10 @@ from testbed.journal.events import to_fields
 from testbed.report.versions import parts
 
 EXPECT = {
-    "outage": {"sql-write": "3s"},
-    "owner": {"database": "peer"},
-    "documented": {"ownership": "two owners are the known hole"},
+    "max_outage": {"sql-write": "3s"},
+    "address_owner": {"database": "moved"},
 }
+KNOWN = {"ownership": "two owners are the known hole"}
 
 IMAGE = {
     "id": "sha256:" + "2b3bd75ba5b5da1a" * 4, "packages": {f"package-{n}": f"1.{n}-<deb>" for n in range(284)},
@@ -27,9 +27,9 @@ IMAGE = {
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that lost writes, moved a session, and had two owners for two seconds, which is documented."""
+    """A run that lost writes, moved a session, and had two owners for two seconds, which is known."""
     folder = tmp_path_factory.mktemp("runs") / "20261124-120000-bad"
-    Forge(lost=3, two_owners=2.0, moved=True, expect=EXPECT, app_dies=40.0).write(folder)
+    Forge(lost=3, two_owners=2.0, moved=True, expect=EXPECT, known=KNOWN, app_dies=40.0).write(folder)
     versions = {"lb1": {"apache2": "2.4.62"}, "host": {"kernel": "6.1.0"}, "images": {"app": IMAGE}}
     (folder / "versions.json").write_text(json.dumps(versions))
     report.write(folder)
@@ -71,9 +71,9 @@ def test_versions_of_any_shape_are_told() -> None:
 
 def test_the_page_tells_the_verdict_and_each_check(page: str) -> None:
     assert "Failed: outage, stickiness, durability" in page
-    for check in ("outage", "stickiness", "durability", "ownership", "owner", "alarms", "leftovers"):
+    for check in ("outage", "stickiness", "durability", "ownership", "address-owner", "alarms", "leftovers"):
         assert f"<b>{check}</b>" in page
-    assert "fails as documented" in page
+    assert "known failure" in page
     assert "two owners are the known hole" in page
     assert "sql-write-0 was acknowledged, and is not there" in page
 
@@ -117,8 +117,8 @@ def test_junit(failed: Path) -> None:
     assert failure is not None
     assert "3 of them missing" in failure.get("message", "")
     assert cases["ownership"].find("failure") is None
-    [documented] = [each for each in suite.iter("property") if each.get("name") == "documented.ownership"]
-    assert documented.get("value") == "two owners are the known hole"
+    [known] = [each for each in suite.iter("property") if each.get("name") == "known_failure.ownership"]
+    assert known.get("value") == "two owners are the known hole"
     assert [each.get("value") for each in suite.iter("property") if each.get("name") == "report"] == ["report.html"]
 
 
@@ -203,7 +203,7 @@ def test_a_step_of_the_wall_clock_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_prober_that_stood_still_is_shown(tmp_path: Path) -> None:
-    folder = Forge(expect={"outage": {"tcp": "1s"}}).write(tmp_path / "still")
+    folder = Forge(expect={"max_outage": {"tcp": "1s"}}).write(tmp_path / "still")
     journal = folder / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     for line in lines:

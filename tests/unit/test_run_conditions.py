@@ -38,59 +38,59 @@ def state(node: str, aspect: str, value: str) -> StateChange:
     return StateChange(node, aspect, value, time.monotonic())
 
 
-def holds(live: Live, name: str, *events: Event, hold: float = 1.0, users: int = 2) -> bool:
+def holds(live: Live, name: str, *events: Event, stable_for: float = 1.0, users: int = 2) -> bool:
     live.take(events)
     question = Question(live, ["https"], users, ["app-1", "app-2"], since=time.monotonic() - 30)
-    return CONDITIONS[name](question, hold)
+    return CONDITIONS[name](question, stable_for)
 
 
 def steady() -> list[Event]:
     return [probed(ago / 10) for ago in range(30, 0, -1)]
 
 
-def test_served_needs_good_answers_only_and_fresh_ones(live: Live) -> None:
-    assert holds(live, "served", *steady())
-    assert not holds(live, "served", probed(0.05, Outcome.UNKNOWN))
+def test_service_needs_good_answers_only_and_fresh_ones(live: Live) -> None:
+    assert holds(live, "service", *steady())
+    assert not holds(live, "service", probed(0.05, Outcome.UNKNOWN))
 
 
-def test_served_is_not_what_nobody_asked_for(live: Live) -> None:
-    assert not holds(live, "served")
+def test_no_sample_is_no_service(live: Live) -> None:
+    assert not holds(live, "service")
 
 
-def test_served_is_not_a_probe_that_fell_silent(live: Live) -> None:
-    assert not holds(live, "served", *[probed(ago / 10) for ago in range(60, 30, -1)], hold=5.0)
+def test_a_probe_that_fell_silent_is_no_service(live: Live) -> None:
+    assert not holds(live, "service", *[probed(ago / 10) for ago in range(60, 30, -1)], stable_for=5.0)
 
 
 def test_an_old_failure_does_not_matter(live: Live) -> None:
-    assert holds(live, "served", probed(5, Outcome.FAILED), *steady())
+    assert holds(live, "service", probed(5, Outcome.FAILED), *steady())
 
 
-def test_stopped_is_refusal_and_not_silence(live: Live) -> None:
-    assert not holds(live, "stopped")
-    assert not holds(live, "stopped", *steady())
-    assert not holds(live, "stopped", probed(0.5, Outcome.FAILED)), "a good answer came within the time it must hold"
+def test_no_service_is_refusal_and_not_silence(live: Live) -> None:
+    assert not holds(live, "no-service")
+    assert not holds(live, "no-service", *steady())
+    assert not holds(live, "no-service", probed(0.5, Outcome.FAILED)), "a good answer came within the time it must hold"
     later = [probed(0.2, Outcome.FAILED), probed(0.05, Outcome.FAILED)]
-    assert holds(live, "stopped", *later, hold=0.08)
+    assert holds(live, "no-service", *later, stable_for=0.08)
 
 
-def test_taken_over_is_by_another_node_of_the_same_kind(live: Live) -> None:
+def test_failed_over_is_to_another_node_of_the_same_kind(live: Live) -> None:
     events: list[Event] = [
         state("lb1", Aspect.SITE_ADDRESS, "held"),
         state("db1", Aspect.DATABASE_ADDRESS, "held"),
         state("db1", Aspect.POSTGRES, "accepting"),
         FaultStep("k", "injected", "power-loss", "db1"),
     ]
-    assert not holds(live, "taken-over", *events)
-    assert not holds(live, "taken-over", state("db1", Aspect.POWER, "off"))
-    assert not holds(live, "taken-over", state("db2", Aspect.DATABASE_ADDRESS, "held"))
-    assert holds(live, "taken-over", state("db2", Aspect.POSTGRES, "accepting"))
+    assert not holds(live, "failed-over", *events)
+    assert not holds(live, "failed-over", state("db1", Aspect.POWER, "off"))
+    assert not holds(live, "failed-over", state("db2", Aspect.DATABASE_ADDRESS, "held"))
+    assert holds(live, "failed-over", state("db2", Aspect.POSTGRES, "accepting"))
 
 
-def test_taken_over_is_also_what_a_frozen_machine_believes_to_hold(live: Live) -> None:
+def test_failed_over_is_also_what_a_frozen_machine_believes_to_hold(live: Live) -> None:
     events: list[Event] = [FaultStep("k", "injected", "freeze", "db1")]
     for node in ("db1", "db2"):
         events += [state(node, Aspect.DATABASE_ADDRESS, "held"), state(node, Aspect.POSTGRES, "accepting")]
-    assert holds(live, "taken-over", *events)
+    assert holds(live, "failed-over", *events)
 
 
 def test_replication_is_of_both(live: Live) -> None:
@@ -102,17 +102,17 @@ def test_replication_is_of_both(live: Live) -> None:
     assert holds(live, "resyncing", state("db2", Aspect.DRBD_CONNECTION, "SyncTarget"))
 
 
-def test_everyone_is_served_after_the_fault_only(live: Live) -> None:
-    assert not holds(live, "everyone-served", asked("user01", "app-1"), asked("user02", "app-2", cause="redirect"))
-    assert holds(live, "everyone-served", asked("user02", "app-2"))
+def test_all_users_are_served_after_the_fault_only(live: Live) -> None:
+    assert not holds(live, "all-users-served", asked("user01", "app-1"), asked("user02", "app-2", cause="redirect"))
+    assert holds(live, "all-users-served", asked("user02", "app-2"))
     fault = FaultStep("k", "injected", "power-loss", "app-1", at=time.monotonic())
-    assert not holds(live, "everyone-served", fault)
+    assert not holds(live, "all-users-served", fault)
 
 
-def test_sessions_everywhere_are_sessions_that_live(live: Live) -> None:
-    assert not holds(live, "sessions-everywhere", asked("user01", "app-1", "log in"), asked("user02", "app-2"))
-    assert holds(live, "sessions-everywhere", asked("user02", "app-2", "log in"))
-    assert not holds(live, "sessions-everywhere", asked("user02", "app-2", "log out"))
+def test_sessions_on_all_app_nodes_are_sessions_that_live(live: Live) -> None:
+    assert not holds(live, "sessions-on-all-app-nodes", asked("user01", "app-1", "log in"), asked("user02", "app-2"))
+    assert holds(live, "sessions-on-all-app-nodes", asked("user02", "app-2", "log in"))
+    assert not holds(live, "sessions-on-all-app-nodes", asked("user02", "app-2", "log out"))
 
 
 def test_targets_are_known_from_what_the_nodes_told(live: Live) -> None:
@@ -140,6 +140,6 @@ def test_the_last_fault_is_as_old_as_its_record_and_not_as_the_reading_of_it(liv
     live.take([FaultStep("k", "injected", "power-loss", "app-1", at=struck)])
     assert live.fault_at == live.changed_at == struck
     # Sent after the fault, and before the journal was read.
-    assert holds(live, "everyone-served", asked("u1", "app-2", ago=4), asked("u2", "app-2", ago=3))
+    assert holds(live, "all-users-served", asked("u1", "app-2", ago=4), asked("u2", "app-2", ago=3))
     live.take([FaultStep("k", "healed", "power-loss", "app-1", at=struck + 2)])
     assert (live.fault_at, live.changed_at) == (struck, struck + 2)

@@ -208,7 +208,9 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     def refuse(*_: object) -> None:
         raise UsageError("no machine is db:primary now")
 
-    scenario = Scenario.model_validate({"name": "refused", "why": "nobody is primary", "timeline": [{"for": "1s"}]})
+    scenario = Scenario.model_validate(
+        {"name": "refused", "title": "No node is primary", "why": "nobody is primary", "steps": [{"sleep": "1s"}]}
+    )
     run = a_run(tmp_path)
     monkeypatch.setattr("testbed.scenarios.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.scenarios.runner._timeline", refuse)
@@ -269,7 +271,7 @@ def test_a_repair_that_is_documented_fails_no_run(
 ) -> None:
     monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, say, ___: say("db2 was off: started"))
     run = a_run(tmp_path)
-    run.plan = Plan("known", {"expect": {"documented": {"healthy": "Nothing starts it."}}}, 1)
+    run.plan = Plan("known", {"profiles": {"reference": {"known_failures": {"healthy": "Nothing starts it."}}}}, 1)
     with run:
         pass
     assert healed == ["all"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import typer
 from test_topology import CLUSTER, merged
 
 import testbed.cli.run as command
+import testbed.cli.schema as schema_command
 from testbed import topology
 from testbed.checks import Status, Verdict
 from testbed.cluster import project
@@ -76,12 +78,12 @@ def test_a_run_that_breaks_does_not_keep_the_others_from_being_played(
     assert "fail  app-power-loss" in told.out
 
 
-def test_a_documented_failure_passes_and_is_told(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_known_failure_passes_and_is_reported(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
     verdict = Verdict("outage", Status.FAIL, "35 s", documented="nobody watches PostgreSQL")
     command._show(Scenario.model_validate(_scenario()), Result(Path("runs/x"), (verdict,)))
     out = capsys.readouterr().out
     assert "pass" in out
-    assert "documented" in out
+    assert "known failure" in out
     assert "nobody watches PostgreSQL" in out
     assert not played
 
@@ -90,14 +92,17 @@ def test_dry_run_prints_and_plays_nothing(played: Outcomes, capsys: pytest.Captu
     assert status("database-power-loss", "double-failure", dry_run=True) == 0
     out = capsys.readouterr().out
     assert "inject power-loss at db:primary" in out
-    assert "service stops, from the last fault until a heal: sql-read, sql-write" in out
+    assert "no service from the last fault to the heal: sql-read, sql-write" in out
     assert not played
 
 
 def test_one_wrong_file_and_nothing_is_played(played: Outcomes, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("name: wrong\nwhy: it names what is not there\ntimeline: [{fault: freeze, target: db9}]\n")
-    with pytest.raises(UsageError, match=r"wrong\.yaml:3:36: no node 'db9'"):
+    wrong.write_text(
+        "name: wrong\ntitle: A node is missing\nwhy: it names what is not there\n"
+        "steps:\n- {inject: freeze, target: db9}\n"
+    )
+    with pytest.raises(UsageError, match=r"wrong\.yaml:5:28: no node 'db9'"):
         status("database-power-loss", str(wrong))
     assert not played
 
@@ -108,7 +113,7 @@ def test_a_folder_means_the_incidents_below_it(
     for name in ("one.yaml", "deep/two.yml", ".hidden/three.yaml", "notes.txt"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"name: {path.stem}\nwhy: it lies in a folder\ntimeline: [{{for: 1s}}]\n")
+        path.write_text(f"name: {path.stem}\ntitle: It sleeps\nwhy: it lies in a folder\nsteps: [{{sleep: 1s}}]\n")
         played[path.stem] = [Status.PASS]
     assert status(str(tmp_path)) == 0
     out = capsys.readouterr().out
@@ -120,9 +125,9 @@ def test_a_folder_means_the_incidents_below_it(
 
 
 def test_a_shipped_incident_may_have_the_other_suffix(tmp_path: Path) -> None:
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "scenarios" / "mine.yml").write_text("name: mine\n")
-    assert find("mine", tmp_path) == tmp_path / "scenarios" / "mine.yml"
+    (tmp_path / "incidents").mkdir()
+    (tmp_path / "incidents" / "mine.yml").write_text("name: mine\n")
+    assert find("mine", tmp_path) == tmp_path / "incidents" / "mine.yml"
 
 
 def test_options_that_exclude_each_other_are_refused(played: Outcomes) -> None:
@@ -139,9 +144,15 @@ def test_without_files_those_that_ship_are_listed(played: Outcomes, capsys: pyte
     assert status() == 0
     out = capsys.readouterr().out
     assert "double-failure" in out
-    assert "PostgreSQL dies, its machine lives" in out
+    assert "PostgreSQL dies on the primary database" in out
+    assert re.search(r"double-failure .* 120s *\n", out)
     assert not played
 
 
 def _scenario() -> dict[str, object]:
-    return {"name": "known", "why": "it is known to fail", "timeline": [{"for": "1s"}]}
+    return {"name": "known", "title": "It fails", "why": "it is known to fail", "steps": [{"sleep": "1s"}]}
+
+
+def test_the_schemas_former_name_is_answered_with_the_new_one() -> None:
+    with pytest.raises(UsageError, match="the schema 'scenario' was renamed; run `testbed schema incident`"):
+        schema_command.schema("scenario")

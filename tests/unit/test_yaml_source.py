@@ -14,16 +14,17 @@ from testbed.yaml_source.scalars import is_ambiguous, resolve
 
 SOUND = """\
 name: sound
+title: All of it is sound
 why: it shows that the rest is sound
-load: {users: 6, think: 0.5}
-probes: {https: 20ms}
-timeline:
-  - {when: served, for: 3s, within: 45s}
-expect: {outage: {https: 30s}}
+load: {users: 6, think_time: 50%}
+probe_intervals: {https: 20ms}
+steps:
+  - {wait_for: service, stable_for: 3s, timeout: 45s}
+expect: {max_outage: {https: 30s}}
 repeat: 2
 seed: 7
 """
-SHIPPED = Path(__file__).parents[2] / "scenarios" / "double-failure.yaml"
+SHIPPED = Path(__file__).parents[2] / "incidents" / "double-failure.yaml"
 LONGEST_MESSAGE = 1000
 
 
@@ -43,32 +44,42 @@ def refused(path: Path, content: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("users: 6", "users: yes", "3:15: users must be a whole number, not 'yes'; "),
-        ("users: 6", "users: true", "3:15: users must be a whole number, not 'true'; "),
-        ("users: 6", "users: 6.0", "3:15: users must be a whole number, not '6.0'; "),
-        ("users: 6", 'users: "6"', "3:15: users must be a whole number, not '6'; write 6 without quotes"),
-        ("users: 6", "users: 0x3d", "3:15: users: input should be less than or equal to 60, not '0x3d'; "),
-        ("seed: 7", "seed: 0777", "9:7: '0777' is ambiguous: YAML 1.1 and YAML 1.2 read it as different numbers; "),
-        ("seed: 7", "seed: 1_000", "9:7: '1_000' is ambiguous: "),
-        ("seed: 7", "seed: -0b11", "9:7: '-0b11' is a"),
-        ("seed: 7", "seed: 2006-12-24", "9:7: seed must be a whole number, not '2006-12-24'; "),
-        ("seed: 7", f"seed: {'9' * 5000}", "9:7: '9999999999999999999999999999999999999...' has too many digits; "),
-        ("repeat: 2", "repeat: yes", "8:9: repeat must be a whole number, not 'yes'; "),
-        ("repeat: 2", "repeat: ~", "8:9: repeat must be a whole number, not '~'; "),
-        ("repeat: 2", "repeat:", "8:1: repeat must be a whole number, not nothing; "),
-        ("20ms", "1:30", "4:17: '1:30' is no duration; write a number with its unit, as 200ms, 30s or 2m"),
-        ("20ms", "1.50", "4:17: '1.50' is no duration; "),
-        ("20ms", "yes", "4:17: 'yes' is no duration; "),
-        ("20ms", "[1s]", "4:17: [1s] is no duration; "),
-        ("think: 0.5", "think: '0.5'", "3:25: think must be a number, not '0.5'; "),
-        ("think: 0.5", "think: .nan", "3:25: think: input should be less than or equal to 10, not '.nan'; "),
-        ("think: 0.5", "think: on", "3:25: think must be a number, not 'on'; "),
-        ("{outage: {https: 30s}}", "{isolation: yes}", "7:21: isolation must be true or false, not 'yes'; write true"),
-        ("{outage: {https: 30s}}", "{isolation: 1}", "7:21: isolation must be true or false, not '1'; "),
+        ("users: 6", "users: yes", "4:15: users must be a whole number, not 'yes'; "),
+        ("users: 6", "users: true", "4:15: users must be a whole number, not 'true'; "),
+        ("users: 6", "users: 6.0", "4:15: users must be a whole number, not '6.0'; "),
+        ("users: 6", 'users: "6"', "4:15: users must be a whole number, not '6'; write 6 without quotes"),
+        ("users: 6", "users: 0x3d", "4:15: users: input should be less than or equal to 60, not '0x3d'; "),
+        ("seed: 7", "seed: 0777", "10:7: '0777' is ambiguous: YAML 1.1 and YAML 1.2 read it as different numbers; "),
+        ("seed: 7", "seed: 1_000", "10:7: '1_000' is ambiguous: "),
+        ("seed: 7", "seed: -0b11", "10:7: '-0b11' is a"),
+        ("seed: 7", "seed: 2006-12-24", "10:7: seed must be a whole number, not '2006-12-24'; "),
+        ("seed: 7", f"seed: {'9' * 5000}", "10:7: '9999999999999999999999999999999999999...' has too many digits; "),
+        ("repeat: 2", "repeat: yes", "9:9: repeat must be a whole number, not 'yes'; "),
+        ("repeat: 2", "repeat: ~", "9:9: repeat must be a whole number, not '~'; "),
+        ("repeat: 2", "repeat:", "9:1: repeat must be a whole number, not nothing; "),
+        ("20ms", "1:30", "5:26: '1:30' is no duration; write a number with its unit, as 200ms, 30s or 2m"),
+        ("20ms", "1.50", "5:26: '1.50' is no duration; "),
+        ("20ms", "yes", "5:26: 'yes' is no duration; "),
+        ("20ms", "[1s]", "5:26: [1s] is no duration; "),
+        (
+            "think_time: 50%",
+            "think_time: 0.5",
+            "4:30: '0.5' is not a percentage; write a number with its unit, such as",
+        ),
+        ("think_time: 50%", "think_time: .nan", "4:30: '.nan' is not a percentage; "),
+        ("think_time: 50%", "think_time: 2000%", "4:30: think_time: input should be less than or equal to 1000, not"),
+        ("users: 6", "spawn_rate: 2", "4:20: '2' is not a rate; write a number with its unit, such as 2/s"),
+        ("users: 6", "spawn_rate: 0/s", "4:20: spawn_rate: input should be greater than 0, not '0/s'; "),
+        (
+            "{max_outage: {https: 30s}}",
+            "{isolation: yes}",
+            "8:21: isolation must be true or false, not 'yes'; write true",
+        ),
+        ("{max_outage: {https: 30s}}", "{isolation: 1}", "8:21: isolation must be true or false, not '1'; "),
         (
             "it shows that the rest is sound",
             "12345678901",
-            "2:6: why must be a text, not '12345678901'; put it in quotes",
+            "3:6: why must be a text, not '12345678901'; put it in quotes",
         ),
         ("name: sound", "name: 2006-12-24x!", "1:7: '2006-12-24x!' cannot be a name; "),
     ],
@@ -113,20 +124,50 @@ def test_numbers_and_words_that_readers_agree_on(text: str) -> None:
 def test_merge_keys_and_anchors(tmp_path: Path) -> None:
     path = tmp_path / "merged.yaml"
     path.write_text(
-        SOUND.replace("{when: served, for: 3s, within: 45s}", "&wait {when: served, for: 3s, within: 45s}").replace(
-            "expect:", "  - {<<: *wait, within: 60s}\n  - {<<: [{within: 50s}, *wait], for: 4s}\nexpect:"
+        SOUND.replace("- {wait_for:", "- &wait {wait_for:").replace(
+            "expect:", "  - {<<: *wait, timeout: 60s}\n  - {<<: [{timeout: 50s}, *wait], stable_for: 4s}\nexpect:"
         )
     )
-    assert [(step.when, step.hold, step.within) for step in load(path).timeline] == [
-        ("served", 3, 45), ("served", 3, 60), ("served", 4, 50),
+    assert [(step.wait_for, step.stable_for, step.timeout) for step in load(path).steps] == [
+        ("service", 3, 45), ("service", 3, 60), ("service", 4, 50),
     ]  # fmt: skip
 
 
 def test_a_mistake_in_what_is_merged_is_placed_where_it_is_written(tmp_path: Path) -> None:
-    text = SOUND.replace("{when: served, for: 3s, within: 45s}", "&wait {when: served, for: 3, within: 45s}")
-    text = text.replace("expect:", "  - {<<: *wait, for: 4s}\n  - {<<: *wait, within: 6}\nexpect:")
-    assert refused(tmp_path / "merged.yaml", text).startswith("6:31: '3' is no duration")
-    assert refused(tmp_path / "merged.yaml", text.replace("for: 3,", "for: 3s,")).startswith("8:25: '6' is no duration")
+    text = SOUND.replace("- {wait_for: service, stable_for: 3s", "- &wait {wait_for: service, stable_for: 3")
+    text = text.replace("expect:", "  - {<<: *wait, stable_for: 4s}\n  - {<<: *wait, timeout: 6}\nexpect:")
+    assert refused(tmp_path / "merged.yaml", text).startswith("7:43: '3' is no duration")
+    text = text.replace("stable_for: 3,", "stable_for: 3s,")
+    assert refused(tmp_path / "merged.yaml", text).startswith("9:26: '6' is no duration")
+
+
+EXTENDED = """\
+name: extended
+title: Keys of the author's own
+why: anchors stand where Compose has them
+x-wait: &wait {wait_for: service, stable_for: 3s, timeout: 45s}
+x-limits:
+  site: &site {tcp: 2s, https: 2s}
+x-note: [anything, 7, {goes: here}]
+steps:
+  - {<<: *wait, timeout: 60s}
+  - *wait
+expect:
+  max_outage: {<<: *site, sql-write: 5s}
+"""
+
+
+def test_top_level_extension_keys_are_ignored_and_may_hold_anchors(tmp_path: Path) -> None:
+    path = tmp_path / "extended.yaml"
+    path.write_text(EXTENDED)
+    scenario = load(path)
+    assert [step.timeout for step in scenario.steps] == [60, 45]
+    assert scenario.expect.max_outage == {"tcp": 2, "https": 2, "sql-write": 5}
+    assert "x-wait" not in scenario.model_dump()
+    wrong = EXTENDED.replace("stable_for: 3s", "stable: 3s")
+    assert refused(path, wrong).startswith("4:35: unknown key 'stable'; did you mean 'stable_for'?")
+    below = EXTENDED.replace("expect:\n", "expect:\n  x-note: here\n")
+    assert refused(path, below).startswith("12:3: unknown key 'x-note'")
 
 
 @pytest.mark.parametrize(
@@ -136,12 +177,12 @@ def test_a_mistake_in_what_is_merged_is_placed_where_it_is_written(tmp_path: Pat
         ("{<<: [5]}", "<< merges mappings alone; "),
         ("&a {<<: *a}", "an alias repeats the value that it is part of; "),
         ("&a {<<: [{<<: *a}]}", "an alias repeats the value that it is part of; "),
-        ("{<<: {a: 1}, <<: {b: 1}}", "key '<<' stands here twice, first on line 3; "),
+        ("{<<: {a: 1}, <<: {b: 1}}", "key '<<' stands here twice, first on line 4; "),
         ("[&a [*a]]", "an alias repeats the value that it is part of; "),
     ],
 )
 def test_merge_keys_and_aliases_that_cannot_be(tmp_path: Path, merge: str, told: str) -> None:
-    assert told in refused(tmp_path / "merge.yaml", SOUND.replace("{users: 6, think: 0.5}", merge))
+    assert told in refused(tmp_path / "merge.yaml", SOUND.replace("{users: 6, think_time: 50%}", merge))
 
 
 def laughs(opening: str, closing: str, separator: str) -> str:
@@ -150,7 +191,7 @@ def laughs(opening: str, closing: str, separator: str) -> str:
     for number in range(1, 26):
         parts = ", ".join(separator.format(each, f"*x{number - 1}") for each in range(10))
         lines.append(f"x{number}: &x{number} {opening}{parts}{closing}")
-    return "\n".join([*lines, "timeline: *x25", "load: {users: *x25}\n"])
+    return "\n".join([*lines, "steps: *x25", "load: {users: *x25}\n"])
 
 
 @pytest.mark.parametrize("text", [laughs("[", "]", "{1}"), laughs("{{", "}}", "k{0}: {1}").replace("{{", "{")])
@@ -169,7 +210,7 @@ def test_merges_of_merges_are_bounded(tmp_path: Path) -> None:
 
 def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Path) -> None:
     text = SOUND.replace("users: 6", f"users: [&a [{', '.join(['x' * 50] * 100)}], {', '.join(['*a'] * 100)}]")
-    assert refused(tmp_path / "long.yaml", text).startswith("3:15: users must be a whole number, not [&a [xxxxx")
+    assert refused(tmp_path / "long.yaml", text).startswith("4:15: users must be a whole number, not [&a [xxxxx")
 
 
 @pytest.mark.parametrize(
@@ -182,23 +223,23 @@ def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Pat
         (b"~\n", "1:1: an incident is a mapping of keys"),
         (SOUND.encode("utf-16"), "1:1: byte 0xff is not UTF-8; save the file as text in UTF-8"),
         (SOUND.encode("utf-16-be"), "1:1: character '\\x00' is not allowed"),
-        (SOUND.replace("why: it", "why: \xe9t").encode("latin-1"), "2:6: byte 0xe9 is not UTF-8"),
+        (SOUND.replace("why: it", "why: \xe9t").encode("latin-1"), "3:6: byte 0xe9 is not UTF-8"),
         (SOUND.replace("sound\n", "s\0und\n", 1).encode(), "1:8: character '\\x00' is not allowed"),
         (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", "1:1: character '\\x7f' is not allowed"),
         (
             SOUND.replace("load:", "load:\n\t").encode(),
-            "4:1: while scanning for the next token, found character '\\t' that cannot start any token",
+            "5:1: while scanning for the next token, found character '\\t' that cannot start any token",
         ),
-        (f"{SOUND}---\n{SOUND}".encode(), "10:1: expected a single document in the stream"),
-        (f"{SOUND}...\n---\nname: x\n".encode(), "11:1: expected a single document in the stream"),
+        (f"{SOUND}---\n{SOUND}".encode(), "11:1: expected a single document in the stream"),
+        (f"{SOUND}...\n---\nname: x\n".encode(), "12:1: expected a single document in the stream"),
         (f"%YAML 3.0\n---\n{SOUND}".encode(), "1:1: found incompatible YAML document"),
         (
             f"%YAML 1.1\n---\n{SOUND}".replace("repeat: 2", "repeat: yes").encode(),
-            "10:9: repeat must be a whole number",
+            "11:9: repeat must be a whole number",
         ),
-        (SOUND.replace("seed: 7", "seed: !!int 7").encode(), "9:7: found the tag 'tag:yaml.org,2002:int'"),
-        (SOUND.replace("seed: 7", "seed: !!python/object:os.system x").encode(), "9:7: found the tag "),
-        (SOUND.replace("seed: 7", 'seed: "\\ud800"').encode(), "9:7: half a character"),
+        (SOUND.replace("seed: 7", "seed: !!int 7").encode(), "10:7: found the tag 'tag:yaml.org,2002:int'"),
+        (SOUND.replace("seed: 7", "seed: !!python/object:os.system x").encode(), "10:7: found the tag "),
+        (SOUND.replace("seed: 7", 'seed: "\\ud800"').encode(), "10:7: half a character"),
         (b"a: " + b"[" * 50_000, "1:15: it is nested more than 12 levels deep"),
         (b"- " * 30_000, "1:25: it is nested more than 12 levels deep"),
         (b"{a: " * 15_000, "1:46: it is nested more than 12 levels deep"),

@@ -52,7 +52,7 @@ class Failover:
 
     Attributes:
         victim: the machine that was killed.
-        outage: seconds for which the probe had no good answer; 0 if it felt nothing.
+        outage: seconds for which the probe had no good answer; 0 if it saw none.
         phases: when what happened; None if no address moved.
         status: the run's verdict.
         folder: where to look closer.
@@ -86,7 +86,7 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
         Each failover when it is measured.
 
     Raises:
-        TestbedError: the fault was not felt: nothing was measured.
+        TestbedError: the probe saw no outage, so nothing was measured.
     """
     what = KINDS[kind]
     scenario = checked(what.incident, cluster.settings)
@@ -100,7 +100,7 @@ def _measured(what: Kind, result: Result) -> Failover:
     begin, end = watched(journal)
     worst = outage_of(journal, what.probe, begin=begin, end=end).longest
     if worst is None and what.targets:
-        raise TestbedError("the fault was not felt: nothing was measured", where=str(result.folder))
+        raise TestbedError("the probe saw no outage, so nothing was measured", where=str(result.folder))
     first = faults(journal)[0]
     moved = failovers(journal)
     mine = [phases for phases in moved if phases.source == first.node]

@@ -65,8 +65,8 @@ def soak(cluster: Cluster, seconds: float, users: int) -> Iterator[Soaked]:
         lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
         with Run(cluster, "soak") as run:
             run.probe()
-            run.load(Load(users=users, think=0))
-            run.steady(within=LOGIN_SECONDS)
+            run.load(Load.model_validate({"users": users, "think_time": "0%"}))
+            run.steady(timeout=LOGIN_SECONDS)
             samples, wrong = _watch(cluster, stretch)
         yield _soaked(run.folder, run.journal(), samples, wrong)
 

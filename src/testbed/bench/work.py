@@ -106,7 +106,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
     lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
     with Run(cluster, name, site=site) as run:
         run.load(load)
-        run.steady(within=RETURN_SECONDS)
+        run.steady(timeout=RETURN_SECONDS)
         elapse(WARM_SECONDS)
         run.mark("counting")
         before = _transactions(cluster)
@@ -116,7 +116,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
         sizes = session_sizes(cluster)
         if kill:
             run.inject("power-loss", "app:any")
-            run.wait("everyone-served", within=RETURN_SECONDS)
+            run.wait("all-users-served", timeout=RETURN_SECONDS)
             run.heal()
     journal = run.journal()
     marks = {each.name: each.at for each in journal.of(Mark)}

@@ -17,9 +17,10 @@ from testbed.journal import Aspect, Outcome, RequestSample
 
 # Seconds after which a node that is healed, switched on or reset surely serves again; it may be seen to earlier.
 RETURN = 10.0
-# Faults that take a node away, and those that take away a process of it: its Apache, if they are told so.
+# Faults that take a node away, and those that take away a process of it: its Apache, if they are told so. Journals
+# recorded before process-hang had its name call it process-stop.
 AWAY = ("power-loss", "shutdown", "reboot", "freeze", "cable-pull", "network-down", "silent-cut")
-OF_A_PROCESS = ("process-kill", "process-stop")
+OF_A_PROCESS = ("process-kill", "process-hang", "process-stop")
 
 
 @dataclass(frozen=True, slots=True)

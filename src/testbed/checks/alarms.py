@@ -8,14 +8,14 @@ from testbed.journal import Alarm, StateChange
 
 
 def judge_alarms(case: Case) -> Verdict:
-    """Every forbidden line in a log fails the run, unless the incident expects its pattern."""
+    """Every forbidden line in a log fails the run, unless the incident allows its pattern."""
     findings = Findings()
     alarms = case.journal.of(Alarm)
     for alarm in alarms:
-        expected = alarm.pattern in case.expect.alarms
-        tell = findings.note if expected else findings.fail
-        tell(f"{alarm.node}: {alarm.pattern}{' (expected)' if expected else ''}: {alarm.text}", alarm.at, alarm.node)
+        allowed = alarm.pattern in case.expect.allow_alarms
+        tell = findings.note if allowed else findings.fail
+        tell(f"{alarm.node}: {alarm.pattern}{' (allowed)' if allowed else ''}: {alarm.text}", alarm.at, alarm.node)
     if not alarms and not case.journal.of(StateChange):
         findings.doubt("no node's log was followed")
-    unexpected = len(findings.wrong)
-    return findings.verdict("alarms", "" if findings.doubtful else f"{len(alarms)} alarms, {unexpected} unexpected")
+    forbidden = len(findings.wrong)
+    return findings.verdict("alarms", "" if findings.doubtful else f"{len(alarms)} alarms, {forbidden} not allowed")

@@ -7,7 +7,7 @@ from testbed.checks.verdict import Evidence, Status, Verdict
 from testbed.journal import Journal, Mark
 
 RUN = "run"
-TIMELINE = "timeline"
+STEPS = "steps"
 JOURNAL = "journal"
 
 
@@ -22,10 +22,10 @@ def breakage(journal: Journal) -> list[Verdict]:
     elif error := end.attrs.get("error"):
         evidence = (Evidence(error, end.at, end.node),)
         verdicts.append(Verdict(RUN, Status.FAIL, f"the run broke: {error}", evidence))
-    # What a timeline waited for and did not get is a finding about the cluster, not a breakage; it fails all the same.
+    # What a step waited for and did not get is a finding about the cluster, not a breakage; it fails all the same.
     for failed in (each for each in journal.of(Mark) if each.name == "step-failed"):
         text = f"step {failed.attrs.get('number')} ({failed.attrs.get('text')}): {failed.attrs.get('reason')}"
-        verdicts.append(Verdict(TIMELINE, Status.FAIL, text, (Evidence(text, failed.at),)))
+        verdicts.append(Verdict(STEPS, Status.FAIL, text, (Evidence(text, failed.at),)))
     if journal.plan is None:
         verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal does not tell what was expected of the run"))
     if journal.damage:

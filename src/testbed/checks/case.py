@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 
-from testbed.checks.expectations import Expectations
+from testbed.checks import first_format
+from testbed.checks.expectations import Profile
 from testbed.checks.moments import Fault, faults, is_complete, moment, watched
 from testbed.checks.standstills import Standstill, standstills
 from testbed.checks.states import Span, timelines
 from testbed.checks.verdict import Evidence, Status, Verdict
 from testbed.journal import Journal
 
+# What is recorded as a fault and breaks nothing.
+OPERATIONS = ("drain", "resign")
 # More facts of one kind than people read.
 MOST = 20
 
@@ -28,7 +31,7 @@ class Case:
     """
 
     journal: Journal
-    expect: Expectations
+    expect: Profile
 
     @cached_property
     def lines(self) -> Mapping[tuple[str, str], list[Span]]:
@@ -39,6 +42,11 @@ class Case:
     def faults(self) -> list[Fault]:
         """The faults in the order in which they were injected."""
         return faults(self.journal)
+
+    @property
+    def breakages(self) -> list[Fault]:
+        """The faults without the operations, which break nothing."""
+        return [fault for fault in self.faults if fault.name not in OPERATIONS]
 
     @cached_property
     def standstills(self) -> Mapping[str, tuple[Standstill, ...]]:
@@ -65,7 +73,7 @@ class Case:
         plan = self.journal.plan
         if plan is None:
             return False
-        found = plan.scenario.get(part)
+        found = first_format.second(plan.scenario).get(part)
         return not found or (isinstance(found, dict) and found.get("users") == 0)
 
     def moment(self, name: str) -> float | None:

@@ -87,9 +87,9 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
 def judge_durability(case: Case) -> Verdict | None:
     """Compare what the writers were told with the table as it was read back; unknown if it was not.
 
-    An incident always writes. Of a run without a timeline, such as a test's own, that has no writes nothing is said.
+    An incident always writes. Of a run without steps, such as a test's own, that has no writes nothing is said.
     """
-    if "sql-write" not in case.journal.probes and case.plans_no("timeline"):
+    if "sql-write" not in case.journal.probes and case.plans_no("steps"):
         return None
     findings = Findings()
     if case.moment("settled") is None:

@@ -1,104 +1,116 @@
-"""What an incident file expects: the ``expect`` block, each key the parameter of a check."""
+"""What an incident file expects: the block ``expect``, and what differs in each profile."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from testbed.units import Duration
 
 ProbeName = Literal["tcp", "https", "webmail", "sql-read", "sql-write"]
 CheckName = Literal[
-    "outage", "stopped", "stickiness", "durability", "ownership", "owner", "isolation", "alarms", "leftovers", "logins",
-    "rejoin", "phases", "return", "healthy",
+    "outage", "no-service", "stickiness", "durability", "ownership", "address-owner", "isolation", "alarms",
+    "leftovers", "logins", "recovery", "phases", "failback", "healthy",
 ]  # fmt: skip
+Owner = Literal["unchanged", "moved"]
+ProfileName = Literal["reference", "hardened"]
+REFERENCE: ProfileName = "reference"
+HARDENED: ProfileName = "hardened"
 
 
-# The profile that nothing is excused under.
-HARDENED = "hardened"
-
-
-class Asked(BaseModel):
-    """What a run can be asked for; always checked: stickiness, durability, ownership, alarms, healthy, leftovers."""
+class Expect(BaseModel):
+    """What must be true; always checked: stickiness, durability, ownership, alarms, healthy, leftovers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    outage: dict[ProbeName, Duration] = Field(
-        default_factory=dict, description="Probe to the longest outage it may see; 0s: none that it can resolve."
+    max_outage: dict[ProbeName, Duration] = Field(
+        default_factory=dict, description="The longest outage that each probe may see; 0s: none that it can resolve."
     )
-    felt: list[ProbeName] = Field(
-        default_factory=list, description="Probes that must have seen an outage, or the fault was not felt."
+    must_notice: list[ProbeName] = Field(
+        default_factory=list, description="Probes that must see an outage; otherwise the fault had no effect."
     )
-    stopped: list[ProbeName] = Field(
+    no_service_until_heal: list[ProbeName] = Field(
         default_factory=list,
-        description="Probes that must have no good answer from the last fault to the first heal: service stops "
-        "rather than data is lost.",
+        description="Probes that must get no good answer from the last fault to the first heal after it.",
     )
-    owner: dict[Literal["site", "database"], Literal["same", "peer"]] = Field(
+    max_outage_after_heal: dict[ProbeName, Duration] = Field(
         default_factory=dict,
-        description="Who holds a virtual address at the end: who held it at the start (same), or its peer.",
+        description="The longest outage that each probe may see from the first heal after the last fault.",
     )
-    doomed: bool = Field(
-        default=False, description="Some session must have lived on a node that died, or stickiness proves nothing."
+    no_failback: bool = Field(
+        default=False, description="No address moves after that heal: the node that returns does not take over."
     )
-    logins_failed: int | None = Field(
-        default=None, ge=0, alias="logins-failed", description="How many logins may fail at most."
+    address_owner: dict[Literal["site", "database"], Owner] = Field(
+        default_factory=dict,
+        description="Which node holds each virtual address at the end: the same as at the start, or its peer.",
     )
-    sessions_lost: int | None = Field(
-        default=None, ge=0, alias="sessions-lost",
-        description="How many sessions may be lost at most, whatever the reason.",
-    )  # fmt: skip
-    rejoin: Duration | None = Field(
+    must_affect_sessions: bool = Field(
+        default=False, description="Some session must live on a node that dies; otherwise stickiness was not tested."
+    )
+    max_failed_logins: int | None = Field(default=None, ge=0, description="How many logins may fail.")
+    max_lost_sessions: int | None = Field(
+        default=None, ge=0, description="How many sessions may be lost, whatever the reason."
+    )
+    max_recovery: Duration | None = Field(
         default=None,
-        description="From the last heal until DRBD is connected and up to date on both sides and every member is ok.",
+        description="The longest time from the last heal until DRBD is up to date and every app node is in the pool.",
     )
-    returning: dict[ProbeName, Duration] = Field(
-        default_factory=dict, alias="return",
-        description="From the first heal after the last fault: probe to the longest outage it may see. No address may "
-        "move either: to come back is no reason to take over.",
-    )  # fmt: skip
     isolation: bool = Field(
         default=False, description="Scan every node from `public`: nothing behind the balancers may answer."
     )
-    alarms: list[str] = Field(
-        default_factory=list, description="Names of log patterns that may appear; every other one fails the run."
+    allow_alarms: list[str] = Field(
+        default_factory=list, description="Log patterns that may appear; every other one fails the run."
     )
 
 
-class Expectations(Asked):
-    """What must be true of the run, and what differs where the design's holes are closed."""
+class Profile(Expect):
+    """What differs in one profile: each key replaces that of ``expect``, of a mapping only the entries it names."""
 
-    documented: dict[CheckName, str] = Field(
+    known_failures: dict[CheckName, str] = Field(
         default_factory=dict,
-        description="Checks that are known to fail under the profile reference, with the reason: such a failure does "
-        "not fail the run. Under hardened nothing is excused.",
-    )
-    hardened: Asked = Field(
-        default_factory=Asked, description="What is expected instead under the profile hardened, key by key."
+        description="Checks that are known to fail, each with the reason: such a failure does not fail the run.",
     )
 
-    @field_serializer("hardened")
-    def _as_written(self, block: Asked) -> dict[str, Any]:
-        """Only what the file says: what it leaves out is not expected to be nothing."""
-        return block.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-    def under(self, profile: str) -> Expectations:
-        """What is expected of a cluster of this profile.
-
-        Args:
-            profile: ``reference`` or ``hardened``; the latter's own words count for more, and nothing is excused.
-        """
-        if profile != HARDENED:
-            return self
-        changed = {name: _laid_over(getattr(self, name), getattr(self.hardened, name)) for name in self.changed}
-        return self.model_copy(update={**changed, "documented": {}, "hardened": Asked()})
-
-    @property
-    def changed(self) -> frozenset[str]:
-        """The fields of which something else is expected under the profile hardened."""
-        return frozenset(self.hardened.model_fields_set)
+    @model_serializer(mode="wrap")
+    def _as_in_the_file(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only the keys that the file has: what it leaves out is not expected to be nothing."""
+        return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
 
 
-def _laid_over(mine: object, theirs: object) -> object:
-    return {**mine, **theirs} if isinstance(mine, dict) and isinstance(theirs, dict) else theirs
+class Profiles(BaseModel):
+    """What differs in each profile."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: Profile = Field(default_factory=Profile, description="On a cluster with the profile reference.")
+    hardened: Profile = Field(default_factory=Profile, description="On a cluster with the profile hardened.")
+
+    def __getitem__(self, name: str) -> Profile:
+        """The block of one profile."""
+        found: Profile = getattr(self, name)
+        return found
+
+
+def expected(expect: Expect, profiles: Profiles, profile: str) -> Profile:
+    """Return all that is expected of a cluster of one profile, with its known failures."""
+    mine = profiles[profile]
+    values = {name: getattr(expect, name) for name in Expect.model_fields}
+    for name in mine.model_fields_set:
+        values[name] = _laid_over(values.get(name), getattr(mine, name))
+    return Profile.model_construct(**values)
+
+
+def recorded(incident: Mapping[str, Any], profile: str) -> Profile:
+    """Return all that an incident's data, as a journal holds it, expects of a cluster of one profile.
+
+    Raises:
+        ValidationError: the data is not that.
+    """
+    expect = Expect.model_validate(incident.get("expect", {}))
+    return expected(expect, Profiles.model_validate(incident.get("profiles", {})), profile)
+
+
+def _laid_over(general: object, special: object) -> object:
+    return {**general, **special} if isinstance(general, dict) and isinstance(special, dict) else special

@@ -20,7 +20,7 @@ def judge_logins(case: Case) -> Verdict | None:
     A login is several exchanges. One that is not good ends it; one that is good and yet not the end of it (a redirect,
     half a login) carries a cause.
     """
-    most = case.expect.logins_failed
+    most = case.expect.max_failed_logins
     if most is None:
         return None
     findings = Findings()

@@ -191,8 +191,8 @@ def judge_outage(case: Case) -> Verdict | None:
     Only outages that began between the steady state and the timeline's end count, each to its own end.
     """
     expect = case.expect
-    ceilings: Mapping[str, float] = dict(expect.outage.items())
-    expected = {*ceilings, *expect.felt}
+    ceilings: Mapping[str, float] = dict(expect.max_outage.items())
+    expected = {*ceilings, *expect.must_notice}
     if not expected:
         return None
     findings = Findings()
@@ -231,11 +231,11 @@ def _summary(findings: Findings, reports: Mapping[str, OutageReport]) -> str:
 
 
 def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageReport) -> None:
-    if not report.good and probe in {*case.expect.outage, *case.expect.felt}:
+    if not report.good and probe in {*case.expect.max_outage, *case.expect.must_notice}:
         findings.doubt(f"{probe} had no good answer at all")
-    if probe in case.expect.felt and not report.windows:
+    if probe in case.expect.must_notice and not report.windows:
         certain = case.complete and not report.hidden
-        (findings.fail if certain else findings.doubt)(f"{probe} saw no outage: the fault was not felt")
+        (findings.fail if certain else findings.doubt)(f"{probe} saw no outage, so the fault had no effect")
     excessive = set(report.excessive)
     for window in report.windows:
         told = _told(probe, window, report.ceiling)

@@ -163,7 +163,7 @@ def judge_phases(case: Case) -> Verdict | None:
         return None
     findings = Findings()
     for phases in every:
-        lost = bool(phases.away) and not case.expect.stopped
+        lost = bool(phases.away) and not case.expect.no_service_until_heal
         if phases.disorder or (lost and case.complete):
             findings.fail(phases.explain(), phases.at, phases.target)
         else:

@@ -190,12 +190,12 @@ def judge_stickiness(case: Case) -> Verdict | None:
         (findings.fail if case.complete else findings.doubt)(
             f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
         )
-    most = case.expect.sessions_lost
+    most = case.expect.max_lost_sessions
     if most is not None and len(found.lost) > most:
         findings.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
     if not found.matrix:
         findings.doubt("no session was answered by any app node")
-    elif case.expect.doomed and not found.doomed:
+    elif case.expect.must_affect_sessions and not found.doomed:
         findings.doubt("no session lived on a node that died: stickiness was not tried")
     return findings.verdict("stickiness", found.explain())
 

@@ -51,12 +51,12 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the run may pass with it: it passed, or it failed as documented."""
+        """Whether the run may pass with it: it passed, or its failure is known."""
         return self.status is Status.PASS or (self.status is Status.FAIL and bool(self.documented))
 
 
 def overall(verdicts: list[Verdict]) -> Status:
-    """The verdict over all: one that fails and is not documented fails them all, one unknown leaves doubt."""
+    """The verdict over all: one that fails and is not a known failure fails them all, one unknown leaves doubt."""
     if any(each.status is Status.FAIL and not each.documented for each in verdicts):
         return Status.FAIL
     if not verdicts or any(each.status is Status.UNKNOWN for each in verdicts):

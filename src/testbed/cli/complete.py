@@ -42,7 +42,7 @@ def faults() -> Iterable[str]:
 @_quietly
 def incidents() -> Iterable[str]:
     """The incidents that ship."""
-    folder = configuration.load().root / "scenarios"
+    folder = configuration.load().root / "incidents"
     return sorted(path.stem for path in folder.glob("*.y*ml"))
 
 

@@ -23,6 +23,8 @@ def _line(fault: faults.Fault[Any]) -> str:
     return f"{fault.name}: {fault.summary}" + (f" (options: {options})" if options else "")
 
 
+# The command for each operation, which newcomers look for among the faults.
+OPERATIONS = {"resign": "testbed resign {}", "drain": "testbed pool drain APPLICATION {}"}
 CATALOGUE = "\n\n".join(_line(fault) for fault in faults.FAULTS.values())
 
 
@@ -34,7 +36,7 @@ app = new_app()
     epilog=examples(
         "testbed fault power-loss db:primary",
         "testbed fault cable-pull lb1 --network public",
-        "testbed fault process-stop lb:active process=apache",
+        "testbed fault process-hang lb:active process=apache",
     ),
 )
 @holds(Use.CHANGE)
@@ -52,6 +54,8 @@ def fault(
     seed: Annotated[int | None, typer.Option(help="Makes the choice of :any repeatable.")] = None,
 ) -> None:
     """Inject a fault."""
+    if name in faults.OPERATIONS:
+        raise UsageError(f"{name!r} is an operation, not a fault", mend=f"run `{OPERATIONS[name].format(target)}`")
     faults.fault_named(name)
     chosen: dict[str, object] = dict(_pair(word) for word in options or ())
     if network:

@@ -16,6 +16,7 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.scenarios import Scenario
 from testbed.settings import Settings
+from testbed.units import written
 
 app = new_app()
 
@@ -28,7 +29,7 @@ def incidents(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List incident files, and why each matters."""
+    """List incident files: what happens, and how long it takes."""
     print_incidents(configuration.load(), files or [], as_json=as_json)
 
 
@@ -48,15 +49,14 @@ def print_incidents(settings: Settings, files: list[str], *, as_json: bool) -> N
     if as_json:
         print_json([_document(path, scenario) for path, scenario in found])
         return
-    table = Table("incident", "why it matters", box=None, header_style="bold", pad_edge=False)
+    table = Table("incident", "what happens", "takes", box=None, header_style="bold", pad_edge=False)
     for _, scenario in found:
-        table.add_row(scenario.name, escape(_first_sentence(scenario.why)))
+        table.add_row(scenario.name, escape(scenario.title), written(scenario.duration) if scenario.duration else "")
     out.print(table)
 
 
 def _document(path: Path, scenario: Scenario) -> dict[str, object]:
-    return {"name": scenario.name, "file": str(path), "why": scenario.why.strip()}
-
-
-def _first_sentence(text: str) -> str:
-    return text.split(". ", maxsplit=1)[0].strip().rstrip(".")
+    return {
+        "name": scenario.name, "file": str(path), "title": scenario.title, "why": scenario.why.strip(),
+        "duration": scenario.duration,
+    }  # fmt: skip

@@ -104,7 +104,7 @@ def _checks(summary: Summary) -> Table:
 
 def _verdict(check: CheckResult) -> str:
     if check.status == "fail" and check.documented:
-        return "[dim]documented[/]"
+        return "[dim]known failure[/]"
     return f"[{COLOURS[check.status]}]{check.status}[/]"
 
 

@@ -48,7 +48,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="FILE...",
-            help="Incident files, folders of them, or names of those in scenarios/; none: list them.",
+            help="Incident files, folders of them, or names of those in incidents/; none: list them.",
             autocompletion=complete.incidents,
         ),
     ] = None,
@@ -63,8 +63,8 @@ def run(
 ) -> None:
     """Play incidents on the running cluster; each run gets a report.
 
-    Exit status: 0 all passed (or failed as documented), 1 one failed, 2 usage or a wrong file (nothing was started),
-    3 one could not be judged, 4 testbed itself failed.
+    Exit status: 0 all passed (known failures do not count), 1 one failed, 2 usage or a wrong file (nothing was
+    started), 3 one could not be judged, 4 testbed itself failed.
     """
     settings = configuration.load()
     if not files:
@@ -158,8 +158,8 @@ def _show(scenario: Scenario, result: Result) -> None:
 def _row(verdict: Verdict) -> tuple[str, str, str]:
     known = bool(verdict.documented) and verdict.status is Status.FAIL
     colour = "yellow" if known else COLOURS[verdict.status]
-    word = "documented" if known else verdict.status.value
-    text = f"{verdict.summary} Documented: {verdict.documented}" if known else verdict.summary
+    word = "known failure" if known else verdict.status.value
+    text = f"{verdict.summary} Known failure: {verdict.documented}" if known else verdict.summary
     return f"[{colour}]{word}[/]", verdict.check, escape(text)
 
 

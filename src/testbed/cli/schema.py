@@ -11,12 +11,12 @@ import typer
 from testbed import journal
 from testbed.cli.group import examples, new_app
 from testbed.errors import UsageError
-from testbed.scenarios.schema import schema as scenario_schema
+from testbed.scenarios.schema import schema as incident_schema
 from testbed.topology.schema import schema as cluster_schema
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "cluster": cluster_schema,
-    "scenario": scenario_schema,
+    "incident": incident_schema,
     "journal": journal.schema,
 }
 
@@ -24,16 +24,18 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
 app = new_app()
 
 
-@app.command(epilog=examples("testbed schema scenario"))
+@app.command(epilog=examples("testbed schema incident"))
 def schema(
     of: Annotated[
-        str, typer.Argument(help="cluster: the x-testbed keys; scenario: incident files; journal: a run's journal.")
+        str, typer.Argument(help="cluster: the x-testbed keys; incident: incident files; journal: a run's journal.")
     ] = "cluster",
 ) -> None:
     """Print a JSON schema of the files that people and programs write.
 
-    The schemas are published in compose/, scenarios/ and docs/.
+    The schemas are published in compose/, incidents/ and docs/.
     """
+    if of == "scenario":
+        raise UsageError("the schema 'scenario' was renamed", mend="run `testbed schema incident`")
     if of not in SCHEMAS:
         raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(SCHEMAS[of](), indent=2))

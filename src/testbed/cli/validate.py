@@ -23,7 +23,7 @@ from testbed.settings import Settings
 app = new_app()
 
 
-@app.command(epilog=examples("testbed validate mine.yaml", "testbed validate scenarios/ --json"))
+@app.command(epilog=examples("testbed validate mine.yaml", "testbed validate incidents/ --json"))
 def validate(
     files: Annotated[
         list[str],

@@ -1,14 +1,16 @@
 """Faults: one file each, each reversible, each written down before it is injected."""
 
-from testbed.faults.catalogue import FAULTS, check, fault_named, parse_options
+from testbed.faults.catalogue import ACTIONS, FAULTS, OPERATIONS, check, fault_named, parse_options
 from testbed.faults.fault import Fault, FaultOptions
-from testbed.faults.injection import Tell, heal, heal_all, inject
+from testbed.faults.injection import Tell, heal, heal_all, inject, resign
 from testbed.faults.ledger import Entry, Ledger
 from testbed.faults.options import OptionError
 from testbed.faults.target import Target, parse_target
 
 __all__ = [
+    "ACTIONS",
     "FAULTS",
+    "OPERATIONS",
     "Entry",
     "Fault",
     "FaultOptions",
@@ -23,4 +25,5 @@ __all__ = [
     "inject",
     "parse_options",
     "parse_target",
+    "resign",
 ]

@@ -1,4 +1,4 @@
-"""All faults by name."""
+"""All faults and operations by name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.former import FORMER_NAMES
 from testbed.faults.freeze import Freeze
 from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
 from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
-from testbed.faults.process import ProcessKill, ProcessStop
+from testbed.faults.process import ProcessHang, ProcessKill
 from testbed.faults.rate_limit import RateLimit
 from testbed.faults.reboot import Reboot
 from testbed.faults.resign import Resign
@@ -31,21 +32,27 @@ from testbed.topology import Node, Topology
 _ALL: tuple[Fault[Any], ...] = (
     PowerLoss(), Shutdown(), Reboot(), Freeze(),
     CablePull(), NetworkDown(), SilentCut(), Loss(), Delay(), RateLimit(),
-    ProcessKill(), ProcessStop(), Resign(), Drain(),
+    ProcessKill(), ProcessHang(), Resign(), Drain(),
     DiskError(), DiskCorruption(), DiskFull(), ClockJump(),
 )  # fmt: skip
-FAULTS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
+# All that can be done to a node on record, and undone.
+ACTIONS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
+# What an operator does to a healthy node. Nothing breaks, so these are no faults. They are recorded and undone alike.
+OPERATIONS: Mapping[str, Fault[Any]] = {name: ACTIONS[name] for name in ("resign", "drain")}
+FAULTS: Mapping[str, Fault[Any]] = {name: fault for name, fault in ACTIONS.items() if name not in OPERATIONS}
 
 
 def fault_named(name: str) -> Fault[Any]:
-    """The fault called ``name``.
+    """The fault or operation called ``name``.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in FAULTS:
+    if name in FORMER_NAMES:
+        raise UsageError(f"the fault {name!r} was renamed", mend=f"write {FORMER_NAMES[name]}")
+    if name not in ACTIONS:
         raise UsageError(f"no fault {name!r}", mend=f"the faults are {', '.join(FAULTS)}")
-    return FAULTS[name]
+    return ACTIONS[name]
 
 
 def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:

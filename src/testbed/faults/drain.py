@@ -18,7 +18,7 @@ class Drain(Fault[NoOptions]):
     """
 
     name = "drain"
-    summary = "give an app node no new sessions, as before maintenance; heal: it gets new sessions again"
+    summary = "the app node gets no new sessions, as before maintenance"
     Options = NoOptions
 
     def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002

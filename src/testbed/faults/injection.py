@@ -66,6 +66,27 @@ def inject(
     return entry
 
 
+def resign(
+    fleet: Fleet,
+    ledger: Ledger,
+    target: str,
+    *,
+    rng: Random | None = None,
+    state: State | None = None,
+    tell: Tell | None = None,
+) -> Entry:
+    """Have a balancer or a database node hand its virtual address over to its peer.
+
+    The arguments and errors are those of ``inject``. Nothing stays in force: the peer keeps the address.
+
+    Returns:
+        The record, which is struck out already.
+    """
+    entry = inject(fleet, ledger, "resign", target, rng=rng, state=state, tell=tell)
+    heal(fleet, ledger, entry, tell=tell)
+    return entry
+
+
 def _must_be_new(ledger: Ledger, fault: str, machine: Machine, chosen: FaultOptions) -> None:
     """Two faults of a kind on one cable would be one: to heal the first would heal the second too."""
     if not isinstance(chosen, OnNetworks):

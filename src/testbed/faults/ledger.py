@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
+from testbed.faults.former import FORMER_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _read(path: Path) -> Entry:
                 "target": data["node"],
                 "options": {"network": networks} if data["fault"] in ("cable-pull", "network-down") else {},
             }
-        return Entry(**data)
+        return Entry(**(data | {"fault": FORMER_NAMES.get(data["fault"], data["fault"])}))
     except (ValueError, KeyError, TypeError):
         raise TestbedError(
             "not a fault's record", where=str(path), mend="`testbed heal` sets it aside, and finds what it broke"

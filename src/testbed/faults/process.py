@@ -71,11 +71,11 @@ class ProcessKill(ProcessFault):
             database.restart(machine)
 
 
-class ProcessStop(ProcessFault):
-    """The service's processes are stopped: they hold what they hold, and answer nobody."""
+class ProcessHang(ProcessFault):
+    """The service's processes hang: they keep what they hold, and answer no request."""
 
-    name = "process-stop"
-    summary = "stop a service's processes (SIGSTOP): they hang; heal: let them go on"
+    name = "process-hang"
+    summary = "a service's processes hang (SIGSTOP); heal: let them go on (SIGCONT)"
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Stop them; those that were born meanwhile too."""

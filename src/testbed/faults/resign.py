@@ -12,7 +12,7 @@ class Resign(MachineFault[NoOptions]):
     """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
 
     name = "resign"
-    summary = "hand the virtual address over to the peer in order; heal: nothing to undo, the peer keeps it"
+    summary = "the node hands its virtual address over to its peer, which keeps it"
     Options = NoOptions
 
     def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002

@@ -15,7 +15,7 @@ from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults.options import OnNetworks
 from testbed.faults.processes import SERVICES
-from testbed.hunt.sequence import Steps, healing, in_force, injection, pause, tidied
+from testbed.hunt.sequence import Steps, ending, in_force, injection, pause, tidied
 from testbed.scenarios.model import Step
 from testbed.topology import Node, Role, Topology
 
@@ -28,7 +28,7 @@ TARGETS: Mapping[str, float] = {
 ARBITER_WEIGHT = 0.7
 # How often each fault is drawn; one that is not named here has 1.
 FAULTS: Mapping[str, float] = {
-    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-stop": 2,
+    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-hang": 2,
     "disk-error": 2, "resign": 1.5, "loss": 1.5, "delay": 0.7, "rate-limit": 0.7, "clock-jump": 0.7,
 }  # fmt: skip
 # Not drawn: nothing shows it but the comparison of both copies, which takes minutes (incident `copies-differ`).
@@ -91,16 +91,16 @@ class Generator:
         steps: list[Step] = []
         for name in NAMES[: chance.choice(COUNTS)]:
             if len(in_force(steps)) > 1 and chance.random() < HEAL_BETWEEN:
-                steps += [healing(chance.choice(in_force(steps)).name or ""), *_waits(chance)]
+                steps += [ending(chance.choice(in_force(steps))), *_waits(chance)]
             steps += [self._injection(chance, in_force(steps), name), *_waits(chance)]
         while (left := in_force(steps)) and chance.random() < HEAL_AFTER:
-            steps += [healing(chance.choice(left).name or ""), *_waits(chance)]
+            steps += [ending(chance.choice(left)), *_waits(chance)]
         return tidied(steps)
 
     def _injection(self, chance: Random, struck: Sequence[Step], name: str) -> Step:
         open_to = [each for each in self._known if not _excluded(each, struck)]
         targets = list(dict.fromkeys(each.target for each in open_to))
-        taken = {step.target for step in struck}
+        taken = {step.where for step in struck}
         weights = [TARGETS.get(each, ARBITER_WEIGHT) * (SAME_TARGET if each in taken else 1) for each in targets]
         [target] = chance.choices(targets, weights)
         here = [each for each in open_to if each.target == target]
@@ -118,7 +118,7 @@ def candidates(topology: Topology) -> list[Candidate]:
     return [
         Candidate(fault, target, nodes[0], FAULTS.get(fault, 1), single=_machines(nodes) == 1)
         for target in targets
-        for fault in faults.FAULTS
+        for fault in faults.ACTIONS
         if fault not in NOT_DRAWN
         if target in ONLY_AT.get(fault, (target,)) and (nodes := _nodes(target, topology))
         if _can_suffer(fault, target, nodes[0], topology)
@@ -133,12 +133,13 @@ def _can_suffer(fault: str, target: str, node: Node, topology: Topology) -> bool
 
 def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
     """Whether a fault would be refused while those are in force that were injected before."""
-    here = [step for step in struck if step.target == candidate.target]
+    here = [step for step in struck if step.where == candidate.target]
     if candidate.single:
         return bool(here)
-    # A second fault of the same cable is refused. A second power loss strikes the peer that has taken over.
-    cable = issubclass(faults.FAULTS[candidate.fault].Options, OnNetworks)
-    return cable and any(step.fault == candidate.fault for step in here)
+    # A second fault of the same cable, and a second drain of the same target, is refused. A second power loss strikes
+    # the peer that has taken over.
+    cable = issubclass(faults.ACTIONS[candidate.fault].Options, OnNetworks)
+    return (cable or candidate.fault == "drain") and any(step.action == candidate.fault for step in here)
 
 
 def _waits(chance: Random) -> list[Step]:
@@ -152,7 +153,7 @@ def _waits(chance: Random) -> list[Step]:
 def _options(chance: Random, fault: str, target: str, node: Node) -> Options:
     """Options for a fault, drawn; those of a fault that is not known here are its defaults."""
     chosen: Options = {}
-    if issubclass(faults.FAULTS[fault].Options, OnNetworks):
+    if issubclass(faults.ACTIONS[fault].Options, OnNetworks):
         chosen |= _network(chance, node)
     more = _DRAWN.get(fault)
     return chosen | (more(chance, target, node) if more else {})
@@ -185,7 +186,7 @@ _DRAWN: Mapping[str, Callable[[Random, str, Node], Options]] = {
     "delay": lambda chance, _, __: {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"},
     "clock-jump": lambda chance, _, __: {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))},
     "process-kill": _process,
-    "process-stop": _process,
+    "process-hang": _process,
 }  # fmt: skip
 
 

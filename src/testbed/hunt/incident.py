@@ -42,7 +42,7 @@ def write(store: Store, finding: Finding) -> Path:
 
 def text(scenario: Scenario, store: Store, finding: Finding) -> str:
     """An incident as YAML: each step on a line, every text quoted as JSON does."""
-    found = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    found = scenario.model_dump(mode="json", exclude_defaults=True)
     template = _environment().get_template("incident.yaml.j2")
     return template.render(incident=found, settings=store.settings, finding=finding)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from testbed.checks import Status, Verdict
-from testbed.checks.breakage import RUN, TIMELINE
+from testbed.checks.breakage import RUN, STEPS
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.probes.catalogue import PROBES
 
@@ -68,7 +68,7 @@ def kind_of(check: str, text: str) -> Kind:
         check: the check that failed.
         text: what it said.
     """
-    if check in (RUN, TIMELINE):
+    if check in (RUN, STEPS):
         return _of_run(check, text)
     if check == HEALTHY:
         reason = _REMEDY.sub("", text.removeprefix(REPAIRED)) if text.startswith(REPAIRED) else text
@@ -97,12 +97,12 @@ def _causes(verdict: Verdict) -> Sequence[str]:
 
 def _of_run(check: str, text: str) -> Kind:
     """A run that broke, or a step that did not come: above all the cluster that does not become healthy."""
-    reason = text.partition("): ")[2] if check == TIMELINE else text.removeprefix("the run broke: ")
+    reason = text.partition("): ")[2] if check == STEPS else text.removeprefix("the run broke: ")
     waited, _, seen = reason.partition("; last seen: ")
     unhealthy = reason.startswith(("split brain", _NOT_HEALTHY)) or " went off: " in reason
     if "a healthy cluster" in waited or unhealthy:
         return Kind(HEALTHY, _complaint(seen or reason))
-    if "'served'" in waited:
+    if "'service'" in waited:
         names = [each.partition(": ")[0] for each in seen.split("; ") if not re.search(r": good ", each)]
         silent = [name for name in names if name in PROBES]
         return Kind(SERVED, f"no answer from {_service(silent)}" if silent else normalised(seen))

@@ -1,6 +1,6 @@
 """The failures that are known, by profile: a hunt groups them and does not shrink them.
 
-What the 2006 design gets wrong has an incident in ``scenarios/`` that shows it. What remains impossible under the
+What the 2006 design gets wrong has an incident in ``incidents/`` that shows it. What remains impossible under the
 hardened profile is explained in ``docs/hardened.md``.
 """
 
@@ -31,7 +31,7 @@ class Known:
         needs: regular expression that a fault of the sequence matches, written as ``brief`` writes it; a failure
             without such a fault has another reason.
         also: regular expression that another fault of the sequence matches as well; empty if one fault is enough.
-        shown_by: incidents in ``scenarios/`` that show it, or the page that explains it.
+        shown_by: incidents in ``incidents/`` that show it, or the page that explains it.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Known:
 
 
 # Faults after which two machines cannot hear each other, or one is silent for a while.
-SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-stop|process-kill)"
+SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-hang|process-kill)"
 # Faults after which a database machine's copy is out of reach.
 AWAY = r"^(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
 DISKLESS_ALONE = "I/O errors end PostgreSQL when no good copy is in reach, and nothing starts it again"
@@ -107,7 +107,7 @@ CATALOGUE: tuple[Known, ...] = (
     ),
     Known(
         "Two balancers hold the site's address for some seconds", HARDENED, "ownership",
-        r"site-address held on lb and lb at once", r"^(process-stop lb:\S+ ucarp|(silent-cut|loss) lb:)",
+        r"site-address held on lb and lb at once", r"^(process-hang lb:\S+ ucarp|(silent-cut|loss) lb:)",
         shown_by=HARDENED_PAGE,
     ),
 )  # fmt: skip
@@ -121,7 +121,7 @@ def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
         steps: the steps that were taken, without those that were refused.
         profile: the cluster's.
     """
-    played = [brief(step) for step in steps if step.fault]
+    played = [brief(step) for step in steps if step.action]
     for each in CATALOGUE:
         if (each.profile, each.check) != (profile, kind.check) or not re.fullmatch(each.cause, kind.cause):
             continue

@@ -13,7 +13,7 @@ from statistics import median
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from testbed.faults import FAULTS
+from testbed.faults import ACTIONS
 from testbed.hunt.draw import TARGETS
 from testbed.hunt.kinds import Kind
 from testbed.hunt.known import Known, known
@@ -124,11 +124,11 @@ def grouped(store: Store) -> list[Group]:
 
 def coverage(plays: Sequence[Play]) -> dict[str, Counter[str]]:
     """How often each fault struck each part of the cluster, refused ones left out; the most frequent fault first."""
-    found: dict[str, Counter[str]] = {fault: Counter() for fault in FAULTS}
+    found: dict[str, Counter[str]] = {fault: Counter() for fault in ACTIONS}
     for play in plays:
         for place, step in enumerate(play.steps):
-            if step.fault and place not in play.refused:
-                found.setdefault(step.fault, Counter())[step.target or ""] += 1
+            if step.action and place not in play.refused:
+                found.setdefault(step.action, Counter())[step.where or ""] += 1
     return dict(sorted(found.items(), key=lambda item: -item[1].total()))
 
 
@@ -142,12 +142,13 @@ def _pairs(play: Play) -> Iterator[frozenset[str]]:
     for place, step in enumerate(play.steps):
         if place in play.refused:
             continue
-        if step.fault:
-            mine = f"{step.fault} {step.target}"
+        if step.action:
+            mine = f"{step.action} {step.where}"
             yield from (frozenset((mine, other)) for other in active.values())
-            active[step.name or ""] = mine
-        elif step.heal:
-            active.pop(step.heal, None)
+            if step.known_as:
+                active[step.known_as] = mine
+        elif step.ends:
+            active.pop(step.ends, None)
 
 
 def _headline(drawn: Sequence[Play], new: Sequence[Group]) -> str:

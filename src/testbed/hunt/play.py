@@ -21,8 +21,7 @@ from testbed.hunt.sequence import Steps, as_incident
 from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Failure, Play
 from testbed.journal import Mark, Plan, read
 from testbed.progress import Progress
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.order import ALL
+from testbed.scenarios.model import ALL, Scenario
 from testbed.scenarios.run import Run
 from testbed.scenarios.runner import reach_steady_state, take_step
 
@@ -172,7 +171,7 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
         keep_passing: copy the logs and write the report of a run that passes too.
     """
     plan = Plan(
-        scenario.name, scenario.model_dump(mode="json", by_alias=True), scenario.seed, 1, 1, scenario.name,
+        scenario.name, scenario.model_dump(mode="json"), scenario.seed, 1, 1, scenario.name,
         cluster.platform,
     )  # fmt: skip
     run = Run(cluster, scenario.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS, collect=False)
@@ -199,14 +198,14 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
 
 def _timeline(run: Run, scenario: Scenario, refused: list[int]) -> None:
     begin = reach_steady_state(run, scenario, _silent)
-    for number, step in enumerate(scenario.timeline, 1):
+    for number, step in enumerate(scenario.steps, 1):
         try:
             if not take_step(run, step, number, begin, _silent):
                 return
         except TestbedError as refusal:
             # One fault may keep another from being healed (a frozen machine cannot be told anything): the heal of all
             # at the end must succeed, a single one need not.
-            alone = step.heal is not None and step.heal != ALL
+            alone = step.ends is not None and step.ends != ALL
             if not (isinstance(refusal, UsageError) or alone):
                 raise
             run.mark("step-refused", number=str(number), reason=refusal.what)

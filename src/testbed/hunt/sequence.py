@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 
+from testbed.faults import OPERATIONS
 from testbed.scenarios.model import Scenario, Step
 from testbed.units import written
 
@@ -17,9 +18,10 @@ Steps = tuple[Step, ...]
 USERS = 3
 # Slower than usual: a hunt looks for what is wrong, and not for how long an outage lasts. Where VMs are emulated, the
 # usual rate takes half of the cluster's processor time.
-PROBES = {"tcp": "100ms", "https": "200ms", "sql-read": "200ms", "sql-write": "200ms"}
-HEALTHY_WITHIN = "150s"
-SERVED_WITHIN = "60s"
+PROBE_INTERVALS = {"tcp": "100ms", "https": "200ms", "sql-read": "200ms", "sql-write": "200ms"}
+TITLE_CHARACTERS = 80
+HEALTHY_TIMEOUT = "150s"
+SERVICE_TIMEOUT = "60s"
 # Log patterns that a fault itself brings about, whatever the cluster does; those of the shipped incidents.
 EXPECTED_ALARMS: Mapping[str, tuple[str, ...]] = {
     "disk-error": ("disk-error",),
@@ -29,28 +31,35 @@ EXPECTED_ALARMS: Mapping[str, tuple[str, ...]] = {
 
 
 def injection(fault: str, target: str, options: Mapping[str, str], name: str) -> Step:
-    """The step that injects a fault."""
-    return Step.model_validate({"fault": fault, "target": target, "options": dict(options), "as": name})
+    """The step that injects a fault, or has a node drained or resign."""
+    if fault in OPERATIONS:
+        return Step.model_validate({fault: target})
+    return Step.model_validate({"inject": fault, "target": target, "options": dict(options), "id": name})
 
 
 def healing(name: str) -> Step:
-    """The step that heals the fault called ``name``."""
+    """The step that heals the fault with the id ``name``."""
     return Step(heal=name)
+
+
+def ending(step: Step) -> Step:
+    """The step that ends what ``step`` has begun."""
+    return Step(undrain=step.drain) if step.drain else healing(step.known_as)
 
 
 def pause(seconds: float) -> Step:
     """The step that lets ``seconds`` pass."""
-    return Step.model_validate({"for": written(round(seconds, 1))})
+    return Step.model_validate({"sleep": written(round(seconds, 1))})
 
 
 def in_force(steps: Iterable[Step]) -> list[Step]:
-    """The injections of ``steps`` that no step heals, in order."""
+    """The faults and drains of ``steps`` that no step ends, in order; nothing of a hand-over stays in force."""
     found: dict[str, Step] = {}
     for step in steps:
-        if step.fault:
-            found[step.name or ""] = step
-        elif step.heal:
-            found.pop(step.heal, None)
+        if step.known_as:
+            found[step.known_as] = step
+        elif step.ends:
+            found.pop(step.ends, None)
     return list(found.values())
 
 
@@ -59,16 +68,16 @@ def tidied(steps: Iterable[Step]) -> Steps:
     names: set[str] = set()
     found: list[Step] = []
     for step in steps:
-        if step.fault:
-            names.add(step.name or "")
-        elif step.heal is not None:
-            if step.heal not in names:
+        if step.action:
+            names.add(step.known_as)
+        elif step.ends is not None:
+            if step.ends not in names:
                 continue
-            names.discard(step.heal)
+            names.discard(step.ends)
         elif not found:
             continue
-        elif found[-1].hold is not None:
-            found[-1] = pause((found[-1].hold or 0) + (step.hold or 0))
+        elif found[-1].sleep is not None:
+            found[-1] = pause((found[-1].sleep or 0) + (step.sleep or 0))
             continue
         found.append(step)
     return tuple(found)
@@ -81,7 +90,7 @@ def without(steps: Steps, places: Collection[int]) -> Steps:
 
 def fields(steps: Iterable[Step]) -> list[dict[str, object]]:
     """The steps as JSON, and as an incident file writes them."""
-    return [step.model_dump(mode="json", by_alias=True, exclude_defaults=True) for step in steps]
+    return [step.model_dump(mode="json", exclude_defaults=True) for step in steps]
 
 
 def key(steps: Iterable[Step]) -> str:
@@ -91,17 +100,23 @@ def key(steps: Iterable[Step]) -> str:
 
 def brief(step: Step) -> str:
     """One step in a few words: ``power-loss db:primary``, ``heal first``, ``3.2s``."""
-    if step.fault:
+    if step.action:
         options = " ".join(str(value) for value in step.options.values())
-        return " ".join(filter(None, (step.fault, step.target, options)))
-    if step.heal:
-        return f"heal {step.heal}"
-    return written(step.hold or 0)
+        return " ".join(filter(None, (step.action, step.where, options)))
+    if step.ends:
+        return f"undrain {step.undrain}" if step.undrain else f"heal {step.heal}"
+    return written(step.sleep or 0)
 
 
 def briefly(steps: Iterable[Step]) -> str:
     """A sequence in one line."""
     return ", ".join(brief(step) for step in steps)
+
+
+def title(steps: Iterable[Step]) -> str:
+    """The faults of a sequence in one line of an incident file, shortened."""
+    text = ", then ".join(f"{step.action} at {step.where}" for step in steps if step.action) or "No fault"
+    return text if len(text) <= TITLE_CHARACTERS else f"{text[: TITLE_CHARACTERS - 3]}..."
 
 
 def as_incident(steps: Steps, name: str, why: str, seed: int) -> Scenario:
@@ -113,20 +128,22 @@ def as_incident(steps: Steps, name: str, why: str, seed: int) -> Scenario:
         why: why it matters.
         seed: of the random choices.
     """
-    end: list[dict[str, object]] = [{"heal": "all"}] if in_force(steps) else []
-    end += [{"when": "healthy", "within": HEALTHY_WITHIN}, {"when": "served", "for": "2s", "within": SERVED_WITHIN}]
+    end: list[dict[str, object]] = [{"heal": "all"}] if any(step.id for step in in_force(steps)) else []
+    end += [{"undrain": step.drain} for step in in_force(steps) if step.drain and not end]
+    end.append({"wait_for": "healthy", "timeout": HEALTHY_TIMEOUT})
+    end.append({"wait_for": "service", "stable_for": "2s", "timeout": SERVICE_TIMEOUT})
     return Scenario.model_validate(
         {
-            "name": name, "why": why, "seed": seed,
+            "name": name, "title": title(steps), "why": why, "seed": seed,
             "load": {"users": USERS},
-            "probes": PROBES,
-            "steady": {"for": "1s"},
-            "timeline": [*fields(steps), *end],
-            "expect": {"alarms": _alarms(steps)},
+            "probe_intervals": PROBE_INTERVALS,
+            "steady_state": {"stable_for": "1s"},
+            "steps": [*fields(steps), *end],
+            "expect": {"allow_alarms": _alarms(steps)},
         }
     )  # fmt: skip
 
 
 def _alarms(steps: Steps) -> list[str]:
-    causes = {str(word) for step in steps if step.fault for word in (step.fault, *step.options.values())}
+    causes = {str(word) for step in steps if step.action for word in (step.action, *step.options.values())}
     return sorted({alarm for cause in causes for alarm in EXPECTED_ALARMS.get(cause, ())})

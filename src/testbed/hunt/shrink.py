@@ -107,7 +107,7 @@ class Shrinker:
             best = smaller
 
     def _still_fails(self, candidate: Steps, best: Steps) -> bool:
-        if not any(step.fault for step in candidate) or key(candidate) == key(best):
+        if not any(step.action for step in candidate) or key(candidate) == key(best):
             return False
         if key(candidate) not in self._settled:
             failed, played = self._tallies[key(best)]
@@ -144,12 +144,12 @@ def passes_needed(failed: int, played: int) -> int:
 
 def _fewer_faults(steps: Steps) -> Iterator[Steps]:
     """Without some of the faults, the largest share first."""
-    return _chunks_removed(steps, [place for place, step in enumerate(steps) if step.fault])
+    return _chunks_removed(steps, [place for place, step in enumerate(steps) if step.action])
 
 
 def _fewer_steps(steps: Steps) -> Iterator[Steps]:
     """Without some of the heals and waits, the largest share first."""
-    return _chunks_removed(steps, [place for place, step in enumerate(steps) if not step.fault])
+    return _chunks_removed(steps, [place for place, step in enumerate(steps) if not step.action])
 
 
 def _chunks_removed(steps: Steps, places: list[int]) -> Iterator[Steps]:
@@ -162,10 +162,10 @@ def _chunks_removed(steps: Steps, places: list[int]) -> Iterator[Steps]:
 
 def _shorter_waits(steps: Steps) -> Iterator[Steps]:
     """With all waits as short as can be; with one as short as can be, or half as long."""
-    yield tuple(pause(SHORTEST) if (step.hold or 0) > SHORTEST else step for step in steps)
+    yield tuple(pause(SHORTEST) if (step.sleep or 0) > SHORTEST else step for step in steps)
     for place, step in enumerate(steps):
-        if step.hold is None or step.hold <= SHORTEST:
+        if step.sleep is None or step.sleep <= SHORTEST:
             continue
-        for seconds in dict.fromkeys((SHORTEST, max(SHORTEST, round(step.hold / 2, 1)))):
-            if seconds < step.hold:
+        for seconds in dict.fromkeys((SHORTEST, max(SHORTEST, round(step.sleep / 2, 1)))):
+            if seconds < step.sleep:
                 yield (*steps[:place], pause(seconds), *steps[place + 1 :])

@@ -246,12 +246,24 @@ def _read(path: Path, line: type[R]) -> list[R]:
         try:
             found.append(line.model_validate_json(text))
         except ValidationError:
+            if _is_first_format(text):
+                what = "this hunt was played in the first format of incident files"
+                raise UsageError(what, where=str(path), mend="begin another hunt") from None
             raise UsageError(
                 f"line {number} is damaged", where=str(path), mend="remove that line: its sequence is played again"
             ) from None
     if whole < len(content):
         os.truncate(path, whole)
     return found
+
+
+def _is_first_format(text: bytes) -> bool:
+    """Whether a line holds steps of the first format."""
+    try:
+        data = json.loads(text)
+        return any({"fault", "for", "when"} & step.keys() for step in data["steps"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _append(path: Path, line: Line) -> None:

@@ -5,7 +5,7 @@
         probes("https", "sql-write")
         testbed.steady()
         testbed.inject("power-loss", "db:primary")
-        testbed.wait("served", hold=2)
+        testbed.wait("service", stable_for=2)
         testbed.heal()
         assert journal.outage("sql-write") < 30
         assert journal.lost_writes() == []

@@ -72,21 +72,27 @@ class Bed:
             self._begun(run.folder)
         return self._run
 
-    def steady(self, *, hold: float = 2.0, within: float = 90.0) -> None:
-        """Wait until every user has a session and every probe is answered, ``hold`` seconds long."""
-        self.run.steady(hold, within)
+    def steady(self, *, stable_for: float = 2.0, timeout: float = 90.0) -> None:
+        """Wait until every user has a session and every probe is answered, ``stable_for`` seconds long."""
+        self.run.steady(stable_for, timeout)
 
     def inject(self, fault: str, target: str, **options: Any) -> Entry:
         """Inject a fault: ``inject("cable-pull", "lb:active", network="public")``."""
         return self.run.inject(fault, target, options)
 
+    def resign(self, node: str) -> Entry:
+        """Have a node hand its virtual address over to its peer: ``resign("db:primary")``."""
+        return self.run.resign(node)
+
     def heal(self) -> None:
         """Heal all faults."""
         self.run.heal()
 
-    def wait(self, condition: str, *, hold: float = 1.0, within: float = 60.0, probes: Sequence[str] = ()) -> None:
-        """Wait for a condition, such as ``served`` or ``taken-over``."""
-        self.run.wait(condition, hold=hold, within=within, probes=probes)
+    def wait(
+        self, condition: str, *, stable_for: float = 1.0, timeout: float = 60.0, probes: Sequence[str] = ()
+    ) -> None:
+        """Wait for a condition, such as ``service`` or ``failed-over``."""
+        self.run.wait(condition, stable_for=stable_for, timeout=timeout, probes=probes)
 
     def end(self) -> Run:
         """End load and probes, read the writes back, make the cluster whole; a second time does nothing."""

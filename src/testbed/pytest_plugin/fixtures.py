@@ -83,13 +83,13 @@ def journal(testbed: Bed) -> Findings:
 
 @pytest.fixture
 def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
-    """The results of the incident that the test's ``scenario`` marker names."""
+    """The results of the incident that the test's ``incident`` marker names."""
     from testbed.scenarios.checked import checked
     from testbed.scenarios.runner import play_all
 
-    marker = request.node.get_closest_marker("scenario")
+    marker = request.node.get_closest_marker("incident")
     if marker is None or not marker.args:
-        pytest.fail("no incident is named: mark the test with @pytest.mark.scenario('NAME')", pytrace=False)
+        pytest.fail("no incident is named: mark the test with @pytest.mark.incident('NAME')", pytrace=False)
     option = request.config.getoption
     return play_all(
         testbed_cluster,

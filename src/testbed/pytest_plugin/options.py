@@ -6,7 +6,8 @@ import pytest
 
 from testbed.pytest_plugin.reports import SuiteProperties
 
-SETTING = "testbed_scenarios"
+SETTING = "testbed_incidents"
+FORMER_SETTING = "testbed_scenarios"
 # Longer than the longest session of testbed's own tests.
 WAIT_SECONDS = 7200.0
 
@@ -27,11 +28,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         SETTING, "incident files, or folders of them, to collect as tests; relative to the root folder", type="args",
         default=[],
     )  # fmt: skip
+    parser.addini(FORMER_SETTING, f"the former name of {SETTING}: refused", type="args", default=[])
 
 
 def configure(config: pytest.Config) -> None:
-    """Make the marker known, and have JUnit's XML link the reports."""
+    """Make the marker known, and have JUnit's XML link the reports.
+
+    Raises:
+        pytest.UsageError: the configuration has the setting's former name, whose incidents would be missed unseen.
+    """
+    if config.getini(FORMER_SETTING):
+        raise pytest.UsageError(f"{FORMER_SETTING} was renamed; write {SETTING}")
     config.pluginmanager.register(SuiteProperties(config), "testbed-suite-properties")
     config.addinivalue_line(
-        "markers", "scenario(name, repeat=None, seed=None): play an incident file before the test, which gets `played`"
+        "markers", "incident(name, repeat=None, seed=None): play an incident file before the test, which gets `played`"
     )

@@ -18,8 +18,8 @@ _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
     """One suite, a case a check; that the run itself broke is an error, not a failure.
 
-    A failure that is documented passes, and says so; a check that could not tell is skipped. The document follows
-    the schema of Jenkins' xUnit plugin (junit-10.xsd), which allows properties in a suite only, not in a case.
+    A known failure passes, and its reason is in the output; a check that could not tell is skipped. The document
+    follows the schema of Jenkins' xUnit plugin (junit-10.xsd), which allows properties in a suite only, not in a case.
 
     Args:
         summary: of the run.
@@ -43,7 +43,7 @@ def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
     properties = ET.SubElement(suite, "properties")
     known = {"report": "report.html", "run": summary.run, "series": summary.series, "seed": str(summary.seed)}
     known |= {"repeat": f"{summary.repeat} of {summary.repeats}", "damage": summary.damage, **summary.platform}
-    known |= {f"documented.{each.check}": each.documented for each in verdicts if each.status is Status.FAIL}
+    known |= {f"known_failure.{each.check}": each.documented for each in verdicts if each.status is Status.FAIL}
     for name, value in known.items():
         if value:
             ET.SubElement(properties, "property", name=name, value=_clean(value))
@@ -61,7 +61,7 @@ def _case(suite: ET.Element, summary: Summary, verdict: Verdict, axis: Axis) -> 
     if verdict.status is Status.UNKNOWN:
         ET.SubElement(case, "skipped", message=_clean(f"unknown: {verdict.summary}"))
     elif verdict.status is Status.FAIL and verdict.documented:
-        text = _clean(f"fails as documented: {verdict.documented}\n{text}")
+        text = _clean(f"known failure: {verdict.documented}\n{text}")
     elif verdict.status is Status.FAIL:
         ET.SubElement(case, "error" if verdict.check == RUN else "failure", message=_clean(verdict.summary)).text = text
         return

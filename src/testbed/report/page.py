@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from testbed.checks import Evidence, Phases, Status, Verdict
+from testbed.checks import Evidence, Phases, Status, Verdict, first_format
 from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
 from testbed.report.axis import signed
@@ -62,7 +62,7 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         versions: what ran: of each part, its facts.
     """
     plan = findings.journal.plan
-    scenario = plan.scenario if plan else {}
+    scenario = first_format.second(plan.scenario) if plan else {}
     requests = findings.journal.of(RequestSample)
     laid_out = timeline(findings)
     return _environment().get_template("page.html.j2").render(
@@ -83,9 +83,10 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         durability=findings.durability,
         spreads=_grouped(spreads(summary, series)),
         series=series,
+        what=scenario.get("title", ""),
         why=scenario.get("why", ""),
-        planned=scenario.get("timeline", []),
-        expect=flat(scenario.get("expect", {})),
+        planned=scenario.get("steps", []),
+        expect=[*flat(scenario.get("expect", {})), *flat(scenario.get("profiles", {}))],
         versions=parts(versions),
         guides=[(height_of(at), text) for at, text in GUIDES],
         heights=(HEIGHT, STRIP_TOP, STRIP),
@@ -106,7 +107,7 @@ def headline(summary: Summary) -> str:
         case "unknown":
             return f"{title}: {', '.join(dict.fromkeys(doubtful)) or 'nothing was checked'}"
     text = f"{title}: {len(summary.checks)} checks hold"
-    return f"{text}, {', '.join(documented)} by failing as documented" if documented else text
+    return f"{text}; known failures: {', '.join(documented)}" if documented else text
 
 
 def spreads(summary: Summary, series: Sequence[Summary]) -> list[Spread]:
@@ -214,5 +215,5 @@ def _evidence(verdict: Verdict) -> list[Evidence]:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    """A step of the timeline in one line."""
+    """A step in one line."""
     return ", ".join(" ".join(pair) for pair in flat(step))

@@ -39,7 +39,7 @@ DECISIONS = {
 }
 STAGES = {
     "steady": "the steady state begins",
-    "timeline-done": "the timeline is done",
+    "timeline-done": "the steps are done",
     "load-ends": "the load ends",
     "probes-end": "the probes end",
 }

@@ -20,7 +20,7 @@ def checked(name: str | Path, settings: Settings) -> Scenario:
     """Read an incident and check it against the cluster it asks for.
 
     Args:
-        name: a file, or the name of one in ``scenarios/``.
+        name: a file, or the name of one in ``incidents/``.
         settings: the checkout's.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The conditions a timeline can wait for, each a question to the run's live state.
+"""The conditions that steps can wait for, each a question to the run's live state.
 
-They read the journal and do not ask the machines: to be asked costs a machine time while it takes over.
+They read the journal and do not ask the nodes: a question costs a node time while it takes over.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ class Question:
     since: float
 
 
-def served(asked: Question, hold: float) -> bool:
+def service(asked: Question, stable_for: float) -> bool:
     """Every answer of every probe was good for so long."""
     now = time.monotonic()
-    begin = now - hold
+    begin = now - stable_for
     views = [asked.live.probes[name] for name in asked.probes]
     return begin >= asked.since and all(view.good_since(begin, now) and view.last_good > asked.since for view in views)
 
 
-def stopped(asked: Question, hold: float) -> bool:
+def no_service(asked: Question, stable_for: float) -> bool:
     """No probe had a good answer for so long, and each was refused."""
     now = time.monotonic()
-    begin = now - hold
+    begin = now - stable_for
     views = [asked.live.probes[name] for name in asked.probes]
     return begin >= asked.since and all(view.last_good < begin <= view.last_bad for view in views)
 
 
-def taken_over(asked: Question, hold: float) -> bool:  # noqa: ARG001
-    """The peer of the machine that was struck serves in its place, whatever that one believes of itself."""
+def failed_over(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+    """The peer of the node that was struck holds the address and serves, whatever the struck node believes."""
     live = asked.live
     site = live.holders(Aspect.SITE_ADDRESS, "held")
     database = live.holders(Aspect.DATABASE_ADDRESS, "held") & live.holders(Aspect.POSTGRES, "accepting")
@@ -62,41 +62,41 @@ def _peers(one: str, other: str) -> bool:
     return one != other and one.rstrip(digits) == other.rstrip(digits)
 
 
-def resyncing(asked: Question, hold: float) -> bool:  # noqa: ARG001
+def resyncing(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
     """DRBD copies blocks from one database machine to the other."""
     return bool(asked.live.holders(Aspect.DRBD_CONNECTION, "SyncTarget"))
 
 
-def replicated(asked: Question, hold: float) -> bool:  # noqa: ARG001
+def replicated(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
     """Both copies of the data are connected and whole."""
     connected = asked.live.holders(Aspect.DRBD_CONNECTION, "Connected")
     return len(connected & asked.live.holders(Aspect.DRBD_DISK, "UpToDate")) >= 2
 
 
-def everyone_served(asked: Question, hold: float) -> bool:  # noqa: ARG001
+def all_users_served(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
     """Every user has had a good answer to a request sent after the fault."""
     good = [user for user, at in asked.live.served.items() if at > asked.live.fault_at]
     return len(good) >= asked.users
 
 
-def sessions_everywhere(asked: Question, hold: float) -> bool:  # noqa: ARG001
+def sessions_on_all_app_nodes(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
     """Every app node was the last to answer some user: it holds that session, unless the database does."""
     return set(asked.apps) <= set(asked.live.sessions.values())
 
 
-def drained(asked: Question, hold: float) -> bool:  # noqa: ARG001
+def drained(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
     """No user was answered last by the app node that was struck last."""
     return asked.live.victim not in asked.live.sessions.values()
 
 
-# `healthy` is not here: it is the audit of the whole cluster, and asks the machines.
+# `healthy` and `copies-verified` are not here: they ask the nodes.
 CONDITIONS: dict[str, Callable[[Question, float], bool]] = {
-    "served": served,
-    "stopped": stopped,
-    "taken-over": taken_over,
+    "service": service,
+    "no-service": no_service,
+    "failed-over": failed_over,
     "resyncing": resyncing,
     "replicated": replicated,
-    "everyone-served": everyone_served,
-    "sessions-everywhere": sessions_everywhere,
+    "all-users-served": all_users_served,
+    "sessions-on-all-app-nodes": sessions_on_all_app_nodes,
     "drained": drained,
 }

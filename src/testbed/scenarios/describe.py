@@ -5,68 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
-from testbed.checks.expectations import HARDENED, Expectations
-from testbed.scenarios.model import CONDITIONS, WITHIN_SECONDS, Scenario, Step
-from testbed.units import written
+from testbed.checks.expectations import Expect
+from testbed.scenarios.measured import PROFILES
+from testbed.scenarios.model import ALL, CONDITIONS, TIMEOUT_SECONDS, Scenario, Step
+from testbed.units import percentage, rate, written
 
 WIDTH = 100
 ALWAYS = (
     "every session stays on its app node while that node lives",
     "no acknowledged write is lost or doubled",
-    "one owner of each address, of DRBD's primary role and of writes at every instant",
-    "no line in any log that tells of a crash or corruption, unless expected",
+    "each address, DRBD's primary role and the writes have one owner at every instant",
+    "no log has a line that reports a crash or corruption, unless its pattern is allowed",
     "nothing is left behind",
 )
 
 
 def describe(scenario: Scenario, intervals: Mapping[str, float]) -> str:
-    """The whole incident, some thirty lines.
+    """Return the whole incident as text, some thirty lines.
 
     Args:
         scenario: the incident.
         intervals: each probe and the seconds between two of its samples, where the incident says nothing else.
     """
-    lines = [scenario.name, *wrap(scenario.why, WIDTH, initial_indent="  ", subsequent_indent="  ")]
-    lines += ["", "with", *_indented(_setting(scenario, intervals))]
-    lines += ["", "then", *_timeline(scenario)]
+    lines = [f"{scenario.name}: {scenario.title}"]
+    lines += wrap(scenario.why, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines += ["", "setting", *_indented(_setting(scenario, intervals))]
+    lines += ["", "steps", *_steps(scenario)]
     lines += ["", "expected", *_indented(_expected(scenario))]
     return "\n".join(lines)
 
 
 def describe_step(step: Step) -> str:
-    """One step of a timeline, one line, without its time.
-
-    Args:
-        step: the step.
-    """
-    if step.fault is not None:
+    """Return one step as one line."""
+    if step.inject is not None:
         told = ", ".join(f"{key} {_value(value)}" for key, value in step.options.items())
-        name = f", called {step.name}" if step.name else ""
-        return f"inject {step.fault} at {step.target}{f' ({told})' if told else ''}{name}"
+        name = f", id {step.id}" if step.id else ""
+        return f"inject {step.inject} at {step.target}{f' ({told})' if told else ''}{name}"
     if step.heal is not None:
-        return "heal every fault" if step.heal == "all" else f"heal {step.heal}"
-    if step.when is not None:
+        return "heal every fault" if step.heal == ALL else f"heal {step.heal}"
+    if step.wait_for is not None:
         probes = f" ({', '.join(step.probes)})" if step.probes else ""
-        hold = f" for {written(step.hold)}" if step.hold is not None else ""
-        within = WITHIN_SECONDS if step.within is None else step.within
-        return f"wait until {step.when}{probes}{hold}, {written(within)} at most"
-    return f"let {written(step.hold or 0)} pass"
+        stable = f", stable for {written(step.stable_for)}" if step.stable_for is not None else ""
+        timeout = TIMEOUT_SECONDS if step.timeout is None else step.timeout
+        return f"wait for {step.wait_for}{probes}{stable}, {written(timeout)} at most"
+    if step.sleep is not None:
+        return f"sleep {written(step.sleep)}"
+    operation = next(name for name in ("drain", "undrain", "resign") if getattr(step, name) is not None)
+    return f"{operation} {getattr(step, operation)}"
 
 
-def _timeline(scenario: Scenario) -> Iterator[str]:
-    """The steps with their numbers and times; conditions told in full where they first stand."""
-    width = max(len(_time(step)) for step in scenario.timeline)
-    told: set[str] = set()
-    yield f"      {'':{width}}  the steady state holds for {written(scenario.steady.hold)}"
-    for number, step in enumerate(scenario.timeline, 1):
-        yield f"  {number:2}  {_time(step):>{width}}  {describe_step(step)}"
-        if step.when and step.when not in told:
-            told.add(step.when)
-            yield f"      {'':{width}}    ({CONDITIONS[step.when]})"
-
-
-def _time(step: Step) -> str:
-    return "then" if step.at is None else f"+{written(step.at)}"
+def _steps(scenario: Scenario) -> Iterator[str]:
+    """The steps with their numbers; a condition is explained where it first stands."""
+    explained: set[str] = set()
+    yield f"      wait for the steady state, stable for {written(scenario.steady_state.stable_for)}"
+    for number, step in enumerate(scenario.steps, 1):
+        yield f"  {number:2}  {describe_step(step)}"
+        if step.wait_for and step.wait_for not in explained:
+            explained.add(step.wait_for)
+            yield f"        ({CONDITIONS[step.wait_for]})"
 
 
 def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str]:
@@ -78,67 +74,78 @@ def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str
     if cluster.sessions:
         yield f"sessions kept in {'the database' if cluster.sessions == 'database' else 'files of the app nodes'}"
     if cluster.scale:
-        yield ", ".join(f"{count} machines of {service}" for service, count in cluster.scale.items())
+        yield ", ".join(f"{count} nodes of {service}" for service, count in cluster.scale.items())
     if scenario.site != "cluster":
         yield f"users and the site's probes at the {scenario.site} server"
     if load.users:
         doing = ", ".join(load.actions) or "everything they usually do"
-        yield f"{load.users} users, {load.rate:g} more a second, thinking {load.think:g} times as long: {doing}"
+        pace = f"{rate(load.spawn_rate)} started, {percentage(load.think_time)} of the usual thinking times"
+        yield f"{load.users} users, {pace}: {doing}"
     else:
         yield "no users"
-    usual = dict(intervals) | {str(name): interval for name, interval in scenario.probes.items()}
-    yield f"probes: {', '.join(f'{name} each {written(value)}' for name, value in usual.items())}"
+    usual = dict(intervals) | {str(name): interval for name, interval in scenario.probe_intervals.items()}
+    yield f"probes: {', '.join(f'{name} every {written(value)}' for name, value in usual.items())}"
     runs = "once" if scenario.repeat == 1 else f"{scenario.repeat} times"
     yield f"played {runs}, with seed {scenario.seed}"
+    if scenario.duration is not None:
+        yield f"a run usually takes {written(scenario.duration)}"
 
 
 def _expected(scenario: Scenario) -> Iterator[str]:
-    expect = scenario.expect
-    asked = list(_asked(expect))
-    yield from asked
+    general = list(_asked(scenario.expect))
+    yield from general
     yield from ALWAYS
-    for check, reason in expect.documented.items():
-        yield f"known to fail under reference: {check}. {' '.join(reason.split())}"
-    if expect.changed:
-        hardened = list(_asked(expect.under(HARDENED)))
-        yield from (f"hardened: {line}" for line in hardened if line not in asked)
-        yield from (f"not asked for under hardened: {line}" for line in asked if _gone(line, hardened))
+    for profile in PROFILES:
+        mine = scenario.profiles[profile]
+        if not mine.model_fields_set:
+            continue
+        here = scenario.expected(profile)
+        asked = list(_asked(here))
+        with_profile = f"with the profile {profile}"
+        yield from (f"{with_profile}: {line}" for line in asked if line not in general)
+        yield from (f"{with_profile}, not expected: {line}" for line in general if _is_gone(line, asked))
+        for check, reason in here.known_failures.items():
+            yield f"{with_profile}, known failure of {check}: {' '.join(reason.split())}"
 
 
-def _gone(line: str, hardened: list[str]) -> bool:
+def _is_gone(line: str, asked: list[str]) -> bool:
     """Whether nothing of its kind is expected there, whatever its figures."""
-    return not any(each.split()[:3] == line.split()[:3] for each in hardened)
+    return not any(each.split()[:3] == line.split()[:3] for each in asked)
 
 
-def _asked(expect: Expectations) -> Iterator[str]:
+def _asked(expect: Expect) -> Iterator[str]:
     yield from _users_see(expect)
-    for address, owner in expect.owner.items():
-        holder = "who held it before" if owner == "same" else "the peer of who held it before"
-        yield f"in the end the {address}'s address is held by {holder}"
-    if expect.rejoin is not None:
-        yield f"everything is whole again within {written(expect.rejoin)} of the last heal"
-    if expect.returning:
-        limits = ", ".join(f"{probe} {written(limit)}" for probe, limit in expect.returning.items())
-        yield f"what returns takes no address over, and is felt for no longer than: {limits}"
+    for address, owner in expect.address_owner.items():
+        holder = "the same node as at the start" if owner == "unchanged" else "the peer of its first holder"
+        yield f"at the end the {address} address is held by {holder}"
+    if expect.max_recovery is not None:
+        yield f"DRBD and the pools are healthy again within {written(expect.max_recovery)} of the last heal"
+    if expect.max_outage_after_heal:
+        limits = ", ".join(f"{probe} {written(limit)}" for probe, limit in expect.max_outage_after_heal.items())
+        yield f"after the heal no outage is longer than: {limits}"
+    if expect.no_failback:
+        yield "after the heal no address moves"
     if expect.isolation:
         yield "nothing behind the balancers answers on the public network"
-    if expect.alarms:
-        yield f"these alarms may appear: {', '.join(expect.alarms)}"
+    if expect.allow_alarms:
+        yield f"these alarms may appear: {', '.join(expect.allow_alarms)}"
 
 
-def _users_see(expect: Expectations) -> Iterator[str]:
-    for probe, limit in expect.outage.items():
+def _users_see(expect: Expect) -> Iterator[str]:
+    for probe, limit in expect.max_outage.items():
         yield f"{probe} sees no outage" if limit == 0 else f"{probe} sees no outage longer than {written(limit)}"
-    if expect.felt:
-        yield f"the fault is felt by {', '.join(expect.felt)}"
-    if expect.stopped:
-        yield f"service stops, from the last fault until a heal: {', '.join(expect.stopped)}"
-    if expect.doomed:
-        yield "some session lived on a node that died"
-    if expect.logins_failed is not None:
-        yield f"at most {expect.logins_failed} logins fail" if expect.logins_failed else "no login fails"
-    if expect.sessions_lost is not None:
-        yield f"at most {expect.sessions_lost} sessions are lost" if expect.sessions_lost else "no session is lost"
+    if expect.must_notice:
+        yield f"must notice the fault: {', '.join(expect.must_notice)}"
+    if expect.no_service_until_heal:
+        yield f"no service from the last fault to the heal: {', '.join(expect.no_service_until_heal)}"
+    if expect.must_affect_sessions:
+        yield "some session lives on a node that dies"
+    if expect.max_failed_logins is not None:
+        most = expect.max_failed_logins
+        yield f"at most {most} logins fail" if most else "no login fails"
+    if expect.max_lost_sessions is not None:
+        most = expect.max_lost_sessions
+        yield f"at most {most} sessions are lost" if most else "no session is lost"
 
 
 def _value(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Reads incident files; whatever is wrong with one is told in one line, with file, line, column and the mend."""
+"""Reads incident files; a mistake is reported in one line, with file, line, column and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from pathlib import Path
 
 from testbed.errors import UsageError
 from testbed.incident_files import SUFFIXES, incident_files
+from testbed.scenarios import former
 from testbed.scenarios.model import Scenario
 from testbed.scenarios.validate import problems
 from testbed.topology import Topology
 from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, quoted, validated
 
-FOLDER = "scenarios"
-GUIDE = "docs/incidents.md tells more"
+FOLDER = "incidents"
+GUIDE = "docs/incidents.md explains the keys"
+# Keys at the top level that begin so are left to the author, as in Compose: a place for anchors.
+EXTENSION = "x-"
 
 
 def find(name: str, root: Path) -> Path:
     """The file that a command line means by ``name``.
 
     Args:
-        name: a path, or the bare name of an incident in ``scenarios/``.
+        name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
@@ -38,7 +41,7 @@ def find_all(name: str, root: Path) -> list[Path]:
     """The files that a command line means by ``name``: as ``find``, and every incident file below a folder.
 
     Args:
-        name: a path, or the bare name of an incident in ``scenarios/``.
+        name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
@@ -53,7 +56,7 @@ def find_all(name: str, root: Path) -> list[Path]:
 
 
 def shipped(root: Path) -> dict[str, Path]:
-    """The incidents in ``scenarios/`` of a checkout, by name."""
+    """The incidents in ``incidents/`` of a checkout, by name."""
     return {path.stem: path for path in incident_files(root / FOLDER)}
 
 
@@ -82,8 +85,11 @@ def load(
     if not isinstance(source.data, dict):
         raise source.refusal([Problem((), "an incident is a mapping of keys", f"begin with `name: ...`; {GUIDE}")])
     source.refuse_ambiguous()
+    data = {key: value for key, value in source.data.items() if not key.startswith(EXTENSION)}
+    if old := list(former.problems(data)):
+        raise source.refusal(old)
     try:
-        scenario = validated(Scenario, source.data, source.written, GUIDE)
+        scenario = validated(Scenario, data, source.written, GUIDE)
     except Mistakes as mistakes:
         raise source.refusal(mistakes.problems) from None
     if found := list(problems(scenario, topology, scale, patterns, overlays)):

@@ -38,6 +38,6 @@ def command(load: Load, seed: int, seconds: int, url: str) -> list[str]:
         url: where the users go.
     """
     words = ["locust", "-f", "/opt/testbed/loadtests", "--headless", "--only-summary"]
-    words += ["--users", str(load.users), "--spawn-rate", f"{load.rate:g}", "--run-time", f"{seconds}s"]
-    words += ["--think-scale", f"{load.think:g}", "--seed", str(seed), "--host", url]
+    words += ["--users", str(load.users), "--spawn-rate", f"{load.spawn_rate:g}", "--run-time", f"{seconds}s"]
+    words += ["--think-scale", f"{load.think_time / 100:g}", "--seed", str(seed), "--host", url]
     return [*words, "--actions", json.dumps(load.actions)] if load.actions else words

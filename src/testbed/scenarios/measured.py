@@ -5,115 +5,110 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.checks.expectations import HARDENED
+from testbed.checks.expectations import HARDENED, REFERENCE, Profile, ProfileName
 from testbed.scenarios.model import Scenario
 from testbed.yaml_source import Problem
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 60.0
+PROFILES: tuple[ProfileName, ...] = (REFERENCE, HARDENED)
 
 
 def problems(scenario: Scenario) -> Iterator[Problem]:
-    """All the expectations of an incident that nothing measures, and those that exclude each other.
-
-    Args:
-        scenario: the incident.
-    """
-    yield from _intervals(scenario)
-    yield from _profiles(scenario)
-    yield from _unmeasured(scenario)
-    if scenario.expect.changed:
-        hardened = scenario.model_copy(update={"expect": scenario.expect.under(HARDENED)})
-        for problem in _unmeasured(hardened):
-            # Where both profiles are wrong, the first told is the reference's.
-            yield replace(problem, path=("expect", "hardened", *problem.path[1:]))
-
-
-def _unmeasured(scenario: Scenario) -> Iterator[Problem]:
-    """What is wrong with what one profile is asked for."""
-    yield from _without_fault(scenario)
-    yield from _without_users(scenario)
-    yield from _contradictions(scenario)
-    yield from _documented(scenario)
-
-
-def _profiles(scenario: Scenario) -> Iterator[Problem]:
-    """An incident of one profile expects nothing of the other."""
-    expect, only = scenario.expect, scenario.cluster.profile
-    if only is not None and expect.changed:
-        what = f"nothing differs under hardened: it is played under {only} alone"
-        yield Problem(
-            ("expect", "hardened"), what, "say it under expect itself, or remove cluster.profile", at_key=True
-        )
-    if only == HARDENED and expect.documented:
-        what = "nothing is excused under hardened, and it is played under that alone"
-        yield Problem(("expect", "documented"), what, "remove it", at_key=True)
-
-
-def _intervals(scenario: Scenario) -> Iterator[Problem]:
-    for probe, interval in scenario.probes.items():
+    """All the expectations of an incident that nothing measures, and those that exclude each other."""
+    for probe, interval in scenario.probe_intervals.items():
         if not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
-            yield Problem(("probes", probe), "no probe can be sent that often", "use 5ms to 60s")
+            yield Problem(("probe_intervals", probe), "no probe can be sent that often", "use 5ms to 60s")
+    only = scenario.cluster.profile
+    for profile in PROFILES:
+        mine = scenario.profiles[profile]
+        if only not in (None, profile) and mine.model_fields_set:
+            what = f"the incident is played under the profile {only} alone"
+            yield Problem(("profiles", profile), what, "remove this block, or cluster.profile", at_key=True)
+        else:
+            for problem in _unmeasured(scenario, scenario.expected(profile)):
+                yield _placed(problem, profile, mine)
 
 
-def _without_fault(scenario: Scenario) -> Iterator[Problem]:
-    expect = scenario.expect
-    faults = [step for step in scenario.timeline if step.fault is not None]
-    heals = [step for step in scenario.timeline if step.heal is not None]
-    needy = {"felt": bool(expect.felt), "stopped": bool(expect.stopped), "doomed": expect.doomed}
-    for key, given in needy.items():
-        if given and not faults:
-            yield Problem(
-                ("expect", key), f"nothing measures {key}: the timeline has no fault", "inject one", at_key=True
-            )
-    for address, owner in expect.owner.items():
-        if owner == "peer" and not faults:
-            what = "no fault moves the address to its peer"
-            yield Problem(("expect", "owner", address), what, "inject one, or write same")
-    for key, given in {"rejoin": expect.rejoin is not None, "return": bool(expect.returning)}.items():
+def _placed(problem: Problem, profile: ProfileName, mine: Profile) -> Problem:
+    """A problem of what one profile is asked for, at the block that the key stands in."""
+    key, *rest = problem.path
+    value = getattr(mine, str(key))
+    here = key in mine.model_fields_set and (not isinstance(value, dict) or not rest or rest[0] in value)
+    return replace(problem, path=(*(("profiles", profile) if here else ("expect",)), *problem.path))
+
+
+def _unmeasured(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
+    """What is wrong with what one profile is asked for; the paths begin at the key."""
+    yield from _without_fault(scenario, expect)
+    yield from _without_users(scenario, expect)
+    yield from _contradictions(expect)
+    yield from _known_failures(scenario, expect)
+
+
+def _without_fault(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
+    faults = any(step.inject for step in scenario.steps)
+    heals = any(step.heal for step in scenario.steps)
+    moves = faults or any(step.resign for step in scenario.steps)
+    needy = {
+        "must_notice": bool(expect.must_notice) and not moves,
+        "no_service_until_heal": bool(expect.no_service_until_heal) and not faults,
+        "must_affect_sessions": expect.must_affect_sessions and not faults,
+    }
+    for key, unmeasured in needy.items():
+        if unmeasured:
+            yield Problem((key,), f"nothing measures {key}: no step injects a fault", "inject one", at_key=True)
+    for address, owner in expect.address_owner.items():
+        if owner == "moved" and not moves:
+            what = "no step moves the address to its peer"
+            yield Problem(("address_owner", address), what, "inject a fault, or write unchanged")
+    after_heal = {
+        "max_recovery": expect.max_recovery is not None,
+        "max_outage_after_heal": bool(expect.max_outage_after_heal),
+        "no_failback": expect.no_failback,
+    }
+    for key, given in after_heal.items():
         if given and not heals:
-            what = f"nothing measures {key}: the timeline heals nothing"
-            yield Problem(("expect", key), what, "add a step `heal: all`", at_key=True)
+            what = f"nothing measures {key}: no step heals a fault"
+            yield Problem((key,), what, "add a step `heal: all`", at_key=True)
 
 
-def _without_users(scenario: Scenario) -> Iterator[Problem]:
+def _without_users(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
     if scenario.load.users:
         return
-    expect = scenario.expect
-    limits = {"logins-failed": expect.logins_failed, "sessions-lost": expect.sessions_lost}
-    needy = {"doomed": expect.doomed} | {key: limit is not None for key, limit in limits.items()}
+    needy = {
+        "must_affect_sessions": expect.must_affect_sessions,
+        "max_failed_logins": expect.max_failed_logins is not None,
+        "max_lost_sessions": expect.max_lost_sessions is not None,
+    }
     for key, given in needy.items():
         if given:
             what = f"nothing measures {key}: the load has no users"
-            yield Problem(("expect", key), what, "give load.users some, or remove it", at_key=True)
+            yield Problem((key,), what, "give load.users some, or remove it", at_key=True)
 
 
-def _contradictions(scenario: Scenario) -> Iterator[Problem]:
-    expect = scenario.expect
-    for key in ("felt", "stopped"):
+def _contradictions(expect: Profile) -> Iterator[Problem]:
+    for key in ("must_notice", "no_service_until_heal"):
         for number, probe in enumerate(getattr(expect, key)):
-            if expect.outage.get(probe) == 0:
-                what = f"{probe} cannot be {key} and have no outage"
-                yield Problem(("expect", key, number), what, f"remove it here, or give outage.{probe} a length")
+            if expect.max_outage.get(probe) == 0:
+                what = f"{key} asks for an outage of {probe}, and max_outage forbids it"
+                yield Problem((key, number), what, f"remove it here, or give max_outage.{probe} a length")
 
 
-def _documented(scenario: Scenario) -> Iterator[Problem]:
-    """Only what is checked can fail as documented."""
-    expect = scenario.expect
+def _known_failures(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
+    """Only what is checked can be a known failure."""
     asked = {
-        "outage": bool(expect.outage or expect.felt),
-        "stopped": bool(expect.stopped),
-        "owner": bool(expect.owner),
+        "outage": bool(expect.max_outage or expect.must_notice),
+        "no-service": bool(expect.no_service_until_heal),
+        "address-owner": bool(expect.address_owner),
         "isolation": expect.isolation,
-        "logins": expect.logins_failed is not None,
-        "rejoin": expect.rejoin is not None,
-        "return": bool(expect.returning),
+        "logins": expect.max_failed_logins is not None,
+        "recovery": expect.max_recovery is not None,
+        "failback": bool(expect.max_outage_after_heal) or expect.no_failback,
         "stickiness": scenario.load.users > 0,
     }
-    for check, reason in expect.documented.items():
-        path = ("expect", "documented", check)
+    for check, reason in expect.known_failures.items():
+        path = ("known_failures", check)
         if not asked.get(check, True):
-            yield Problem(
-                path, f"{check} cannot fail: nothing here expects anything of it", "expect it too", at_key=True
-            )
+            yield Problem(path, f"{check} cannot fail: nothing is expected of it", "expect it too", at_key=True)
         if not reason.strip():
-            yield Problem(path, f"{check} is documented without a reason", "write why it is known to fail")
+            yield Problem(path, f"the known failure of {check} has no reason", "write why it is known to fail")

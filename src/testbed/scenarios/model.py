@@ -1,4 +1,4 @@
-"""The incident file: a replayable story with what is expected of it."""
+"""The incident file: steps that can be played again, with what is expected of them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from testbed.checks.expectations import Expectations, ProbeName
-from testbed.topology.keys import Profile
-from testbed.units import Duration
+from testbed.checks.expectations import Expect, ProbeName, Profile, ProfileName, Profiles, expected
+from testbed.units import Duration, Percent, PerSecond
 
 ActionName = Literal["inbox", "read", "write", "find contact", "add contact", "vacation", "log out"]
 Condition = Literal[
-    "served", "taken-over", "healthy", "everyone-served", "sessions-everywhere", "drained", "resyncing", "replicated",
-    "stopped", "verified",
+    "service", "no-service", "failed-over", "healthy", "all-users-served", "sessions-on-all-app-nodes", "drained",
+    "resyncing", "replicated", "copies-verified",
 ]  # fmt: skip
-# What each condition means, for --dry-run and for those who write incidents.
+# What each condition means, for --dry-run, editors and those who write incidents.
 CONDITIONS: Mapping[Condition, str] = {
-    "served": "every answer of the probes is good",
-    "taken-over": "the peer of the machine that was struck serves in its place",
-    "healthy": "nothing is wrong with the cluster: one owner of each address, DRBD whole, every member usable",
-    "everyone-served": "every user has had a good answer to a request sent after the fault",
-    "sessions-everywhere": "every app node was the last to answer some user: it holds that session",
-    "drained": "no user was answered last by the app node that was struck last: it holds no session",
-    "resyncing": "DRBD copies blocks from one database machine to the other",
-    "replicated": "both copies of the data are connected and whole",
-    "stopped": "no probe has a good answer",
-    "verified": "the daily comparison of both copies, run at once, is done (hardened; the reference has none)",
+    "service": "every answer of the probes is good",
+    "no-service": "no probe gets a good answer",
+    "failed-over": "the peer of the node that the last fault struck holds the address and serves",
+    "healthy": "one owner of each address, DRBD up to date on both nodes, every app node in the pool",
+    "all-users-served": "every user got a good answer to a request sent after the last fault",
+    "sessions-on-all-app-nodes": "every app node was the last to answer some user, so each holds a session",
+    "drained": "the app node that was drained last was the last to answer no user, so it holds no session",
+    "resyncing": "DRBD copies blocks from one database node to the other",
+    "replicated": "both copies of the data are connected and up to date",
+    "copies-verified": "the daily comparison of both copies, run at once, is done (the profile reference has none)",
 }
-WITHIN_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 # Nothing that a run starts may outlive it for long, should testbed be killed: probes and load end by themselves then.
 LIMIT_SECONDS = 1800
+ALL = "all"
+KINDS = ("sleep", "inject", "wait_for", "heal", "drain", "undrain", "resign")
+_ID = r"^[a-z][a-z0-9-]*$"
 
 
 class Block(BaseModel):
@@ -48,73 +50,106 @@ class ClusterShape(Block):
         default=None, description="Where sessions are kept while it is played; by default wherever they are."
     )
     scale: dict[str, Annotated[int, Field(ge=1, le=20)]] = Field(
-        default_factory=dict, description="Machines of a scaled service, such as app: 3."
+        default_factory=dict, description="Nodes of a scaled service, such as app: 3."
     )
-    profile: Profile | None = Field(default=None, description="The only profile it is played under; by default both.")
+    profile: ProfileName | None = Field(
+        default=None, description="The only profile it is played under; by default both."
+    )
 
 
 class Load(Block):
     """The webmail's users."""
 
     users: int = Field(default=6, ge=0, le=60, description="How many; 0 for none.")
-    rate: float = Field(default=2.0, gt=0, le=50, description="Users started a second.")
-    think: float = Field(default=0.3, ge=0, le=10, description="Factor on their thinking times.")
+    spawn_rate: PerSecond = Field(default=2.0, gt=0, le=50, description="How many users are started per second.")
+    think_time: Percent = Field(
+        default=30.0, ge=0, le=1000, description="The users' thinking times, as a share of the usual ones; 0%: none."
+    )
     actions: dict[ActionName, Annotated[int, Field(ge=1, le=1000)]] = Field(
         default_factory=dict, description="Weight of each action; those not named are not done. By default all."
     )
 
 
-class Steady(Block):
-    """The steady state that the timeline starts from: every user has a session and every probe is answered."""
+class SteadyState(Block):
+    """The steady state that the steps start from: every user has a session and every probe is answered."""
 
-    hold: Duration = Field(default=2.0, alias="for", description="For how long without interruption.")
-    within: Duration = Field(default=90.0, description="Give up when it has not come by then.")
+    stable_for: Duration = Field(default=2.0, description="For how long without interruption.")
+    timeout: Duration = Field(default=90.0, description="Give up when it has not come by then.")
 
 
 class Step(Block):
-    """One step of the timeline: a fault, a heal, a condition to wait for, or time that passes.
+    """One step: exactly one of sleep, inject, wait_for, heal, drain, undrain and resign."""
 
-    Exactly one of ``fault``, ``heal``, ``when`` is there, or ``for`` alone.
-    """
-
-    at: Duration | None = Field(
-        default=None, description="Not before so long after the steady state; without it, right after the step before."
-    )
-    fault: str | None = Field(default=None, description="The fault to inject (`testbed fault --help` lists them).")
+    sleep: Duration | None = Field(default=None, description="Let this much time pass.")
+    inject: str | None = Field(default=None, description="The fault to inject (`testbed fault --help` lists them).")
     target: str | None = Field(
-        default=None, description="Where: a node (db1) or a role and its state (db:primary, app:any)."
+        default=None, description="With inject: a node (db1) or a role and its state (db:primary, app:any)."
     )
-    options: dict[str, Any] = Field(default_factory=dict, description="What the fault can be told, such as network.")
-    name: str | None = Field(
-        default=None, alias="as", pattern=r"^[a-z][a-z0-9-]*$", description="What later steps call this fault."
-    )
-    heal: str | None = Field(default=None, description="A fault's name (its `as`) to heal, or all.")
-    when: Condition | None = Field(default=None, description="What to wait for.")
-    hold: Duration | None = Field(
-        default=None, alias="for", description="With when: it must hold for so long. Alone: let so much time pass."
-    )
-    within: Duration | None = Field(default=None, description="With when: give up when it has not come by then (60s).")
+    options: dict[str, Any] = Field(default_factory=dict, description="With inject: the fault's options, as network.")
+    id: str | None = Field(default=None, pattern=_ID, description="With inject: the name that heal knows it by.")
+    wait_for: Condition | None = Field(default=None, description="The condition to wait for.")
     probes: list[ProbeName] = Field(
-        default_factory=list, description="With when served or stopped: which probes; by default all."
+        default_factory=list, description="With wait_for service or no-service: which probes; by default all."
     )
+    stable_for: Duration | None = Field(
+        default=None, description="With wait_for service or no-service: how long it must hold (1s)."
+    )
+    timeout: Duration | None = Field(
+        default=None, description="With wait_for: the steps end when it has not come by then (60s)."
+    )
+    heal: str | None = Field(default=None, description="The id of the fault to heal, or all.")
+    drain: str | None = Field(
+        default=None, description="The app node that gets no new sessions: its name (app-1) or app:any."
+    )
+    undrain: str | None = Field(default=None, description="The app node to undrain, as it was drained.")
+    resign: str | None = Field(
+        default=None, description="The balancer or database node that hands its virtual address over: lb:active, db1."
+    )
+
+    @property
+    def action(self) -> str | None:
+        """The fault or operation that the step begins, None if it begins none."""
+        return self.inject or (self.drain and "drain") or (self.resign and "resign")
+
+    @property
+    def where(self) -> str | None:
+        """The target of the fault or operation that the step begins."""
+        return self.target or self.drain or self.resign
+
+    @property
+    def ends(self) -> str | None:
+        """What the step ends: the id of a fault, ``all``, or the target of a drain."""
+        return self.heal or self.undrain
+
+    @property
+    def known_as(self) -> str:
+        """What a later step ends this one by; empty if none can."""
+        return self.id or self.drain or ""
 
 
 class Scenario(Block):
     """One incident."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$", description="What runs of it are called.")
-    why: str = Field(min_length=10, description="Why it matters, for people.")
+    title: str = Field(min_length=5, max_length=80, description="What happens, in one line.")
+    why: str = Field(min_length=10, description="What an operator learns from it.")
+    duration: Duration | None = Field(default=None, gt=0, description="How long a run usually takes.")
     cluster: ClusterShape = Field(default_factory=ClusterShape)
     site: Literal["cluster", "single"] = Field(
         default="cluster",
         description="Where users and the site's probes go: the cluster, or the single server that the overlay adds.",
     )
     load: Load = Field(default_factory=Load)
-    probes: dict[ProbeName, Duration] = Field(
-        default_factory=dict, description="Probe to the time between two of its samples, where it differs from usual."
+    probe_intervals: dict[ProbeName, Duration] = Field(
+        default_factory=dict, description="The time between two samples of a probe, where it differs from usual."
     )
-    steady: Steady = Field(default_factory=Steady)
-    timeline: list[Step] = Field(min_length=1, description="What happens, in order.")
-    expect: Expectations = Field(default_factory=Expectations)
-    repeat: int = Field(default=1, ge=1, le=1000, description="How many times.")
+    steady_state: SteadyState = Field(default_factory=SteadyState)
+    steps: list[Step] = Field(min_length=1, description="What happens, in order.")
+    expect: Expect = Field(default_factory=Expect)
+    profiles: Profiles = Field(default_factory=Profiles, description="What differs in each profile.")
+    repeat: int = Field(default=1, ge=1, le=1000, description="How many times it is played.")
     seed: int = Field(default=2006, ge=0, description="Of the random choices (app:any, the users' actions).")
+
+    def expected(self, profile: str) -> Profile:
+        """Return all that is expected of a cluster of one profile, with its known failures."""
+        return expected(self.expect, self.profiles, profile)

@@ -5,7 +5,7 @@ with Run(cluster, "db-power-loss") as run:
     run.load(Load(users=6))
     run.steady()
     run.inject("power-loss", "db:primary")
-    run.wait("served", hold=2)
+    run.wait("service", stable_for=2)
     run.heal()
 run.verdicts()
 """
@@ -22,7 +22,7 @@ from typing import Any, Self
 from docker.errors import DockerException
 
 from testbed import faults, recorder
-from testbed.checks import Verdict, judge
+from testbed.checks import Verdict, first_format, judge
 from testbed.cluster import Cluster, copies, lifecycle, recovery
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.recovery import SplitBrainError
@@ -86,6 +86,7 @@ class Run:
         self._probing: list[str] = []
         self._users = 0
         self._named: dict[str, Entry] = {}
+        self._drained: dict[str, Entry] = {}
         self._held = ExitStack()
         # Errors of marks about what is done to the cluster: it is done all the same, and the run breaks at its end.
         self._unmarked = Deferred()
@@ -184,16 +185,16 @@ class Run:
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
         self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
 
-    def steady(self, hold: float = 2.0, within: float = 90.0) -> None:
+    def steady(self, stable_for: float = 2.0, timeout: float = 90.0) -> None:
         """Wait until every user has a session and every probe is answered, and mark it.
 
         Args:
-            hold: for how many seconds without interruption.
-            within: seconds after which to give up.
+            stable_for: for how many seconds without interruption.
+            timeout: seconds after which to give up.
         """
         wait_until(
-            lambda: self._ask("served", hold, self._probing) and len(self.live.sessions) >= self._users,
-            within, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self._seen,
+            lambda: self._ask("service", stable_for, self._probing) and len(self.live.sessions) >= self._users,
+            timeout, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self._seen,
         )  # fmt: skip
         self.mark("steady")
 
@@ -206,32 +207,70 @@ class Run:
             options: what the fault can be told.
             name: what ``heal`` shall know it by, besides the node's name.
         """
-        self.live.update()
-        entry = faults.inject(
-            self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
-            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
-        )  # fmt: skip
+        entry = self._inject(fault, target, options)
         self._named[name or entry.key] = entry
         self._recorder.sync(entry.node)
         return entry
 
+    def _inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None) -> Entry:
+        self.live.update()
+        return faults.inject(
+            self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
+            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+        )  # fmt: skip
+
+    def resign(self, target: str) -> Entry:
+        """Have a balancer or a database node hand its virtual address over to its peer; nothing stays in force."""
+        self.live.update()
+        return faults.resign(
+            self.cluster.fleet, self.cluster.ledger, target,
+            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+        )  # fmt: skip
+
+    def drain(self, target: str) -> Entry:
+        """Give an app node no new sessions, until ``undrain`` or the run's end.
+
+        Args:
+            target: an app node, or ``app:any``.
+        """
+        entry = self._inject("drain", target)
+        self._drained[target] = entry
+        return entry
+
+    def undrain(self, target: str) -> None:
+        """Give an app node new sessions again.
+
+        Args:
+            target: as it was drained.
+
+        Raises:
+            UsageError: it is not drained.
+        """
+        if target not in self._drained:
+            drained = ", ".join(self._drained) or "none"
+            raise UsageError(f"{target!r} is not drained", mend=f"drained: {drained}")
+        faults.heal(self.cluster.fleet, self.cluster.ledger, self._drained.pop(target), tell=self.writer.write)
+
     def heal(self, name: str = "all") -> None:
-        """Heal a fault by its name, or all."""
+        """Heal a fault by its name, or all; all nodes that were drained get new sessions again then, too."""
         if name == "all":
             faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
             self._named.clear()
+            self._drained.clear()
         elif entry := self._named.pop(name, None):
             faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
         else:
             raise UsageError(f"no fault {name!r} is in force", mend=f"in force: {', '.join(self._named) or 'none'}")
 
-    def wait(self, condition: str, *, hold: float = 1.0, within: float = 60.0, probes: Sequence[str] = ()) -> None:
+    def wait(
+        self, condition: str, *, stable_for: float = 1.0, timeout: float = 60.0, probes: Sequence[str] = ()
+    ) -> None:
         """Wait for a condition.
 
         Args:
             condition: its name (``docs/incidents.md`` lists them).
-            hold: seconds it must hold.
-            within: seconds after which to give up.
+            stable_for: seconds it must hold.
+            timeout: seconds after which to give up.
             probes: the probes it is about; by default all that run.
 
         Raises:
@@ -239,19 +278,21 @@ class Run:
         """
         if condition == "healthy":
             try:
-                lifecycle.wait_healthy(self.cluster, within, self._may_try)
+                lifecycle.wait_healthy(self.cluster, timeout, self._may_try)
             except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
                 raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
             return
-        if condition == "verified":
-            self._verify_copies(within)
+        if condition == "copies-verified":
+            self._verify_copies(timeout)
             return
+        if condition in first_format.CONDITIONS:
+            what = f"the condition {condition!r} was renamed"
+            raise UsageError(what, mend=f"write {first_format.CONDITIONS[condition]!r}")
         if condition not in CONDITIONS:
-            raise UsageError(
-                f"no condition {condition!r}", mend=f"there are healthy, verified, {', '.join(CONDITIONS)}"
-            )
+            known = f"there are healthy, copies-verified, {', '.join(CONDITIONS)}"
+            raise UsageError(f"no condition {condition!r}", mend=known)
         wait_until(
-            lambda: self._ask(condition, hold, probes or self._probing), within, f"{condition!r}",
+            lambda: self._ask(condition, stable_for, probes or self._probing), timeout, f"{condition!r}",
             hint=f"see {self.folder} and `testbed status`", interval=POLL_SECONDS, describe=self.live.describe,
         )  # fmt: skip
 
@@ -269,10 +310,11 @@ class Run:
         """What the checks say."""
         return judge(self.journal())
 
-    def _ask(self, condition: str, hold: float, probes: Sequence[str]) -> bool:
+    def _ask(self, condition: str, stable_for: float, probes: Sequence[str]) -> bool:
         self.live.update()
-        apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if "everywhere" in condition else []
-        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self.live.changed_at), hold)
+        of_apps = condition == "sessions-on-all-app-nodes"
+        apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if of_apps else []
+        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self.live.changed_at), stable_for)
 
     def _verify_copies(self, within: float) -> None:
         """Have the primary compare both copies as it does each day."""

@@ -1,4 +1,4 @@
-"""An incident file, played: the timeline in order, then judged."""
+"""An incident file, played: its steps in order, then judged."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import heal_all
+from testbed.faults import Entry, heal_all
 from testbed.images import build_images
 from testbed.journal import Plan
 from testbed.progress import Progress
 from testbed.scenarios.describe import describe_step
-from testbed.scenarios.model import WITHIN_SECONDS, Scenario, Step
+from testbed.scenarios.model import TIMEOUT_SECONDS, Scenario, Step
 from testbed.scenarios.run import HEALTHY_SECONDS, Run
-from testbed.wait import WaitTimeout, elapse
+from testbed.wait import WaitTimeout
 
 Told = Callable[[str], None]
 Begun = Callable[[Path], None]
@@ -91,7 +91,7 @@ def run_scenario(
         try:
             for number in range(1, repeats + 1):
                 plan = Plan(
-                    scenario.name, scenario.model_dump(mode="json", by_alias=True),
+                    scenario.name, scenario.model_dump(mode="json"),
                     scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
                 )  # fmt: skip
                 yield _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
@@ -122,7 +122,14 @@ def _play(
         heal_all(cluster.fleet, cluster.ledger)
     if discarded := lifecycle.make_whole(cluster, HEALTHY_SECONDS):
         tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
-    run = Run(cluster, scenario.name, plan=plan, scan=scenario.expect.isolation, keep=keep, site=scenario.site)
+    run = Run(
+        cluster,
+        scenario.name,
+        plan=plan,
+        scan=scenario.expected(cluster.topology.profile).isolation,
+        keep=keep,
+        site=scenario.site,
+    )
     try:
         with run:
             tell(f"run {run.folder}")
@@ -139,7 +146,7 @@ def _play(
 
 def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
     begin = reach_steady_state(run, scenario, tell)
-    for number, step in enumerate(scenario.timeline, 1):
+    for number, step in enumerate(scenario.steps, 1):
         pause(number, step)
         if not take_step(run, step, number, begin, tell):
             return
@@ -147,42 +154,31 @@ def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
 
 def reach_steady_state(run: Run, scenario: Scenario, tell: Told) -> float:
     """Start probes and load, and return the monotonic time at which the steady state was reached."""
-    run.probe({str(name): seconds for name, seconds in scenario.probes.items()})
+    run.probe({str(name): seconds for name, seconds in scenario.probe_intervals.items()})
     run.load(scenario.load)
-    run.steady(scenario.steady.hold, scenario.steady.within)
+    run.steady(scenario.steady_state.stable_for, scenario.steady_state.timeout)
     tell("steady: every user has a session and every probe is answered")
     return time.monotonic()
 
 
 def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
-    """Take one step of a timeline.
+    """Take one step of an incident.
 
     Args:
         run: the run, in its steady state.
         step: the step.
         number: its number, from 1.
-        begin: the monotonic time that its ``at`` counts from.
+        begin: the monotonic time of the steady state.
         tell: told what happens.
 
     Returns:
-        Whether the timeline may go on: false when a condition did not come, which is judged like the rest.
+        Whether the next step may begin: false when a condition did not come, which is judged like the rest.
     """
     text = describe_step(step)
-    if step.at is not None:
-        elapse(max(0.0, begin + step.at - time.monotonic()))
     run.mark("step", number=str(number), text=text)
     tell(f"+{time.monotonic() - begin:6.1f} s  {text}")
     try:
-        if step.fault and step.target:
-            entry = run.inject(step.fault, step.target, step.options, step.name or "")
-            if entry.node != step.target:
-                tell(f"           {step.target} is {entry.node}")
-        elif step.heal:
-            run.heal(step.heal)
-        elif step.when:
-            run.wait(step.when, hold=step.hold or 1.0, within=step.within or WITHIN_SECONDS, probes=step.probes)
-        else:
-            run.elapse(step.hold or 0.0)
+        _do(run, step, tell)
     except WaitTimeout as late:
         # What did not come is a finding about the cluster, not an error of the run: it is judged.
         run.mark("step-failed", number=str(number), text=text, reason=late.what)
@@ -190,6 +186,27 @@ def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bo
         return False
     run.mark("step-done", number=str(number), text=text)
     return True
+
+
+def _do(run: Run, step: Step, tell: Told) -> None:
+    entry: Entry | None = None
+    if step.inject and step.target:
+        entry = run.inject(step.inject, step.target, step.options, step.id or "")
+    elif step.drain:
+        entry = run.drain(step.drain)
+    elif step.resign:
+        entry = run.resign(step.resign)
+    elif step.undrain:
+        run.undrain(step.undrain)
+    elif step.heal:
+        run.heal(step.heal)
+    elif step.wait_for:
+        timeout = step.timeout or TIMEOUT_SECONDS
+        run.wait(step.wait_for, stable_for=step.stable_for or 1.0, timeout=timeout, probes=step.probes)
+    else:
+        run.elapse(step.sleep or 0.0)
+    if entry and entry.node != step.where:
+        tell(f"           {step.where} is {entry.node}")
 
 
 def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:

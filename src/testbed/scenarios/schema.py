@@ -5,34 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from testbed.faults import FAULTS
-from testbed.scenarios.model import CONDITIONS, Scenario
-from testbed.units import written
+from testbed.scenarios.load import EXTENSION
+from testbed.scenarios.model import CONDITIONS, KINDS, Scenario
+from testbed.scenarios.order import BELONGS
+from testbed.units import percentage, rate, written
 
 TARGETS = ["db:primary", "db:standby", "db:any", "lb:active", "lb:standby", "lb:any", "app:any", "mail:any", "app-1"]
+# How a number's default is written, by the end of the pattern that the text must match.
+UNITS = {"/s$": rate, "%$": percentage}
 
 
 def schema() -> dict[str, Any]:
-    """The schema of an incident file: the model's, with each fault's own options and what each word means."""
+    """Return the schema of an incident file: the model's, with each fault's own options and what each word means."""
     document = Scenario.model_json_schema()
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "title": "testbed incident"}
+    document["patternProperties"] = {f"^{EXTENSION}": {"description": "The author's own, such as anchors; ignored."}}
     step = document["$defs"]["Step"]
     keys = step["properties"]
-    keys["fault"] = {
-        "description": keys["fault"]["description"],
+    keys["inject"] = {
+        "description": keys["inject"]["description"],
         "anyOf": [{"const": name, "description": fault.summary} for name, fault in FAULTS.items()],
     }
-    keys["when"] = {
-        "description": keys["when"]["description"],
+    keys["wait_for"] = {
+        "description": keys["wait_for"]["description"],
         "anyOf": [{"const": name, "description": meaning} for name, meaning in CONDITIONS.items()],
     }
     keys["target"]["examples"] = TARGETS
     step["allOf"] = [_options(name) for name in FAULTS]
-    step["oneOf"] = [
-        {"required": ["fault", "target"]},
-        {"required": ["heal"]},
-        {"required": ["when"]},
-        {"required": ["for"], "not": {"required": ["when"]}},
-    ]
+    step["oneOf"] = [{"required": [kind]} for kind in KINDS]
+    step["dependentRequired"] = {"inject": ["target"], **{key: [kind] for key, kind in BELONGS.items()}}
     _plain(document)
     return document
 
@@ -43,7 +44,7 @@ def _options(fault: str) -> dict[str, Any]:
     options.pop("title", None)
     options.pop("description", None)
     return {
-        "if": {"properties": {"fault": {"const": fault}}, "required": ["fault"]},
+        "if": {"properties": {"inject": {"const": fault}}, "required": ["inject"]},
         "then": {"properties": {"options": options}},
     }
 
@@ -66,7 +67,9 @@ def _plain(value: object) -> None:
     if value.get("default", "") is None:
         del value["default"]
     if value.get("type") == "string" and isinstance(value.get("default"), float):
-        value["default"] = written(value["default"])  # a duration, as one writes it
+        pattern = value.get("pattern", "")
+        write = next((write for unit, write in UNITS.items() if pattern.endswith(unit)), written)
+        value["default"] = write(value["default"])
     for name, each in list(value.items()):
         if name == "title" and isinstance(each, str) and "$defs" not in value:
             del value["title"]  # pydantic repeats each key's name there

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from testbed import faults
-from testbed.checks.expectations import Asked
+from testbed.checks.expectations import Expect
 from testbed.errors import UsageError
 from testbed.faults import OptionError, Target
 from testbed.faults.options import OnNetworks
 from testbed.probes.catalogue import PROBES
 from testbed.scenarios import measured, order
-from testbed.scenarios.model import Scenario, Step
+from testbed.scenarios.model import ALL, Scenario, Step
 from testbed.topology import Role, Topology
 from testbed.units import written
 from testbed.yaml_source import Problem, nearest
@@ -39,12 +39,14 @@ def problems(
     """
     yield from order.problems(scenario)
     yield from measured.problems(scenario)
-    for path, expect in (("expect",), scenario.expect), (("expect", "hardened"), scenario.expect.hardened):
+    blocks: list[tuple[tuple[str, ...], Expect]] = [(("expect",), scenario.expect)]
+    blocks += [(("profiles", name), scenario.profiles[name]) for name in measured.PROFILES]
+    for path, expect in blocks:
         yield from _resolution(scenario, expect, path)
-        for number, name in enumerate(expect.alarms):
+        for number, name in enumerate(expect.allow_alarms):
             if patterns is not None and name not in patterns:
                 mend = nearest(name, patterns, "the patterns are")
-                yield Problem((*path, "alarms", number), f"nothing looks for {name!r} in the logs", mend)
+                yield Problem((*path, "allow_alarms", number), f"nothing looks for {name!r} in the logs", mend)
     for number, name in enumerate(scenario.cluster.overlays):
         if overlays is not None and name not in overlays:
             mend = nearest(name, overlays, "there are")
@@ -54,21 +56,21 @@ def problems(
             what = f"there is no site {scenario.site!r} in this cluster"
             yield Problem(("site",), what, f"add it: cluster: {{overlays: [{scenario.site}]}}")
         yield from _scale(scenario, topology)
-        yield from _timeline(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
+        yield from _steps(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
 
 
-def _resolution(scenario: Scenario, expect: Asked, path: tuple[str, ...]) -> Iterator[Problem]:
+def _resolution(scenario: Scenario, expect: Expect, path: tuple[str, ...]) -> Iterator[Problem]:
     """A probe cannot tell an outage that is shorter than the time between two of its samples."""
     usual = {name: spec.interval for name, spec in PROBES.items()}
     limits = [
         (key, *each)
-        for key, block in (("outage", expect.outage), ("return", expect.returning))
+        for key, block in (("max_outage", expect.max_outage), ("max_outage_after_heal", expect.max_outage_after_heal))
         for each in block.items()
     ]
     for key, probe, limit in limits:
-        interval = scenario.probes.get(probe, usual[probe])
+        interval = scenario.probe_intervals.get(probe, usual[probe])
         if 0 < limit < interval:
-            what = f"{probe} is sent each {written(interval)}: it cannot measure {written(limit)}"
+            what = f"{probe} is sent every {written(interval)}: it cannot measure {written(limit)}"
             yield Problem((*path, key, probe), what, f"write at least {written(interval)}, or 0s for none")
 
 
@@ -80,36 +82,41 @@ def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
             yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", mend, at_key=True)
 
 
-def _timeline(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
-    """Each fault exists, is told what it needs, and falls on a node that can suffer it then."""
+def _steps(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
+    """Each fault exists, has the options that it needs, and falls on a node that can suffer it then."""
     targets: dict[int, Target] = {}
-    for number, step in enumerate(scenario.timeline):
-        if step.fault is None or step.target is None:
+    for number, step in enumerate(scenario.steps):
+        if step.action is None or step.where is None:
             continue
-        path = ("timeline", number)
-        if step.fault not in faults.FAULTS:
-            mend = nearest(step.fault, faults.FAULTS, "the faults are")
-            yield Problem((*path, "fault"), f"no fault {step.fault!r}", mend)
+        path = ("steps", number)
+        if step.inject and step.inject not in faults.FAULTS:
+            mend = nearest(step.inject, faults.FAULTS, "the faults are")
+            yield Problem((*path, "inject"), f"no fault {step.inject!r}", mend)
             continue
         try:
-            targets[number] = faults.parse_target(step.target, topology, scale)
+            targets[number] = faults.parse_target(step.where, topology, scale)
         except UsageError as error:
-            yield Problem((*path, "target"), error.what, error.mend)
+            yield Problem((*path, _place(step)), error.what, error.mend)
             continue
         yield from _fault(step, targets[number], path)
     yield from _dark(scenario, targets)
-    yield from _takeovers(scenario, targets)
+    yield from _failovers(scenario, targets)
+
+
+def _place(step: Step) -> str:
+    """The key of a step that names its target."""
+    return "target" if step.inject else step.action or ""
 
 
 def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Problem]:
-    """What one fault is told, and whether every node that it may fall on can suffer it."""
-    fault = faults.FAULTS[step.fault or ""]
+    """The options of one fault or operation, and whether every node that it may fall on can suffer it."""
+    fault = faults.ACTIONS[step.action or ""]
     try:
         options = faults.parse_options(fault.name, step.options)
     except OptionError as error:
         given = error.option in step.options
         unknown = given and error.option not in fault.Options.model_fields
-        yield Problem((*path, "options", error.option) if given else (*path, "fault"), error.what, error.mend, unknown)
+        yield Problem((*path, "options", error.option) if given else (*path, "inject"), error.what, error.mend, unknown)
         return
     for node in target.nodes:
         name = target.name or node.name
@@ -118,36 +125,36 @@ def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Proble
             return
         if reason := fault.unsuitable(node, options):
             what = f"{fault.name} is impossible on {name}: {reason}"
-            yield Problem((*path, "target"), what, "docs/faults.md tells which machines can suffer it")
+            yield Problem((*path, _place(step)), what, "docs/faults.md lists the nodes that can suffer it")
             return
 
 
 def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
     """No fault falls on a node that is off by then, as far as nodes are named; and nothing is healthy with one off."""
     dark: dict[int, Target] = {}
-    for number, step in enumerate(scenario.timeline):
-        path = ("timeline", number)
+    for number, step in enumerate(scenario.steps):
+        path = ("steps", number)
         if step.heal is not None:
-            names = {since: scenario.timeline[since].name for since in dark}
-            dark = {since: dark[since] for since in dark if step.heal not in (order.ALL, names[since])}
-        elif step.when in ("healthy", "verified") and dark:
+            names = {since: scenario.steps[since].id for since in dark}
+            dark = {since: dark[since] for since in dark if step.heal not in (ALL, names[since])}
+        elif step.wait_for in ("healthy", "copies-verified") and dark:
             since, target = next(iter(dark.items()))
-            what = f"{step.when} cannot come: {target.text} is off or frozen since step {since + 1}"
-            yield Problem((*path, "when"), what, "heal it first")
+            what = f"{step.wait_for} cannot come: {target.text} is off or frozen since step {since + 1}"
+            yield Problem((*path, "wait_for"), what, "heal it first")
         elif target_now := targets.get(number):
             for since, target in dark.items():
                 if target.name and target.name == target_now.name:
                     what = f"{target.name} is off or frozen since step {since + 1}"
-                    yield Problem((*path, "target"), what, "heal it first, or choose another node")
-            if step.fault in DARK:
+                    yield Problem((*path, _place(step)), what, "heal it first, or choose another node")
+            if step.inject in DARK:
                 dark[number] = target_now
 
 
-def _takeovers(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
+def _failovers(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
     """Only balancers and databases have a peer that takes over."""
     last: Target | None = None
-    for number, step in enumerate(scenario.timeline):
+    for number, step in enumerate(scenario.steps):
         last = targets.get(number, last)
-        if step.when == "taken-over" and last and all(node.role not in HAVE_PEERS for node in last.nodes):
-            what = f"taken-over cannot come: {last.text} has no peer that could take over"
-            yield Problem(("timeline", number, "when"), what, "wait for served or everyone-served")
+        if step.wait_for == "failed-over" and last and all(node.role not in HAVE_PEERS for node in last.nodes):
+            what = f"failed-over cannot come: {last.text} has no peer that could take over"
+            yield Problem(("steps", number, "wait_for"), what, "wait for service or all-users-served")

@@ -1,0 +1,29 @@
+"""How long runs take, compared with the ``duration`` that their incident file states."""
+
+from __future__ import annotations
+
+from testbed.checks.moments import is_complete, moment
+from testbed.journal import Journal
+from testbed.units import written
+
+# A slow machine takes longer than a fast one; a statement that is further off than this misleads.
+FACTOR = 2.0
+
+
+def run_seconds(journal: Journal) -> float | None:
+    """Return the seconds from a run's beginning to its end, None if the run did not come to its end."""
+    begin, end = moment(journal, "run-begins"), moment(journal, "run-ends")
+    return None if begin is None or end is None or not is_complete(journal) else end - begin
+
+
+def duration_mistake(stated: float, took: float) -> str:
+    """Return why a stated duration is wrong, with the one to write; empty if it is within a factor of two.
+
+    Args:
+        stated: the file's ``duration`` in seconds.
+        took: the seconds that a run took.
+    """
+    if stated / FACTOR <= took <= stated * FACTOR:
+        return ""
+    usual = f"{round(took, -1) or 10:g}s"
+    return f"the file states a duration of {written(stated)}, and the run took {took:.0f} s; write `duration: {usual}`"

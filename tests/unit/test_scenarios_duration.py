@@ -1,0 +1,58 @@
+"""The duration that an incident file states is within a factor of two of what its runs take."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from testbed.journal import Mark, gather, parse
+from testbed.scenarios import load
+from testbed.scenarios.duration import duration_mistake, run_seconds
+
+ROOT = Path(__file__).parents[2]
+RECORDINGS = sorted((ROOT / "tests" / "unit" / "recordings").glob("*.jsonl.gz"))
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.partition(".")[0])
+def test_a_shipped_duration_is_that_of_the_recorded_run(path: Path) -> None:
+    journal = parse(gzip.decompress(path.read_bytes()).splitlines())
+    assert journal.plan is not None
+    took = run_seconds(journal)
+    assert took is not None
+    stated = load(ROOT / "incidents" / f"{journal.plan.name}.yaml").duration
+    assert stated is not None
+    assert duration_mistake(stated, took) == ""
+    assert duration_mistake(stated * 4, took)
+    assert duration_mistake(stated / 4, took)
+
+
+@pytest.mark.parametrize(
+    ("stated", "took", "mistake"),
+    [
+        (60, 30, ""),
+        (60, 120, ""),
+        (60, 29, "the file states a duration of 60s, and the run took 29 s; write `duration: 30s`"),
+        (60, 124, "the file states a duration of 60s, and the run took 124 s; write `duration: 120s`"),
+        (60, 2, "the file states a duration of 60s, and the run took 2 s; write `duration: 10s`"),
+    ],
+)
+def test_a_duration_that_is_off_by_more_than_two_is_a_mistake(stated: float, took: float, mistake: str) -> None:
+    assert duration_mistake(stated, took) == mistake
+
+
+def test_a_run_takes_the_time_from_its_beginning_to_its_end() -> None:
+    begin, end = Mark("run-begins", at=10), Mark("run-ends", at=47.5)
+    assert run_seconds(gather([begin, Mark("steady", at=15), end])) == 37.5
+    assert run_seconds(gather([begin, Mark("steady", at=15)])) is None
+    assert run_seconds(gather([end])) is None
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "incidents").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_stated_duration_is_longer_than_the_sleeps_and_not_beyond_the_timeouts(path: Path) -> None:
+    scenario = load(path)
+    assert scenario.duration is not None
+    shortest = sum((step.sleep or 0) + (step.stable_for or 0) for step in scenario.steps)
+    longest = shortest + sum(step.timeout or 60 for step in scenario.steps if step.wait_for) + 60
+    assert shortest < scenario.duration < longest
