@@ -84,6 +84,17 @@ def test_it_plays_what_is_drawn_and_shrinks_what_fails(tmp_path: Path) -> None:
     assert shown.steps == finding.steps
 
 
+def test_a_hunt_can_begin_where_another_one_ended(tmp_path: Path) -> None:
+    settings = HuntSettings(seed=SEED, platform={"profile": "reference"}, first=13, runs=5)
+    kept, bed = Store.create(tmp_path / "h", settings), Bed(lambda _: [])
+    told = search(kept, bed, Limits(runs=5))
+    generator = Generator(topology())
+    assert [text for _, text, _ in bed.asked] == [briefly(generator.draw(SEED, n)) for n in range(13, 18)]
+    assert told[0].startswith("  13 of 17: ")
+    search(kept, bed, Limits(runs=5))
+    assert len(bed.asked) == 5
+
+
 def test_a_known_failure_is_not_shrunk(tmp_path: Path) -> None:
     def always(steps: Steps) -> list[Failure]:
         return [TWO] if any((step.target or "").startswith("db") for step in steps) else []

@@ -47,6 +47,9 @@ def hunt(
         float | None, duration_option("--for", help="End after so long, such as 8h.", least=1, show_default=False)
     ] = None,
     seed: Annotated[int | None, typer.Option(help=f"Seed of the sequences, {SEED} by default.", min=0)] = None,
+    first: Annotated[
+        int | None, typer.Option(help="Begin with this sequence, when another hunt played those before.", min=1)
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the hunt; by default date, profile and seed.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this hunt.")] = None,
     shrink_plays: Annotated[
@@ -77,9 +80,10 @@ def hunt(
         store = Store(find_hunt(rewrite, parent))
         _print_result(store, page.write(store), None, as_json=as_json)
         return
-    _must_make_sense(resume, seed, name)
+    _must_make_sense(resume, seed=seed, name=name, first=first)
     if dry_run:
-        sequences = _sequences(settings, parent, resume, SEED if seed is None else seed, runs or DRY_RUNS)
+        numbers = range(first or 1, (first or 1) + (runs or DRY_RUNS))
+        sequences = _sequences(settings, parent, resume, SEED if seed is None else seed, numbers)
         if as_json:
             print_json(sequences)
             return
@@ -90,7 +94,11 @@ def hunt(
         if not project.exists(settings):
             raise UsageError("no cluster is up", mend="run `testbed up`")
         cluster = Cluster(settings)
-        store = _store(cluster, parent, resume, SEED if seed is None else seed, name, runs or (0 if seconds else RUNS))
+        hunting = HuntSettings(
+            seed=SEED if seed is None else seed, platform=cluster.platform, first=first or 1,
+            runs=runs or (0 if seconds else RUNS), started=time.time(),
+        )  # fmt: skip
+        store = _store(parent, resume, hunting, name)
         if resume is not None and runs is not None:
             store.aim(runs)
         if not store.settings.runs and seconds is None:
@@ -102,12 +110,12 @@ def hunt(
         raise typer.Exit(status)
 
 
-def _must_make_sense(resume: str | None, seed: int | None, name: str | None) -> None:
+def _must_make_sense(resume: str | None, *, seed: int | None, name: str | None, first: int | None) -> None:
     """Refuse options that exclude each other, and a name that cannot be a folder's."""
-    if resume is not None and (seed is not None or name is not None):
-        given = "--seed" if seed is not None else "--name"
+    given = [option for option, value in (("--seed", seed), ("--name", name), ("--first", first)) if value is not None]
+    if resume is not None and given:
         raise UsageError(
-            f"{given} cannot be combined with --resume: the hunt {resume!r} keeps its own",
+            f"{given[0]} cannot be combined with --resume: the hunt {resume!r} keeps its own",
             mend="remove one of the two options",
         )
     if name is not None and not NAME.fullmatch(name):
@@ -163,29 +171,27 @@ def _page_at_the_end(store: Store) -> Iterator[list[str]]:
         progress.say(f"  page: {page.write(store, ' '.join(verification))}")
 
 
-def _store(cluster: Cluster, parent: Path, resume: str | None, seed: int, name: str | None, runs: int) -> Store:
+def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | None) -> Store:
     """The hunt that is asked for: one to go on with, or a new one."""
-    platform = cluster.platform
     if resume is None:
-        hunting = HuntSettings(seed=seed, platform=platform, runs=runs, started=time.time())
-        default = time.strftime(f"%Y%m%d-%H%M%S-{hunting.profile}-{seed}")
+        default = time.strftime(f"%Y%m%d-%H%M%S-{hunting.profile}-{hunting.seed}")
         return Store.create(parent / (name or default), hunting)
     store = Store(find_hunt(resume, parent))
     for key, value in store.settings.platform.items():
-        if platform.get(key) != value:
+        if hunting.platform.get(key) != value:
             raise UsageError(
-                f"the hunt {resume!r} was played with {key} {value}, and this cluster has {platform.get(key)}",
+                f"the hunt {resume!r} was played with {key} {value}, and this cluster has {hunting.platform.get(key)}",
                 mend="bring up a cluster like the hunt's, or begin another hunt",
             )
     return store
 
 
-def _sequences(settings: Settings, parent: Path, resume: str | None, seed: int, runs: int) -> dict[int, str]:
-    """The first sequences of a hunt, by number, each in a line."""
+def _sequences(settings: Settings, parent: Path, resume: str | None, seed: int, numbers: range) -> dict[int, str]:
+    """The sequences of a hunt with these numbers, each in a line."""
     if resume is not None:
         seed = Store(find_hunt(resume, parent)).settings.seed
     generator = Generator(Cluster(settings).topology)
-    return {number: briefly(generator.draw(seed, number)) for number in range(1, runs + 1)}
+    return {number: briefly(generator.draw(seed, number)) for number in numbers}
 
 
 def _print_result(store: Store, path: Path, equal: bool | None, *, as_json: bool) -> None:

@@ -75,8 +75,9 @@ class Search:
         drawn = self._store.drawn()
         at_once = self._limits.runs == inf
         try:
-            for number in count(1):
-                if number > self._limits.runs:
+            first = self._store.settings.first
+            for number in count(first):
+                if number >= first + self._limits.runs:
                     break
                 played = drawn.get(number) or self._draw(number)
                 for failure in played.failures if at_once else ():
@@ -108,8 +109,9 @@ class Search:
         if self._limits.runs == inf:
             return ""
         seconds = [play.seconds for play in self._store.drawn().values()]
-        rest = f", {(self._limits.runs - number + 1) * fmean(seconds) / 60:.0f} min left" if seconds else ""
-        return f" of {self._limits.runs:g}{rest}"
+        last = self._store.settings.first + self._limits.runs - 1
+        rest = f", {(last - number + 1) * fmean(seconds) / 60:.0f} min left" if seconds else ""
+        return f" of {last:g}{rest}"
 
     def _play(self, number: int, steps: Steps, *, drawn: bool) -> Play:
         if time.monotonic() >= self._end:

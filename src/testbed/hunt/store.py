@@ -40,12 +40,14 @@ class HuntSettings(Line):
     Attributes:
         seed: of the sequences.
         platform: the cluster it is played on: profile, balancers and the rest.
+        first: number of the first sequence.
         runs: how many sequences are to be played; 0 without such a limit.
         started: Unix seconds.
     """
 
     seed: int
     platform: dict[str, str]
+    first: int = 1
     runs: int = 0
     started: float = 0.0
 
