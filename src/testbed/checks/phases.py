@@ -77,12 +77,16 @@ class Phases:
         return [(name, self.seconds.get(name)) for name in NAMES]
 
     @property
+    def cause(self) -> str:
+        """Why it moved, in a few words."""
+        if self.fault is None:
+            return "without a fault"
+        return f"after {'healing ' if self.healing else ''}{self.fault.name} on {self.fault.node}"
+
+    @property
     def title(self) -> str:
         """What moved, and why, in a few words."""
-        cause = "without a fault"
-        if self.fault:
-            cause = f"after {'healing ' if self.healing else ''}{self.fault.name} on {self.fault.node}"
-        return f"{self.resource} from {self.source} to {self.target} {cause}"
+        return f"{self.resource} from {self.source} to {self.target} {self.cause}"
 
     @property
     def served(self) -> bool:

@@ -16,6 +16,7 @@ from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
 from testbed.report.axis import signed
 from testbed.report.distribution import Distribution
+from testbed.report.explanation import explain_longest
 from testbed.report.findings import Findings
 from testbed.report.heldback import HeldBack
 from testbed.report.matrix import matrix
@@ -70,6 +71,7 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         axis=findings.axis,
         icon=HEADLINES[summary.verdict][0],
         headline=headline(summary),
+        explanation=explain_longest(findings.outages, findings.phases, findings.faults),
         facts=_facts(summary),
         started=_started(summary),
         time=laid_out,
