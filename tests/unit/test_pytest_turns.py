@@ -48,6 +48,7 @@ def pytest_in(folder: Path, text: str, *words: str) -> Iterator[subprocess.Popen
     """A session of pytest on one file of tests, with a state folder of its own."""
     (folder / "test_mine.py").write_text(text)
     environment = {**os.environ, "TESTBED_STATE": str(folder / "state")}
+    environment.pop("PYTHONUNBUFFERED", None)  # the user's shell does not set it
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, "test_mine.py"]
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

@@ -71,6 +71,7 @@ class Turn:
         if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
             reporter.ensure_newline()
             reporter.write_line(f"testbed: waiting up to {self._patience:.0f} s for {refusal.holder}")
+            reporter.flush()  # a pipe or a file would get the line when the wait is over
 
 
 def take_turn(config: pytest.Config) -> None:
