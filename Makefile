@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 TESTBED := $(VENV)/bin/testbed
 PYTEST := $(VENV)/bin/pytest
 REQUIREMENTS := requirements/testbed.txt requirements/dev.txt
-SOURCES := $(wildcard src loadtests tests images)
+SOURCES := $(wildcard src loadtests tests images tools)
 
 # For `make testbed-up PROFILE=hardened BALANCER=openbsd FILESYSTEM=xfs SESSIONS=database SCALE=app=4`, the options of
 # `testbed up`. A cluster that is up keeps what is not named.
@@ -55,6 +55,16 @@ $(STAMP): $(REQUIREMENTS) pyproject.toml
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes $(REQUIREMENTS:%=-r %)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# The documentation's packages have a stamp of their own: only `make docs` waits for them.
+DOCS_STAMP := $(VENV)/.docs-installed
+$(DOCS_STAMP): $(STAMP) requirements/docs.txt
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_STAMP) ## Build the documentation's site; open build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 .PHONY: doctor
 doctor: venv ## Check the machine, and say how to mend what is missing
@@ -168,7 +178,7 @@ LOCK := build/lock/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-e
 lock: ## Lock requirements/*.in anew
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check pip-tools
-	@for name in testbed dev; do $(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in; done
+	@for name in testbed dev docs; do $(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in; done
 
 .PHONY: clean
 clean: ## Delete the virtual environment and caches (first: make testbed-down)

@@ -1,0 +1,57 @@
+"""Every link of README and the documentation leads to a file that exists, and to a heading that it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docs_links import DOCS, ROOT, anchors, links, slug
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def broken(page: Path, markdown: str) -> list[str]:
+    """Return the links of a page that lead nowhere."""
+    wrong = []
+    for link in links(markdown):
+        target = (page.parent / link.path).resolve() if link.path else page
+        if not target.exists() or not target.is_relative_to(ROOT):
+            wrong.append(f"{link.text}: no such file")
+        elif link.anchor and link.anchor not in anchors(markdown if target == page else target.read_text()):
+            wrong.append(f"{link.text}: no such heading")
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert broken(page, page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_heading_has_one_anchor_on_github_and_on_the_site(page: Path) -> None:
+    anchors(page.read_text())
+
+
+@pytest.mark.parametrize(
+    ("markdown", "wrong"),
+    [
+        ("[a](docs/incidents.md#keys)", []),
+        ("[a](docs/incidents.md#kees)", ["docs/incidents.md#kees: no such heading"]),
+        ("[a](docs/incident.md)", ["docs/incident.md: no such file"]),
+        ("[![a](docs/a.svg)](docs/incidents.md)", ["docs/a.svg: no such file"]),
+        ('<img src="docs/a.png">', ["docs/a.png: no such file"]),
+        ("# Here\n[a](#here) [b](#there)", ["#there: no such heading"]),
+        ("```\n[a](nowhere.md)\n```\n`[b](nowhere.md)` [c](https://example.org/nowhere.md)", []),
+        ("[a](../elsewhere/)", ["../elsewhere/: no such file"]),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_found(markdown: str, wrong: list[str]) -> None:
+    assert broken(ROOT / "README.md", markdown) == wrong
+
+
+def test_headings_have_githubs_anchors() -> None:
+    assert slug("What is proved, and what is not") == "what-is-proved-and-what-is-not"
+    assert slug("`expect`: [keys](a.md)") == "expect-keys"
+    with pytest.raises(ValueError, match="different anchors"):
+        anchors("# One & two")
