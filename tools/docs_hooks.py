@@ -1,4 +1,4 @@
-"""What ``make docs`` adds to MkDocs: files of the repository that pages link to, and a check that nothing is fetched.
+"""What ``make docs`` adds to MkDocs: the reference, files that pages link to, a check that nothing is fetched.
 
 MkDocs calls the functions by their names (https://www.mkdocs.org/user-guide/configuration/#hooks).
 """
@@ -18,6 +18,7 @@ from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
 from docs_links import DOCS, ROOT, links
+from docs_reference import pages
 
 OUTSIDE = "files"
 # What a browser would fetch by itself: scripts, styles, pictures, frames.
@@ -27,7 +28,9 @@ _FETCHED = re.compile(
 
 
 def on_files(files: Any, config: Any) -> Any:  # noqa: ANN401 - MkDocs is installed for `make docs` only
-    """Add the files outside of ``docs/`` that pages link to, below ``files/``."""
+    """Add the reference, which is made from the code, and the files outside of ``docs/`` that pages link to."""
+    for uri, markdown in pages().items():
+        files.append(File.generated(config, uri, content=markdown))
     for path in sorted({ROOT / "CHANGELOG.md", *_outside()}):
         uri = f"{OUTSIDE}/{path.relative_to(ROOT).as_posix()}"
         files.append(File.generated(config, uri, abs_src_path=str(path)))

@@ -33,17 +33,17 @@ class Settings:
         project: Compose project name; containers and networks begin with it.
         state_dir: secrets, logs, manifests, records; may be deleted when no cluster runs.
         run_dir: sockets of the VMs, one folder a project.
-        accel: ``kvm`` or ``tcg`` when the user insists, else None: probed.
+        accel: how VMs run: ``kvm`` or ``tcg``; by default, testbed tries whether KVM works.
         site_port: loopback port of the site.
         locust_port: loopback port of Locust's web UI.
         debian_archive: mirror of the releases that the host's mirror no longer has.
-        images: what the names of images begin with.
+        images: the beginning of the images' names.
         network_prefix: the first two numbers of all the cluster's addresses; two clusters need two of them.
-        openbsd_release: the OpenBSD release of balancers, such as ``8.0``, else None: the newest that is supported.
-        openbsd_mirror: where OpenBSD's releases are, the folder that holds one folder a release.
-        sessions: where the webmail keeps its sessions, ``files`` or ``database``; None: as the cluster has it.
-        session_padding: KiB added to each session; None: as the cluster has it.
-        filesystem: on the DRBD device; None: as the cluster has it.
+        openbsd_release: the OpenBSD release of balancers, such as ``8.0``, by default the newest that is supported.
+        openbsd_mirror: address of OpenBSD's mirror: the folder with one folder for each release.
+        sessions: where the webmail keeps its sessions, ``files`` or ``database``; by default as the cluster has it.
+        session_padding: KiB added to each session; by default as the cluster has it.
+        filesystem: the filesystem on the DRBD device; by default as the cluster has it, and ext3 for a new cluster.
     """
 
     __test__ = False

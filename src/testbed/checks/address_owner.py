@@ -9,7 +9,7 @@ from testbed.checks.verdict import Verdict
 
 
 def judge_address_owner(case: Case) -> Verdict | None:
-    """The holder when the timeline is done is the one of the steady state, or its peer, as expected."""
+    """Each virtual address is at the end on the expected node: the one of the steady state, or its peer."""
     if not case.expect.address_owner:
         return None
     findings = Findings()

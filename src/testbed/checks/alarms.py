@@ -8,7 +8,7 @@ from testbed.journal import Alarm, StateChange
 
 
 def judge_alarms(case: Case) -> Verdict:
-    """Every forbidden line in a log fails the run, unless the incident allows its pattern."""
+    """No log has a line that a healthy run does not have, unless the incident allows its pattern."""
     findings = Findings()
     alarms = case.journal.of(Alarm)
     for alarm in alarms:

@@ -85,7 +85,9 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
 
 
 def judge_durability(case: Case) -> Verdict | None:
-    """Compare what the writers were told with the table as it was read back; unknown if it was not.
+    """Every acknowledged write is in the table once, and no refused write is there.
+
+    The verdict is unknown if the table was not read back.
 
     An incident always writes. Of a run without steps, such as a test's own, that has no writes nothing is said.
     """

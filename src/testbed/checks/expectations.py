@@ -21,7 +21,7 @@ HARDENED: ProfileName = "hardened"
 
 
 class Expect(BaseModel):
-    """What must be true; always checked: stickiness, durability, ownership, alarms, healthy, leftovers."""
+    """What must be true. Always checked are stickiness, durability, ownership, alarms, healthy and leftovers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

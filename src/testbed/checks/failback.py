@@ -16,7 +16,7 @@ from testbed.units import written
 
 
 def judge_failback(case: Case) -> Verdict | None:
-    """From the first heal after the last fault no address moves, and no probe sees an outage above its ceiling."""
+    """From the first heal after the last fault, no address moves, and no outage is longer than its limit."""
     expect = case.expect
     if not expect.max_outage_after_heal and not expect.no_failback:
         return None

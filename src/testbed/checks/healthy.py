@@ -13,7 +13,9 @@ REPAIRED = "testbed repaired the cluster: "
 
 
 def judge_healthy(case: Case) -> Verdict | None:
-    """Fail if the run had to repair the cluster at its end, or could not; unknown if the run did not come to its end.
+    """The cluster becomes healthy at the end of the run without a repair.
+
+    The verdict is unknown if the run did not come to its end.
 
     Returns:
         None for a cluster that was kept as it is: nothing was healed there.

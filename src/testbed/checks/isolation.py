@@ -8,7 +8,7 @@ from testbed.journal import Scan
 
 
 def judge_isolation(case: Case) -> Verdict | None:
-    """No port is open that may not be; and one that may is, or the scan saw nothing at all."""
+    """No port is open on the public network but those that may be. A scan that found no open port proves nothing."""
     scans = case.journal.of(Scan)
     if not scans and not case.expect.isolation:
         return None

@@ -8,7 +8,9 @@ from testbed.journal import Leftover
 
 
 def judge_leftovers(case: Case) -> Verdict | None:
-    """Nothing is left behind; unknown if the run did not come to the end, where it looks.
+    """The run leaves nothing behind: no fault, process, container or core file, and no full disk.
+
+    The verdict is unknown if the run did not come to its end.
 
     Of a cluster that was left as it is, to be looked at, nothing is said.
     """

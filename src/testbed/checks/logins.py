@@ -15,7 +15,7 @@ SITE = ("tcp", "https", "webmail")
 
 
 def judge_logins(case: Case) -> Verdict | None:
-    """Count the logins that failed between the steady state and the timeline's end.
+    """No more logins fail than the incident allows, from the steady state to the end of the steps.
 
     A login is several exchanges. One that is not good ends it; one that is good and yet not the end of it (a redirect,
     half a login) carries a cause.

@@ -10,7 +10,7 @@ from testbed.checks.verdict import Verdict
 
 
 def judge_no_service(case: Case) -> Verdict | None:
-    """From the last fault to the first heal after it, the probes named must not have a single good answer."""
+    """The named probes get no good answer from the last fault to the first heal after it."""
     if not case.expect.no_service_until_heal:
         return None
     findings = Findings()

@@ -186,7 +186,9 @@ def _from(due: Series, begin: float) -> int:
 
 
 def judge_outage(case: Case) -> Verdict | None:
-    """Hold each probe's outages against its ceiling; outages of probes that nothing is expected of are told.
+    """No outage of a probe is longer than its limit, and the probes that must notice the fault saw an outage.
+
+    Outages of probes without a limit are reported only.
 
     Only outages that began between the steady state and the timeline's end count, each to its own end.
     """

@@ -19,7 +19,7 @@ TOLERANCE = 0.25
 
 
 def judge_ownership(case: Case) -> Verdict:
-    """Two owners at a time fail the run, for however short a time beyond the error of measuring."""
+    """No address, DRBD primary role or write ever has two owners at once, beyond the error of measuring."""
     findings = Findings()
     for aspect in NETWORKS:
         _judge_state(case, findings, aspect)

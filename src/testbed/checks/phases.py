@@ -157,7 +157,7 @@ def failovers(journal: Journal) -> list[Phases]:
 
 
 def judge_phases(case: Case) -> Verdict | None:
-    """Every failover's phases are told and in order; nothing is said of a run without a failover.
+    """The phases of each failover come in order, and service returns. A run without a failover has no verdict.
 
     How soon service must come back is for the outage check. A failover that nobody felt is none that failed; nor is
     one that was refused, where the incident expects that service stops.

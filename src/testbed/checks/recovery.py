@@ -18,7 +18,7 @@ HELPED_SECONDS = 3.0
 
 
 def judge_recovery(case: Case) -> Verdict | None:
-    """From the last heal until DRBD is connected and up to date on both sides and every member is ok, for good."""
+    """After the last heal, DRBD and every member of the pools are healthy within the limit, and stay so."""
     ceiling = case.expect.max_recovery
     if ceiling is None:
         return None

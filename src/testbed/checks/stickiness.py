@@ -171,7 +171,10 @@ def stickiness(case: Case) -> Stickiness:
 
 
 def judge_stickiness(case: Case) -> Verdict | None:
-    """Every move has a cause in the journal; sessions lost are exactly those of absent nodes; of roaming ones none."""
+    """A session moves only when its app node is absent, and only the sessions of absent nodes are lost.
+
+    Of sessions that are kept in the database, none is lost.
+    """
     if not case.journal.of(RequestSample) and case.plans_no("load"):
         return None
     found = stickiness(case)

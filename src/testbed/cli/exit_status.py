@@ -7,7 +7,16 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """An exit status of the program."""
+    """An exit status of the program.
+
+    Attributes:
+        OK: the command did what it was asked to do; a run passes, the cluster is healthy, both copies are equal.
+        FAILED: a check of a run fails, the cluster is not healthy, requests of a load failed.
+        USAGE: a wrong option or file, a cluster in use, or no cluster; nothing was changed.
+        UNKNOWN: a run could not be judged, or a comparison did not finish.
+        TESTBED_FAILED: the engine stopped, a node did not boot, or testbed has a bug.
+        INTERRUPTED: Ctrl-C, a signal, or "no" to a question ended the command before its work was done.
+    """
 
     OK = 0
     FAILED = 1
