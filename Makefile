@@ -67,7 +67,7 @@ docs: $(DOCS_STAMP) ## Build the documentation's site; open build/site/index.htm
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 
 .PHONY: doctor
-doctor: venv ## Check the machine, and say how to mend what is missing
+doctor: venv ## Check this computer, and print how to fix what is missing
 	@$(TESTBED) doctor
 
 .PHONY: build
@@ -75,7 +75,7 @@ build: venv ## Build the images (only what changed)
 	@$(TESTBED) build
 
 .PHONY: testbed-up
-testbed-up: venv ## Bring the whole cluster up, building what is missing (PROFILE=hardened ...)
+testbed-up: venv ## Bring the cluster up: install, build and start what is needed (PROFILE=hardened ...)
 	@$(TESTBED) up $(UP_ARGS)
 
 .PHONY: openbsd-image
@@ -87,15 +87,15 @@ openbsd-verify: venv ## Install it, boot two balancers, play their incidents, pr
 	@$(TESTBED) openbsd verify $(OPENBSD_ARGS)
 
 .PHONY: testbed-down
-testbed-down: venv ## Take the cluster down; images, logs and journals stay
+testbed-down: venv ## Remove the cluster; images, logs and runs stay
 	@$(TESTBED) down $(TAKE)
 
 .PHONY: status
-status: venv ## Show who holds the addresses, DRBD, PostgreSQL, the pool
+status: venv ## Show each node's power, address and role
 	@$(TESTBED) status
 
 .PHONY: logs
-logs: venv ## Show the logs of all nodes on one timeline
+logs: venv ## Show the nodes' logs, merged by the host's clock
 	@$(TESTBED) logs
 
 .PHONY: load
@@ -109,8 +109,15 @@ check: venv ## Lint, type check and unit tests: needs neither Docker nor a clust
 	@$(VENV)/bin/mypy
 	@DOCKER_HOST=unix:///nonexistent $(PYTEST) -q tests/unit
 
+# The tests of the hardened profile need a fresh cluster, so the one that is up goes, and a new one is up at the end.
+IS_UP := { $(TESTBED) --quiet status --json 2>/dev/null || true; } \
+	| $(PYTHON) -c 'import json, sys; sys.exit(not json.load(sys.stdin)["power"])' 2>/dev/null
+
 .PHONY: test
-test: check reference-up test-failover test-hardened ## Everything: check, then the tests on a real cluster, once for each profile
+test: check ## Everything, under both profiles, up to an hour; a cluster that is up is replaced
+	@was_up=; if $(IS_UP); then was_up=yes; fi; \
+		$(MAKE) reference-up test-failover test-hardened; \
+		[ -z "$$was_up" ] || $(TESTBED) up
 
 .PHONY: test-images
 test-images: build ## The tests of single images: no cluster needed, two minutes
@@ -166,7 +173,7 @@ compose-recordings: venv ## Record what Compose makes of compose/*.yaml, for the
 	@$(VENV)/bin/python tests/unit/composed.py
 
 .PHONY: format
-format: venv ## Format the sources and mend what the linter can
+format: venv ## Format the sources, and fix what the linter can
 	@$(VENV)/bin/ruff check --fix $(SOURCES)
 	@$(VENV)/bin/ruff format $(SOURCES)
 
@@ -175,7 +182,7 @@ LOCK := build/lock/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-e
 	--annotation-style line --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .PHONY: lock
-lock: ## Lock requirements/*.in anew
+lock: ## Lock requirements/*.in again
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check pip-tools
 	@for name in testbed dev docs; do $(LOCK) --upgrade -o requirements/$$name.txt requirements/$$name.in; done
