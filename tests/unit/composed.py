@@ -50,7 +50,7 @@ def record() -> None:
     for name in [name for name in os.environ if name.startswith(("TESTBED_", "COMPOSE_"))]:
         del os.environ[name]
     FOLDER.mkdir(exist_ok=True)
-    settings = configuration.load({}, ROOT)
+    settings = configuration.load({"TESTBED_RUN": "/run/testbed"}, ROOT)  # root's, also for a user without root
     for shape in SHAPES:
         files = shape.files(settings)
         text = compose_config(files, shape.environment(settings))

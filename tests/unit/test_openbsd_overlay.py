@@ -16,7 +16,8 @@ from testbed.topology.compose import merge
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return load({}, Path(__file__).parent)
+    # The recordings name root's folder of sockets, whoever runs the tests.
+    return load({"TESTBED_RUN": "/run/testbed"}, Path(__file__).parent)
 
 
 def design(settings: Settings, *overlays: str, accel: str = "tcg") -> Topology:
