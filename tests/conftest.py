@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import composed
@@ -14,6 +15,12 @@ from testbed.faults import heal_all
 from testbed.topology import compose
 
 HEALTHY_SECONDS = 150.0
+
+
+def pytest_configure() -> None:
+    """Let commands that a test starts hear Ctrl-C: a shell without job control has background commands ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
