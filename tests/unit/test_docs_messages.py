@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from docs_links import DOCS, ROOT
 
 MESSAGES = re.findall(r"^Message: `([^`\n]+)`$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)

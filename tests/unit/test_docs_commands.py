@@ -1,0 +1,83 @@
+"""The commands of tutorial and how-to: each can be typed, and those that need no cluster print what the page shows."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs_blocks import PAGES, TUTORIAL, Command, commands, missing_lines, saved_files
+from docs_links import DOCS, ROOT
+from testbed.cli.main import load_all
+
+# By its name: the package has the function of the same name.
+program = importlib.import_module("testbed.cli.main")
+ALL = [command for page in PAGES for command in commands(page)]
+OFFLINE = [command for command in ALL if command.offline]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line as the program does, and run nothing."""
+    group: Any = load_all()
+    context = group.make_context("testbed", words)
+    while hasattr(context.command, "commands"):
+        rest = [*context._protected_args, *context.args]
+        if not rest:
+            return
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("testbed ")], ids=str)
+def test_each_command_of_testbed_is_a_right_command_line(command: Command) -> None:
+    line = re.split(r" (?:>|>>|2>|&&|\||;)", command.line)[0].rstrip("; ")
+    words = [word for word in shlex.split(line)[1:] if word not in ("&", "[FILE]")]
+    if words != ["--version"]:
+        parse(words)
+
+
+@pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("make ")], ids=str)
+def test_each_target_of_make_exists(command: Command) -> None:
+    for part in re.split(r"; *|&& *", command.line):
+        assert shlex.split(part)[:1] == ["make"]
+        assert shlex.split(part)[1] in TARGETS
+
+
+@pytest.mark.parametrize("command", OFFLINE, ids=str)
+def test_a_command_that_needs_no_cluster_prints_what_the_page_shows(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = saved_files(command.page)
+    if "mine.yaml" in files:  # the page shows what one wrong word is answered with
+        files["wrong.yaml"] = files["mine.yaml"].replace("sql-write", "sql-wirte")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", shlex.split(command.line))
+    with pytest.raises(SystemExit) as end:
+        program.main()
+    printed = capsys.readouterr()
+    assert end.value.code == (1 if any(line.startswith("✗") for line in command.output) else 0), printed.err
+    assert missing_lines(command, printed.out + printed.err) == []
+
+
+def test_the_tutorial_has_commands_of_both_kinds() -> None:
+    tutorial = list(commands(TUTORIAL))
+    assert len([each for each in tutorial if each.offline]) >= 4
+    assert len([each for each in tutorial if not each.offline]) >= 8
+
+
+def test_a_page_that_shows_what_is_not_printed_is_found() -> None:
+    command = Command(DOCS / "tutorial.md", "testbed faults", ("one   two", "...", "three ..."))
+    assert missing_lines(command, "zero\none two\nbetween\nthree four\n") == []
+    assert missing_lines(command, "three four\none two\n") == ["three ..."]
+    assert missing_lines(command, "one  two three\n") == ["one two", "three ..."]
