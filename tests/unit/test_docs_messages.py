@@ -8,7 +8,7 @@ import pytest
 
 from docs_links import DOCS, ROOT
 
-MESSAGES = re.findall(r"^Message: `([^`\n]+)`$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+MESSAGES = re.findall(r"^\*\*Message:\*\* `([^`\n]+)`$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
 # Python joins adjacent literals, and a message may begin in one and go on in the next.
 SOURCES = re.sub(
     r'"\s*\n\s*f?"',
