@@ -1,6 +1,7 @@
 """Pictures of reports for the documentation: the page of a run, written again, as a browser shows it.
 
-`python tools/docs_screenshots.py .testbed/runs/RUN docs/assets/NAME.png [--height 1000]` takes one. It needs Chromium.
+`python tools/docs_screenshots.py .testbed/runs/RUN docs/assets/NAME.webp [--height 1000]` takes one. It needs Chromium,
+which writes WebP or PNG as the name ends.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def take(run: Path, picture: Path, width: int, height: int) -> None:
 
     Args:
         run: the run's folder.
-        picture: the file to write, PNG.
+        picture: the file to write, WebP or PNG.
         width: of the browser's window, pixels.
         height: likewise.
     """
