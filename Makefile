@@ -63,8 +63,9 @@ $(DOCS_STAMP): $(STAMP) requirements/docs.txt
 	@touch $@
 
 .PHONY: docs
-docs: $(DOCS_STAMP) ## Build the documentation's site; open build/site/index.html
+docs: $(DOCS_STAMP) ## Build the documentation's site, build/site/index.html, and the manual page, build/testbed.1
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	@$(VENV)/bin/python tools/docs_man.py build/testbed.1
 
 .PHONY: doctor
 doctor: venv ## Check this computer, and print how to fix what is missing
