@@ -4,35 +4,64 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
 
 from testbed.cluster import unrecorded
+from testbed.host import processes
+from testbed.machines import ExecResult, Machine
+from testbed.topology import Role
 from testbed.wait import wait_until
 
 
-def test_probes_and_load_of_a_run_that_was_killed_are_ended_and_those_of_a_load_by_hand_are_not(tmp_path: Path) -> None:
-    (tmp_path / "locust").symlink_to("/bin/sleep")
-    run, by_hand = (os.environ | {"TESTBED_JOURNAL": f"/runs/x/{name}.jsonl"} for name in ("journal", "load"))
-    (tmp_path / "python3").symlink_to(sys.executable)
-    probe: list[str | Path] = [tmp_path / "python3", "-c", "import time; time.sleep(30)", "-m", "testbed.probes"]
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a program that bears an owner, or none; it ends with the test."""
     with ExitStack() as stack:
-        loads = [
-            stack.enter_context(subprocess.Popen([tmp_path / "locust", "30"], env=each)) for each in (run, by_hand)
-        ]
-        probes = stack.enter_context(subprocess.Popen(probe))
-        for process in (*loads, probes):
+
+        def begin(owner: str = "") -> subprocess.Popen[bytes]:
+            environment = os.environ | ({unrecorded.OWNER: owner} if owner else {})
+            process = stack.enter_context(subprocess.Popen(["/bin/sleep", "60"], env=environment))
             stack.callback(process.kill)
-        names = {"locust": loads[0].pid, "python3": probes.pid}
-        wait_until(lambda: all(comm(pid) == name for name, pid in names.items()), 10, "all three to run")
-        script = unrecorded.END_STRAYS.replace("/proc/[0-9]*", " ".join(f"/proc/{x.pid}" for x in (*loads, probes)))
-        ended = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-        assert sorted(ended.stdout.split()) == ["locust", "python3"]
-        assert (loads[0].wait(10), probes.wait(10)) == (-9, -9)
-        assert loads[1].poll() is None
+            return process
+
+        yield begin
 
 
-def comm(pid: int) -> str:
-    """The name of a process's program."""
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+def client(*seen: subprocess.Popen[bytes]) -> Machine:
+    """A client on which only these processes run."""
+
+    def execute(command: Sequence[str], **_: object) -> ExecResult:
+        script = command[-1].replace("/proc/[0-9]*", " ".join(f"/proc/{each.pid}" for each in seen))
+        result = subprocess.run([*command[:-1], script], capture_output=True, text=True, check=False)
+        return ExecResult(result.returncode, result.stdout, result.stderr)
+
+    return cast("Machine", SimpleNamespace(name="client", node=SimpleNamespace(role=Role.CLIENT), exec=execute))
+
+
+def test_what_a_killed_run_left_is_ended_and_what_belongs_to_a_live_run_or_to_none_goes_on(
+    start: Callable[..., subprocess.Popen[bytes]],
+) -> None:
+    run = start()
+    owner = processes.identify(run.pid)
+    of_the_run, of_another, by_hand = start(owner), start(processes.identify()), start()
+    machine = client(of_the_run, of_another, by_hand)
+    assert not list(unrecorded._strays(machine))
+    run.kill()
+    run.wait(10)
+    assert list(unrecorded._strays(machine)) == ["client: ended 1 processes of a run that was killed"]
+    assert of_the_run.wait(10) == -9
+    assert (of_another.poll(), by_hand.poll()) == (None, None)
+
+
+def test_a_number_that_another_process_has_by_now_is_not_the_run(start: Callable[..., subprocess.Popen[bytes]]) -> None:
+    other = start()
+    assert processes.lives(processes.identify(other.pid))
+    assert not processes.lives(f"{other.pid}-1")
+    assert not processes.lives("")
+    other.kill()
+    assert not processes.identify(other.pid) or wait_until(lambda: not processes.identify(other.pid), 10, "its end")

@@ -17,6 +17,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.faults.disk_error import DATA_DISK
 from testbed.faults.disk_full import give_back
+from testbed.host.processes import lives
 from testbed.machines import Machine, Power, cutting
 from testbed.topology import Role
 
@@ -25,16 +26,13 @@ CLOCK_SECONDS = 3.0
 TROUBLE = (TestbedError, DockerException, OSError)
 # Queueing disciplines that faults put on a cable (tc-netem(8), tc-tbf(8)).
 FAULTY = ("netem", "tbf")
-# A run's Locust writes to the run's journal, the one of `testbed load` to a file of another name, and goes on.
-END_STRAYS = r"""
+# The variable in which probes and load bear the identity of the run's process.
+OWNER = "TESTBED_OWNER"
+# Each of them: its number in the container, and its owner.
+LIST_OWNED = rf"""
 for each in /proc/[0-9]*; do
-    read -r name 2>/dev/null <"$each/comm" || continue
-    case $name in
-        python3) tr '\0' ' ' <"$each/cmdline" 2>/dev/null | grep -q -e '-m testbed[.]probes' || continue ;;
-        locust) grep -qz '^TESTBED_JOURNAL=.*/journal[.]jsonl$' "$each/environ" 2>/dev/null || continue ;;
-        *) continue ;;
-    esac
-    kill -KILL "${each#/proc/}" && echo "$name"
+    owner=$(tr '\0' '\n' 2>/dev/null <"$each/environ" | sed -n 's/^{OWNER}=//p')
+    [ -z "$owner" ] || echo "${{each#/proc/}} $owner"
 done
 """
 
@@ -160,9 +158,11 @@ def _processes(machine: Machine) -> Iterator[str]:
 
 
 def _strays(machine: Machine) -> Iterator[str]:
-    """Probes and load of a run whose process was killed: they would go on for an hour."""
-    if ended := _run(machine, END_STRAYS).split():
-        yield f"{machine.name}: ended {len(ended)} processes of a run that was killed"
+    """Probes and load of a run whose process was killed: they would go on for half an hour."""
+    owned = [line.split() for line in _run(machine, LIST_OWNED).splitlines()]
+    if strays := [pid for pid, owner in owned if not lives(owner)]:
+        _run(machine, f"kill -KILL {' '.join(strays)}")
+        yield f"{machine.name}: ended {len(strays)} processes of a run that was killed"
 
 
 def _cuts(machine: Machine) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from testbed.cluster.unrecorded import OWNER
 from testbed.errors import TestbedError
+from testbed.host import processes
 from testbed.machines import Machine
 from testbed.wait import wait_until
 
@@ -51,7 +53,9 @@ class Task:
             log: file on the machine for its output.
             environment: variables it gets besides the machine's own.
         """
-        assignments = [f"{key}={value}" for key, value in (environment or {}).items()]
+        # `testbed heal` ends the program when this process is gone.
+        variables = {OWNER: processes.identify(), **(environment or {})}
+        assignments = [f"{key}={value}" for key, value in variables.items()]
         line = shlex.join(["env", *assignments, *command])
         result = machine.exec(["sh", "-c", f"setsid {line} >{shlex.quote(log)} 2>&1 </dev/null & echo $!"])
         if result.status:
