@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.host import daemon, engine, neighbours, resources, store
+from testbed.host import engine, neighbours, processes, resources, store
 from testbed.host.findings import Level
 
 SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
@@ -133,12 +133,12 @@ def test_networks_of_others_must_not_overlap() -> None:
 
 
 def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:
-    assert daemon.started_at(os.getpid()) == daemon.started_at(os.getpid())
-    assert daemon.started_at(os.getpid()) != daemon.started_at(1)
+    assert processes.started_at(os.getpid()) == processes.started_at(os.getpid())
+    assert processes.started_at(os.getpid()) != processes.started_at(1)
     stat = tmp_path / "7" / "stat"
     stat.parent.mkdir()
     stat.write_text("7 (a) b) S " + " ".join(str(number) for number in range(4, 53)))
-    assert daemon.started_at(7, tmp_path) == 22
+    assert processes.started_at(7, tmp_path) == 22
     stat.write_text("7 (gone) Z " + " ".join(str(number) for number in range(4, 53)))
-    assert daemon.started_at(7, tmp_path) is None
-    assert daemon.started_at(8, tmp_path) is None
+    assert processes.started_at(7, tmp_path) is None
+    assert processes.started_at(8, tmp_path) is None

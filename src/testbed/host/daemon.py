@@ -14,6 +14,7 @@ from pathlib import Path
 from testbed.errors import TestbedError
 from testbed.host import apt
 from testbed.host.command import Say, host_environment, run
+from testbed.host.processes import started_at
 from testbed.settings import Settings
 from testbed.wait import wait_until
 
@@ -124,17 +125,6 @@ def stop(settings: Settings) -> bool:
     _path(settings).unlink(missing_ok=True)
     _note_path(settings).unlink(missing_ok=True)
     return True
-
-
-def started_at(pid: int, proc: Path = Path("/proc")) -> int | None:
-    """Return when a process started, in clock ticks since boot, None when it is gone or a zombie."""
-    try:
-        stat = (proc / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    # The name, second field, is in parentheses and may hold anything.
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state == "Z" else int(fields[18])
 
 
 def _ended(record: Record) -> bool:

@@ -6,31 +6,36 @@ import os
 from pathlib import Path
 
 
+def started_at(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """Return when a process started, in clock ticks since boot, None when it is gone or a zombie."""
+    try:
+        stat = (proc / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    # The name, second field, is in parentheses and may hold anything.
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else int(fields[18])
+
+
 def identify(pid: int | None = None) -> str:
-    """Return a process's identity, such as ``4711-163204``.
+    """Return a process's identity, such as ``4711-163204``: its number and its start.
 
     Args:
         pid: the process; by default this one.
 
     Returns:
-        Its number and its start in clock ticks since boot. Empty if there is no such process, or if it has ended and
-        its parent has not asked for its status yet.
+        The identity; empty if the process is gone or a zombie.
     """
     number = os.getpid() if pid is None else pid
-    try:
-        stat = Path(f"/proc/{number}/stat").read_text()
-    except OSError:
-        return ""
-    # The program's name, which may hold anything, is in parentheses.
-    state, *fields = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else f"{number}-{fields[18]}"
+    started = started_at(number)
+    return "" if started is None else f"{number}-{started}"
 
 
 def lives(identity: str) -> bool:
     """Return whether the process with this identity still runs.
 
     Args:
-        identity: from ``identify``; anything else is no process's.
+        identity: from ``identify``; anything else belongs to no process.
     """
     number = identity.partition("-")[0]
     return number.isdigit() and identify(int(number)) == identity
