@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from testbed.scenarios.runner import Result
+from testbed.incidents.runner import Result
 
 
 class Tell:

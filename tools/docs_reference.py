@@ -23,13 +23,13 @@ from testbed.cli.exit_status import ExitStatus
 from testbed.cli.options import format_duration
 from testbed.faults import FAULTS
 from testbed.faults.processes import SERVICES
+from testbed.incidents import load
+from testbed.incidents.incident_model import CONDITIONS
+from testbed.incidents.incident_schema import schema as incident_schema
 from testbed.journal.events import KINDS
 from testbed.probes.catalogue import PROBES
 from testbed.pytest_plugin import bed, fixtures, options
 from testbed.recorder.alarms import PATTERNS
-from testbed.scenarios import load
-from testbed.scenarios.model import CONDITIONS
-from testbed.scenarios.schema import schema as incident_schema
 
 FOLDER = "reference"
 # Settings whose variable is not called as the field.

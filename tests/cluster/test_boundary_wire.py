@@ -19,10 +19,10 @@ from outside import Flow, listening
 from telling import Tell
 from testbed.cluster import Cluster
 from testbed.cluster.secrets import Authority, mail_password
+from testbed.incidents.task import end_strays
 from testbed.machines.container import ContainerMachine
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError
-from testbed.scenarios.task import end_strays
 from testbed.topology import Role
 
 USER, OTHER = "user01", "user02@testbed.test"

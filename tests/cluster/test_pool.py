@@ -16,11 +16,11 @@ from telling import Tell
 from testbed import faults
 from testbed.cluster import Cluster, lifecycle, pool
 from testbed.errors import TestbedError, UsageError
+from testbed.incidents.incident_model import Load
+from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
 from testbed.roles import pool as balancer_pool
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 from visiting import stays, visitors

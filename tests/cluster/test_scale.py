@@ -10,11 +10,11 @@ from pathlib import Path
 from telling import Tell
 from testbed.checks import check_outage, check_stickiness
 from testbed.cluster import Cluster, pool
+from testbed.incidents.incident_model import Load
+from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
 from testbed.roles import pool as balancer_pool
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
 from testbed.topology import WEBMAIL, Role
 from testbed.wait import wait_until
 from visiting import visitors

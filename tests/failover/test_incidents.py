@@ -6,10 +6,10 @@ import pytest
 
 from telling import Tell
 from testbed.cluster import Cluster
+from testbed.incidents.cluster_loader import load_for_cluster
+from testbed.incidents.run_duration import duration_mistake, run_seconds
+from testbed.incidents.runner import play_all
 from testbed.journal import read
-from testbed.scenarios.checked import checked
-from testbed.scenarios.duration import duration_mistake, run_seconds
-from testbed.scenarios.runner import play_all
 
 # One of each kind of machine, and of each way to be gone: dead, cut off, frozen. More of them is more than a slow build
 # machine has time for; each fault's own effect is in tests/cluster/test_faults.py.
@@ -25,12 +25,12 @@ CHOSEN = [
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_incident(cluster: Cluster, tell: Tell, name: str) -> None:
-    scenario = checked(name, cluster.settings)
-    for result in play_all(cluster, scenario):
+    incident = load_for_cluster(name, cluster.settings)
+    for result in play_all(cluster, incident):
         tell.verdicts(result)
         wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
         assert not wrong, "\n".join([str(result.folder / "report.html"), *wrong])
         took = run_seconds(read(result.folder / "journal.jsonl"))
         assert took is not None
-        assert scenario.duration is not None
-        assert duration_mistake(scenario.duration, took) == "", scenario.name
+        assert incident.duration is not None
+        assert duration_mistake(incident.duration, took) == "", incident.name

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster
-from testbed.scenarios import Scenario
-from testbed.scenarios.run import Run
-from testbed.scenarios.runner import shaped
+from testbed.incidents import Incident
+from testbed.incidents.run import Run
+from testbed.incidents.runner import reshape_for_incident
 
 TESTBED = Path(sys.executable).with_name("testbed")
 
@@ -44,7 +44,7 @@ def test_up_does_not_make_it_half_another_one(cluster: Cluster) -> None:
 
 
 def test_an_incident_of_the_reference_is_refused(cluster: Cluster) -> None:
-    scenario = Scenario.model_validate(
+    incident = Incident.model_validate(
         {
             "name": "of-2006",
             "title": "A hole is shown",
@@ -54,4 +54,4 @@ def test_an_incident_of_the_reference_is_refused(cluster: Cluster) -> None:
         }
     )
     with pytest.raises(Exception, match="played under the profile reference, and this cluster is hardened"):
-        shaped(cluster, scenario)
+        reshape_for_incident(cluster, incident)

@@ -17,10 +17,10 @@ from telling import Tell
 from testbed.checks import Status, outage_of
 from testbed.cluster import Cluster, copies
 from testbed.host import engine
+from testbed.incidents.incident_model import Load
+from testbed.incidents.run import Run
 from testbed.journal import Outcome, Plan, RequestSample
 from testbed.machines.container import ContainerMachine
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
 from testbed.topology import Role
 
 TESTBED = Path(sys.executable).with_name("testbed")

@@ -87,11 +87,11 @@ def _line(fields: dict[str, Any], at: float) -> str:
 
 
 def _stages(story: Story) -> Iterator[Line]:
-    scenario = {"name": "forged", "load": {"users": story.users}, "expect": EXPECT}
+    incident = {"name": "forged", "load": {"users": story.users}, "expect": EXPECT}
     db, app = ("k-db", "power-loss", "db1", "db:primary"), ("k-app", "power-loss", "app-1", "app:any")
     end = story.seconds
     told: list[tuple[float, Event]] = [
-        (0.0, Plan("forged", scenario, seed=7)),
+        (0.0, Plan("forged", incident, seed=7)),
         (0.0, Mark("run-begins")),
         (STEADY, Mark("steady")),
         (DB_LOSS, _step("inject", db)),

@@ -30,7 +30,7 @@ from testbed.journal.events import (
 BASE = 5000.0
 WALL = 1_764_000_000.0
 APPS = ("app-1", "app-2")
-SCENARIO = {
+INCIDENT = {
     "name": "db-power-loss",
     "title": "The <primary> loses power",
     "why": "The <primary> database host loses power under load: the spare must take over within seconds.",
@@ -105,10 +105,10 @@ class Forge:
         self.lines.append((BASE + at, event))
 
     def _stages(self) -> None:
-        scenario = {**SCENARIO, "name": self.name, "expect": SCENARIO["expect"] if self.expect is None else self.expect}
-        scenario["profiles"] = {"reference": {"known_failures": dict(self.known)}}
+        incident = {**INCIDENT, "name": self.name, "expect": INCIDENT["expect"] if self.expect is None else self.expect}
+        incident["profiles"] = {"reference": {"known_failures": dict(self.known)}}
         plan = Plan(
-            self.name, scenario, seed=2006, repeat=self.repeat, repeats=self.repeats, series=self.series,
+            self.name, incident, seed=2006, repeat=self.repeat, repeats=self.repeats, series=self.series,
             platform={"balancer": "debian", "accel": "tcg"},
         )  # fmt: skip
         fault, heal = self.fault_at, self.fault_at + 15

@@ -11,8 +11,8 @@ from testbed.bench.failover import KINDS, _hit, _measured
 from testbed.bench.soak import _soaked
 from testbed.checks import Status
 from testbed.checks.moments import Fault
+from testbed.incidents.runner import Result
 from testbed.journal import Outcome, RequestSample, read
-from testbed.scenarios.runner import Result
 
 
 def request(started: float, latency: float, cause: str = "timeout") -> RequestSample:

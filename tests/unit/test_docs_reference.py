@@ -14,9 +14,9 @@ from testbed.cli.exit_status import ExitStatus
 from testbed.cli.main import load_all
 from testbed.cli.table import COMMANDS
 from testbed.faults import FAULTS
+from testbed.incidents.incident_model import CONDITIONS, Incident, Step
 from testbed.journal.events import KINDS
 from testbed.probes.catalogue import PROBES
-from testbed.scenarios.model import CONDITIONS, Scenario, Step
 from testbed.settings import Settings
 
 PAGES = pages()
@@ -27,7 +27,7 @@ VARIABLES = ("COMPOSE_PROJECT_NAME", "TESTBED_STATE", "TESTBED_RUN", "TESTBED_AC
     ("page", "entries"),
     [
         ("commands", [f"`{each.name}`" for each in COMMANDS]),
-        ("incident-keys", [f"`{key}`" for key in (*Scenario.model_fields, *Step.model_fields)]),
+        ("incident-keys", [f"`{key}`" for key in (*Incident.model_fields, *Step.model_fields)]),
         ("conditions", [f"`{each}`" for each in CONDITIONS]),
         ("faults", [f"## {each}\n" for each in FAULTS]),
         ("probes", [f"| `{each}` |" for each in PROBES]),

@@ -19,10 +19,10 @@ from testbed.deferred import Deferred
 from testbed.errors import TestbedError
 from testbed.faults import Entry, Ledger, heal_all
 from testbed.faults.injection import heal
+from testbed.incidents.run import Run
+from testbed.incidents.task import Task
 from testbed.journal.events import FaultStep
 from testbed.progress import Progress
-from testbed.scenarios.run import Run
-from testbed.scenarios.task import Task
 
 __all__ = ["healed"]
 

@@ -10,7 +10,7 @@ from fakes import topology
 from test_topology import CLUSTER, merged
 
 from testbed import faults
-from testbed.hunt import incident
+from testbed.hunt import incident_writer
 from testbed.hunt.draw import LONG, NOT_DRAWN, SHORT, TARGETS, Generator, candidates
 from testbed.hunt.sequence import (
     Steps,
@@ -29,9 +29,9 @@ from testbed.hunt.sequence import (
     without,
 )
 from testbed.hunt.store import Finding, HuntSettings, Store
+from testbed.incidents import load
+from testbed.incidents.cluster_problems import problems
 from testbed.recorder import PATTERNS
-from testbed.scenarios import load
-from testbed.scenarios.validate import problems
 from testbed.topology import Topology, resolve
 
 MANY = 200
@@ -69,8 +69,8 @@ def test_the_same_seed_and_number_draw_the_same_sequence(shipped: Topology) -> N
 def test_every_sequence_is_a_valid_incident(profile: str, request: pytest.FixtureRequest) -> None:
     cluster: Topology = request.getfixturevalue(profile)
     for number, steps in enumerate(drawn(cluster), 1):
-        scenario = as_incident(steps, incident.name(2006, number), "It was drawn.", number)
-        assert list(problems(scenario, cluster, patterns=PATTERNS)) == [], briefly(steps)
+        incident = as_incident(steps, incident_writer.sequence_name(2006, number), "It was drawn.", number)
+        assert list(problems(incident, cluster, patterns=PATTERNS)) == [], briefly(steps)
 
 
 def test_each_has_two_to_four_faults_and_waits_within_their_bounds(shipped: Topology) -> None:
@@ -191,9 +191,9 @@ def test_an_incident_file_can_be_read_and_says_the_same(tmp_path: Path, shipped:
         finding = Finding(
             check="ownership", cause="c", text=text, number=number, steps=steps, incident=f"hunt-5-{number}.yaml"
         )
-        path = incident.write(store, finding)
-        scenario = load(path, shipped, patterns=PATTERNS)
-        assert scenario == incident.of(store, finding)
-        assert fields(scenario.steps[: len(steps)]) == fields(steps)
-        assert scenario.seed == 5 + number
-        assert text in scenario.why
+        path = incident_writer.write_incident(store, finding)
+        incident = load(path, shipped, patterns=PATTERNS)
+        assert incident == incident_writer.incident_of_finding(store, finding)
+        assert fields(incident.steps[: len(steps)]) == fields(steps)
+        assert incident.seed == 5 + number
+        assert text in incident.why

@@ -19,9 +19,9 @@ from testbed.hunt.kinds import kinds
 from testbed.hunt.play import ClusterPlayer, Played
 from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
+from testbed.incidents.run import Run
 from testbed.journal import Mark, Plan, Writer
 from testbed.progress import Progress
-from testbed.scenarios.run import Run
 
 STEPS: Steps = (
     injection("power-loss", "db:primary", {}, "first"),

@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from fakes import topology
 
-from testbed import scenarios
 from testbed.errors import UsageError
 from testbed.hunt.draw import Generator
 from testbed.hunt.search import Limits, Search, outcome
 from testbed.hunt.sequence import Steps, briefly, fields, injection
 from testbed.hunt.store import FINDINGS, PLAYS, Failure, HuntSettings, Play, Store, find_hunt, hunts
+from testbed.incidents import load
 
 SEED = 11
 LOST = Failure(check="run", cause="it does not come back", text="db1 does not come back")
@@ -74,10 +74,10 @@ def test_it_plays_what_is_drawn_and_shrinks_what_fails(tmp_path: Path) -> None:
     assert briefly(finding.steps) == "power-loss db:primary"
     assert finding.failed >= 2
     assert finding.complete
-    incident = tmp_path / "h" / "incidents" / finding.incident
-    scenario = scenarios.load(incident, topology())
-    assert fields(scenario.steps[:1]) == fields(finding.steps)
-    assert str(incident) in "".join(told)
+    path = tmp_path / "h" / "incidents" / finding.incident
+    incident = load(path, topology())
+    assert fields(incident.steps[:1]) == fields(finding.steps)
+    assert str(path) in "".join(told)
     assert told[0].startswith("  1 of 12: ")
     assert any(line.startswith("  3 of 12, 7 min left: ") for line in told)
     shown = next(play for play in kept.plays if play.run == finding.run)

@@ -18,9 +18,9 @@ from testbed.cli.main import load_all
 from testbed.cluster.lock import InUseError, Use, hold
 from testbed.errors import TestbedError
 from testbed.host import engine
-from testbed.scenarios import runner
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.run import Run
+from testbed.incidents import runner
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.run import Run
 from testbed.settings import Settings
 
 TESTBED = Path(sys.executable).with_name("testbed")
@@ -167,13 +167,13 @@ def test_listing_and_checking_incidents_needs_no_lock(state: Path) -> None:
 
 def test_a_second_run_does_not_reshape_the_cluster_of_the_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reshaped: list[object] = []
-    monkeypatch.setattr(runner, "shaped", lambda cluster, _: reshaped.append(cluster))
+    monkeypatch.setattr(runner, "reshape_for_incident", lambda cluster, _: reshaped.append(cluster))
     cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=state), shape=None)
-    scenario = Scenario.model_validate(
+    incident = Incident.model_validate(
         {"name": "second", "title": "It comes too early", "why": "it comes too early", "steps": [{"sleep": "1s"}]}
     )
     with holder(state, Use.EXCLUSIVE, "testbed run first"), pytest.raises(InUseError, match="testbed run first"):
-        runner.play_all(cast("Any", cluster), scenario)
+        runner.play_all(cast("Any", cluster), incident)
     assert not reshaped
 
 
@@ -182,8 +182,8 @@ def test_a_run_ends_no_other_process_s_probes_and_load(
     state: Path, monkeypatch: pytest.MonkeyPatch, use: Use, command: str
 ) -> None:
     ended: list[object] = []
-    monkeypatch.setattr("testbed.scenarios.run.end_strays", ended.append)
-    monkeypatch.setattr("testbed.scenarios.run.locust.site_url", lambda *_: "https://198.18.0.10")
+    monkeypatch.setattr("testbed.incidents.run.end_strays", ended.append)
+    monkeypatch.setattr("testbed.incidents.run.site_url", lambda *_: "https://198.18.0.10")
     run = Run(cast("Any", SimpleNamespace(settings=SimpleNamespace(state_dir=state), topology=None, platform={})), "x")
     with holder(state, use, command), pytest.raises(InUseError, match=command), run:
         pass

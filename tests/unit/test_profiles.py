@@ -16,10 +16,10 @@ from testbed.checks.expectations import Expect, Profile, Profiles, expected
 from testbed.cluster import Cluster
 from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.incident_text import describe
+from testbed.incidents.runner import reshape_for_incident
 from testbed.journal import Plan, parse
-from testbed.scenarios.describe import describe
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.runner import shaped
 
 REASON = "nobody watches PostgreSQL"
 
@@ -93,8 +93,8 @@ def test_a_journal_of_before_the_profiles_is_the_references() -> None:
     assert Plan("new", {}, platform={"profile": "hardened"}).profile == "hardened"
 
 
-def incident(**cluster: object) -> Scenario:
-    return Scenario.model_validate(
+def incident(**cluster: object) -> Incident:
+    return Incident.model_validate(
         {
             "name": "some",
             "title": "Profiles differ",
@@ -109,10 +109,10 @@ def incident(**cluster: object) -> Scenario:
 
 def test_an_incident_of_the_other_profile_is_refused() -> None:
     cluster = cast("Cluster", SimpleNamespace(topology=topology(), shape=Shape()))
-    assert shaped(cluster, incident()) is cluster
-    assert shaped(cluster, incident(profile="reference")) is cluster
+    assert reshape_for_incident(cluster, incident()) is cluster
+    assert reshape_for_incident(cluster, incident(profile="reference")) is cluster
     with pytest.raises(UsageError) as refused:
-        shaped(cluster, incident(profile="hardened"))
+        reshape_for_incident(cluster, incident(profile="hardened"))
     assert "some is played under the profile hardened, and this cluster is reference" in str(refused.value)
     assert "`testbed up --overlay hardened`" in str(refused.value)
 

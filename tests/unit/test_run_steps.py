@@ -13,11 +13,11 @@ from fakes import FakeMachine, fleet, topology
 from testbed.cluster import Cluster
 from testbed.errors import UsageError
 from testbed.faults import Ledger
+from testbed.incidents.incident_model import Step
+from testbed.incidents.live_state import LiveState
+from testbed.incidents.run import Run
+from testbed.incidents.runner import take_step
 from testbed.journal import Aspect, FaultStep, Mark, Plan, StateChange, Writer, read
-from testbed.scenarios.live import Live
-from testbed.scenarios.model import Step
-from testbed.scenarios.run import Run
-from testbed.scenarios.runner import take_step
 
 NODES = ("app-1", "app-2", "lb1", "lb2", "db1", "db2")
 
@@ -42,7 +42,7 @@ def run(tmp_path: Path, ledger: Ledger, machines: dict[str, FakeMachine]) -> Ite
     begun = Run(cast("Cluster", cluster), "steps", plan=Plan("steps", {}, 7))
     path = tmp_path / "journal.jsonl"
     begun.writer = Writer(path, "host", run="steps")
-    begun.live = Live(path)
+    begun.live = LiveState(path)
     begun._recorder = SimpleNamespace(sync=lambda _: None)  # type: ignore[assignment]
     for name in NODES:
         begun.writer.write(StateChange(name, Aspect.POWER, "on", 1.0))

@@ -14,13 +14,13 @@ from testbed.checks import Status, judge
 from testbed.cluster import Cluster
 from testbed.cluster.recovery import MayTry, Say
 from testbed.errors import TestbedError, UsageError
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.run import Run
+from testbed.incidents.runner import _play
+from testbed.incidents.task import Task
 from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
 from testbed.machines import ExecResult
 from testbed.probes.exit_status import UNREADABLE
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.run import Run
-from testbed.scenarios.runner import _play
-from testbed.scenarios.task import Task
 from testbed.wait import WaitTimeout
 
 
@@ -59,8 +59,8 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def heal_all(*_: object, **__: object) -> None:
         done.append("all")
 
-    monkeypatch.setattr("testbed.scenarios.run.Recorder", NoRecorder)
-    monkeypatch.setattr("testbed.scenarios.run.end_strays", lambda _: None)
+    monkeypatch.setattr("testbed.incidents.run.Recorder", NoRecorder)
+    monkeypatch.setattr("testbed.incidents.run.end_strays", lambda _: None)
     monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
     monkeypatch.setattr("testbed.recorder.leftovers", lambda *_: None)
     monkeypatch.setattr("testbed.recorder.survey", lambda _: None)
@@ -208,14 +208,14 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     def refuse(*_: object) -> None:
         raise UsageError("no machine is db:primary now")
 
-    scenario = Scenario.model_validate(
+    incident = Incident.model_validate(
         {"name": "refused", "title": "No node is primary", "why": "nobody is primary", "steps": [{"sleep": "1s"}]}
     )
     run = a_run(tmp_path)
-    monkeypatch.setattr("testbed.scenarios.runner.heal_all", lambda *_: [])
-    monkeypatch.setattr("testbed.scenarios.runner._timeline", refuse)
+    monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
+    monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
     with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
-        _play(run.cluster, scenario, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
+        _play(run.cluster, incident, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]
 

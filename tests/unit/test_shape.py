@@ -8,7 +8,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
-from testbed.scenarios.locust import site_url
+from testbed.incidents.locust_command import site_url
 from testbed.topology import Role, Topology
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import UsageError
-from testbed.scenarios import load
+from testbed.incidents import load
 from testbed.yaml_source import COMPOSE, INCIDENT, Source
 from testbed.yaml_source.scalars import is_ambiguous, resolve
 
@@ -92,9 +92,9 @@ def test_types_are_strict_and_the_message_quotes_what_is_written(tmp_path: Path,
 def test_what_yaml_1_2_reads_as_text_is_text(tmp_path: Path) -> None:
     path = tmp_path / "text.yaml"
     path.write_text(SOUND.replace("name: sound", "name: no") + "cluster: {overlays: [on, 2006-12-24, y]}\n")
-    scenario = load(path)
-    assert scenario.name == "no"
-    assert scenario.cluster.overlays == ["on", "2006-12-24", "y"]
+    incident = load(path)
+    assert incident.name == "no"
+    assert incident.cluster.overlays == ["on", "2006-12-24", "y"]
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,10 @@ expect:
 def test_top_level_extension_keys_are_ignored_and_may_hold_anchors(tmp_path: Path) -> None:
     path = tmp_path / "extended.yaml"
     path.write_text(EXTENDED)
-    scenario = load(path)
-    assert [step.timeout for step in scenario.steps] == [60, 45]
-    assert scenario.expect.max_outage == {"tcp": 2, "https": 2, "sql-write": 5}
-    assert "x-wait" not in scenario.model_dump()
+    incident = load(path)
+    assert [step.timeout for step in incident.steps] == [60, 45]
+    assert incident.expect.max_outage == {"tcp": 2, "https": 2, "sql-write": 5}
+    assert "x-wait" not in incident.model_dump()
     wrong = EXTENDED.replace("stable_for: 3s", "stable: 3s")
     assert refused(path, wrong).startswith("4:35: unknown key 'stable'; did you mean 'stable_for'?")
     below = EXTENDED.replace("expect:\n", "expect:\n  x-note: here\n")

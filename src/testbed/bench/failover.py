@@ -11,9 +11,9 @@ from testbed.checks import Phases, Status, check_durability, failovers, outage_o
 from testbed.checks.moments import Fault, faults, watched
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
+from testbed.incidents.cluster_loader import load_for_cluster
+from testbed.incidents.runner import Result, play_repeats
 from testbed.journal import Outcome, RequestSample, Settled, read
-from testbed.scenarios.checked import checked
-from testbed.scenarios.runner import Result, run_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
         TestbedError: the probe saw no outage, so nothing was measured.
     """
     what = KINDS[kind]
-    scenario = checked(what.incident, cluster.settings)
-    scenario = scenario.model_copy(update={"load": scenario.load.model_copy(update={"users": users})})
-    for result in run_scenario(cluster, scenario, repeat=repeat):
+    incident = load_for_cluster(what.incident, cluster.settings)
+    incident = incident.model_copy(update={"load": incident.load.model_copy(update={"users": users})})
+    for result in play_repeats(cluster, incident, repeat=repeat):
         yield _measured(what, result)
 
 

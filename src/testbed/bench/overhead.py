@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from testbed.cluster import Cluster, lifecycle
+from testbed.incidents.incident_model import Load
+from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
+from testbed.incidents.run import Run
+from testbed.incidents.task import Task, end_strays
 from testbed.journal import Outcome, RequestSample, read
-from testbed.scenarios import locust
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
-from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 
@@ -74,7 +74,7 @@ def _without(cluster: Cluster, seconds: float, load: Load) -> Round:
     folder.mkdir(parents=True)
     task = Task.start(
         client,
-        locust.command(load, SEED, LIMIT_SECONDS, locust.site_url(cluster.topology, locust.CLUSTER)),
+        locust_command(load, SEED, LIMIT_SECONDS, site_url(cluster.topology, CLUSTER)),
         f"/runs/{name}/load.log",
         {"TESTBED_JOURNAL": f"/runs/{name}/journal.jsonl"},
     )

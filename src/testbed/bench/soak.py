@@ -10,9 +10,9 @@ from pathlib import Path
 from testbed.checks import outage_of
 from testbed.checks.moments import moment, watched
 from testbed.cluster import Cluster, complaints, lifecycle
+from testbed.incidents.incident_model import LIMIT_SECONDS, Load
+from testbed.incidents.run import Run
 from testbed.journal import Aspect, Journal, Outcome, RequestSample, StateChange
-from testbed.scenarios.model import LIMIT_SECONDS, Load
-from testbed.scenarios.run import Run
 from testbed.wait import elapse
 
 HEALTHY_SECONDS = 150.0

@@ -13,10 +13,10 @@ from typing import Any
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
+from testbed.incidents.cluster_loader import load_for_cluster
+from testbed.incidents.runner import Told, play_repeats
 from testbed.recorder.collect import versions
 from testbed.report.summary import Summary, load
-from testbed.scenarios.checked import checked
-from testbed.scenarios.runner import Told, run_scenario
 from testbed.topology import Role
 
 # What strikes a balancer, or needs both to agree: each failover of the site, the pool, and the paper's experiment.
@@ -74,7 +74,7 @@ def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]
     for name in names:
         summary, error = None, ""
         try:
-            for result in run_scenario(cluster, checked(name, cluster.settings), tell=tell, repeat=1):
+            for result in play_repeats(cluster, load_for_cluster(name, cluster.settings), tell=tell, repeat=1):
                 summary = load(result.folder)
         except TestbedError as broken:
             error = str(broken)

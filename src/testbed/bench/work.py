@@ -10,10 +10,10 @@ from testbed.bench.idle import idle
 from testbed.checks import check_stickiness
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError
+from testbed.incidents.incident_model import Load
+from testbed.incidents.run import Run
 from testbed.journal import Mark, Outcome, RequestSample
 from testbed.report import Distribution
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
 from testbed.topology import Role
 from testbed.wait import elapse
 

@@ -22,8 +22,8 @@ from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
+from testbed.incidents.incident_model import Load
 from testbed.report import Distribution
-from testbed.scenarios.model import Load
 
 app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 

@@ -18,10 +18,10 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
+from testbed.incidents.incident_model import Load
+from testbed.incidents.locust_command import site_url
+from testbed.incidents.runner import reshape
 from testbed.report.axis import DASH
-from testbed.scenarios.locust import site_url
-from testbed.scenarios.model import Load
-from testbed.scenarios.runner import reshape
 
 Rows = Mapping[str, Callable[[Work], float | None]]
 WAITING: Rows = {

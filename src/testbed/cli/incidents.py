@@ -9,12 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from testbed import scenarios
 from testbed import settings as configuration
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
-from testbed.scenarios import Scenario
+from testbed.incidents import Incident, find_all, load, shipped
 from testbed.settings import Settings
 from testbed.units import written
 
@@ -42,21 +41,21 @@ def print_incidents(settings: Settings, files: list[str], *, as_json: bool) -> N
         as_json: print JSON instead of a table.
     """
     if files:
-        paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+        paths = [path for name in files for path in find_all(name, settings.root)]
     else:
-        paths = list(scenarios.shipped(settings.root).values())
-    found = [(path, scenarios.load(path)) for path in paths]
+        paths = list(shipped(settings.root).values())
+    found = [(path, load(path)) for path in paths]
     if as_json:
-        print_json([_document(path, scenario) for path, scenario in found])
+        print_json([_document(path, incident) for path, incident in found])
         return
     table = Table("incident", "what happens", "takes", box=None, header_style="bold", pad_edge=False)
-    for _, scenario in found:
-        table.add_row(scenario.name, escape(scenario.title), written(scenario.duration) if scenario.duration else "")
+    for _, incident in found:
+        table.add_row(incident.name, escape(incident.title), written(incident.duration) if incident.duration else "")
     out.print(table)
 
 
-def _document(path: Path, scenario: Scenario) -> dict[str, object]:
+def _document(path: Path, incident: Incident) -> dict[str, object]:
     return {
-        "name": scenario.name, "file": str(path), "title": scenario.title, "why": scenario.why.strip(),
-        "duration": scenario.duration,
+        "name": incident.name, "file": str(path), "title": incident.title, "why": incident.why.strip(),
+        "duration": incident.duration,
     }  # fmt: skip

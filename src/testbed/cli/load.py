@@ -18,9 +18,9 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
+from testbed.incidents.locust_command import CLUSTER, site_url
+from testbed.incidents.task import end_strays
 from testbed.machines import Power
-from testbed.scenarios.locust import CLUSTER, site_url
-from testbed.scenarios.task import end_strays
 from testbed.topology import Role
 
 LOCUSTFILE = "/opt/testbed/loadtests"

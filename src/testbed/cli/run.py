@@ -11,7 +11,6 @@ from docker.errors import DockerException
 from rich.markup import escape
 from rich.table import Table
 
-from testbed import scenarios
 from testbed import settings as configuration
 from testbed.checks import Status, Verdict
 from testbed.cli import complete
@@ -23,11 +22,12 @@ from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
+from testbed.incidents import find_all
+from testbed.incidents.cluster_loader import load_for_cluster
+from testbed.incidents.incident_model import Incident, Step
+from testbed.incidents.incident_text import describe, describe_step
+from testbed.incidents.runner import Result, play_repeats
 from testbed.probes.catalogue import PROBES
-from testbed.scenarios.checked import checked
-from testbed.scenarios.describe import describe, describe_step
-from testbed.scenarios.model import Scenario, Step
-from testbed.scenarios.runner import Result, run_scenario
 
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -70,17 +70,17 @@ def run(
     if not files:
         print_incidents(settings, [], as_json=as_json)
         return
-    paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+    paths = [path for name in files for path in find_all(name, settings.root)]
     if keep and (len(paths) > 1 or (repeat or 1) > 1):
         raise UsageError("--no-heal leaves one broken cluster", mend="use it with one file, once")
     if step and not sys.stdin.isatty():
         raise UsageError("--step needs a terminal to ask at", mend="leave it away")
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
-        typer.echo("\n\n".join(describe(checked(path, settings), intervals) for path in paths))
+        typer.echo("\n\n".join(describe(load_for_cluster(path, settings), intervals) for path in paths))
         return
     with hold(settings, Use.EXCLUSIVE):
-        incidents = [checked(path, settings) for path in paths]
+        incidents = [load_for_cluster(path, settings) for path in paths]
         if not project.exists(settings):
             raise UsageError("no cluster is up", mend="run `testbed up`")
         cluster = Cluster(settings)
@@ -93,7 +93,7 @@ def run(
 
 def _play(
     cluster: Cluster,
-    scenario: Scenario,
+    incident: Incident,
     repeat: int | None,
     seed: int | None,
     show: _Results,
@@ -104,17 +104,17 @@ def _play(
     """Play one incident as often as it is to be repeated; returns the exit status that it calls for."""
     codes: list[int] = [ExitStatus.OK]
     try:
-        for result in run_scenario(
-            cluster, scenario, seed=seed, repeat=repeat, keep=keep,
+        for result in play_repeats(
+            cluster, incident, seed=seed, repeat=repeat, keep=keep,
             tell=lambda text: err.print(f"  {escape(text)}", highlight=False), pause=_ask if step else _go_on,
         ):  # fmt: skip
-            show(scenario, result)
+            show(incident, result)
             codes.append(EXIT[result.status])
     except UsageError:
         raise
     except (TestbedError, DockerException, OSError) as error:
         # The incidents after it are played all the same: each begins with a healthy cluster, or says why it cannot.
-        err.print(f"[bold red]testbed:[/] {scenario.name}: {escape(str(error))}", highlight=False)
+        err.print(f"[bold red]testbed:[/] {incident.name}: {escape(str(error))}", highlight=False)
         codes.append(ExitStatus.TESTBED_FAILED)
     return worst(codes)
 
@@ -125,14 +125,14 @@ class _Results:
     def __init__(self, *, as_json: bool) -> None:
         self._documents: list[dict[str, object]] | None = [] if as_json else None
 
-    def __call__(self, scenario: Scenario, result: Result) -> None:
+    def __call__(self, incident: Incident, result: Result) -> None:
         """Print a run."""
         if self._documents is None:
-            _show(scenario, result)
+            _show(incident, result)
         else:
             checks = [{**asdict(each), "status": each.status.value} for each in result.verdicts]
             self._documents.append({
-                "incident": scenario.name,
+                "incident": incident.name,
                 "verdict": result.status.value,
                 "run": result.folder.name,
                 "report": str(result.folder / "report.html"),
@@ -145,9 +145,9 @@ class _Results:
             print_json(self._documents)
 
 
-def _show(scenario: Scenario, result: Result) -> None:
+def _show(incident: Incident, result: Result) -> None:
     status = result.status
-    out.print(f"[bold {COLOURS[status]}]{status.value}[/]  {scenario.name}", highlight=False)
+    out.print(f"[bold {COLOURS[status]}]{status.value}[/]  {incident.name}", highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 1))
     for verdict in result.verdicts:
         table.add_row("", *_row(verdict))

@@ -11,7 +11,7 @@ import typer
 from testbed import journal
 from testbed.cli.group import examples, new_app
 from testbed.errors import UsageError
-from testbed.scenarios.schema import schema as incident_schema
+from testbed.incidents.incident_schema import schema as incident_schema
 from testbed.topology.schema import schema as cluster_schema
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {

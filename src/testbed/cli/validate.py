@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from testbed import scenarios, topology
 from testbed import settings as configuration
+from testbed import topology
 from testbed.cli import complete
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
@@ -17,7 +17,8 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.cluster.shape import remembered
 from testbed.errors import UsageError
-from testbed.scenarios.checked import checked
+from testbed.incidents import find_all
+from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.settings import Settings
 
 app = new_app()
@@ -43,7 +44,7 @@ def validate(
     Exit status: 0 all files are valid, 1 one is not, 2 there is no such file, or Docker Compose is missing.
     """
     settings = configuration.load()
-    paths = [path for name in files for path in scenarios.find_all(name, settings.root)]
+    paths = [path for name in files for path in find_all(name, settings.root)]
     shape = remembered(settings)
     topology.load(shape.files(settings), shape.environment(settings))  # a broken cluster is no incident's mistake
     mistakes = {path: _mistake(path, settings) for path in paths}
@@ -59,7 +60,7 @@ def validate(
 def _mistake(path: Path, settings: Settings) -> str:
     """Return what is wrong with a file, empty when nothing is."""
     try:
-        checked(path, settings)
+        load_for_cluster(path, settings)
     except UsageError as error:
         return str(error)
     return ""

@@ -60,7 +60,7 @@ def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:
 
     Args:
         fault: the fault's name.
-        given: option to value, as text or as a scenario file's data.
+        given: option to value, as text or as a incident file's data.
 
     Raises:
         OptionError: an option that is unknown, missing, or not what it must be.

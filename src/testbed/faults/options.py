@@ -134,7 +134,7 @@ def parse(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> Fa
     Args:
         fault: its name, for messages.
         model: its options.
-        given: option to value, as text or as a scenario file's data.
+        given: option to value, as text or as a incident file's data.
 
     Raises:
         OptionError: an unknown or missing option, or a value that cannot be.

@@ -16,7 +16,7 @@ from testbed.errors import UsageError
 from testbed.faults.options import OnNetworks
 from testbed.faults.processes import SERVICES
 from testbed.hunt.sequence import Steps, ending, in_force, injection, pause, tidied
-from testbed.scenarios.model import Step
+from testbed.incidents.incident_model import Step
 from testbed.topology import Node, Role, Topology
 
 NAMES = ("first", "second", "third", "fourth")

@@ -14,7 +14,7 @@ from testbed.checks.expectations import HARDENED
 from testbed.checks.healthy import HEALTHY
 from testbed.hunt.kinds import Kind
 from testbed.hunt.sequence import brief
-from testbed.scenarios.model import Step
+from testbed.incidents.incident_model import Step
 
 REFERENCE = "reference"
 

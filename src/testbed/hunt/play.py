@@ -15,15 +15,15 @@ from testbed import recorder, report
 from testbed.checks import Status, Verdict, judge
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
-from testbed.hunt import incident
+from testbed.hunt import incident_writer
 from testbed.hunt.kinds import kinds
 from testbed.hunt.sequence import Steps, as_incident
 from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Failure, Play
+from testbed.incidents.incident_model import ALL, Incident
+from testbed.incidents.run import Run
+from testbed.incidents.runner import reach_steady_state, take_step
 from testbed.journal import Mark, Plan, read
 from testbed.progress import Progress
-from testbed.scenarios.model import ALL, Scenario
-from testbed.scenarios.run import Run
-from testbed.scenarios.runner import reach_steady_state, take_step
 
 # The wait of the timeline itself is longer: this one is for what a split brain's resolution leaves to copy.
 HEALTHY_AGAIN_SECONDS = 60.0
@@ -93,17 +93,17 @@ class ClusterPlayer:
         """
         self._plays += 1
         wall, begin = time.time(), time.monotonic()
-        name = incident.name(self._seed, number) + ("" if drawn else f"-smaller-{self._plays}")
-        scenario = as_incident(
+        name = incident_writer.sequence_name(self._seed, number) + ("" if drawn else f"-smaller-{self._plays}")
+        incident = as_incident(
             steps, name, f"Sequence {number} of the hunt with seed {self._seed}.",
-            incident.sequence_seed(self._seed, number),
+            incident_writer.sequence_seed(self._seed, number),
         )  # fmt: skip
-        played = play(self._cluster, scenario, keep_passing=self._keep_passing)
+        played = play(self._cluster, incident, keep_passing=self._keep_passing)
         if not played.steady:  # nothing was injected: what failed is not the sequence's doing
             self._progress.say("      no steady state to begin with: playing it again")
             self.make_healthy()
             shutil.rmtree(played.folder, ignore_errors=True)
-            played = play(self._cluster, scenario, keep_passing=self._keep_passing)
+            played = play(self._cluster, incident, keep_passing=self._keep_passing)
         failures = tuple(
             Failure(check=kind.check, cause=kind.cause, text=text)
             for kind, text in kinds(played.verdicts).items()
@@ -158,7 +158,7 @@ class ClusterPlayer:
         lifecycle.make_whole(self._cluster, HEAL_SECONDS)
 
 
-def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) -> Played:
+def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> Played:
     """Play a sequence's incident once, and judge it.
 
     A fault that cannot be injected at that moment, because no machine is in the wanted state, is passed over: it
@@ -167,19 +167,19 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
 
     Args:
         cluster: the cluster, healthy.
-        scenario: the incident.
+        incident: the sequence with its final heal and wait.
         keep_passing: copy the logs and write the report of a run that passes too.
     """
     plan = Plan(
-        scenario.name, scenario.model_dump(mode="json"), scenario.seed, 1, 1, scenario.name,
+        incident.name, incident.model_dump(mode="json"), incident.seed, 1, 1, incident.name,
         cluster.platform,
     )  # fmt: skip
-    run = Run(cluster, scenario.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS, collect=False)
+    run = Run(cluster, incident.name, plan=plan, healthy_within=HEALTHY_AGAIN_SECONDS, collect=False)
     refused: list[int] = []
     healthy = True
     try:
         with run:
-            _timeline(run, scenario, refused)
+            _timeline(run, incident, refused)
     except TROUBLE:  # told by the journal: the check `run` fails with it
         healthy = False
     if not (run.folder / JOURNAL).exists():
@@ -196,9 +196,9 @@ def play(cluster: Cluster, scenario: Scenario, *, keep_passing: bool = False) ->
     return Played(run.folder, verdicts, tuple(refused), "steady" in marks, healthy, repair)
 
 
-def _timeline(run: Run, scenario: Scenario, refused: list[int]) -> None:
-    begin = reach_steady_state(run, scenario, _silent)
-    for number, step in enumerate(scenario.steps, 1):
+def _timeline(run: Run, incident: Incident, refused: list[int]) -> None:
+    begin = reach_steady_state(run, incident, _silent)
+    for number, step in enumerate(incident.steps, 1):
         try:
             if not take_step(run, step, number, begin, _silent):
                 return

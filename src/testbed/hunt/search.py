@@ -14,7 +14,7 @@ from itertools import count
 from math import inf
 from statistics import fmean
 
-from testbed.hunt import incident
+from testbed.hunt import incident_writer
 from testbed.hunt.draw import Generator
 from testbed.hunt.kinds import Kind
 from testbed.hunt.known import known
@@ -142,7 +142,9 @@ class Search:
     def _found(self, played: Play, failure: Failure, shrunk: Shrunk) -> None:
         """Write the incident; other kinds of failure that it shows as well are not shrunk by themselves."""
         seed = self._store.settings.seed
-        name = incident.name(seed, played.number, len({each.incident for each in self._store.findings}) + 1)
+        name = incident_writer.sequence_name(
+            seed, played.number, len({each.incident for each in self._store.findings}) + 1
+        )
         runs = [play.run for play in self._store.plays if play.kept and failure.kind in play.kinds]
         smallest = [play for play in self._store.plays if key(play.steps) == key(shrunk.steps)]
         showing = [play for play in smallest if failure.kind in play.kinds]
@@ -151,7 +153,7 @@ class Search:
             failed=shrunk.failed, played=shrunk.played, plays=shrunk.plays, complete=shrunk.complete,
             incident=f"{name}.yaml", run=([play.run for play in showing if play.kept] or runs or [""])[-1],
         )  # fmt: skip
-        path = incident.write(self._store, finding)
+        path = incident_writer.write_incident(self._store, finding)
         self._store.find(finding)
         self._tell(f"      {briefly(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
         shown = [each for play in showing for each in dict.fromkeys(play.kinds) if self._is_new(each, play.taken)]

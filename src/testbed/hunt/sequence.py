@@ -1,7 +1,7 @@
 """A sequence: the faults, heals and waits of an incident, without what follows each of them alike.
 
-The steps are an incident file's own (``scenarios.model.Step``). ``as_incident`` adds what every sequence has in common:
-the load, the final heal, and the wait for a healthy cluster.
+The steps are those of an incident file (``incidents.incident_model.Step``). ``as_incident`` adds what all sequences
+have in common: the load, the final heal, and the wait for a healthy cluster.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from testbed.faults import OPERATIONS
-from testbed.scenarios.model import Scenario, Step
+from testbed.incidents.incident_model import Incident, Step
 from testbed.units import written
 
 Steps = tuple[Step, ...]
@@ -121,7 +121,7 @@ def title(steps: Iterable[Step]) -> str:
     return text if len(text) <= TITLE_CHARACTERS else f"{text[: TITLE_CHARACTERS - 3]}..."
 
 
-def as_incident(steps: Steps, name: str, why: str, seed: int) -> Scenario:
+def as_incident(steps: Steps, name: str, why: str, seed: int) -> Incident:
     """The incident that plays a sequence: after its steps everything is healed, and the cluster must be healthy.
 
     Args:
@@ -134,7 +134,7 @@ def as_incident(steps: Steps, name: str, why: str, seed: int) -> Scenario:
     end += [{"undrain": step.drain} for step in in_force(steps) if step.drain and not end]
     end.append({"wait_for": "healthy", "timeout": HEALTHY_TIMEOUT})
     end.append({"wait_for": "service", "stable_for": STABLE_FOR, "timeout": SERVICE_TIMEOUT})
-    return Scenario.model_validate(
+    return Incident.model_validate(
         {
             "name": name, "title": title(steps), "why": why, "seed": seed,
             "load": {"users": USERS},

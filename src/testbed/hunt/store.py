@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from testbed.errors import UsageError
 from testbed.hunt.kinds import Kind
 from testbed.hunt.sequence import Steps, tidied
-from testbed.scenarios.model import Step
+from testbed.incidents.incident_model import Step
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.

@@ -13,10 +13,10 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry, heal_all
+from testbed.incidents.incident_model import Load
+from testbed.incidents.run import Run
+from testbed.incidents.runner import Result
 from testbed.journal import Journal, Settled
-from testbed.scenarios.model import Load
-from testbed.scenarios.run import Run
-from testbed.scenarios.runner import Result
 
 HEALTHY_SECONDS = 180.0
 

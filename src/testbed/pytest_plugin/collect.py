@@ -43,22 +43,22 @@ class IncidentFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """The incident."""
-        yield Incident.from_parent(self, name=self.path.stem)
+        yield IncidentItem.from_parent(self, name=self.path.stem)
 
 
 class IncidentFailed(Exception):
     """The run's verdict is not what it should be; the message is for people."""
 
 
-class Incident(pytest.Item):
+class IncidentItem(pytest.Item):
     """An incident, played on the cluster that is up."""
 
     def runtest(self) -> None:
         """Play it; the test passes when every check holds, and is skipped where the profile is another one."""
+        from testbed.incidents import load
+        from testbed.incidents.cluster_loader import load_for_cluster
+        from testbed.incidents.runner import play_all
         from testbed.pytest_plugin.bed import running, told
-        from testbed.scenarios import load
-        from testbed.scenarios.checked import checked
-        from testbed.scenarios.runner import play_all
 
         config = self.config
         wanted = load(self.path).cluster.profile  # a mistake in the file is told although no cluster is up
@@ -66,7 +66,7 @@ class Incident(pytest.Item):
         if wanted not in (None, cluster.topology.profile):
             pytest.skip(f"it is played under the profile {wanted}, and this cluster is {cluster.topology.profile}")
         results = play_all(
-            cluster, checked(self.path, cluster.settings), begun=lambda folder: remember(self, folder),
+            cluster, load_for_cluster(self.path, cluster.settings), begun=lambda folder: remember(self, folder),
             seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
             keep=config.getoption("testbed_keep"),
         )  # fmt: skip

@@ -13,8 +13,8 @@ from testbed.pytest_plugin.turn import take_turn
 
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
+    from testbed.incidents.runner import Result
     from testbed.pytest_plugin.bed import Bed, Findings, LoadStarter, ProbeStarter
-    from testbed.scenarios.runner import Result
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +84,8 @@ def journal(testbed: Bed) -> Findings:
 @pytest.fixture
 def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
     """The results of the incident that the test's ``incident`` marker names."""
-    from testbed.scenarios.checked import checked
-    from testbed.scenarios.runner import play_all
+    from testbed.incidents.cluster_loader import load_for_cluster
+    from testbed.incidents.runner import play_all
 
     marker = request.node.get_closest_marker("incident")
     if marker is None or not marker.args:
@@ -93,7 +93,7 @@ def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Res
     option = request.config.getoption
     return play_all(
         testbed_cluster,
-        checked(marker.args[0], testbed_cluster.settings),
+        load_for_cluster(marker.args[0], testbed_cluster.settings),
         seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
         repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
         keep=option("testbed_keep"),

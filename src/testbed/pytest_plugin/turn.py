@@ -110,6 +110,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _uses_cluster(item: pytest.Item) -> bool:
-    from testbed.pytest_plugin.collect import Incident
+    from testbed.pytest_plugin.collect import IncidentItem
 
-    return isinstance(item, Incident) or FIXTURE in getattr(item, "fixturenames", ())
+    return isinstance(item, IncidentItem) or FIXTURE in getattr(item, "fixturenames", ())

@@ -63,7 +63,7 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         versions: what ran: of each part, its facts.
     """
     plan = findings.journal.plan
-    scenario = first_format.second(plan.scenario) if plan else {}
+    incident = first_format.second(plan.scenario) if plan else {}
     requests = findings.journal.of(RequestSample)
     laid_out = timeline(findings)
     return _environment().get_template("page.html.j2").render(
@@ -85,10 +85,10 @@ def render(findings: Findings, summary: Summary, series: Sequence[Summary], vers
         durability=findings.durability,
         spreads=_grouped(spreads(summary, series)),
         series=series,
-        what=scenario.get("title", ""),
-        why=scenario.get("why", ""),
-        planned=scenario.get("steps", []),
-        expect=[*flat(scenario.get("expect", {})), *flat(scenario.get("profiles", {}))],
+        what=incident.get("title", ""),
+        why=incident.get("why", ""),
+        planned=incident.get("steps", []),
+        expect=[*flat(incident.get("expect", {})), *flat(incident.get("profiles", {}))],
         versions=parts(versions),
         guides=[(height_of(at), text) for at, text in GUIDES],
         heights=(HEIGHT, STRIP_TOP, STRIP),

@@ -16,9 +16,9 @@ from testbed import topology
 from testbed.checks import Status, Verdict
 from testbed.cluster import project
 from testbed.errors import TestbedError, UsageError
-from testbed.scenarios import find
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.runner import Result
+from testbed.incidents import find
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.runner import Result
 from testbed.topology import resolve
 
 Outcomes = dict[str, list[Status] | Exception]
@@ -29,15 +29,15 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outcomes:
     """What playing an incident comes to, by its name; filled in by the test."""
     outcomes: Outcomes = {}
 
-    def play(_: object, scenario: Scenario, **__: object) -> Iterator[Result]:
-        outcome = outcomes[scenario.name]
+    def play(_: object, incident: Incident, **__: object) -> Iterator[Result]:
+        outcome = outcomes[incident.name]
         if isinstance(outcome, Exception):
             raise outcome
         for status in outcome:
             yield Result(tmp_path, (Verdict("outage", status, "so it was"),))
 
     monkeypatch.setattr(topology, "load", lambda *_: resolve(merged(), [CLUSTER]))
-    monkeypatch.setattr(command, "run_scenario", play)
+    monkeypatch.setattr(command, "play_repeats", play)
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))  # whose lock no real run holds
     return outcomes
@@ -80,7 +80,7 @@ def test_a_run_that_breaks_does_not_keep_the_others_from_being_played(
 
 def test_a_known_failure_passes_and_is_reported(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
     verdict = Verdict("outage", Status.FAIL, "35 s", documented="nobody watches PostgreSQL")
-    command._show(Scenario.model_validate(_scenario()), Result(Path("runs/x"), (verdict,)))
+    command._show(Incident.model_validate(_incident()), Result(Path("runs/x"), (verdict,)))
     out = capsys.readouterr().out
     assert "pass" in out
     assert "known failure" in out
@@ -149,7 +149,7 @@ def test_without_files_those_that_ship_are_listed(played: Outcomes, capsys: pyte
     assert not played
 
 
-def _scenario() -> dict[str, object]:
+def _incident() -> dict[str, object]:
     return {"name": "known", "title": "It fails", "why": "it is known to fail", "steps": [{"sleep": "1s"}]}
 
 

@@ -3,7 +3,7 @@
 What plays them (``run``, ``runner``) needs the engine; who only reads them does not, and finds it here.
 """
 
-from testbed.scenarios.load import find, find_all, load, shipped
-from testbed.scenarios.model import Scenario
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.loader import find, find_all, load, shipped
 
-__all__ = ["Scenario", "find", "find_all", "load", "shipped"]
+__all__ = ["Incident", "find", "find_all", "load", "shipped"]

@@ -16,11 +16,11 @@ from testbed.checks.expectations import CheckName, Owner, ProbeName, Profile
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import UsageError
 from testbed.faults import ACTIONS, FAULTS
+from testbed.incidents import Incident, find, load
+from testbed.incidents.incident_model import CONDITIONS, KINDS, ActionName, ClusterShape, Load, SteadyState, Step
+from testbed.incidents.incident_schema import schema
+from testbed.incidents.incident_text import describe, describe_step
 from testbed.recorder.alarms import PATTERNS
-from testbed.scenarios import Scenario, find, load
-from testbed.scenarios.describe import describe, describe_step
-from testbed.scenarios.model import CONDITIONS, KINDS, ActionName, ClusterShape, Load, SteadyState, Step
-from testbed.scenarios.schema import schema
 from testbed.topology import Topology, resolve
 from testbed.topology import load as load_topology
 
@@ -44,16 +44,16 @@ def test_shipped_incident_fits_the_shipped_cluster(path: Path, topology: Topolog
         settings = configuration.load({})
         shape = Shape(tuple(overlays))
         topology = load_topology(shape.files(settings), shape.environment(settings))
-    scenario = load(path, topology, patterns=PATTERNS, overlays=ADDING)
-    assert scenario.name == path.stem
-    assert len(scenario.why) > 100, "operators are to learn from it why it matters"
-    assert scenario.duration, "state how long a run usually takes"
+    incident = load(path, topology, patterns=PATTERNS, overlays=ADDING)
+    assert incident.name == path.stem
+    assert len(incident.why) > 100, "operators are to learn from it why it matters"
+    assert incident.duration, "state how long a run usually takes"
     assert path.read_text().startswith("# yaml-language-server: $schema=incident.schema.json\n")
     # With the hardened profile, the known weaknesses of the 2006 design are closed, or the run fails.
-    assert scenario.profiles.hardened.known_failures == {}
+    assert incident.profiles.hardened.known_failures == {}
     # What is broken is healed, and waited for: each incident ends with a cluster that is healthy or known not to be.
-    begun = [step.known_as for step in scenario.steps if step.inject or step.drain]
-    ended = [step.ends for step in scenario.steps if step.ends]
+    begun = [step.known_as for step in incident.steps if step.inject or step.drain]
+    ended = [step.ends for step in incident.steps if step.ends]
     assert "all" in ended or set(begun) == set(ended)
 
 
@@ -62,18 +62,18 @@ LONGEST_SENTENCE = 25
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_incident_is_in_short_sentences(path: Path) -> None:
-    scenario = load(path)
-    texts = [scenario.why, *scenario.profiles.reference.known_failures.values()]
+    incident = load(path)
+    texts = [incident.why, *incident.profiles.reference.known_failures.values()]
     sentences = [each for text in texts for each in re.split(r"(?<=[.:])\s+", " ".join(text.split()))]
     assert [each for each in sentences if len(each.split()) > LONGEST_SENTENCE] == []
-    assert not re.search(r"\.$", scenario.title)
+    assert not re.search(r"\.$", incident.title)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_incident_survives_the_journal(path: Path) -> None:
-    scenario = load(path)
-    data = json.loads(json.dumps(scenario.model_dump(mode="json")))
-    assert Scenario.model_validate(data) == scenario
+    incident = load(path)
+    data = json.loads(json.dumps(incident.model_dump(mode="json")))
+    assert Incident.model_validate(data) == incident
 
 
 def test_every_fault_is_in_some_incident_or_needs_none() -> None:
@@ -180,7 +180,7 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
 
 def test_the_guide_names_all_there_is() -> None:
     guide = (ROOT / "docs" / "incidents.md").read_text()
-    blocks = (Scenario, ClusterShape, Load, SteadyState, Step, Profile)
+    blocks = (Incident, ClusterShape, Load, SteadyState, Step, Profile)
     words = {*CONDITIONS, *ACTIONS, *(key for block in blocks for key in block.model_fields)}
     words |= {*get_args(ProbeName), *get_args(CheckName), *get_args(ActionName), *get_args(Owner)}
     words |= {name for fault in FAULTS.values() for name in fault.Options.model_fields}

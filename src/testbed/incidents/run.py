@@ -29,16 +29,16 @@ from testbed.cluster.recovery import SplitBrainError
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry
+from testbed.incidents.conditions import CONDITIONS, ConditionInput
+from testbed.incidents.incident_model import LIMIT_SECONDS, Load
+from testbed.incidents.live_state import LiveState
+from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
+from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, Plan, Writer, read
 from testbed.machines import Machine
 from testbed.probes.catalogue import PROBES
 from testbed.probes.exit_status import UNREADABLE
 from testbed.recorder import Recorder
-from testbed.scenarios import locust
-from testbed.scenarios.conditions import CONDITIONS, Question
-from testbed.scenarios.live import Live
-from testbed.scenarios.model import LIMIT_SECONDS, Load
-from testbed.scenarios.task import Task, end_strays
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
@@ -66,14 +66,14 @@ class Run:
 
     def __init__(
         self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
-        site: str = locust.CLUSTER, healthy_within: float = HEALTHY_SECONDS, collect: bool = True,
+        site: str = CLUSTER, healthy_within: float = HEALTHY_SECONDS, collect: bool = True,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
         self.plan = plan or Plan(name, {}, seed=2006, platform=cluster.platform)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
-        self._url = locust.site_url(cluster.topology, site)
+        self._url = site_url(cluster.topology, site)
         self._keep = keep
         self._healthy_within = healthy_within
         self._collect = collect
@@ -110,7 +110,7 @@ class Run:
         self.writer = Writer(path, "host", run=self.folder.name)
         self.writer.write(self.plan)
         self.mark("run-begins")
-        self.live = Live(path)
+        self.live = LiveState(path)
         self._recorder = Recorder(self.cluster, self.writer)
         try:
             for role in (Role.CLIENT, Role.OBSERVER):
@@ -181,7 +181,7 @@ class Run:
         self._users = load.users
         if not load.users:
             return
-        command = locust.command(load, self.plan.seed, LIMIT_SECONDS, self._url)
+        command = locust_command(load, self.plan.seed, LIMIT_SECONDS, self._url)
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
         self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
 
@@ -314,7 +314,9 @@ class Run:
         self.live.update()
         of_apps = condition == "sessions-on-all-app-nodes"
         apps = [machine.name for machine in self.cluster.fleet.machines(Role.APP)] if of_apps else []
-        return CONDITIONS[condition](Question(self.live, probes, self._users, apps, self.live.changed_at), stable_for)
+        return CONDITIONS[condition](
+            ConditionInput(self.live, probes, self._users, apps, self.live.changed_at), stable_for
+        )
 
     def _verify_copies(self, within: float) -> None:
         """Have the primary compare both copies as it does each day."""

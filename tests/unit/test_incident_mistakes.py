@@ -8,7 +8,7 @@ import pytest
 from test_topology import CLUSTER, merged
 
 from testbed.errors import UsageError
-from testbed.scenarios import load
+from testbed.incidents import load
 from testbed.topology import Topology, resolve
 
 SOUND = """\

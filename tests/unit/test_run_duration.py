@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from testbed.incidents import load
+from testbed.incidents.run_duration import duration_mistake, run_seconds
 from testbed.journal import Mark, gather, parse
-from testbed.scenarios import load
-from testbed.scenarios.duration import duration_mistake, run_seconds
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = sorted((ROOT / "tests" / "unit" / "recordings").glob("*.jsonl.gz"))
@@ -51,8 +51,8 @@ def test_a_run_takes_the_time_from_its_beginning_to_its_end() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "incidents").glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_stated_duration_is_longer_than_the_sleeps_and_not_beyond_the_timeouts(path: Path) -> None:
-    scenario = load(path)
-    assert scenario.duration is not None
-    shortest = sum((step.sleep or 0) + (step.stable_for or 0) for step in scenario.steps)
-    longest = shortest + sum(step.timeout or 60 for step in scenario.steps if step.wait_for) + 60
-    assert shortest < scenario.duration < longest
+    incident = load(path)
+    assert incident.duration is not None
+    shortest = sum((step.sleep or 0) + (step.stable_for or 0) for step in incident.steps)
+    longest = shortest + sum(step.timeout or 60 for step in incident.steps if step.wait_for) + 60
+    assert shortest < incident.duration < longest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from testbed.faults import FAULTS
-from testbed.scenarios.load import EXTENSION
-from testbed.scenarios.model import CONDITIONS, KINDS, Scenario
-from testbed.scenarios.order import BELONGS
+from testbed.incidents.incident_model import CONDITIONS, KINDS, Incident
+from testbed.incidents.loader import EXTENSION
+from testbed.incidents.step_problems import BELONGS
 from testbed.units import percentage, rate, written
 
 TARGETS = ["db:primary", "db:standby", "db:any", "lb:active", "lb:standby", "lb:any", "app:any", "mail:any", "app-1"]
@@ -17,7 +17,7 @@ UNITS = {"/s$": rate, "%$": percentage}
 
 def schema() -> dict[str, Any]:
     """Return the schema of an incident file: the model's, with each fault's own options and what each word means."""
-    document = Scenario.model_json_schema()
+    document = Incident.model_json_schema()
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "title": "testbed incident"}
     document["patternProperties"] = {f"^{EXTENSION}": {"description": "The author's own, such as anchors; ignored."}}
     step = document["$defs"]["Step"]

@@ -127,7 +127,7 @@ class Step(Block):
         return self.id or self.drain or ""
 
 
-class Scenario(Block):
+class Incident(Block):
     """One incident."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$", description="What runs of it are called.")

@@ -9,9 +9,9 @@ from testbed.checks.expectations import Expect
 from testbed.errors import UsageError
 from testbed.faults import OptionError, Target
 from testbed.faults.options import OnNetworks
+from testbed.incidents import expectation_problems, step_problems
+from testbed.incidents.incident_model import ALL, Incident, Step
 from testbed.probes.catalogue import PROBES
-from testbed.scenarios import measured, order
-from testbed.scenarios.model import ALL, Scenario, Step
 from testbed.topology import Role, Topology
 from testbed.units import written
 from testbed.yaml_source import Problem, nearest
@@ -22,7 +22,7 @@ HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
 
 
 def problems(
-    scenario: Scenario,
+    incident: Incident,
     topology: Topology | None = None,
     scale: Mapping[str, int] | None = None,
     patterns: Collection[str] | None = None,
@@ -31,35 +31,35 @@ def problems(
     """All that is wrong with an incident whose file is well-formed.
 
     Args:
-        scenario: the incident.
+        incident: a valid incident file.
         topology: the cluster; without one, only the incident's own order is looked at.
         scale: machines of each scaled service, where they differ from the topology's and the incident does not say.
         patterns: the names of the log patterns that raise alarms; None: any name goes.
         overlays: the names of the Compose overlays there are; None: any name goes.
     """
-    yield from order.problems(scenario)
-    yield from measured.problems(scenario)
-    blocks: list[tuple[tuple[str, ...], Expect]] = [(("expect",), scenario.expect)]
-    blocks += [(("profiles", name), scenario.profiles[name]) for name in measured.PROFILES]
+    yield from step_problems.problems(incident)
+    yield from expectation_problems.problems(incident)
+    blocks: list[tuple[tuple[str, ...], Expect]] = [(("expect",), incident.expect)]
+    blocks += [(("profiles", name), incident.profiles[name]) for name in expectation_problems.PROFILES]
     for path, expect in blocks:
-        yield from _resolution(scenario, expect, path)
+        yield from _resolution(incident, expect, path)
         for number, name in enumerate(expect.allow_alarms):
             if patterns is not None and name not in patterns:
                 mend = nearest(name, patterns, "the patterns are")
                 yield Problem((*path, "allow_alarms", number), f"nothing looks for {name!r} in the logs", mend)
-    for number, name in enumerate(scenario.cluster.overlays):
+    for number, name in enumerate(incident.cluster.overlays):
         if overlays is not None and name not in overlays:
             mend = nearest(name, overlays, "there are")
             yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", mend)
     if topology is not None:
-        if scenario.site not in topology.sites:
-            what = f"there is no site {scenario.site!r} in this cluster"
-            yield Problem(("site",), what, f"add it: cluster: {{overlays: [{scenario.site}]}}")
-        yield from _scale(scenario, topology)
-        yield from _steps(scenario, topology, {**(scale or {}), **scenario.cluster.scale})
+        if incident.site not in topology.sites:
+            what = f"there is no site {incident.site!r} in this cluster"
+            yield Problem(("site",), what, f"add it: cluster: {{overlays: [{incident.site}]}}")
+        yield from _scale(incident, topology)
+        yield from _steps(incident, topology, {**(scale or {}), **incident.cluster.scale})
 
 
-def _resolution(scenario: Scenario, expect: Expect, path: tuple[str, ...]) -> Iterator[Problem]:
+def _resolution(incident: Incident, expect: Expect, path: tuple[str, ...]) -> Iterator[Problem]:
     """A probe cannot tell an outage that is shorter than the time between two of its samples."""
     usual = {name: spec.interval for name, spec in PROBES.items()}
     limits = [
@@ -68,24 +68,24 @@ def _resolution(scenario: Scenario, expect: Expect, path: tuple[str, ...]) -> It
         for each in block.items()
     ]
     for key, probe, limit in limits:
-        interval = scenario.probe_intervals.get(probe, usual[probe])
+        interval = incident.probe_intervals.get(probe, usual[probe])
         if 0 < limit < interval:
             what = f"{probe} is sent every {written(interval)}: it cannot measure {written(limit)}"
             yield Problem((*path, key, probe), what, f"write at least {written(interval)}, or 0s for none")
 
 
-def _scale(scenario: Scenario, topology: Topology) -> Iterator[Problem]:
+def _scale(incident: Incident, topology: Topology) -> Iterator[Problem]:
     scalable = [node.name for node in topology.nodes.values() if node.scalable]
-    for service in scenario.cluster.scale:
+    for service in incident.cluster.scale:
         if service not in scalable:
             mend = nearest(service, scalable, "what can is")
             yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", mend, at_key=True)
 
 
-def _steps(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
+def _steps(incident: Incident, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
     """Each fault exists, has the options that it needs, and falls on a node that can suffer it then."""
     targets: dict[int, Target] = {}
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         if step.action is None or step.where is None:
             continue
         path = ("steps", number)
@@ -99,8 +99,8 @@ def _steps(scenario: Scenario, topology: Topology, scale: Mapping[str, int]) -> 
             yield Problem((*path, _place(step)), error.what, error.mend)
             continue
         yield from _fault(step, targets[number], path)
-    yield from _dark(scenario, targets)
-    yield from _failovers(scenario, targets)
+    yield from _dark(incident, targets)
+    yield from _failovers(incident, targets)
 
 
 def _place(step: Step) -> str:
@@ -129,13 +129,13 @@ def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Proble
             return
 
 
-def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
+def _dark(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
     """No fault falls on a node that is off by then, as far as nodes are named; and nothing is healthy with one off."""
     dark: dict[int, Target] = {}
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         path = ("steps", number)
         if step.heal is not None:
-            names = {since: scenario.steps[since].id for since in dark}
+            names = {since: incident.steps[since].id for since in dark}
             dark = {since: dark[since] for since in dark if step.heal not in (ALL, names[since])}
         elif step.wait_for in ("healthy", "copies-verified") and dark:
             since, target = next(iter(dark.items()))
@@ -150,10 +150,10 @@ def _dark(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
                 dark[number] = target_now
 
 
-def _failovers(scenario: Scenario, targets: dict[int, Target]) -> Iterator[Problem]:
+def _failovers(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
     """Only balancers and databases have a peer that takes over."""
     last: Target | None = None
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         last = targets.get(number, last)
         if step.wait_for == "failed-over" and last and all(node.role not in HAVE_PEERS for node in last.nodes):
             what = f"failed-over cannot come: {last.text} has no peer that could take over"

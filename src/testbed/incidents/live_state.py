@@ -56,14 +56,14 @@ class ProbeView:
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
+class NodeStates:
     """Who plays which part; what a target such as ``db:primary`` is resolved by."""
 
     balancers: Sequence[BalancerState]
     databases: Sequence[DatabaseState]
 
 
-class Live:
+class LiveState:
     """The state of a run, read from its journal while it is written.
 
     Args:
@@ -121,7 +121,7 @@ class Live:
         """The nodes whose ``aspect`` is ``value``."""
         return {node for node, states in self.states.items() if states.get(aspect) == value}
 
-    def roles(self, topology: Topology) -> Roles:
+    def roles(self, topology: Topology) -> NodeStates:
         """Who plays which part, as the nodes last told: nobody has to be asked, least of all one that is booting.
 
         Args:
@@ -131,7 +131,7 @@ class Live:
         def on(node: str) -> bool:
             return self.states[node].get(Aspect.POWER) in ("on", "reset")
 
-        return Roles(
+        return NodeStates(
             [
                 BalancerState(each.name, on(each.name), self.states[each.name].get(Aspect.SITE_ADDRESS) == "held")
                 for each in topology.of_role(Role.BALANCER)

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from testbed.checks.expectations import HARDENED, REFERENCE, Profile, ProfileName
-from testbed.scenarios.model import Scenario
+from testbed.incidents.incident_model import Incident
 from testbed.yaml_source import Problem
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 60.0
 PROFILES: tuple[ProfileName, ...] = (REFERENCE, HARDENED)
 
 
-def problems(scenario: Scenario) -> Iterator[Problem]:
+def problems(incident: Incident) -> Iterator[Problem]:
     """All the expectations of an incident that nothing measures, and those that exclude each other."""
-    for probe, interval in scenario.probe_intervals.items():
+    for probe, interval in incident.probe_intervals.items():
         if not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
             yield Problem(("probe_intervals", probe), "no probe can be sent that often", "use 5ms to 60s")
-    only = scenario.cluster.profile
+    only = incident.cluster.profile
     for profile in PROFILES:
-        mine = scenario.profiles[profile]
+        mine = incident.profiles[profile]
         if only not in (None, profile) and mine.model_fields_set:
             what = f"the incident is played under the profile {only} alone"
             yield Problem(("profiles", profile), what, "remove this block, or cluster.profile", at_key=True)
         else:
-            for problem in _unmeasured(scenario, scenario.expected(profile)):
+            for problem in _unmeasured(incident, incident.expected(profile)):
                 yield _placed(problem, profile, mine)
 
 
@@ -37,18 +37,18 @@ def _placed(problem: Problem, profile: ProfileName, mine: Profile) -> Problem:
     return replace(problem, path=(*(("profiles", profile) if here else ("expect",)), *problem.path))
 
 
-def _unmeasured(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
+def _unmeasured(incident: Incident, expect: Profile) -> Iterator[Problem]:
     """What is wrong with what one profile is asked for; the paths begin at the key."""
-    yield from _without_fault(scenario, expect)
-    yield from _without_users(scenario, expect)
+    yield from _without_fault(incident, expect)
+    yield from _without_users(incident, expect)
     yield from _contradictions(expect)
-    yield from _known_failures(scenario, expect)
+    yield from _known_failures(incident, expect)
 
 
-def _without_fault(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
-    faults = any(step.inject for step in scenario.steps)
-    heals = any(step.heal for step in scenario.steps)
-    moves = faults or any(step.resign for step in scenario.steps)
+def _without_fault(incident: Incident, expect: Profile) -> Iterator[Problem]:
+    faults = any(step.inject for step in incident.steps)
+    heals = any(step.heal for step in incident.steps)
+    moves = faults or any(step.resign for step in incident.steps)
     needy = {
         "must_notice": bool(expect.must_notice) and not moves,
         "no_service_until_heal": bool(expect.no_service_until_heal) and not faults,
@@ -72,8 +72,8 @@ def _without_fault(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
             yield Problem((key,), what, "add a step `heal: all`", at_key=True)
 
 
-def _without_users(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
-    if scenario.load.users:
+def _without_users(incident: Incident, expect: Profile) -> Iterator[Problem]:
+    if incident.load.users:
         return
     needy = {
         "must_affect_sessions": expect.must_affect_sessions,
@@ -94,7 +94,7 @@ def _contradictions(expect: Profile) -> Iterator[Problem]:
                 yield Problem((key, number), what, f"remove it here, or give max_outage.{probe} a length")
 
 
-def _known_failures(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
+def _known_failures(incident: Incident, expect: Profile) -> Iterator[Problem]:
     """Only what is checked can be a known failure."""
     asked = {
         "outage": bool(expect.max_outage or expect.must_notice),
@@ -104,7 +104,7 @@ def _known_failures(scenario: Scenario, expect: Profile) -> Iterator[Problem]:
         "logins": expect.max_failed_logins is not None,
         "recovery": expect.max_recovery is not None,
         "failback": bool(expect.max_outage_after_heal) or expect.no_failback,
-        "stickiness": scenario.load.users > 0,
+        "stickiness": incident.load.users > 0,
     }
     for check, reason in expect.known_failures.items():
         path = ("known_failures", check)

@@ -9,14 +9,14 @@ from pathlib import Path
 from testbed import topology
 from testbed.checks.expectations import HARDENED
 from testbed.cluster.shape import Shape, remembered
+from testbed.incidents.incident_model import Incident
+from testbed.incidents.loader import find, load
 from testbed.recorder import PATTERNS
-from testbed.scenarios.load import find, load
-from testbed.scenarios.model import Scenario
 from testbed.settings import Settings
 from testbed.topology import Topology
 
 
-def checked(name: str | Path, settings: Settings) -> Scenario:
+def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
     """Read an incident and check it against the cluster it asks for.
 
     Args:
@@ -35,13 +35,13 @@ def checked(name: str | Path, settings: Settings) -> Scenario:
     return load(path, _design(settings, shape), scale=dict(now.scale))
 
 
-def _overlays(scenario: Scenario, now: Shape) -> tuple[str, ...]:
+def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:
     """The overlays of the cluster that an incident asks for: those of now, unless it says more."""
-    overlays = now.with_overlays(scenario.cluster.overlays).overlays
-    if scenario.cluster.profile is None:
+    overlays = now.with_overlays(incident.cluster.overlays).overlays
+    if incident.cluster.profile is None:
         return overlays
     rest = tuple(name for name in overlays if name != HARDENED)
-    return (*rest, HARDENED) if scenario.cluster.profile == HARDENED else rest
+    return (*rest, HARDENED) if incident.cluster.profile == HARDENED else rest
 
 
 @lru_cache

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from testbed.incidents.live_state import LiveState
 from testbed.journal import Aspect
-from testbed.scenarios.live import Live
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ConditionInput:
     """What a condition looks at.
 
     Attributes:
@@ -25,14 +25,14 @@ class Question:
         since: not before this moment: when the last fault was in force, or healed.
     """
 
-    live: Live
+    live: LiveState
     probes: Sequence[str]
     users: int
     apps: Sequence[str]
     since: float
 
 
-def service(asked: Question, stable_for: float) -> bool:
+def service(asked: ConditionInput, stable_for: float) -> bool:
     """Every answer of every probe was good for so long."""
     now = time.monotonic()
     begin = now - stable_for
@@ -40,7 +40,7 @@ def service(asked: Question, stable_for: float) -> bool:
     return begin >= asked.since and all(view.good_since(begin, now) and view.last_good > asked.since for view in views)
 
 
-def no_service(asked: Question, stable_for: float) -> bool:
+def no_service(asked: ConditionInput, stable_for: float) -> bool:
     """No probe had a good answer for so long, and each was refused."""
     now = time.monotonic()
     begin = now - stable_for
@@ -48,7 +48,7 @@ def no_service(asked: Question, stable_for: float) -> bool:
     return begin >= asked.since and all(view.last_good < begin <= view.last_bad for view in views)
 
 
-def failed_over(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def failed_over(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """The peer of the node that was struck holds the address and serves, whatever the struck node believes."""
     live = asked.live
     site = live.holders(Aspect.SITE_ADDRESS, "held")
@@ -62,35 +62,35 @@ def _peers(one: str, other: str) -> bool:
     return one != other and one.rstrip(digits) == other.rstrip(digits)
 
 
-def resyncing(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def resyncing(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """DRBD copies blocks from one database machine to the other."""
     return bool(asked.live.holders(Aspect.DRBD_CONNECTION, "SyncTarget"))
 
 
-def replicated(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def replicated(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """Both copies of the data are connected and whole."""
     connected = asked.live.holders(Aspect.DRBD_CONNECTION, "Connected")
     return len(connected & asked.live.holders(Aspect.DRBD_DISK, "UpToDate")) >= 2
 
 
-def all_users_served(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def all_users_served(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """Every user has had a good answer to a request sent after the fault."""
     good = [user for user, at in asked.live.served.items() if at > asked.live.fault_at]
     return len(good) >= asked.users
 
 
-def sessions_on_all_app_nodes(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def sessions_on_all_app_nodes(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """Every app node was the last to answer some user: it holds that session, unless the database does."""
     return set(asked.apps) <= set(asked.live.sessions.values())
 
 
-def drained(asked: Question, stable_for: float) -> bool:  # noqa: ARG001
+def drained(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """No user was answered last by the app node that was struck last."""
     return asked.live.victim not in asked.live.sessions.values()
 
 
 # `healthy` and `copies-verified` are not here: they ask the nodes.
-CONDITIONS: dict[str, Callable[[Question, float], bool]] = {
+CONDITIONS: dict[str, Callable[[ConditionInput, float], bool]] = {
     "service": service,
     "no-service": no_service,
     "failed-over": failed_over,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from testbed.errors import UsageError
 from testbed.incident_files import SUFFIXES, incident_files
-from testbed.scenarios import former
-from testbed.scenarios.model import Scenario
-from testbed.scenarios.validate import problems
+from testbed.incidents import renamed_keys
+from testbed.incidents.cluster_problems import problems
+from testbed.incidents.incident_model import Incident
 from testbed.topology import Topology
 from testbed.yaml_source import INCIDENT, Mistakes, Problem, Source, nearest, quoted, validated
 
@@ -67,7 +67,7 @@ def load(
     scale: Mapping[str, int] | None = None,
     patterns: Collection[str] | None = None,
     overlays: Collection[str] | None = None,
-) -> Scenario:
+) -> Incident:
     """Read an incident file. No cluster need run.
 
     Args:
@@ -86,15 +86,15 @@ def load(
         raise source.refusal([Problem((), "an incident is a mapping of keys", f"begin with `name: ...`; {GUIDE}")])
     source.refuse_ambiguous()
     data = {key: value for key, value in source.data.items() if not key.startswith(EXTENSION)}
-    if old := list(former.problems(data)):
+    if old := list(renamed_keys.problems(data)):
         raise source.refusal(old)
     try:
-        scenario = validated(Scenario, data, source.written, GUIDE)
+        incident = validated(Incident, data, source.written, GUIDE)
     except Mistakes as mistakes:
         raise source.refusal(mistakes.problems) from None
-    if found := list(problems(scenario, topology, scale, patterns, overlays)):
+    if found := list(problems(incident, topology, scale, patterns, overlays)):
         raise source.refusal(found)
-    return scenario
+    return incident
 
 
 def _short(path: Path) -> Path:

@@ -18,11 +18,11 @@ from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Entry, heal_all
 from testbed.images import build_images
+from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
+from testbed.incidents.incident_text import describe_step
+from testbed.incidents.run import HEALTHY_SECONDS, Run
 from testbed.journal import Plan
 from testbed.progress import Progress
-from testbed.scenarios.describe import describe_step
-from testbed.scenarios.model import TIMEOUT_SECONDS, Scenario, Step
-from testbed.scenarios.run import HEALTHY_SECONDS, Run
 from testbed.wait import WaitTimeout
 
 Told = Callable[[str], None]
@@ -52,9 +52,9 @@ class Result:
         return overall(list(self.verdicts))
 
 
-def run_scenario(
+def play_repeats(
     cluster: Cluster,
-    scenario: Scenario,
+    incident: Incident,
     *,
     seed: int | None = None,
     repeat: int | None = None,
@@ -67,7 +67,7 @@ def run_scenario(
 
     Args:
         cluster: the cluster; brought into the incident's shape, and healthy, before each run.
-        scenario: the incident.
+        incident: the load, steps and expectations.
         seed: of the random choices, by default the file's.
         repeat: how many times, by default the file's.
         keep: leave the cluster as it is after the last step.
@@ -85,16 +85,16 @@ def run_scenario(
     """
     with hold(cluster.settings, Use.EXCLUSIVE):
         before = cluster.shape
-        cluster = shaped(cluster, scenario)
-        repeats = repeat or scenario.repeat
-        series = time.strftime("%Y%m%d-%H%M%S-") + scenario.name
+        cluster = reshape_for_incident(cluster, incident)
+        repeats = repeat or incident.repeat
+        series = time.strftime("%Y%m%d-%H%M%S-") + incident.name
         try:
             for number in range(1, repeats + 1):
                 plan = Plan(
-                    scenario.name, scenario.model_dump(mode="json"),
-                    scenario.seed if seed is None else seed, number, repeats, series, cluster.platform,
+                    incident.name, incident.model_dump(mode="json"),
+                    incident.seed if seed is None else seed, number, repeats, series, cluster.platform,
                 )  # fmt: skip
-                yield _play(cluster, scenario, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+                yield _play(cluster, incident, plan, keep=keep, begun=begun, tell=tell, pause=pause)
         finally:  # the next incident is played where the user keeps sessions
             if cluster.shape.sessions != before.sessions and not keep:
                 reshape(cluster, replace(cluster.shape, sessions=before.sessions))
@@ -102,7 +102,7 @@ def run_scenario(
 
 def play_all(
     cluster: Cluster,
-    scenario: Scenario,
+    incident: Incident,
     *,
     seed: int | None = None,
     repeat: int | None = None,
@@ -110,12 +110,12 @@ def play_all(
     begun: Begun = _silent,
     tell: Told = _silent,
 ) -> list[Result]:
-    """Play an incident and return when all its repetitions are judged; see ``run_scenario``."""
-    return list(run_scenario(cluster, scenario, seed=seed, repeat=repeat, keep=keep, begun=begun, tell=tell))
+    """Play an incident and return when all its repetitions are judged; see ``play_repeats``."""
+    return list(play_repeats(cluster, incident, seed=seed, repeat=repeat, keep=keep, begun=begun, tell=tell))
 
 
 def _play(
-    cluster: Cluster, scenario: Scenario, plan: Plan, *, keep: bool, begun: Begun, tell: Told, pause: Pause
+    cluster: Cluster, incident: Incident, plan: Plan, *, keep: bool, begun: Begun, tell: Told, pause: Pause
 ) -> Result:
     """Play an incident once, and write its report, whatever comes of it."""
     with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_whole
@@ -124,17 +124,17 @@ def _play(
         tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
     run = Run(
         cluster,
-        scenario.name,
+        incident.name,
         plan=plan,
-        scan=scenario.expected(cluster.topology.profile).isolation,
+        scan=incident.expected(cluster.topology.profile).isolation,
         keep=keep,
-        site=scenario.site,
+        site=incident.site,
     )
     try:
         with run:
             tell(f"run {run.folder}")
             begun(run.folder)
-            _timeline(run, scenario, tell, pause)
+            _timeline(run, incident, tell, pause)
     except UsageError as error:
         # By now the run has begun: that nothing was started, as this would say, is no longer so.
         raise TestbedError(error.what, where=error.where, mend=error.mend) from None
@@ -144,19 +144,19 @@ def _play(
     return Result(run.folder, tuple(run.verdicts()))
 
 
-def _timeline(run: Run, scenario: Scenario, tell: Told, pause: Pause) -> None:
-    begin = reach_steady_state(run, scenario, tell)
-    for number, step in enumerate(scenario.steps, 1):
+def _timeline(run: Run, incident: Incident, tell: Told, pause: Pause) -> None:
+    begin = reach_steady_state(run, incident, tell)
+    for number, step in enumerate(incident.steps, 1):
         pause(number, step)
         if not take_step(run, step, number, begin, tell):
             return
 
 
-def reach_steady_state(run: Run, scenario: Scenario, tell: Told) -> float:
+def reach_steady_state(run: Run, incident: Incident, tell: Told) -> float:
     """Start probes and load, and return the monotonic time at which the steady state was reached."""
-    run.probe({str(name): seconds for name, seconds in scenario.probe_intervals.items()})
-    run.load(scenario.load)
-    run.steady(scenario.steady_state.stable_for, scenario.steady_state.timeout)
+    run.probe({str(name): seconds for name, seconds in incident.probe_intervals.items()})
+    run.load(incident.load)
+    run.steady(incident.steady_state.stable_for, incident.steady_state.timeout)
     tell("steady: every user has a session and every probe is answered")
     return time.monotonic()
 
@@ -209,24 +209,24 @@ def _do(run: Run, step: Step, tell: Told) -> None:
         tell(f"           {step.where} is {entry.node}")
 
 
-def shaped(cluster: Cluster, scenario: Scenario) -> Cluster:
+def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
     """The cluster in the shape the incident needs: scaled, its sessions moved, the single server added if need be.
 
     Raises:
         UsageError: it needs overlays that the cluster was not brought up with, or the other profile.
     """
-    wanted = scenario.cluster
+    wanted = incident.cluster
     profile = cluster.topology.profile
     if wanted.profile not in (None, profile):
         flags = "" if wanted.profile == "reference" else f" --overlay {wanted.profile}"
         raise UsageError(
-            f"{scenario.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
+            f"{incident.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
             mend=f"run `testbed down` and `testbed up{flags}`",
         )
     if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays and name not in ADDING]:
         flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
         raise UsageError(
-            f"{scenario.name} needs the overlay {', '.join(missing)}",
+            f"{incident.name} needs the overlay {', '.join(missing)}",
             mend=f"run `testbed down` and `testbed up {flags}`",
         )
     shape = cluster.shape.with_overlays(name for name in wanted.overlays if name in ADDING)

@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from testbed.hunt.sequence import as_incident
 from testbed.hunt.store import INCIDENTS, Finding, Store
-from testbed.scenarios.model import Scenario
+from testbed.incidents.incident_model import Incident
 
 
-def name(seed: int, number: int, finding: int = 0) -> str:
+def sequence_name(seed: int, number: int, finding: int = 0) -> str:
     """What a sequence is called: by its hunt's seed, its number, and the finding it belongs to."""
     return f"hunt-{seed}-{number:04}" + (f"-finding-{finding}" if finding else "")
 
@@ -23,7 +23,7 @@ def sequence_seed(seed: int, number: int) -> int:
     return seed + number
 
 
-def of(store: Store, finding: Finding) -> Scenario:
+def incident_of_finding(store: Store, finding: Finding) -> Incident:
     """The incident that shows a finding."""
     why = (
         f"Found by `testbed hunt` with seed {store.settings.seed} in sequence {finding.number}, under the profile "
@@ -33,16 +33,16 @@ def of(store: Store, finding: Finding) -> Scenario:
     return as_incident(steps, finding.incident.removesuffix(".yaml"), why, seed)
 
 
-def write(store: Store, finding: Finding) -> Path:
+def write_incident(store: Store, finding: Finding) -> Path:
     """Write the incident file of a finding, and return its path."""
     path = store.folder / INCIDENTS / finding.incident
-    path.write_text(text(of(store, finding), store, finding), encoding="utf-8")
+    path.write_text(incident_yaml(incident_of_finding(store, finding), store, finding), encoding="utf-8")
     return path
 
 
-def text(scenario: Scenario, store: Store, finding: Finding) -> str:
+def incident_yaml(incident: Incident, store: Store, finding: Finding) -> str:
     """An incident as YAML: each step on a line, every text quoted as JSON does."""
-    found = scenario.model_dump(mode="json", exclude_defaults=True)
+    found = incident.model_dump(mode="json", exclude_defaults=True)
     template = _environment().get_template("incident.yaml.j2")
     return template.render(incident=found, settings=store.settings, finding=finding)
 

@@ -15,8 +15,8 @@ from testbed.checks.expectations import CheckName, Owner, Profile, recorded
 from testbed.errors import UsageError
 from testbed.faults import FAULTS, OPERATIONS
 from testbed.faults.former import FORMER_NAMES
-from testbed.scenarios import load
-from testbed.scenarios.model import CONDITIONS, Load, Scenario, SteadyState, Step
+from testbed.incidents import load
+from testbed.incidents.incident_model import CONDITIONS, Incident, Load, SteadyState, Step
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.jsonl.gz"))
 HEAD = "name: old\ntitle: It is old\nwhy: it has old keys and words\n"
@@ -197,7 +197,7 @@ def test_every_former_key_has_a_case() -> None:
 
 def test_each_former_word_is_gone_and_its_successor_is_there() -> None:
     blocks: list[tuple[Mapping[str, str], Collection[str]]] = [
-        (first.TOP, Scenario.model_fields), (first.LOAD, Load.model_fields), (first.STEADY, SteadyState.model_fields),
+        (first.TOP, Incident.model_fields), (first.LOAD, Load.model_fields), (first.STEADY, SteadyState.model_fields),
         (first.STEP, Step.model_fields), (first.EXPECT, Profile.model_fields), (first.CONDITIONS, CONDITIONS),
         (first.OWNERS, get_args(Owner)), (first.CHECKS, get_args(CheckName)), (first.FAULTS, FAULTS),
     ]  # fmt: skip
@@ -261,7 +261,7 @@ def test_a_recorded_plan_of_the_first_format_is_read_in_the_words_of_the_second(
         {"resign": "lb:active"},
     ]
     assert plan["load"] == {"users": 3, "spawn_rate": "2/s", "think_time": "30%", "actions": {}}
-    assert Scenario.model_validate({**plan, "title": "It is old"}).expected("hardened").no_failback
+    assert Incident.model_validate({**plan, "title": "It is old"}).expected("hardened").no_failback
     reference, hardened = recorded(plan, "reference"), recorded(plan, "hardened")
     assert reference.known_failures == {"failback": "it fails back", "outage": "it lasts"}
     assert hardened.known_failures == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from testbed.scenarios.model import ALL, KINDS, LIMIT_SECONDS, TIMEOUT_SECONDS, Scenario, Step
+from testbed.incidents.incident_model import ALL, KINDS, LIMIT_SECONDS, TIMEOUT_SECONDS, Incident, Step
 from testbed.units import written
 from testbed.yaml_source import Problem
 
@@ -28,16 +28,16 @@ BELONGS = {
 SPARE_SECONDS = 300
 
 
-def problems(scenario: Scenario) -> Iterator[Problem]:
+def problems(incident: Incident) -> Iterator[Problem]:
     """All that is impossible about the order of an incident's steps."""
-    steady = scenario.steady_state
+    steady = incident.steady_state
     if steady.stable_for > steady.timeout:
         yield Problem(("steady_state", "timeout"), "the steady state could never hold that long", "make timeout longer")
-    yield from chain.from_iterable(_shape(step, ("steps", number)) for number, step in enumerate(scenario.steps))
-    yield from _length(scenario)
-    yield from _healing(scenario)
-    yield from _draining(scenario)
-    yield from _conditions(scenario)
+    yield from chain.from_iterable(_shape(step, ("steps", number)) for number, step in enumerate(incident.steps))
+    yield from _length(incident)
+    yield from _healing(incident)
+    yield from _draining(incident)
+    yield from _conditions(incident)
 
 
 def _shape(step: Step, path: tuple[str, int]) -> Iterator[Problem]:
@@ -61,11 +61,11 @@ def _shape(step: Step, path: tuple[str, int]) -> Iterator[Problem]:
         yield Problem((*path, "id"), "heal: all heals every fault", "give this fault another id")
 
 
-def _length(scenario: Scenario) -> Iterator[Problem]:
+def _length(incident: Incident) -> Iterator[Problem]:
     """The steps do not last longer than load and probes run."""
     most = LIMIT_SECONDS - SPARE_SECONDS
     passed = 0.0
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         passed += (step.sleep or 0) + (step.stable_for or 0)
         if passed > most:
             what = f"this is later than {written(most)} after the steady state"
@@ -73,12 +73,12 @@ def _length(scenario: Scenario) -> Iterator[Problem]:
             return
 
 
-def _healing(scenario: Scenario) -> Iterator[Problem]:
+def _healing(incident: Incident) -> Iterator[Problem]:
     """What is healed was injected before, and not healed since."""
     in_force: list[str] = []
     healed: dict[str, int] = {}
     first: dict[str, int] = {}
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         if step.inject is not None:
             name = step.id or ""
             if name and name in first:
@@ -105,10 +105,10 @@ def _healing(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(("steps", number, "heal"), what, how)
 
 
-def _draining(scenario: Scenario) -> Iterator[Problem]:
+def _draining(incident: Incident) -> Iterator[Problem]:
     """What is undrained was drained before."""
     drained: list[str] = []
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         if step.drain is not None:
             if step.drain in drained:
                 what = f"{step.drain!r} is drained already"
@@ -124,10 +124,10 @@ def _draining(scenario: Scenario) -> Iterator[Problem]:
                 drained.remove(step.undrain)
 
 
-def _conditions(scenario: Scenario) -> Iterator[Problem]:
+def _conditions(incident: Incident) -> Iterator[Problem]:
     """What is waited for can come, and can be seen."""
     begun: set[str] = set()
-    for number, step in enumerate(scenario.steps):
+    for number, step in enumerate(incident.steps):
         path, condition = ("steps", number), step.wait_for
         if step.action:
             begun.add("inject" if step.inject else step.action)
@@ -136,7 +136,7 @@ def _conditions(scenario: Scenario) -> Iterator[Problem]:
         if condition in AFTER_ACTION and begun.isdisjoint(_causes(condition)):
             how = f"{' or '.join(sorted(_causes(condition)))} first"
             yield Problem((*path, "wait_for"), f"{condition} cannot come: {AFTER_ACTION[condition]}", how)
-        if condition in OF_USERS and not scenario.load.users:
+        if condition in OF_USERS and not incident.load.users:
             yield Problem(
                 (*path, "wait_for"), f"{condition} cannot come: the load has no users", "give load.users some"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from testbed.errors import UsageError
-from testbed.scenarios.model import Load
+from testbed.incidents.incident_model import Load
 from testbed.topology import Topology
 
 CLUSTER = "cluster"
@@ -28,7 +28,7 @@ def site_url(topology: Topology, site: str, where: str = "") -> str:
     return f"https://{topology.sites[site]}"
 
 
-def command(load: Load, seed: int, seconds: int, url: str) -> list[str]:
+def locust_command(load: Load, seed: int, seconds: int, url: str) -> list[str]:
     """Locust's command line for an incident's load.
 
     Args:

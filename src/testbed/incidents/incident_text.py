@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from testbed.checks.expectations import Expect
-from testbed.scenarios.measured import PROFILES
-from testbed.scenarios.model import ALL, CONDITIONS, TIMEOUT_SECONDS, Scenario, Step
+from testbed.incidents.expectation_problems import PROFILES
+from testbed.incidents.incident_model import ALL, CONDITIONS, TIMEOUT_SECONDS, Incident, Step
 from testbed.units import percentage, rate, written
 
 WIDTH = 100
@@ -20,18 +20,18 @@ ALWAYS = (
 )
 
 
-def describe(scenario: Scenario, intervals: Mapping[str, float]) -> str:
+def describe(incident: Incident, intervals: Mapping[str, float]) -> str:
     """Return the whole incident as text, some thirty lines.
 
     Args:
-        scenario: the incident.
+        incident: a valid incident.
         intervals: each probe and the seconds between two of its samples, where the incident says nothing else.
     """
-    lines = [f"{scenario.name}: {scenario.title}"]
-    lines += wrap(scenario.why, WIDTH, initial_indent="  ", subsequent_indent="  ")
-    lines += ["", "setting", *_indented(_setting(scenario, intervals))]
-    lines += ["", "steps", *_steps(scenario)]
-    lines += ["", "expected", *_indented(_expected(scenario))]
+    lines = [f"{incident.name}: {incident.title}"]
+    lines += wrap(incident.why, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines += ["", "setting", *_indented(_setting(incident, intervals))]
+    lines += ["", "steps", *_steps(incident)]
+    lines += ["", "expected", *_indented(_expected(incident))]
     return "\n".join(lines)
 
 
@@ -54,19 +54,19 @@ def describe_step(step: Step) -> str:
     return f"{operation} {getattr(step, operation)}"
 
 
-def _steps(scenario: Scenario) -> Iterator[str]:
+def _steps(incident: Incident) -> Iterator[str]:
     """The steps with their numbers; a condition is explained where it first stands."""
     explained: set[str] = set()
-    yield f"      wait for the steady state, stable for {written(scenario.steady_state.stable_for)}"
-    for number, step in enumerate(scenario.steps, 1):
+    yield f"      wait for the steady state, stable for {written(incident.steady_state.stable_for)}"
+    for number, step in enumerate(incident.steps, 1):
         yield f"  {number:2}  {describe_step(step)}"
         if step.wait_for and step.wait_for not in explained:
             explained.add(step.wait_for)
             yield f"        ({CONDITIONS[step.wait_for]})"
 
 
-def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str]:
-    load, cluster = scenario.load, scenario.cluster
+def _setting(incident: Incident, intervals: Mapping[str, float]) -> Iterator[str]:
+    load, cluster = incident.load, incident.cluster
     if cluster.profile:
         yield f"the profile {cluster.profile}, and no other"
     if cluster.overlays:
@@ -75,31 +75,31 @@ def _setting(scenario: Scenario, intervals: Mapping[str, float]) -> Iterator[str
         yield f"sessions kept in {'the database' if cluster.sessions == 'database' else 'files of the app nodes'}"
     if cluster.scale:
         yield ", ".join(f"{count} nodes of {service}" for service, count in cluster.scale.items())
-    if scenario.site != "cluster":
-        yield f"users and the site's probes at the {scenario.site} server"
+    if incident.site != "cluster":
+        yield f"users and the site's probes at the {incident.site} server"
     if load.users:
         doing = ", ".join(load.actions) or "everything they usually do"
         pace = f"{rate(load.spawn_rate)} started, {percentage(load.think_time)} of the usual thinking times"
         yield f"{load.users} users, {pace}: {doing}"
     else:
         yield "no users"
-    usual = dict(intervals) | {str(name): interval for name, interval in scenario.probe_intervals.items()}
+    usual = dict(intervals) | {str(name): interval for name, interval in incident.probe_intervals.items()}
     yield f"probes: {', '.join(f'{name} every {written(value)}' for name, value in usual.items())}"
-    runs = "once" if scenario.repeat == 1 else f"{scenario.repeat} times"
-    yield f"played {runs}, with seed {scenario.seed}"
-    if scenario.duration is not None:
-        yield f"a run usually takes {written(scenario.duration)}"
+    runs = "once" if incident.repeat == 1 else f"{incident.repeat} times"
+    yield f"played {runs}, with seed {incident.seed}"
+    if incident.duration is not None:
+        yield f"a run usually takes {written(incident.duration)}"
 
 
-def _expected(scenario: Scenario) -> Iterator[str]:
-    general = list(_asked(scenario.expect))
+def _expected(incident: Incident) -> Iterator[str]:
+    general = list(_asked(incident.expect))
     yield from general
     yield from ALWAYS
     for profile in PROFILES:
-        mine = scenario.profiles[profile]
+        mine = incident.profiles[profile]
         if not mine.model_fields_set:
             continue
-        here = scenario.expected(profile)
+        here = incident.expected(profile)
         asked = list(_asked(here))
         with_profile = f"with the profile {profile}"
         yield from (f"{with_profile}: {line}" for line in asked if line not in general)
