@@ -16,7 +16,7 @@ from testbed.cluster.recovery import MayTry, Say
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.run import Run
-from testbed.incidents.runner import _play
+from testbed.incidents.runner import play_once
 from testbed.incidents.task import Task
 from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
 from testbed.machines import ExecResult
@@ -215,7 +215,7 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
     with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
-        _play(run.cluster, incident, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
+        play_once(run.cluster, incident, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from testbed.hunt.known import Known, known
 from testbed.hunt.search import outcome
 from testbed.hunt.sequence import brief, briefly
 from testbed.hunt.store import FRESH, HEAL, INCIDENTS, PAGE, REMEDIES, SPLIT_BRAIN, UP, Finding, Play, Store
+from testbed.record_file import replace_file
 from testbed.report import PAGE as REPORT
 
 # A hunt's folder is .testbed/hunts/NAME, a run's is .testbed/runs/NAME.
@@ -72,9 +72,7 @@ def write(store: Store, verification: str = "") -> Path:
         verification: what a comparison of the two copies of the data found at the end; empty if there was none.
     """
     path = store.folder / PAGE
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(render(store, verification).encode(errors="replace"))
-    draft.replace(path)
+    replace_file(path, render(store, verification))
     return path
 
 

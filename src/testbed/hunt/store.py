@@ -6,18 +6,18 @@ A hunt that was killed goes on from there. A play is on the disk before the next
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from testbed.errors import UsageError
 from testbed.hunt.kinds import Kind
 from testbed.hunt.sequence import Steps, tidied
 from testbed.incidents.incident_model import Step
+from testbed.record_file import Record, append_record, read_records, replace_file
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
@@ -25,16 +25,10 @@ REMEDIES, SPLIT_BRAIN = "remedies at the end of the run", "resolving a split bra
 HEAL, UP, FRESH = "testbed heal", "testbed up", "a fresh cluster"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
-R = TypeVar("R", bound="Line")
+R = TypeVar("R", bound=Record)
 
 
-class Line(BaseModel):
-    """Base of what is kept as JSON; a later version may know more than this one."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class HuntSettings(Line):
+class HuntSettings(Record):
     """What a hunt is.
 
     Attributes:
@@ -57,7 +51,7 @@ class HuntSettings(Line):
         return self.platform.get("profile", "reference")
 
 
-class Failure(Line):
+class Failure(Record):
     """A failure of a play.
 
     Attributes:
@@ -76,7 +70,7 @@ class Failure(Line):
         return Kind(self.check, self.cause)
 
 
-class Play(Line):
+class Play(Record):
     """A sequence that was played.
 
     Attributes:
@@ -121,7 +115,7 @@ class Play(Line):
         return tidied(step for place, step in enumerate(self.steps) if place not in self.refused)
 
 
-class Finding(Line):
+class Finding(Record):
     """A kind of failure that was not known, with the smallest sequence that shows it.
 
     Attributes:
@@ -177,22 +171,22 @@ class Store:
         if (folder / SETTINGS).exists():
             raise UsageError(f"there is a hunt {folder.name!r}", mend=f"go on with --resume {folder.name}")
         (folder / INCIDENTS).mkdir(parents=True, exist_ok=True)
-        _replace(folder / SETTINGS, settings.model_dump_json(indent=2) + "\n")
+        replace_file(folder / SETTINGS, settings.model_dump_json(indent=2) + "\n")
         return cls(folder)
 
     def aim(self, runs: int) -> None:
         """Change how many sequences are to be played."""
         self.settings = self.settings.model_copy(update={"runs": runs})
-        _replace(self.folder / SETTINGS, self.settings.model_dump_json(indent=2) + "\n")
+        replace_file(self.folder / SETTINGS, self.settings.model_dump_json(indent=2) + "\n")
 
     def add(self, play: Play) -> None:
         """Keep a play; when this returns, it is on the disk."""
-        _append(self.folder / PLAYS, play)
+        append_record(self.folder / PLAYS, play)
         self.plays.append(play)
 
     def find(self, finding: Finding) -> None:
         """Keep a finding; when this returns, it is on the disk."""
-        _append(self.folder / FINDINGS, finding)
+        append_record(self.folder / FINDINGS, finding)
         self.findings.append(finding)
 
     def drawn(self) -> dict[int, Play]:
@@ -233,30 +227,19 @@ def _settings(folder: Path) -> HuntSettings:
         ) from None
 
 
-def _read(path: Path, line: type[R]) -> list[R]:
-    """The lines of a file; a last one that was cut off by a kill is dropped.
+def _read(path: Path, kind: type[R]) -> list[R]:
+    """The records of a file.
 
     Raises:
         UsageError: a line is damaged that is not the last.
     """
-    if not path.exists():
-        return []
-    found: list[R] = []
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    for number, text in enumerate(content[:whole].splitlines(), 1):
-        try:
-            found.append(line.model_validate_json(text))
-        except ValidationError:
-            if _is_first_format(text):
-                what = "this hunt was played in the first format of incident files"
-                raise UsageError(what, where=str(path), mend="begin another hunt") from None
-            raise UsageError(
-                f"line {number} is damaged", where=str(path), mend="remove that line: its sequence is played again"
-            ) from None
-    if whole < len(content):
-        os.truncate(path, whole)
-    return found
+
+    def refuse_first_format(text: bytes) -> None:
+        if _is_first_format(text):
+            what = "this hunt was played in the first format of incident files"
+            raise UsageError(what, where=str(path), mend="begin another hunt")
+
+    return read_records(path, kind, "remove that line: its sequence is played again", refuse_first_format)
 
 
 def _is_first_format(text: bytes) -> bool:
@@ -266,20 +249,6 @@ def _is_first_format(text: bytes) -> bool:
         return any({"fault", "for", "when"} & step.keys() for step in data["steps"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
-
-
-def _append(path: Path, line: Line) -> None:
-    with path.open("ab") as file:
-        fields = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        file.write(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def distinct(kinds: Iterable[Kind]) -> Sequence[Kind]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,18 +83,44 @@ def play_repeats(
             the cluster; nothing has been changed.
         TestbedError: testbed could not do its work; the run's folder holds what there is.
     """
+    with in_shape(cluster, incident, keep=keep) as shaped:
+        repeats = repeat or incident.repeat
+        series = series_name(incident)
+        for number in range(1, repeats + 1):
+            plan = plan_repeat(shaped, incident, seed, number, repeats, series)
+            yield play_once(shaped, incident, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+
+
+def series_name(incident: Incident) -> str:
+    """Return the name of a series of runs of an incident that begins now."""
+    return time.strftime("%Y%m%d-%H%M%S-") + incident.name
+
+
+def plan_repeat(cluster: Cluster, incident: Incident, seed: int | None, number: int, repeats: int, series: str) -> Plan:
+    """Return what one run of a series is to do; its random choices depend on the seed and the number alone."""
+    return Plan(
+        incident.name, incident.model_dump(mode="json"), incident.seed if seed is None else seed, number, repeats,
+        series, cluster.platform,
+    )  # fmt: skip
+
+
+@contextmanager
+def in_shape(cluster: Cluster, incident: Incident, *, keep: bool = False) -> Iterator[Cluster]:
+    """Hold the cluster in the shape that an incident needs; at the end, sessions are kept where they were before.
+
+    Args:
+        cluster: the cluster.
+        incident: says which shape.
+        keep: leave the sessions where the incident has them.
+
+    Raises:
+        UsageError: the cluster cannot get that shape, or another process holds it; nothing has been changed.
+    """
     with hold(cluster.settings, Use.EXCLUSIVE):
         before = cluster.shape
         cluster = reshape_for_incident(cluster, incident)
-        repeats = repeat or incident.repeat
-        series = time.strftime("%Y%m%d-%H%M%S-") + incident.name
         try:
-            for number in range(1, repeats + 1):
-                plan = Plan(
-                    incident.name, incident.model_dump(mode="json"),
-                    incident.seed if seed is None else seed, number, repeats, series, cluster.platform,
-                )  # fmt: skip
-                yield _play(cluster, incident, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+            yield cluster
         finally:  # the next incident is played where the user keeps sessions
             if cluster.shape.sessions != before.sessions and not keep:
                 reshape(cluster, replace(cluster.shape, sessions=before.sessions))
@@ -114,10 +140,30 @@ def play_all(
     return list(play_repeats(cluster, incident, seed=seed, repeat=repeat, keep=keep, begun=begun, tell=tell))
 
 
-def _play(
-    cluster: Cluster, incident: Incident, plan: Plan, *, keep: bool, begun: Begun, tell: Told, pause: Pause
+def play_once(
+    cluster: Cluster,
+    incident: Incident,
+    plan: Plan,
+    *,
+    keep: bool = False,
+    begun: Begun = _silent,
+    tell: Told = _silent,
+    pause: Pause = _silent,
 ) -> Result:
-    """Play an incident once, and write its report, whatever comes of it."""
+    """Play an incident once, and write its report, whatever comes of it.
+
+    Args:
+        cluster: in the incident's shape; it is made healthy first.
+        incident: the load, steps and expectations.
+        plan: of this run, for its journal.
+        keep: leave the cluster as it is after the last step.
+        begun: told the run's folder when it begins.
+        tell: told what happens, a line at a time.
+        pause: called before each step, with its number from 1.
+
+    Raises:
+        TestbedError: testbed could not do its work; the run's folder holds what there is.
+    """
     with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_whole
         heal_all(cluster.fleet, cluster.ledger)
     if discarded := lifecycle.make_whole(cluster, HEALTHY_SECONDS):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from testbed.errors import UsageError
 from testbed.journal import read
+from testbed.record_file import replace_file
 from testbed.report.findings import Findings
 from testbed.report.folders import JOURNAL, PAGE
 from testbed.report.junit import junit
@@ -31,9 +31,9 @@ def write(folder: Path) -> Summary:
     findings = examine(folder)
     summary = findings.summary(folder.resolve().name)
     versions = _versions(folder / VERSIONS)
-    _replace(folder / PAGE, render(findings, summary, siblings(folder, summary), versions))
-    _replace(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis).decode())
-    _replace(folder / FILE, json.dumps(summary.model_dump(), indent=2, ensure_ascii=False) + "\n")
+    replace_file(folder / PAGE, render(findings, summary, siblings(folder, summary), versions))
+    replace_file(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis).decode())
+    replace_file(folder / FILE, json.dumps(summary.model_dump(), indent=2, ensure_ascii=False) + "\n")
     return summary
 
 
@@ -67,11 +67,3 @@ def _versions(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write a file at once: whoever reads it meanwhile gets the old one or the new one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    # What no encoding has a character for, such as half a pair from a damaged line, is not worth a failure.
-    fresh.write_bytes(content.encode(errors="replace"))
-    fresh.replace(path)
