@@ -10,6 +10,7 @@ import pytest
 from fakes import topology
 
 from testbed.errors import TestbedError
+from testbed.machines import Power
 from testbed.machines.virtual import COPY, VirtualMachine
 
 
@@ -43,6 +44,9 @@ class Copying(VirtualMachine):
 
     def exec_in_container(self, command: Any, timeout: float = 30) -> Any:  # noqa: ANN401, ARG002
         self.done.append(command[0])
+
+    def power(self) -> Power:
+        return Power.ON
 
     def _fetch(self, path: str, target: Path) -> None:  # noqa: ARG002
         self.done.append("fetch")

@@ -205,8 +205,11 @@ def refuse(monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
 
 def test_another_users_state_folder_is_refused_by_each_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(UsageError, match=r"the state folder belongs to .*TESTBED_STATE"):
-        hold(of(tmp_path), Use.CHANGE).__enter__()
+    with (
+        pytest.raises(UsageError, match=r"the state folder belongs to .*TESTBED_STATE"),
+        hold(of(tmp_path), Use.CHANGE),
+    ):
+        pytest.fail("held")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,8 +218,11 @@ def test_a_state_folder_that_this_user_may_not_make_is_refused(tmp_path: Path, m
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refusing)
-    with pytest.raises(UsageError, match="this user may not make the state folder"):
-        hold(of(tmp_path / "state"), Use.LOAD).__enter__()
+    with (
+        pytest.raises(UsageError, match="this user may not make the state folder"),
+        hold(of(tmp_path / "state"), Use.LOAD),
+    ):
+        pytest.fail("held")
 
 
 @pytest.mark.parametrize("nameless", [False, True])

@@ -35,8 +35,8 @@ class FakeTask:
     def running(self) -> bool:
         return self.alive
 
-    def output(self) -> str:
-        return "Traceback\nMemoryError"
+    def ended(self) -> str:
+        return "" if self.alive else "a program has ended: MemoryError"
 
     def stop(self) -> None:
         self.stopped = True

@@ -1,4 +1,4 @@
-"""Waiting: ends as soon as the condition holds, and fails with the last state and a hint."""
+"""Waiting: ends as soon as the condition holds or no longer can, and fails with the last state and a hint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.wait import WaitTimeout, wait_until
+from testbed.wait import FinalError, WaitTimeout, wait_until
 
 
 def test_returns_what_the_condition_returned() -> None:
@@ -41,3 +41,36 @@ def test_gives_up_in_time() -> None:
     with pytest.raises(WaitTimeout):
         wait_until(lambda: False, 0.1, "never", interval=0.02)
     assert time.monotonic() - started < 2
+
+
+def test_ends_at_once_when_the_condition_can_no_longer_come_true() -> None:
+    started = time.monotonic()
+    with pytest.raises(FinalError, match=r"^db1 exited: no bootable device; `testbed logs db1`$"):
+        wait_until(lambda: False, 60, "db1", fatal=lambda: "db1 exited: no bootable device", hint="`testbed logs db1`")
+    assert time.monotonic() - started < 2
+
+
+def test_a_condition_that_came_true_before_the_end_counts() -> None:
+    answers = iter([False, True])
+    assert wait_until(lambda: next(answers), 60, "its output", fatal=lambda: "it ended")
+
+
+def test_waits_on_while_nothing_is_fatal() -> None:
+    answers = iter([False, False, True])
+    assert wait_until(lambda: next(answers), 60, "it", interval=0, fatal=lambda: "")
+
+
+def test_a_final_error_of_the_condition_ends_the_wait() -> None:
+    def split() -> bool:
+        raise FinalError("split brain")
+
+    with pytest.raises(FinalError, match=r"^split brain$"):
+        wait_until(split, 60, "a healthy cluster")
+
+
+def test_an_error_of_the_fatal_condition_is_no_reason_to_give_up() -> None:
+    def engine_is_busy() -> str:
+        raise OSError("no answer")
+
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: False, 0, "it", fatal=engine_is_busy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ def _with(cluster: Cluster, seconds: float, load: Load) -> Round:
     with Run(cluster, "overhead") as run:
         run.probe()
         run.load(load)
-        count = _count(run.folder / "journal.jsonl", load.users, seconds)
+        count = _count(run.folder / "journal.jsonl", load.users, seconds, lambda: "; ".join(run.ended_programs()))
     return Round(*count, measured=True)
 
 
@@ -79,19 +79,20 @@ def _without(cluster: Cluster, seconds: float, load: Load) -> Round:
         {"TESTBED_JOURNAL": f"/runs/{name}/journal.jsonl"},
     )
     try:
-        return Round(*_count(folder / "journal.jsonl", load.users, seconds), measured=False)
+        count = _count(folder / "journal.jsonl", load.users, seconds, task.ended)
+        return Round(*count, measured=False)
     finally:
         task.stop()
 
 
-def _count(path: Path, users: int, seconds: float) -> tuple[float, float]:
+def _count(path: Path, users: int, seconds: float, fatal: Callable[[], str]) -> tuple[float, float]:
     """Throughput and median latency over so many seconds after all users have logged in."""
 
     def logged_in() -> bool:
         done = [each for each in _requests(path) if each.action == "log in" and each.outcome is Outcome.OK]
         return len({each.user for each in done if not each.cause}) >= users
 
-    wait_until(lambda: path.exists() and logged_in(), LOGIN_SECONDS, "every user to log in", interval=1.0)
+    wait_until(lambda: path.exists() and logged_in(), LOGIN_SECONDS, "every user to log in", interval=1.0, fatal=fatal)
     elapse(WARM_SECONDS)
     begin = max(each.finished for each in _requests(path))
     elapse(seconds)

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.discarded import DATA_DISK
 from testbed.errors import UsageError
+from testbed.machines.machine import off_reason
 from testbed.settings import Settings
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -237,6 +238,6 @@ def put_back(cluster: Cluster, disk: Path) -> None:
     # One after the other: at a cold start of both on a busy machine each may take the other for absent.
     wait_until(
         lambda: cluster.state().primary_database == first.name, SERVING_SECONDS, f"{first.name} to serve",
-        hint="`testbed logs` tells more; the same command does it anew", interval=1.0,
+        hint="`testbed logs` shows more; run the same command again", interval=1.0, fatal=lambda: off_reason(first),
     )  # fmt: skip
     second.start()

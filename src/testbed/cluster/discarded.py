@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,35 +97,33 @@ class Opened:
         self._cluster = cluster
         self._copy = copy
         self._node = cluster.topology.nodes[node]
-        self._container: Container | None = None
 
     def __enter__(self) -> Self:
-        base = self._cluster.settings.run_dir / self._cluster.settings.project
-        base.mkdir(parents=True, exist_ok=True)
-        self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
-        folders.sockets(self._cluster.settings, self._sockets)
-        folders.share(self._cluster.settings.state_dir, self._copy, 0o640)  # its folder is closed to others
-        try:
-            self._container = self._start()
-            wait_until(
-                self._answers, BOOT_SECONDS, f"the machine that opens {self._copy.name} to boot",
-                hint="the copy is whole all the same", describe=self._last_words,
-            )  # fmt: skip
-            self._open()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        with ExitStack() as undo:
+            self._begin(undo)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if self._container is not None:
-                with suppress(NotFound):  # somebody has taken the whole cluster down
-                    self._container.remove(v=True, force=True)
-        finally:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        self._undo.close()
+
+    def _begin(self, undo: ExitStack) -> None:
+        base = self._cluster.settings.run_dir / self._cluster.settings.project
+        base.mkdir(parents=True, exist_ok=True)
+        self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
+        undo.callback(shutil.rmtree, self._sockets, ignore_errors=True)
+        folders.sockets(self._cluster.settings, self._sockets)
+        folders.share(self._cluster.settings.state_dir, self._copy, 0o640)  # its folder is closed to others
+        container = self._start()
+        undo.callback(_remove, container)
+        wait_until(
+            self._answers, BOOT_SECONDS, f"the VM that opens {self._copy.name} to boot",
+            hint="the copy is complete all the same", describe=lambda: _last_line(container),
+            fatal=lambda: _exited(container),
+        )  # fmt: skip
+        self._open()
 
     def sql(self, database: str, query: str) -> list[str]:
         """Ask the copy's PostgreSQL; see ``sql``."""
@@ -163,9 +161,23 @@ class Opened:
         with GuestAgent(self._sockets / "agent.sock", NAME) as agent:
             return agent.exec(command, timeout)
 
-    def _last_words(self) -> str:
-        said = self._container.logs(tail=1).decode(errors="replace").strip() if self._container else ""
-        return said or "it said nothing"
+
+def _remove(container: Container) -> None:
+    with suppress(NotFound):  # `testbed down` has removed it
+        container.remove(v=True, force=True)
+
+
+def _exited(container: Container) -> str:
+    """Return that the VM's container has exited, with the last line of its log; empty while it runs."""
+    try:
+        container.reload()
+        return f"QEMU ended: {_last_line(container)}" if container.status in ("exited", "dead") else ""
+    except NotFound:
+        return "its container was removed"
+
+
+def _last_line(container: Container) -> str:
+    return container.logs(tail=1).decode(errors="replace").strip() or "it wrote nothing"
 
 
 def _rows(result: ExecResult, where: str) -> list[str]:

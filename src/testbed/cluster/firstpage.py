@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
+from testbed.machines.machine import off_reason
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -34,5 +35,6 @@ def first_page(cluster: Cluster, user: str = "user01", site: str = "cluster") ->
         return result.stdout.strip()
 
     return wait_until(
-        visit, DEADLINE_SECONDS, f"{user} to see mail at {base}", hint="`testbed logs lb1 lb2 app-1 app-2` may tell why"
-    )
+        visit, DEADLINE_SECONDS, f"{user} to see mail at {base}",
+        hint="`testbed logs lb1 lb2 app-1 app-2` may show why", fatal=lambda: off_reason(client),
+    )  # fmt: skip

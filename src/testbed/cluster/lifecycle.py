@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 from docker.errors import DockerException
@@ -23,12 +23,13 @@ from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.host import engine, identity, ownership
 from testbed.machines import Power, cutting
+from testbed.machines.machine import last_log_line
 from testbed.openbsd.node import tree
 from testbed.progress import Progress
 from testbed.roles import pool
 from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.topology import Role
-from testbed.wait import wait_until
+from testbed.wait import FinalError, wait_until
 
 BOOT_SECONDS = 180.0
 # An emulated OpenBSD's kernel and rc(8) take minutes; its container gives it as long (images/lb-openbsd).
@@ -194,24 +195,26 @@ def wait_healthy(cluster: Cluster, deadline: float, may_try: MayTry = always) ->
 
     Raises:
         SplitBrainError: DRBD has parted for good, so that waiting is of no use.
-        TestbedError: a machine went off, or the time is over; the message names what is wrong.
+        FinalError: a machine went off.
+        WaitTimeout: the time is over; the message names what is wrong.
     """
     wrong: list[str] = ["not asked yet"]
 
     def healthy() -> bool:
         state = cluster.state()
         wrong[:] = complaints(state, cluster.topology)
-        off = [name for name, power in state.power.items() if power is Power.OFF]
-        if off:
-            last = list(cluster.machine(off[0]).logs(tail=1))
-            text = last[0].text if last else "it said nothing"
-            raise MachineOff(f"{off[0]} went off: {text}", mend=f"`testbed logs {off[0]}` tells more")
+        if off := [name for name, power in state.power.items() if power is Power.OFF]:
+            last = last_log_line(cluster.machine(off[0]))
+            raise FinalError(f"{off[0]} went off: {last}", mend=f"`testbed logs {off[0]}` shows more")
         if state.split_brain:
-            raise SplitBrain
+            raise SplitBrainError
         try_members(cluster, state, may_try)
         return not wrong
 
-    _wait(healthy, deadline, wrong)
+    wait_until(
+        healthy, deadline, "a healthy cluster", interval=1.0, describe=lambda: "; ".join(wrong),
+        hint="`testbed status` shows the cluster, `testbed logs NODE` the log of a node",
+    )  # fmt: skip
 
 
 def _forget_members(cluster: Cluster) -> None:
@@ -225,34 +228,6 @@ def _forget_members(cluster: Cluster) -> None:
 
 def _silent(_: str) -> None:
     """Say nothing."""
-
-
-class MachineOff(Exception):
-    """A machine is off that should be on: no use to wait on."""
-
-    def __init__(self, what: str, mend: str) -> None:
-        super().__init__(what)
-        self.mend = mend
-
-
-class SplitBrain(Exception):
-    """DRBD stays apart: no use to wait on."""
-
-
-def _wait(healthy: Callable[[], bool], deadline: float, wrong: list[str]) -> None:
-    try:
-        wait_until(
-            healthy,
-            deadline,
-            "a healthy cluster",
-            interval=1.0,
-            hint="`testbed status` shows the cluster, `testbed logs NODE` what a node says",
-            describe=lambda: "; ".join(wrong),
-        )
-    except MachineOff as off:
-        raise TestbedError(str(off), mend=off.mend) from None
-    except SplitBrain:
-        raise SplitBrainError from None
 
 
 def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say: Say = _silent) -> str:

@@ -198,7 +198,11 @@ class _File:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()  # releases the lock
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._file.close()
 
     def lock(self) -> bool:
         """Try to get the lock; returns whether it is ours. Who only looks shares it with others who do."""
@@ -294,7 +298,7 @@ def _locked(path: Path, holder: Holder) -> _File:
                     file.write(None)
                     raise
                 for other in above:
-                    other.__exit__(None, None, None)
+                    other.close()
                 opened.pop_all()
                 return file
             _must_be_passed_on([file])

@@ -18,9 +18,9 @@ from testbed.cluster.remedies import Remedy, apply, decision, next_remedy
 from testbed.cluster.state import ClusterState
 from testbed.cluster.unrecorded import TROUBLE, restore_power
 from testbed.deferred import Deferred
-from testbed.errors import TestbedError
 from testbed.machines import Power
-from testbed.wait import wait_until
+from testbed.machines.machine import last_log_line
+from testbed.wait import FinalError, wait_until
 
 # Complaints that have not changed for so long do not go away by themselves.
 PATIENCE_SECONDS = 30.0
@@ -43,7 +43,7 @@ def always(_balancer: str, _node: str) -> bool:
     return True
 
 
-class SplitBrainError(TestbedError):
+class SplitBrainError(FinalError):
     """Both database machines were written to, and DRBD does not choose between them."""
 
     def __init__(self) -> None:
@@ -84,13 +84,10 @@ class Recovery:
 
         Raises:
             SplitBrainError: both copies of the database have data of their own.
-            TestbedError: every remedy was taken; the message names what is wrong.
+            FinalError: every remedy was taken; the message names what is wrong.
             Exception: the cluster is healthy, and ``say`` or ``may_try`` raised this.
         """
-        try:
-            wait_until(self._healthy, inf, "a healthy cluster", interval=1.0)
-        except _GivenUp as given_up:
-            raise given_up.error from None
+        wait_until(self._healthy, inf, "a healthy cluster", interval=1.0)
         self._recording.raise_first()
 
     def _healthy(self) -> bool:
@@ -101,7 +98,7 @@ class Recovery:
         if not wrong:
             return True
         if state.split_brain:
-            raise _GivenUp(SplitBrainError())
+            raise SplitBrainError
         self._switch_on(state)
         with suppress(*TROUBLE):  # asked again in a second, and no reason to take no remedy
             try_members(self._cluster, state, self._tries)
@@ -120,7 +117,7 @@ class Recovery:
         """The state of the cluster; None when it cannot be asked now.
 
         Raises:
-            _GivenUp: nothing but errors came for a minute, as without an engine.
+            FinalError: nothing but errors came for a minute, as without an engine.
         """
         try:
             state = self._cluster.state()
@@ -131,7 +128,7 @@ class Recovery:
             if now - self._unanswered_since < UNANSWERED_SECONDS:
                 return None
             what = f"the state of the cluster is unknown: each attempt failed for {UNANSWERED_SECONDS:g} s: {error}"
-            raise _GivenUp(TestbedError(what, mend="`testbed doctor` checks the engine")) from None
+            raise FinalError(what, mend="`testbed doctor` checks the engine") from None
         self._unanswered_since = None
         return state
 
@@ -152,9 +149,7 @@ class Recovery:
             self._starts[name] = self._starts.get(name, 0) + 1
             if self._starts[name] > STARTS:
                 what = "stays frozen" if power is Power.FROZEN else "went off"
-                raise _GivenUp(
-                    TestbedError(f"{name} {what}: {self._last_line(name)}", mend=f"`testbed logs {name}` shows more")
-                )
+                raise FinalError(f"{name} {what}: {self._last_line(name)}", mend=f"`testbed logs {name}` shows more")
         if without:
             with suppress(*TROUBLE):  # the state tells what is still off
                 for line in restore_power(self._cluster):
@@ -164,16 +159,15 @@ class Recovery:
     def _last_line(self, name: str) -> str:
         """The last line of a machine's log."""
         try:
-            last = list(self._cluster.machine(name).logs(tail=1))
+            return last_log_line(self._cluster.machine(name))
         except TROUBLE as error:
             return f"its log cannot be read ({error})"
-        return last[0].text if last else "it wrote nothing"
 
     def _act(self, state: ClusterState) -> None:
         """Take the next remedy, and give it time."""
         remedy = next_remedy(state, self._wrong, self._taken)
         if remedy is None:
-            raise _GivenUp(self._hopeless(state))
+            raise self._hopeless(state)
         self._taken.append(remedy)
         self._record(f"{'; '.join(self._wrong)}: {remedy}")
         slow = self._cluster.machine(remedy.node).node.keys.platform == "openbsd"
@@ -202,22 +196,14 @@ class Recovery:
         self._end = max(self._end, self._act_after)
         self._latest_end = max(self._latest_end, self._end + self._boot)
 
-    def _hopeless(self, state: ClusterState) -> TestbedError:
+    def _hopeless(self, state: ClusterState) -> FinalError:
         if what := decision(state):
-            return TestbedError(what)
-        return TestbedError(
+            return FinalError(what)
+        return FinalError(
             f"the cluster does not become healthy: {'; '.join(self._wrong)}",
             mend="`testbed logs NODE` shows what a node wrote; `testbed down` and `testbed up` make a new cluster "
             "without its data",
         )
-
-
-class _GivenUp(Exception):
-    """Waiting is of no use any more."""
-
-    def __init__(self, error: TestbedError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 def recover(cluster: Cluster, deadline: float, say: Say, may_try: MayTry = always) -> None:
@@ -231,7 +217,7 @@ def recover(cluster: Cluster, deadline: float, say: Say, may_try: MayTry = alway
 
     Raises:
         SplitBrainError: both copies of the database have data of their own.
-        TestbedError: no remedy helped; the message names what is wrong, or the decision that is a person's.
+        FinalError: no remedy helped; the message names what is wrong, or the decision that is a person's.
     """
     Recovery(cluster, deadline, say, may_try).run()
 

@@ -15,9 +15,10 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError
 from testbed.machines import Machine
+from testbed.machines.machine import off_reason
 from testbed.roles import DatabaseState
 from testbed.topology import Role
-from testbed.wait import WaitTimeout, wait_until
+from testbed.wait import FinalError, WaitTimeout, wait_until
 
 # For what it does, and for the cluster to become healthy after it.
 MILD_SECONDS = 30.0
@@ -221,10 +222,10 @@ def _cold_start(cluster: Cluster, first: Machine) -> None:
     for machine in machines:
         machine.kill()
     first.start()
-    with suppress(WaitTimeout):  # the others may have what it lacks
+    with suppress(WaitTimeout, FinalError):  # the others may have what it lacks
         wait_until(
             lambda: cluster.state(Role.DATABASE).primary_database == first.name, BOOT_SECONDS,
-            f"{first.name} to serve", interval=1.0,
+            f"{first.name} to serve", interval=1.0, fatal=lambda: off_reason(first),
         )  # fmt: skip
     for machine in machines:
         if machine.name != first.name:

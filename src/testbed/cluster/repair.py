@@ -14,6 +14,8 @@ from testbed.cluster import discarded
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
+from testbed.machines.machine import off_reason
+from testbed.topology import Role
 from testbed.wait import wait_until
 
 SERVING_SECONDS = 60.0
@@ -106,9 +108,14 @@ def _serving(cluster: Cluster) -> str:
     survivor: str = wait_until(
         lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database machine to serve",
         hint="`testbed status` shows both; name the one whose data is to be kept with --keep",
-        describe=lambda: cluster.state().databases,
+        describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
     return survivor
+
+
+def _off_reason(cluster: Cluster) -> str:
+    """Return which database node is off: without it nothing can be decided or copied."""
+    return off_reason(*cluster.fleet.machines(Role.DATABASE))
 
 
 def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
@@ -129,11 +136,11 @@ def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
         cluster.machine(which.loser).exec(["resign"])
     wait_until(
         lambda: _is_spare(cluster, which.loser), SERVING_SECONDS, f"{which.loser} to have let go of its data",
-        hint="nothing was overwritten", describe=lambda: cluster.state().databases,
+        hint="nothing was overwritten", describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
     wait_until(
         lambda: cluster.state().primary_database == which.survivor, SERVING_SECONDS, f"{which.survivor} to serve",
-        hint="nothing was overwritten", describe=lambda: cluster.state().databases,
+        hint="nothing was overwritten", describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
     _run(cluster, which.loser, DISCONNECT)
     return discarded.keep(cluster, which.loser, name)

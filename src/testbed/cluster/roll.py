@@ -18,6 +18,7 @@ from testbed.cluster.pool import must_leave_one, pools_of
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power
 from testbed.machines.container import ContainerMachine
+from testbed.machines.machine import off_reason
 from testbed.progress import Progress
 from testbed.roles import pool
 from testbed.topology import Role
@@ -94,7 +95,10 @@ def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress
         with _out_of_the_way(cluster, machine, patience, progress):
             _restart(cluster, machine)
             # Before users are sent to it again: a container runs long before its applications do.
-            wait_until(lambda: _answers(cluster, machine), BACK_SECONDS, f"{machine.name} to answer")
+            wait_until(
+                lambda: _answers(cluster, machine), BACK_SECONDS, f"{machine.name} to answer",
+                fatal=lambda: off_reason(cluster.machine(machine.name)),  # it may have been recreated
+            )  # fmt: skip
         lifecycle.wait_healthy(cluster, BACK_SECONDS)
     except TestbedError as error:
         mend = f"`testbed logs {machine.name}` tells more; mend it, then `testbed roll` goes on with the others"
@@ -145,7 +149,10 @@ def _hand_over(cluster: Cluster, machine: Machine) -> None:
     result = machine.exec(["resign"])
     if result.status:
         raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
-    wait_until(lambda: serving() not in (None, machine.name), HAND_OVER_SECONDS, f"{machine.name}'s peer to take over")
+    wait_until(
+        lambda: serving() not in (None, machine.name), HAND_OVER_SECONDS, f"{machine.name}'s peer to take over",
+        fatal=lambda: off_reason(*cluster.fleet.machines(machine.node.role)),
+    )  # fmt: skip
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions, awake, done
 from testbed.machines import Fleet, Machine, Power
+from testbed.machines.machine import off_reason
 from testbed.roles import copies, database
 from testbed.topology import Node, Role
 from testbed.wait import wait_until
@@ -78,7 +79,10 @@ class DiskCorruption(Fault[NoOptions]):
                 raise TestbedError(
                     "the node is off, so DRBD cannot compare both copies", where=each.name, mend="run `testbed heal`"
                 )
-        primary = wait_until(lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected")
+        primary = wait_until(
+            lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected",
+            fatal=lambda: off_reason(*fleet.machines(Role.DATABASE)),
+        )  # fmt: skip
         if not copies.compare(primary).equal:
             _take_from_peer(fleet, machine)
 
@@ -89,7 +93,7 @@ def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
         done(machine, "resign", "it does not step down")
     peer = wait_until(
         lambda: _primary(fleet, but=machine.name), HAND_OVER_SECONDS, f"the peer of {machine.name} to serve",
-        hint="`testbed heal` again, when it does",
+        hint="`testbed heal` again, when it does", fatal=lambda: off_reason(*fleet.machines(Role.DATABASE)),
     )  # fmt: skip
     try:
         copies.resynchronise(peer)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from testbed.errors import TestbedError
 from testbed.machines import Fleet, Machine, Power
+from testbed.machines.machine import off_reason
 from testbed.topology import Node
 from testbed.wait import wait_until
 
@@ -100,7 +101,10 @@ def awake(machine: Machine) -> bool:
         return False
     if power is Power.FROZEN:
         raise TestbedError("it is frozen and cannot be told anything", where=machine.name, mend="thaw it first")
-    wait_until(machine.ready, READY_SECONDS, f"{machine.name} to answer", hint=f"`testbed logs {machine.name}`")
+    wait_until(
+        machine.ready, READY_SECONDS, f"{machine.name} to answer",
+        hint=f"`testbed logs {machine.name}`", fatal=lambda: off_reason(machine),
+    )  # fmt: skip
     return True
 
 

@@ -150,13 +150,9 @@ def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
         daemon.start(settings, say)
     log = settings.logs_dir / "dockerd.log"
     wait_until(
-        lambda: _answers() or daemon.died(settings),
-        _START_SECONDS,
-        "the Docker engine",
-        hint=f"see {log} or `journalctl -u docker`",
-    )
-    if not _answers():
-        raise TestbedError(f"dockerd ended: {last_line(log.read_text())}", where=str(log), mend="see that log")
+        _answers, _START_SECONDS, "the Docker engine", hint=f"see {log} or `journalctl -u docker`",
+        fatal=lambda: f"dockerd ended: {last_line(log.read_text())}" if daemon.died(settings) else "",
+    )  # fmt: skip
     daemon.adopt(settings)
     return client()
 

@@ -88,6 +88,7 @@ class Run:
         self._named: dict[str, Entry] = {}
         self._drained: dict[str, Entry] = {}
         self._held = ExitStack()
+        self._recording = ExitStack()
         # Errors of marks about what is done to the cluster: it is done all the same, and the run breaks at its end.
         self._unmarked = Deferred()
 
@@ -116,7 +117,7 @@ class Run:
             for role in (Role.CLIENT, Role.OBSERVER):
                 end_strays(self._machine(role))
             self._before = recorder.survey(self.cluster)
-            self._recorder.__enter__()
+            self._recording.enter_context(self._recorder)
         except BaseException:
             self.writer.close()
             raise
@@ -134,7 +135,7 @@ class Run:
             raise
         finally:
             with suppress(TestbedError, DockerException, OSError):
-                self._recorder.__exit__(None, None, None)
+                self._recording.close()
             told = told or self._recorder.trouble
             if self._collect:
                 with suppress(TestbedError, DockerException, OSError):
@@ -195,6 +196,7 @@ class Run:
         wait_until(
             lambda: self._ask("service", stable_for, self._probing) and len(self.live.sessions) >= self._users,
             timeout, "a steady state", hint=f"see {self.folder}", interval=POLL_SECONDS, describe=self._seen,
+            fatal=lambda: "; ".join(self.ended_programs()),
         )  # fmt: skip
         self.mark("steady")
 
@@ -333,14 +335,11 @@ class Run:
 
     def _seen(self) -> str:
         """What is known of a run that does not become steady: the state, and the last words of what has ended."""
-        return "; ".join([*self._ended(), self.live.describe()])
+        return "; ".join([*self.ended_programs(), self.live.describe()])
 
-    def _ended(self) -> list[str]:
-        """The last words of loads and probes that have ended by themselves."""
-        ended = [task for task in (*self._loads, *self._probers) if not task.running()]
-        return [
-            f"a program has ended: {(task.output().strip().splitlines() or ['it said nothing'])[-1]}" for task in ended
-        ]
+    def ended_programs(self) -> list[str]:
+        """Return the loads and probes that have ended by themselves, each with the last line of its output."""
+        return [reason for task in (*self._loads, *self._probers) if (reason := task.ended())]
 
     def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
         """End what measures, heal, and make the cluster whole: each whatever becomes of the others.
@@ -354,7 +353,7 @@ class Run:
             self.mark("timeline-done")
         # Found out before they are told to end: what was not measured must not look like what was well.
         with later, suppress(TestbedError):  # why nobody can be asked is told by who is to be stopped
-            ended = self._ended()
+            ended = self.ended_programs()
         with later:
             self._stop()
         if self._scan and unbroken and later.first is None:

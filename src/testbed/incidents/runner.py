@@ -23,7 +23,7 @@ from testbed.incidents.incident_text import describe_step
 from testbed.incidents.run import HEALTHY_SECONDS, Run
 from testbed.journal import Plan
 from testbed.progress import Progress
-from testbed.wait import WaitTimeout
+from testbed.wait import FinalError, WaitTimeout
 
 Told = Callable[[str], None]
 Begun = Callable[[Path], None]
@@ -225,7 +225,7 @@ def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bo
     tell(f"+{time.monotonic() - begin:6.1f} s  {text}")
     try:
         _do(run, step, tell)
-    except WaitTimeout as late:
+    except (WaitTimeout, FinalError) as late:
         # What did not come is a finding about the cluster, not an error of the run: it is judged.
         run.mark("step-failed", number=str(number), text=text, reason=late.what)
         tell(f"           {late.what}")

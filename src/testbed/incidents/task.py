@@ -70,6 +70,12 @@ class Task:
         """What it printed so far."""
         return self._machine.exec(["cat", self._log]).stdout
 
+    def ended(self) -> str:
+        """Return that it has ended by itself, with the last line of its output; empty while it runs."""
+        if self.running():
+            return ""
+        return f"a program has ended: {(self.output().strip().splitlines() or ['it wrote nothing'])[-1]}"
+
     def stop(self) -> None:
         """Ask it to end, and wait until it has.
 

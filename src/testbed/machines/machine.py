@@ -58,6 +58,21 @@ class Unreachable(TestbedError):
     """The machine is off, frozen or does not answer."""
 
 
+def off_reason(*machines: Machine) -> str:
+    """Return which of these machines is off, with the last line of its log; empty when none is off.
+
+    A wait that needs them ends with this reason (``wait_until``).
+    """
+    off = next((each for each in machines if each.power() is Power.OFF), None)
+    return f"{off.name} went off: {last_log_line(off)}" if off else ""
+
+
+def last_log_line(machine: Machine) -> str:
+    """Return the last line of a machine's log."""
+    last = list(machine.logs(tail=1))
+    return last[0].text if last else "it wrote nothing"
+
+
 class Machine(Protocol):
     """A machine of the cluster.
 

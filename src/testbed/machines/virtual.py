@@ -21,7 +21,7 @@ from testbed.machines import cutting
 from testbed.machines.container import ContainerMachine
 from testbed.machines.cutting import Way
 from testbed.machines.guest_agent import GuestAgent
-from testbed.machines.machine import ExecResult, Power, Unreachable
+from testbed.machines.machine import ExecResult, Power, Unreachable, off_reason
 from testbed.topology import Node
 from testbed.wait import wait_until
 
@@ -129,7 +129,7 @@ class VirtualMachine(ContainerMachine):
         try:
             wait_until(
                 lambda: self._copying()["status"] == "concluded", COPY_SECONDS, f"the copy of {self.name}'s disk",
-                hint="is its disk broken?", describe=self._copying,
+                hint="is its disk broken?", describe=self._copying, fatal=lambda: off_reason(self),
             )  # fmt: skip
             if trouble := self._copying().get("error"):
                 raise TestbedError(f"its disk cannot be copied: {trouble}", where=self.name)
@@ -146,7 +146,7 @@ class VirtualMachine(ContainerMachine):
             self._qmp("job-cancel", {"id": COPY})
             wait_until(
                 lambda: self._copying()["status"] in ("concluded", "unknown"), COPY_SECONDS,
-                f"the copy of {self.name}'s disk to end", describe=self._copying,
+                f"the copy of {self.name}'s disk to end", describe=self._copying, fatal=lambda: off_reason(self),
             )  # fmt: skip
         self._qmp("job-dismiss", {"id": COPY})
 

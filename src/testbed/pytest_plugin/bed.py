@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,15 @@ class Bed:
         self._name = name
         self._begun = begun
         self._run: Run | None = None
+        self._running = ExitStack()
         self._ended = False
 
     @property
     def run(self) -> Run:
         """The run, begun with the first thing that is asked of it."""
         if self._run is None:
-            run = Run(self.cluster, self._name)
-            run.__enter__()
-            self._run = run
-            self._begun(run.folder)
+            self._run = self._running.enter_context(Run(self.cluster, self._name))
+            self._begun(self._run.folder)
         return self._run
 
     def steady(self, *, stable_for: float = 2.0, timeout: float = 90.0) -> None:
@@ -99,7 +98,7 @@ class Bed:
         run = self.run
         if not self._ended:
             self._ended = True
-            run.__exit__(None, None, None)
+            self._running.close()
             report.write(run.folder)
         return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from threading import Condition, Lock, Thread
@@ -58,6 +58,19 @@ class Recorder:
         self.trouble = ""  # why something that happened may not have been recorded
 
     def __enter__(self) -> Self:
+        self._start()
+        with ExitStack() as undo:
+            undo.callback(self._end)
+            snapshot(self._cluster, self._writer)
+            undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _start(self) -> None:
         settings, topology = self._cluster.settings, self._cluster.topology
         begin = time.time()
         for machine in self._cluster.fleet.machines():
@@ -77,16 +90,8 @@ class Recorder:
         self._syncer = Thread(target=self._keep_time, name="clocks of the guests", daemon=True)
         self._syncer.start()
         self.sync()
-        try:
-            snapshot(self._cluster, self._writer)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _end(self) -> None:
         until = time.time()
         with self._due:
             self._ending = True

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.errors import TestbedError
 from testbed.openbsd.install import stages
 from testbed.openbsd.install.screen import Screen
 from testbed.openbsd.install.stages import Boot, Stage, Trouble
+from testbed.wait import FinalError
 
 Report = Callable[[str], None]
 
@@ -26,7 +26,7 @@ _FIRST_SECONDS = 60.0  # the installer's first question does, too
 _REPEATS = 5  # an installation as ours is asked nothing more than twice
 
 
-class InstallError(TestbedError):
+class InstallError(FinalError):
     """An installation that will not come to its end.
 
     Args:

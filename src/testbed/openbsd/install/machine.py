@@ -21,7 +21,7 @@ from testbed.errors import TestbedError
 from testbed.host.acceleration import KVM, Kind
 from testbed.host.command import last_line
 from testbed.openbsd.install import stages
-from testbed.openbsd.install.console import PACES, Console, InstallError, Pace, Report, StuckAtFirstQuestionError
+from testbed.openbsd.install.console import PACES, Console, Pace, Report, StuckAtFirstQuestionError
 from testbed.openbsd.install.netboot import Tree
 from testbed.wait import wait_until
 
@@ -30,7 +30,7 @@ DISK = "disk.qcow2"
 DISK_MIB = 8192
 MEMORY_MIB = 1024
 _PACK_SECONDS = 1800
-_SPARE_SECONDS = 60  # the container ends a boot by itself, in case nobody is left to end it; not before we would
+_MARGIN_SECONDS = 60  # the container ends a boot by itself so much later than we would, in case we were killed
 
 
 def requests_log(log: Path) -> Path:
@@ -80,7 +80,7 @@ def install(
     room = _Room(engine, image, tree, out, accel, log.resolve())
     room.prepare()
     pace = pace or PACES[accel]
-    options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.whole + _SPARE_SECONDS)]
+    options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.whole + _MARGIN_SECONDS)]
     until: float | None = None
     try:
         for step, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
@@ -188,20 +188,15 @@ class _Room:
         with self._running(command) as container, self.log.open("rb") as written:
             written.seek(0, 2)
 
-            def look() -> InstallError | bool:
-                over = _is_over(container)  # asked first: what it wrote before its end is then there to read
-                try:
-                    console.feed(written.read())
-                    if not over:
-                        console.check()
-                except InstallError as error:
-                    return error  # an exception would mean "not yet"
-                return over
+            def over() -> bool:
+                ended = _is_over(container)  # asked first: what it wrote before its end is then there to read
+                console.feed(written.read())
+                if not ended:
+                    console.check()
+                return ended
 
-            limit = pace.whole + 2 * _SPARE_SECONDS  # the console's own comes first
-            ended = wait_until(look, limit, f"the {console.boot.name}", hint=f"see {self.log}", interval=0.3)
-            if isinstance(ended, InstallError):
-                raise ended
+            limit = pace.whole + 2 * _MARGIN_SECONDS  # the console's own comes first
+            wait_until(over, limit, f"the {console.boot.name}", hint=f"see {self.log}", interval=0.3)
             self._succeeded(container)
         console.ended()
 
