@@ -6,7 +6,6 @@ import pytest
 
 from testbed.errors import UsageError
 from testbed.host import apt
-from testbed.host.command import last_line
 
 
 def test_a_foreign_source_is_tied_to_debians_keys() -> None:
@@ -25,9 +24,3 @@ def test_installing_without_root_is_refused_before_anything_happens(
         apt.install(["hello"], "a test", said.append, tmp_path / "log")
     assert not said
     assert not (tmp_path / "log").exists()
-
-
-def test_the_line_that_tells_an_error_is_preferred() -> None:
-    assert last_line("Reading...\nE: Unable to locate package x\nDone\n\n") == "E: Unable to locate package x"
-    assert last_line("one\ntwo\n") == "two"
-    assert last_line("") == "it wrote nothing"

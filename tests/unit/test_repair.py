@@ -12,6 +12,7 @@ import pytest
 from testbed.cluster import Cluster, discarded, repair
 from testbed.cluster.repair import Side, Sides
 from testbed.errors import TestbedError, UsageError
+from testbed.machines import ExecResult
 from testbed.roles import DatabaseState
 
 
@@ -44,11 +45,11 @@ class FakeCluster:
         )  # fmt: skip
 
     def machine(self, name: str) -> SimpleNamespace:
-        def run(command: list[str]) -> SimpleNamespace:
+        def run(command: list[str]) -> ExecResult:
             self.told.append(f"{name}: {command[-1]}")
             if command == ["resign"]:
                 self.one, self.other = database("db1"), database("db2", serving=True)
-            return SimpleNamespace(status=0, stdout="", stderr="")
+            return ExecResult(0, "", "")
 
         return SimpleNamespace(exec=run)
 

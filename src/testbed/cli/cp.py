@@ -18,6 +18,7 @@ from testbed.errors import UsageError
 from testbed.machines import Machine
 from testbed.machines.container import ContainerMachine
 from testbed.machines.guest_agent import PIECE_BYTES, GuestAgent
+from testbed.output_line import last_line
 
 app = new_app()
 
@@ -58,8 +59,8 @@ def _copy_container(machine: ContainerMachine, inside: str, outside: Path, *, to
     command = ["docker", "cp", "--quiet", *(places if to_node else reversed(places))]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        last = result.stderr.strip().splitlines()[-1:] or ["docker cp failed"]
-        raise UsageError(last[0], where=machine.name, mend="name a file or folder that exists, and a folder to copy to")
+        reason = last_line(result.stderr, otherwise="docker cp failed")
+        raise UsageError(reason, where=machine.name, mend="name a file or folder that exists, and a folder to copy to")
 
 
 def _fetch(machine: Machine, path: str, target: Path) -> None:

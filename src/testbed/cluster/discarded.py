@@ -20,7 +20,6 @@ from docker.models.containers import Container
 
 from testbed.cluster import folders
 from testbed.cluster.cluster import Cluster
-from testbed.errors import TestbedError
 from testbed.host import engine, identity
 from testbed.machines import Unreachable
 from testbed.machines.guest_agent import GuestAgent
@@ -146,10 +145,7 @@ class Opened:
         )  # fmt: skip
 
     def _open(self) -> None:
-        opened = self._exec(["sh", "-c", OPEN], START_SECONDS)
-        if opened.status:
-            said = (opened.stderr.strip() or opened.stdout.strip() or "no reason told").splitlines()[-1]
-            raise TestbedError(f"the copy cannot be opened: {said}", where=str(self._copy))
+        self._exec(["sh", "-c", OPEN], START_SECONDS).check("the copy cannot be opened", str(self._copy))
 
     def _answers(self) -> bool:
         try:
@@ -181,7 +177,4 @@ def _last_line(container: Container) -> str:
 
 
 def _rows(result: ExecResult, where: str) -> list[str]:
-    if result.status:
-        said = (result.stderr.strip() or "no reason told").splitlines()[0]
-        raise TestbedError(f"PostgreSQL refuses: {said}", where=where)
-    return result.stdout.splitlines()
+    return result.check("PostgreSQL refuses", where).splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from testbed.cluster.cluster import Cluster
-from testbed.errors import TestbedError
 from testbed.machines.machine import off_reason
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -30,9 +29,7 @@ def first_page(cluster: Cluster, user: str = "user01", site: str = "cluster") ->
 
     def visit() -> str:
         result = client.exec(["python3", "-m", "testbed.probes.login", "--base", base, "--user", user], timeout=60)
-        if result.status:
-            raise TestbedError((result.stderr.strip().splitlines() or ["no answer"])[-1])
-        return result.stdout.strip()
+        return result.check("the login failed", client.name).strip()
 
     return wait_until(
         visit, DEADLINE_SECONDS, f"{user} to see mail at {base}",

@@ -326,10 +326,7 @@ def tell_of_applications(cluster: Cluster) -> None:
         commands = {Role.APP: ["env", f"APP_NODE={machine.name}", "applications"], Role.BALANCER: ["firewall"]}
         command = commands.get(machine.node.role)
         if command and machine.node.keys.platform == "debian":
-            result = machine.exec(command, timeout=60)
-            if result.status:
-                last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
-                raise TestbedError(f"it does not take the new applications up: {last}", where=machine.name)
+            machine.exec(command, timeout=60).check("it does not load the new applications", machine.name)
 
 
 def _untold(settings: Settings) -> Path:

@@ -14,6 +14,7 @@ from testbed.cluster import labels
 from testbed.cluster.shape import Shape
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
+from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, Settings
 
 
@@ -43,8 +44,7 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
         ).returncode
     if status:
-        lines = log.read_text().strip().splitlines()
-        raise TestbedError(lines[-1] if lines else "no output", where="docker compose up", mend=f"see {log}")
+        raise TestbedError(last_line(log.read_text()), where="docker compose up", mend=f"see {log}")
 
 
 def exists(settings: Settings) -> bool:

@@ -15,6 +15,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
 from testbed.machines.machine import off_reason
+from testbed.output_line import last_line
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -201,14 +202,11 @@ def _side(cluster: Cluster, node: str, tokens: list[str], tables: list[str]) -> 
 
 
 def _generation(cluster: Cluster, node: str) -> str:
-    told = cluster.machine(node).exec(["sh", "-c", GENERATION]).stdout.strip().splitlines()
-    return told[-1] if told else "unknown"
+    return last_line(cluster.machine(node).exec(["sh", "-c", GENERATION]).stdout, otherwise="unknown")
 
 
 def _run(cluster: Cluster, node: str, script: str) -> None:
-    result = cluster.machine(node).exec(["sh", "-c", script])
-    if result.status:
-        raise TestbedError(f"DRBD does not reconnect: {result.stderr.strip()}", where=node)
+    cluster.machine(node).exec(["sh", "-c", script]).check("DRBD does not reconnect", node)
 
 
 def _is_spare(cluster: Cluster, node: str) -> bool:

@@ -146,9 +146,7 @@ def _hand_over(cluster: Cluster, machine: Machine) -> None:
 
     if serving() != machine.name:
         return
-    result = machine.exec(["resign"])
-    if result.status:
-        raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
+    machine.exec(["resign"]).check("it does not step down", machine.name)
     wait_until(
         lambda: serving() not in (None, machine.name), HAND_OVER_SECONDS, f"{machine.name}'s peer to take over",
         fatal=lambda: off_reason(*cluster.fleet.machines(machine.node.role)),

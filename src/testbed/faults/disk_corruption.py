@@ -68,9 +68,8 @@ class DiskCorruption(Fault[NoOptions]):
         places = _places(fleet)
         if not places:
             raise TestbedError("the blocks of the tables are not known", mend="`testbed status` shows the cluster")
-        result = machine.exec(["sh", "-c", _OVERWRITE, "overwrite", *places], timeout=60)
-        if result.status:
-            raise TestbedError(f"the disk cannot be overwritten: {result.stderr.strip()}", where=machine.name)
+        overwritten = machine.exec(["sh", "-c", _OVERWRITE, "overwrite", *places], timeout=60)
+        overwritten.check("the disk cannot be overwritten", machine.name)
 
     def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Compare both copies; where they differ the peer's blocks count."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from testbed.errors import TestbedError
 from testbed.faults.fault import MachineFault, NoOptions, awake
 from testbed.machines import Machine, Power
 from testbed.topology import Node, Role
@@ -59,7 +58,4 @@ def _attach(machine: Machine) -> None:
     """Attach the disk unless it is attached; a detaching that is under way comes to its end first."""
     state = machine.exec(["/lib/drbd/drbdsetup-84", "dstate", "0"]).stdout.partition("/")[0].strip()
     if state in ("Diskless", "Failed", "Detaching"):
-        result = machine.exec(["sh", "-c", _ATTACH], timeout=60)
-        if result.status:
-            said = result.stderr.strip().splitlines() or ["it said nothing"]
-            raise TestbedError(f"DRBD does not take the disk back: {said[-1]}", where=machine.name)
+        machine.exec(["sh", "-c", _ATTACH], timeout=60).check("DRBD does not take the disk back", machine.name)

@@ -123,8 +123,4 @@ def done(machine: Machine, script: str, failure: str, timeout: float = 30) -> st
     Raises:
         TestbedError: it failed.
     """
-    result = machine.exec(["sh", "-c", script], timeout=timeout)
-    if result.status:
-        said = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.status}"]
-        raise TestbedError(f"{failure}: {said[-1]}", where=machine.name)
-    return result.stdout
+    return machine.exec(["sh", "-c", script], timeout=timeout).check(failure, machine.name)

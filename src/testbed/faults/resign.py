@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from testbed.errors import TestbedError
 from testbed.faults.fault import MachineFault, NoOptions
 from testbed.machines import Machine
 from testbed.topology import Node, Role
@@ -21,9 +20,7 @@ class Resign(MachineFault[NoOptions]):
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Ask it to step down."""
-        result = machine.exec(["resign"])
-        if result.status:
-            raise TestbedError(f"it does not step down: {result.stderr.strip()}", where=machine.name)
+        machine.exec(["resign"]).check("it does not step down", machine.name)
 
     def heal(self, machine: Machine, options: NoOptions) -> None:
         """The peer serves now; that is no damage."""

@@ -18,6 +18,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from testbed.errors import TestbedError
 from testbed.host import guestprobe, identity
+from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, Settings
 
 KVM = Path("/dev/kvm")
@@ -70,7 +71,7 @@ def verdict(kvm: Outcome, tcg: Outcome | None = None) -> Acceleration:
     if tcg is None or not tcg.ran:
         said = "" if tcg is None else f": status {tcg.status}: {tcg.output.strip()}"
         raise TestbedError(f"QEMU cannot even run a guest in software{said}", where=IMAGE, mend="run `testbed build`")
-    said = kvm.output.strip().splitlines()[-1] if kvm.output.strip() else f"QEMU ended with status {kvm.status}"
+    said = last_line(kvm.output, otherwise=f"QEMU ended with status {kvm.status}")
     if kvm.status is None:
         return Acceleration("tcg", f"{KVM} is there, but a guest does not run: no sign of life in {SECONDS:g} s")
     if "permission denied" in said.lower() or "not permitted" in said.lower():

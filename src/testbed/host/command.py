@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
+from testbed.output_line import last_line
 
 Say = Callable[[str], None]
 """Told one line about what is being done, before it is done."""
@@ -65,13 +66,6 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
     if done.returncode != 0:
-        told = f" (log: {log})" if log else ""
-        raise TestbedError(f"{what} failed: {last_line(done.stdout)}{told}", where=where, mend=mend)
+        place = f" (log: {log})" if log else ""
+        raise TestbedError(f"{what} failed: {last_line(done.stdout)}{place}", where=where, mend=mend)
     return done.stdout
-
-
-def last_line(output: str) -> str:
-    """Return the last line that says something, for a one-line message."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("e:", "error"))]
-    return (errors or lines or ["it wrote nothing"])[-1]

@@ -12,7 +12,8 @@ from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import apt, daemon, identity, mirrors, product
-from testbed.host.command import Say, host_environment, last_line, run
+from testbed.host.command import Say, host_environment, run
+from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.wait import wait_until
 

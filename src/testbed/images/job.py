@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.host.command import host_environment, last_line
+from testbed.host.command import host_environment
+from testbed.output_line import last_line
 
 Report = Callable[[str], None]
 """Told the step a build has reached."""

@@ -9,6 +9,7 @@ from testbed.cluster.unrecorded import OWNER
 from testbed.errors import TestbedError
 from testbed.host import processes
 from testbed.machines import Machine
+from testbed.output_line import last_line
 from testbed.wait import wait_until
 
 END_SECONDS = 30.0
@@ -58,9 +59,7 @@ class Task:
         assignments = [f"{key}={value}" for key, value in variables.items()]
         line = shlex.join(["env", *assignments, *command])
         result = machine.exec(["sh", "-c", f"setsid {line} >{shlex.quote(log)} 2>&1 </dev/null & echo $!"])
-        if result.status:
-            raise TestbedError(f"cannot start {command[0]}: {result.stderr.strip()}", where=machine.name)
-        return cls(machine, int(result.stdout), log)
+        return cls(machine, int(result.check(f"cannot start {command[0]}", machine.name)), log)
 
     def running(self) -> bool:
         """Whether it has not ended yet."""
@@ -74,7 +73,7 @@ class Task:
         """Return that it has ended by itself, with the last line of its output; empty while it runs."""
         if self.running():
             return ""
-        return f"a program has ended: {(self.output().strip().splitlines() or ['it wrote nothing'])[-1]}"
+        return f"a program has ended: {last_line(self.output())}"
 
     def stop(self) -> None:
         """Ask it to end, and wait until it has.

@@ -12,6 +12,7 @@ from docker import DockerClient
 
 from testbed.errors import TestbedError, UsageError
 from testbed.machines.container import ContainerMachine
+from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL
 
 PROGRAM = Path(__file__).with_name("packets.py")
@@ -102,5 +103,4 @@ def capture(wire: Wire, image: str, labels: Mapping[str, str], out: BinaryIO, *,
         process.terminate()
         process.wait(timeout=MARGIN_SECONDS)
     if process.returncode:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise TestbedError(f"packets cannot be captured: {last[0]}", where=" ".join(wire.interfaces))
+        raise TestbedError(f"packets cannot be captured: {last_line(errors)}", where=" ".join(wire.interfaces))

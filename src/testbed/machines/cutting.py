@@ -19,6 +19,7 @@ from docker.errors import ImageNotFound
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
 from testbed.machines.helper import Helper
+from testbed.output_line import first_line
 from testbed.settings import CLUSTER_LABEL
 
 Way = Literal["in", "out"]
@@ -130,6 +131,5 @@ def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: 
         raise NoNftError(prefix)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise TestbedError(f"nft refuses: {said[0]}", where="the host")
+        raise TestbedError(f"nft refuses: {first_line(done.stderr)}", where="the host")
     return done.stdout.split()

@@ -13,6 +13,7 @@ from docker import DockerClient
 from docker.errors import APIError, ContainerError
 
 from testbed.errors import TestbedError
+from testbed.output_line import first_line
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,8 @@ class Helper:
                 labels=dict(self.labels), remove=True,
             )  # fmt: skip
         except ContainerError as error:
-            told = cast("bytes | None", error.stderr) or b""
-            said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise TestbedError(f"{command[0]} refuses: {said[0]}", where=self.where) from None
+            reason = first_line(cast("bytes | None", error.stderr) or b"")
+            raise TestbedError(f"{command[0]} refuses: {reason}", where=self.where) from None
         except APIError as error:
             raise TestbedError(f"{command[0]} cannot be run: {error.explanation}", where=self.where) from None
         return written.decode(errors="replace") if isinstance(written, bytes) else ""

@@ -11,6 +11,7 @@ from typing import Protocol
 from testbed.errors import TestbedError
 from testbed.machines.cutting import Way
 from testbed.machines.systems import System
+from testbed.output_line import last_line
 from testbed.topology import Node
 
 
@@ -29,6 +30,21 @@ class ExecResult:
     status: int
     stdout: str
     stderr: str
+
+    def check(self, failure: str, where: str) -> str:
+        """Return the output of a command that must succeed.
+
+        Args:
+            failure: what has failed when the command fails, for the message; empty if the command names it.
+            where: the node.
+
+        Raises:
+            TestbedError: it failed; with the last line that it wrote.
+        """
+        if self.status:
+            reason = last_line(self.stderr, self.stdout, otherwise=f"status {self.status}")
+            raise TestbedError(f"{failure}: {reason}" if failure else reason, where=where)
+        return self.stdout
 
 
 @dataclass(frozen=True, slots=True)

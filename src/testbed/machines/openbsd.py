@@ -14,6 +14,7 @@ from pathlib import Path
 
 from testbed.machines.machine import KILL_SECONDS, KILLED, TIMED_OUT, ExecResult, Unreachable, limited
 from testbed.machines.virtual import VirtualMachine
+from testbed.output_line import last_line
 
 SSH_CONFIG = "/etc/testbed/control/ssh_config"
 GUEST = "guest"
@@ -53,6 +54,5 @@ class OpenBSDMachine(VirtualMachine):
         if result.status == TIMED_OUT or (result.status == KILLED and time.monotonic() >= begin + timeout):
             raise Unreachable(f"{shlex.join(command)} did not end within {timeout:g} s", where=self.name)
         if result.status == SSH_FAILED:
-            said = result.stderr.strip().splitlines() or ["it said nothing"]
-            raise Unreachable(f"ssh cannot reach it: {said[-1].strip()}", where=self.name)
+            raise Unreachable(f"ssh cannot reach it: {last_line(result.stderr)}", where=self.name)
         return result

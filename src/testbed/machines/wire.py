@@ -19,6 +19,7 @@ from typing import Any
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
 from testbed.machines.helper import Helper
+from testbed.output_line import first_line
 
 PROGRAMS = ("ip", "tc", "nsenter", "unshare")
 
@@ -112,8 +113,7 @@ def run(command: Sequence[str], namespace: Namespace, helper: Helper) -> str:
     except subprocess.TimeoutExpired as late:
         raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(whole)) from None
     if result.returncode:
-        said = result.stderr.strip().splitlines() or ["it said nothing"]
-        raise TestbedError(said[0], where=" ".join(whole))
+        raise TestbedError(first_line(result.stderr), where=" ".join(whole))
     return result.stdout
 
 

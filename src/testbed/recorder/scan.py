@@ -58,11 +58,8 @@ def scan(cluster: Cluster, writer: Writer) -> None:
     [client] = cluster.fleet.machines(Role.CLIENT)
     command = ["python3", "-m", "testbed.probes.ports"]
     command += [f"{target.address}={_written(ports)}" for target, ports in tried.items()]
-    result = client.exec(command, timeout=SCAN_SECONDS)
-    if result.status:
-        last = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise TestbedError(f"the ports could not be tried: {last}", where=client.name)
-    found: dict[str, list[int]] = json.loads(result.stdout)
+    output = client.exec(command, timeout=SCAN_SECONDS).check("the ports could not be tried", client.name)
+    found: dict[str, list[int]] = json.loads(output)
     for target, ports in tried.items():
         answered = tuple(found[target.address])
         writer.write(Scan(SOURCE, target.node, target.address, len(ports), answered, target.allowed))

@@ -107,10 +107,7 @@ def _output(primary: Machine, command: list[str], within: float = COMPARE_SECOND
             lambda: _result(primary, files), within, "DRBD to compare both copies", interval=2.0,
             hint=f"`testbed exec {primary.name} cat /proc/drbd` shows how far it is",
         )  # fmt: skip
-    if result.status:
-        said = result.stderr.strip().splitlines() or [f"status {result.status}"]
-        raise TestbedError(f"the copies could not be compared or repaired: {said[-1]}", where=primary.name)
-    return result.stdout.strip()
+    return result.check("the copies could not be compared or repaired", primary.name).strip()
 
 
 def _result(primary: Machine, files: str) -> ExecResult:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from testbed.errors import TestbedError
 from testbed.machines.machine import Machine
 
 Verb = Literal["drain", "disable", "enable", "remove", "weight"]
@@ -94,8 +93,4 @@ def _run(balancer: Machine, words: Sequence[str]) -> str:
 
 def _done(balancer: Machine, command: Sequence[str]) -> str:
     """The output of a command that must succeed."""
-    result = balancer.exec(list(command), timeout=OBEY_SECONDS)
-    if result.status:
-        said = result.stderr.strip().splitlines() or [f"{command[0]} ended with status {result.status}"]
-        raise TestbedError(said[-1], where=balancer.name)
-    return result.stdout
+    return balancer.exec(list(command), timeout=OBEY_SECONDS).check("", balancer.name)

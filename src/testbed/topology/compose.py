@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from testbed.errors import TestbedError, UsageError
+from testbed.output_line import last_line
 from testbed.topology.applications import application_problems
 from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
 from testbed.topology.model import Node, Topology, problems
@@ -69,8 +70,8 @@ def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str
     if result.returncode:
         if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
             raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
-        line = result.stderr.strip().splitlines()[-1:] or ["docker compose config failed"]
-        raise UsageError(line[0], where=files[-1].name, mend="mend the Compose file")
+        reason = last_line(result.stderr, otherwise="docker compose config failed")
+        raise UsageError(reason, where=files[-1].name, mend="mend the Compose file")
     return result.stdout
 
 

@@ -19,10 +19,10 @@ from docker.models.containers import Container
 
 from testbed.errors import TestbedError
 from testbed.host.acceleration import KVM, Kind
-from testbed.host.command import last_line
 from testbed.openbsd.install import stages
 from testbed.openbsd.install.console import PACES, Console, Pace, Report, StuckAtFirstQuestionError
 from testbed.openbsd.install.netboot import Tree
+from testbed.output_line import last_line
 from testbed.wait import wait_until
 
 LABEL = "org.testbed.install"
@@ -237,7 +237,7 @@ class _Room:
     def _succeeded(self, container: Container) -> None:
         status = container.wait(timeout=60)["StatusCode"]
         if status != 0:
-            said = last_line(container.logs().decode(errors="replace"))
+            said = last_line(container.logs())
             raise TestbedError(f"the installer's machine failed: {said}", where=self._image, mend=f"see {self.log}")
 
 

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.host.command import host_environment, last_line
+from testbed.host.command import host_environment
+from testbed.output_line import last_line
 
 PROGRAM = "signify-openbsd"
 _LINE = re.compile(r"SHA256 \(([^()/]+)\) = ([0-9a-f]{64})")
@@ -77,7 +78,7 @@ def _run(arguments: list[str | Path], where: str, key: Path) -> None:
     except OSError as error:
         raise TestbedError(f"{PROGRAM} cannot be run: {error.strerror}") from error
     if done.returncode != 0:
-        said = last_line(done.stderr.decode(errors="replace")).removeprefix(f"{PROGRAM}: ")
+        said = last_line(done.stderr).removeprefix(f"{PROGRAM}: ")
         raise TestbedError(
             f"not signed by OpenBSD: it does not verify with {key.name} ({said})",
             where=where,

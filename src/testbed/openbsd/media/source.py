@@ -11,9 +11,10 @@ from typing import Protocol
 from urllib.parse import quote, unquote
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host.command import host_environment, last_line, run
+from testbed.host.command import host_environment, run
 from testbed.openbsd.media.download import PATIENCE, Missing, Report, fetch
 from testbed.openbsd.media.store import writing
+from testbed.output_line import last_line
 
 BSDTAR = "bsdtar"
 _HREF = re.compile(r"""<a\s[^>]*href=["']?([^"'>]+)""", re.IGNORECASE)
@@ -170,7 +171,7 @@ class InstallImage:
             )
         if done.returncode != 0:
             target.unlink(missing_ok=True)
-            reason = last_line(done.stderr.decode(errors="replace"))
+            reason = last_line(done.stderr)
             raise TestbedError(f"{path} cannot be read: {reason}", where=self.name, mend="get the image anew")
 
     def at_hand(self, path: str) -> Path | None:
