@@ -14,8 +14,6 @@ from testbed.cluster.project import exists
 from testbed.faults import heal_all
 from testbed.topology import compose
 
-HEALTHY_SECONDS = 150.0
-
 
 def pytest_configure() -> None:
     """Let commands that a test starts hear Ctrl-C: a shell without job control has background commands ignore it."""
@@ -43,10 +41,10 @@ def running(testbed_lock: None) -> Cluster:  # noqa: ARG001 - first the lock, th
 def cluster(running: Cluster) -> Iterator[Cluster]:
     """The cluster, with every fault healed; a test that leaves it damaged fails."""
     heal_all(running.fleet, running.ledger)
-    lifecycle.make_whole(running, HEALTHY_SECONDS)
+    lifecycle.make_healthy(running)
     yield running
     heal_all(running.fleet, running.ledger)
-    lifecycle.wait_healthy(running, HEALTHY_SECONDS)
+    lifecycle.wait_healthy(running)
 
 
 @pytest.fixture

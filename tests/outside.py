@@ -18,6 +18,7 @@ from testbed.cluster import Cluster
 from testbed.host import engine, identity
 from testbed.images.build import proxies
 from testbed.machines.container import ContainerMachine
+from testbed.output_line import last_line
 from testbed.wait import wait_until
 
 # tcpflow's names: source address and port, destination address and port, each number filled up with zeros.
@@ -94,7 +95,10 @@ def listening(cluster: Cluster, nodes: Sequence[str]) -> Iterator[list[Flow]]:
     ears = [_ear(cluster, node) for node in nodes]
     try:
         for ear in ears:
-            wait_until(lambda ear=ear: b"listening on" in ear.logs(), 20, "tcpflow to listen")  # type: ignore[misc]
+            wait_until(
+                lambda ear=ear: b"listening on" in ear.logs(), 20, "tcpflow to listen",  # type: ignore[misc]
+                fatal=lambda ear=ear: _exited(ear),  # type: ignore[misc]
+            )  # fmt: skip
         yield flows
         for ear in ears:
             ear.stop(timeout=10)
@@ -102,6 +106,11 @@ def listening(cluster: Cluster, nodes: Sequence[str]) -> Iterator[list[Flow]]:
     finally:
         for ear in ears:
             ear.remove(force=True)
+
+
+def _exited(ear: Container) -> str:
+    ear.reload()
+    return f"tcpflow ended: {last_line(ear.logs())}" if ear.status == "exited" else ""
 
 
 def _ear(cluster: Cluster, node: str) -> Container:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from testbed.host import engine
+from testbed.wait import wait_until
 
 __all__ = [
-    "READY_SECONDS", "DockerContainer", "Images", "Networks", "address", "first_octets", "free_subnets", "last_lines",
-    "network_of_its_own", "run",
+    "DockerContainer", "Images", "Networks", "address", "first_octets", "free_subnets",
+    "network_of_its_own", "run", "wait_ready",
 ]  # fmt: skip
 
 READY_SECONDS = 60.0
@@ -142,6 +143,24 @@ def run(container: DockerContainer, *command: str) -> str:
     result = container.exec(list(command))
     assert result.exit_code == 0, f"{' '.join(command)}: {result.output.decode()}"
     return str(result.output.decode())
+
+
+def wait_ready(container: DockerContainer, ready: Callable[[], bool], what: str) -> None:
+    """Wait until what a container runs is ready; a container that exited ends the wait at once.
+
+    Args:
+        container: which one.
+        ready: whether it is.
+        what: what is waited for.
+    """
+    wait_until(ready, READY_SECONDS, what, describe=lambda: last_lines(container), fatal=lambda: exited(container))
+
+
+def exited(container: DockerContainer) -> str:
+    """Return that the container has exited, with the end of its output; empty while it runs."""
+    wrapped = container.get_wrapped_container()
+    wrapped.reload()
+    return f"{wrapped.name} exited: {last_lines(container)}" if wrapped.status in ("exited", "dead") else ""
 
 
 def last_lines(container: DockerContainer) -> str:

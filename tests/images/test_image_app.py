@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from single_image import READY_SECONDS, DockerContainer, Images, Networks, address, last_lines, run
-from testbed.wait import wait_until
+from single_image import DockerContainer, Images, Networks, address, run, wait_ready
 
 ROOT = Path(__file__).parents[2]
 # A PostgreSQL as the database guest has it, with a database that belongs to Horde and is empty.
@@ -38,9 +37,7 @@ def database(containers: Images, networks: Networks) -> DockerContainer:
     container = containers.start(
         "guest", networks.backend, aliases=("db",), entrypoint="sh", command=["-euc", DATABASE], user="root"
     )  # fmt: skip
-    wait_until(
-        lambda: b"ready" in container.get_logs()[0], READY_SECONDS, "PostgreSQL", describe=lambda: last_lines(container)
-    )
+    wait_ready(container, lambda: b"ready" in container.get_logs()[0], "PostgreSQL")
     return container
 
 
@@ -65,7 +62,7 @@ def test_horde_makes_its_tables_and_serves_its_login_page(
         except requests.RequestException:
             return False
 
-    wait_until(answers, READY_SECONDS, "Apache to answer", describe=lambda: last_lines(app))
+    wait_ready(app, answers, "Apache to answer")
     # Twice: the first run stops Turba half way, at a table of another component (images/schema/make-schema).
     for _ in range(2):
         run(app, "runuser", "-u", "www-data", "--", "horde-db-migrate")

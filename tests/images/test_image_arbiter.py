@@ -10,8 +10,7 @@ from contextlib import suppress
 import docker
 import pytest
 
-from single_image import READY_SECONDS, Images, Networks, address, last_lines
-from testbed.wait import wait_until
+from single_image import Images, Networks, address, wait_ready
 
 
 @pytest.fixture
@@ -39,9 +38,7 @@ class Arbiter:
         self._address = address(self._container, networks.backend)
         secret = (containers.state / "nodes/arbiter/secrets.env").read_text().strip()
         self._secret = secret.removeprefix("ARBITER_SECRET=")
-        wait_until(
-            lambda: self.line("") != "", READY_SECONDS, "the arbiter", describe=lambda: last_lines(self._container)
-        )
+        wait_ready(self._container, lambda: self.line("") != "", "the arbiter")
 
     def line(self, text: str) -> str:
         """The answer to a line; empty when there is none."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from single_image import READY_SECONDS, DockerContainer, Images, Networks, first_octets, last_lines
-from testbed.wait import wait_until
+from single_image import DockerContainer, Images, Networks, first_octets, wait_ready
 
 # A static page that names its member.
 MEMBER = "mkdir -p /tmp/www/horde && cd /tmp/www && echo {0} >horde/index.html && exec python3 -m http.server 8081"
@@ -80,7 +79,7 @@ def site(containers: Images, networks: Networks, members: dict[str, DockerContai
     )  # fmt: skip
     networks.backend.connect(str(balancer.get_wrapped_container().id))
     site = Site(of_networks["SITE_ADDRESS"], str(containers.state / "nodes/client/ca.crt"))
-    wait_until(site.serves, READY_SECONDS, "a page by way of the site's address", describe=lambda: last_lines(balancer))
+    wait_ready(balancer, site.serves, "a page by way of the site's address")
     return site
 
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from single_image import READY_SECONDS, Images, Networks, address, last_lines
+from single_image import Images, Networks, address, wait_ready
 from testbed.cluster.secrets import mail_password
 from testbed.wait import wait_until
 
@@ -32,10 +32,7 @@ def server(containers: Images, networks: Networks) -> str:
         "mail", networks.backend, node="mail", environment={"NODE": "mail", "MAIL_USERS": "3"}
     )  # fmt: skip
     server = address(container, networks.backend)
-    wait_until(
-        lambda: listens(server, 993) and listens(server, 587), READY_SECONDS, "IMAPS and submission",
-        describe=lambda: last_lines(container),
-    )  # fmt: skip
+    wait_ready(container, lambda: listens(server, 993) and listens(server, 587), "IMAPS and submission")
     return server
 
 

@@ -166,7 +166,7 @@ def test_a_fault_that_a_stuck_cluster_keeps_in_force_breaks_the_run_only_if_it_s
     if left:
         ledger.write("disk-full", "db1", "db1", {})
     monkeypatch.setattr("testbed.faults.heal_all", refuse)
-    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", repair)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", repair)
     run = a_run(tmp_path)
     run.cluster.ledger = ledger
     refused = pytest.raises(TestbedError, match="no database machine") if left else nullcontext()
@@ -181,7 +181,7 @@ def test_what_could_not_be_healed_before_the_repair_is_healed_after_it(
     victim, recovered = frozen("db1", ledger), []
     monkeypatch.setattr(lifecycle, "recover", lambda *_: recovered.append(victim.frozen))
     cluster = SimpleNamespace(fleet=fleet(victim), ledger=ledger)
-    lifecycle.make_whole(cast("Cluster", cluster), 1.0)
+    lifecycle.make_healthy(cast("Cluster", cluster), 1.0)
     assert recovered == [True, False]
     assert ledger.entries() == []
 

@@ -104,7 +104,7 @@ def repairs(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
     monkeypatch.setattr(lifecycle, "wait_healthy", means("look"))
     monkeypatch.setattr(lifecycle, "heal", means("heal"))
-    monkeypatch.setattr(lifecycle, "make_whole", lambda *_: "")
+    monkeypatch.setattr(lifecycle, "make_healthy", lambda *_: "")
     monkeypatch.setattr(lifecycle, "up", means("up"))
     monkeypatch.setattr(lifecycle, "down", lambda _: None)
     return fails

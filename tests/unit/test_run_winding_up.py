@@ -65,7 +65,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("testbed.recorder.leftovers", lambda *_: None)
     monkeypatch.setattr("testbed.recorder.survey", lambda _: None)
     monkeypatch.setattr("testbed.faults.heal_all", heal_all)
-    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", lambda *_: "")
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", lambda *_: "")
     monkeypatch.setattr("testbed.cluster.recovery.recover", lambda *_: None)
     return done
 
@@ -154,13 +154,13 @@ def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
         commands.append(command)
         return ExecResult(UNREADABLE, "", "the writes cannot be read back")
 
-    def make_whole(*_: object) -> str:
+    def make_healthy(*_: object) -> str:
         if not healthy:
             raise TestbedError("waited 180 s for a healthy cluster")
         return ""
 
     commands: list[list[str]] = []
-    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", make_whole)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", make_healthy)
     run = a_run(tmp_path)
     monkeypatch.setattr(run.cluster.fleet, "machines", lambda _: [SimpleNamespace(exec=exec_)])
     with run:
@@ -240,14 +240,14 @@ def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
     def disk_full(_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def make_whole(*_: object) -> str:
+    def make_healthy(*_: object) -> str:
         healed.append("whole")
         return ""
 
     run = a_run(tmp_path)
     monkeypatch.setattr(Run, "mark", refuse)
     monkeypatch.setattr("testbed.cluster.recovery.recover", recover)
-    monkeypatch.setattr("testbed.cluster.lifecycle.make_whole", make_whole)
+    monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", make_healthy)
     with pytest.raises(OSError, match="No space left"), run:
         pass
     assert healed == ["all", "recovered", "whole"]

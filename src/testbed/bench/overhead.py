@@ -16,7 +16,6 @@ from testbed.journal import Outcome, RequestSample, read
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 
-HEALTHY_SECONDS = 150.0
 LOGIN_SECONDS = 90.0
 # What a round is warmed up with: logins cost more than what follows, and are over by then.
 WARM_SECONDS = 10.0
@@ -54,7 +53,7 @@ def overhead(cluster: Cluster, rounds: int, seconds: float, load: Load) -> Itera
     for number in range(rounds):
         # The order changes from pair to pair: the second of a pair may find warmer caches.
         for measured in (False, True) if number % 2 == 0 else (True, False):
-            lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+            lifecycle.wait_healthy(cluster)
             yield _with(cluster, seconds, load) if measured else _without(cluster, seconds, load)
 
 

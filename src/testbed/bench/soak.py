@@ -15,7 +15,6 @@ from testbed.incidents.run import Run
 from testbed.journal import Aspect, Journal, Outcome, RequestSample, StateChange
 from testbed.wait import elapse
 
-HEALTHY_SECONDS = 150.0
 # A run's load and probes end by themselves: a long soak is several runs.
 AT_MOST_SECONDS = LIMIT_SECONDS - 600.0
 SAMPLE_SECONDS = 20.0
@@ -62,7 +61,7 @@ def soak(cluster: Cluster, seconds: float, users: int) -> Iterator[Soaked]:
     while seconds > 0:
         stretch = min(seconds, AT_MOST_SECONDS)
         seconds -= stretch
-        lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+        lifecycle.wait_healthy(cluster)
         with Run(cluster, "soak") as run:
             run.probe()
             run.load(Load.model_validate({"users": users, "think_time": "0%"}))

@@ -17,7 +17,6 @@ from testbed.report import Distribution
 from testbed.topology import Role
 from testbed.wait import elapse
 
-HEALTHY_SECONDS = 180.0
 # Logins cost more than what follows, and are over by then.
 WARM_SECONDS = 10.0
 RETURN_SECONDS = 90.0
@@ -103,7 +102,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
     Raises:
         TestbedError: somebody is not served.
     """
-    lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+    lifecycle.wait_healthy(cluster)
     with Run(cluster, name, site=site) as run:
         run.load(load)
         run.steady(timeout=RETURN_SECONDS)

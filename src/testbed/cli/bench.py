@@ -27,7 +27,6 @@ from testbed.report import Distribution
 
 app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 
-HEALTHY_SECONDS = 120.0
 For = Annotated[
     float, duration_option("--for", help="How long each is counted.", least=5, most=600, show_default="40s")
 ]
@@ -118,7 +117,7 @@ def idle_cost(
 ) -> None:
     """Measure memory and processor use of the idle cluster."""
     cluster = Cluster()
-    lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+    lifecycle.wait_healthy(cluster)
     with progress.step(f"watching the idle cluster for {seconds:g} s"):
         costs = idle(cluster, seconds)
     if as_json:

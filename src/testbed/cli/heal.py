@@ -15,9 +15,6 @@ from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.faults import heal_all
 
-DEADLINE_SECONDS = 120.0
-
-
 app = new_app()
 
 
@@ -46,7 +43,7 @@ def heal(
     if not lifecycle.heal(cluster, progress) and not cluster.ledger.readable():
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
-        lifecycle.restore(cluster, DEADLINE_SECONDS, progress)
+        lifecycle.restore(cluster, progress)
 
 
 def _heal_some(cluster: Cluster, what: str) -> None:
@@ -62,4 +59,4 @@ def _heal_some(cluster: Cluster, what: str) -> None:
         err.print(f"still in force: {', '.join(f'{each.fault} on {each.node}' for each in left)}", highlight=False)
         return
     with progress.step("waiting until every part serves"):
-        lifecycle.restore(cluster, DEADLINE_SECONDS, progress)
+        lifecycle.restore(cluster, progress)

@@ -20,8 +20,6 @@ from testbed.topology import Role
 
 app = new_app(help="Resolve a split brain, and read the data that was discarded.", no_args_is_help=True)
 
-HEALTHY_SECONDS = 120.0
-
 
 @app.command(
     "split-brain", epilog=examples("testbed resolve split-brain --show", "testbed resolve split-brain --keep db1")
@@ -61,7 +59,7 @@ def split_brain(
     consent.ask(f"the data of {which.loser} is overwritten with the data of {which.survivor}; the copy stays")
     with progress.step(f"overwriting {which.loser} with the data of {which.survivor}"):
         repair.reunite(cluster, which)
-        lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
+        lifecycle.wait_healthy(cluster)
     err.print(f"[green]split brain resolved:[/] {which.survivor} serves, {which.loser} is its spare", highlight=False)
     err.print(f"  what only {which.loser} had: `testbed resolve read {copy} 'SELECT ...'`", highlight=False)
 

@@ -17,9 +17,6 @@ from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.host import engine, ownership
 
-DEADLINE_SECONDS = 180.0
-
-
 app = new_app()
 
 
@@ -47,5 +44,5 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     ):
         backup.put_back(cluster, disk)
     with progress.step("waiting until every part serves"):
-        lifecycle.wait_healthy(cluster, DEADLINE_SECONDS)
+        lifecycle.wait_healthy(cluster)
     err.print(f"[green]restored:[/] the volume is as it was at {taken}", highlight=False)

@@ -31,6 +31,8 @@ from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.topology import Role
 from testbed.wait import FinalError, wait_until
 
+# How long a cluster may take to become healthy by itself, after a fault or a run.
+HEALTHY_SECONDS = 180.0
 BOOT_SECONDS = 180.0
 # An emulated OpenBSD's kernel and rc(8) take minutes; its container gives it as long (images/lb-openbsd).
 OPENBSD_BOOT_SECONDS = 600.0
@@ -81,7 +83,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             untold.unlink()
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
-            restore(cluster, _boot_seconds(cluster), progress)
+            restore(cluster, progress, _boot_seconds(cluster))
         with progress.step("logging in to the webmail through the site's virtual address"):
             first_page(cluster)
         for node in cluster.topology.of_role(Role.SINGLE):
@@ -149,13 +151,13 @@ def _sweep(cluster: Cluster, progress: Progress) -> None:
         progress.say(f"  {line}")
 
 
-def restore(cluster: Cluster, deadline: float, progress: Progress) -> None:
+def restore(cluster: Cluster, progress: Progress, deadline: float = HEALTHY_SECONDS) -> None:
     """Bring the cluster back to health, and heal what could not be healed before.
 
     Args:
         cluster: the cluster, after ``heal``.
+        progress: shows each remedy.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
-        progress: told each remedy.
 
     Raises:
         SplitBrainError: both copies of the database have data of their own.
@@ -185,7 +187,7 @@ def _end_drains(cluster: Cluster, progress: Progress) -> None:
             pool.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
-def wait_healthy(cluster: Cluster, deadline: float, may_try: MayTry = always) -> None:
+def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: MayTry = always) -> None:
     """Wait until nothing is wrong with the cluster.
 
     Args:
@@ -230,7 +232,9 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
-def make_whole(cluster: Cluster, deadline: float, may_try: MayTry = always, say: Say = _silent) -> str:
+def make_healthy(
+    cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: MayTry = always, say: Say = _silent
+) -> str:
     """Bring the cluster back to health; a split brain, which would stay for ever, is resolved.
 
     Args:

@@ -155,7 +155,7 @@ class ClusterPlayer:
 
     def _heal(self) -> None:
         lifecycle.heal(self._cluster, self._progress)
-        lifecycle.make_whole(self._cluster, HEAL_SECONDS)
+        lifecycle.make_healthy(self._cluster, HEAL_SECONDS)
 
 
 def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> Played:

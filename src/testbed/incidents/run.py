@@ -42,7 +42,6 @@ from testbed.recorder import Recorder
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
-HEALTHY_SECONDS = 180.0
 POLL_SECONDS = 0.25
 SETTLE_SECONDS = 90
 SETTLE_AGAIN_SECONDS = 20
@@ -66,7 +65,7 @@ class Run:
 
     def __init__(
         self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
-        site: str = CLUSTER, healthy_within: float = HEALTHY_SECONDS, collect: bool = True,
+        site: str = CLUSTER, healthy_within: float = lifecycle.HEALTHY_SECONDS, collect: bool = True,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
@@ -372,7 +371,7 @@ class Run:
                 later.note(healing.first)
             if not hurry and not isinstance(later.first, KeyboardInterrupt):  # Ctrl-C: healed, but not waited for
                 with later:
-                    self._make_whole(unbroken=unbroken and later.first is None)
+                    self._make_healthy(unbroken=unbroken and later.first is None)
             # A fault that a stuck cluster kept from being healed is healed by now.
             if healing.first and (not isinstance(healing.first, TestbedError) or self.cluster.ledger.readable()):
                 later.note(healing.first)
@@ -396,7 +395,7 @@ class Run:
                 self.mark(stage)
         later.raise_first()
 
-    def _make_whole(self, *, unbroken: bool) -> None:
+    def _make_healthy(self, *, unbroken: bool) -> None:
         hopeless = self._recover()
         settled = True
         if "sql-write" in self._probing:
@@ -407,7 +406,7 @@ class Run:
             if hopeless:
                 raise hopeless
             # What a split brain lost has been read back by now: one side may be dropped.
-            if discarded := lifecycle.make_whole(self.cluster, self._healthy_within, self._mark_try, self._repaired):
+            if discarded := lifecycle.make_healthy(self.cluster, self._healthy_within, self._mark_try, self._repaired):
                 self.mark("split-brain-resolved", discarded=discarded)
         except TestbedError as error:
             if settled:

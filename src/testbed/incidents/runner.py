@@ -20,7 +20,7 @@ from testbed.faults import Entry, heal_all
 from testbed.images import build_images
 from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
 from testbed.incidents.incident_text import describe_step
-from testbed.incidents.run import HEALTHY_SECONDS, Run
+from testbed.incidents.run import Run
 from testbed.journal import Plan
 from testbed.progress import Progress
 from testbed.wait import FinalError, WaitTimeout
@@ -164,9 +164,9 @@ def play_once(
     Raises:
         TestbedError: testbed could not do its work; the run's folder holds what there is.
     """
-    with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_whole
+    with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_healthy
         heal_all(cluster.fleet, cluster.ledger)
-    if discarded := lifecycle.make_whole(cluster, HEALTHY_SECONDS):
+    if discarded := lifecycle.make_healthy(cluster):
         tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
     run = Run(
         cluster,

@@ -18,8 +18,6 @@ from testbed.incidents.run import Run
 from testbed.incidents.runner import Result
 from testbed.journal import Journal, Settled
 
-HEALTHY_SECONDS = 180.0
-
 
 def running() -> Cluster:
     """The cluster that is up.
@@ -35,9 +33,9 @@ def running() -> Cluster:
 
 def whole(cluster: Cluster) -> None:
     """Heal what is broken and wait for DRBD and everything else to be well."""
-    with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_whole
+    with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_healthy
         heal_all(cluster.fleet, cluster.ledger)
-    lifecycle.make_whole(cluster, HEALTHY_SECONDS)
+    lifecycle.make_healthy(cluster)
 
 
 def told(result: Result) -> str:
