@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from run_duration import duration_mistake, run_seconds
 
 from telling import Tell
 from testbed.cluster import Cluster
 from testbed.incidents.cluster_loader import load_for_cluster
-from testbed.incidents.run_duration import duration_mistake, run_seconds
 from testbed.incidents.runner import play_all
 from testbed.journal import read
 

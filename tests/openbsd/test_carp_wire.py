@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
+import carp_model as carp
+
 from telling import Tell
 from testbed.cluster import Cluster
 from testbed.machines.container import ContainerMachine
-from testbed.roles import carp
+from testbed.openbsd.node.interfaces import PASSWORD_BYTES
 from testbed.topology import Role
 
 COUNT = 3
@@ -45,7 +47,7 @@ def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, tell: Tell) -> 
     master = topology.nodes[cluster.state().active_balancer or ""]
     secrets = (cluster.settings.state_dir / "nodes" / "lb" / "secrets.env").read_text()
     password = secrets.partition("CARP_PASSWORD=")[2].split()[0]
-    assert re.fullmatch(rf"[A-Za-z0-9]{{1,{carp.PASSWORD_BYTES}}}", password), "ifconfig(8) would cut it off"
+    assert re.fullmatch(rf"[A-Za-z0-9]{{1,{PASSWORD_BYTES}}}", password), "ifconfig(8) would cut it off"
     vhid, skew, base = (int(master.environment[f"CARP_{key}"]) for key in ("VHID", "ADVSKEW", "ADVBASE"))
 
     for each in heard:

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from installer_dialogue import REVISIONS, Machine, installation
+from installer_responses import InstallerEndsError, Responses
 
 from testbed.host import apt
 from testbed.openbsd.install import siteset
 from testbed.openbsd.install.answers import Plan, response_file
-from testbed.openbsd.install.questions import InstallerEndsError, Responses
-from testbed.openbsd.install.session import REVISIONS, Machine, installation
 from testbed.openbsd.release import Release
 
 IMAGES = Path(__file__).parents[2] / "images"

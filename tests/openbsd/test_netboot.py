@@ -18,6 +18,8 @@ from pathlib import Path
 
 import docker
 import pytest
+from installer_dialogue import REVISIONS, Machine, installation
+from installer_responses import Responses, Way, play
 from release_forge import Forge, need_tools
 from rich.console import Console as Terminal
 from standin.bootsector import boot_sector
@@ -35,8 +37,6 @@ from testbed.openbsd.install import machine, netboot, siteset
 from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
 from testbed.openbsd.install.console import InstallError, Pace
 from testbed.openbsd.install.netboot import Tree
-from testbed.openbsd.install.questions import Responses, Way, play
-from testbed.openbsd.install.session import REVISIONS, Machine, installation
 from testbed.openbsd.media import Directory, Media, gather
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import Release

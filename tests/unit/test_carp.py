@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from ipaddress import IPv4Address
 
+import carp_model as carp
 import pytest
-
-from testbed.roles import carp
 
 # Sent by Debian's UCARP 1.5.2 with `--srcip 192.0.2.11 --addr 192.0.2.10 --vhid 7 --advskew 3 --advbase 1`.
 PASSWORD = "correcthorse"

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from installer_dialogue import REVISIONS, Machine, installation
+from installer_responses import Responses
 
 from testbed.openbsd.install import stages
 from testbed.openbsd.install.answers import Plan, response_file
 from testbed.openbsd.install.console import Console, InstallError, Pace, StuckAtFirstQuestionError
 from testbed.openbsd.install.machine import follow
-from testbed.openbsd.install.questions import Responses
 from testbed.openbsd.install.screen import WIDTH, Screen
-from testbed.openbsd.install.session import REVISIONS, Machine, installation
 from testbed.openbsd.release import Release
 
 LOG = Path("/logs/install.log")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from testbed.openbsd.install.questions import InstallerEndsError, Line, Question, Responses, Way, parse
+from installer_responses import InstallerEndsError, Line, Question, Responses, Way, parse
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import gzip
 from pathlib import Path
 
 import pytest
+from run_duration import duration_mistake, run_seconds
 
 from testbed.incidents import load
-from testbed.incidents.run_duration import duration_mistake, run_seconds
 from testbed.journal import Mark, gather, parse
 
 ROOT = Path(__file__).parents[2]

@@ -74,11 +74,6 @@ class Release:
         return ("bsd", "bsd.mp", "bsd.rd", self.base_set)
 
     @property
-    def boot_files(self) -> tuple[str, ...]:
-        """What a network boot loads: pxeboot(8), and the installer's kernel."""
-        return ("pxeboot", "bsd.rd")
-
-    @property
     def base_key(self) -> str:
         """File name of the public key that the sets are signed with."""
         return f"openbsd-{self.number}-base.pub"

@@ -12,10 +12,12 @@ from ipaddress import IPv4Interface
 
 from testbed.errors import TestbedError
 from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, VIRTUAL, Balancer
-from testbed.roles.carp import PASSWORD_BYTES
 
 # Connections that may wait for Apache; it asks for 511.
 WAITING_CONNECTIONS = 1024
+# ifconfig(8) copies a password into a key of 20 bytes with strlcpy, which keeps a byte for the end
+# (sbin/ifconfig/ifconfig.c, setcarp_passwd; CARP_KEY_LEN in ip_carp.h). UCARP keeps all twenty.
+PASSWORD_BYTES = 19
 
 
 def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from testbed.openbsd.install.questions import InstallerEndsError, Question, Way
+from installer_responses import InstallerEndsError, Question, Way
+
 from testbed.openbsd.release import ARCH, Release
 
 Asking = Generator[Question, str, str]

@@ -44,7 +44,7 @@ class Way(Enum):
     ANY = "ask, ask_until"
     YES_OR_NO = "ask_yn"
     ONE_OF = "ask_which"
-    PASSWORD = "ask_password"  # noqa: S105 -- the name of a function
+    PASSWORD = "ask_password"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def play(
     """Answer everything that an installation asks.
 
     Args:
-        session: yields questions, is sent the answers (``session.installation``).
+        session: yields questions, is sent the answers (``installer_dialogue.installation``).
         responses: used up on the way.
 
     Returns:

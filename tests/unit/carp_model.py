@@ -22,6 +22,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from testbed.openbsd.node.interfaces import PASSWORD_BYTES
+
 PROTOCOL = 112
 TTL = 255
 VERSION = 2
@@ -29,10 +31,7 @@ ADVERTISEMENT = 1
 AUTHLEN = 7
 GROUP = IPv4Address("224.0.0.18")
 GROUP_MAC = bytes.fromhex("01005e000012")
-# ifconfig(8) copies a password into the key with strlcpy, which keeps a byte for the end (sbin/ifconfig/ifconfig.c,
-# setcarp_passwd; CARP_KEY_LEN in ip_carp.h). UCARP keeps all twenty.
 KEY_BYTES = 20
-PASSWORD_BYTES = KEY_BYTES - 1
 _HEADER = struct.Struct("!BBBBBBHQ20s")
 _ETHERNET = struct.Struct("!6s6sH")
 _IPV4 = 0x0800
