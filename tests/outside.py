@@ -16,7 +16,7 @@ from docker.models.containers import Container
 
 from testbed.cluster import Cluster
 from testbed.host import engine, identity
-from testbed.images.build import proxies
+from testbed.images.image_build import proxies
 from testbed.machines.container import ContainerMachine
 from testbed.output_line import last_line
 from testbed.wait import wait_until

@@ -14,13 +14,13 @@ import pytest
 from platforms import platform_of
 from telling import Tell
 from testbed import faults
-from testbed.cluster import Cluster, lifecycle, pool
+from testbed.cluster import Cluster, lifecycle, pool_changes
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
-from testbed.roles import pool as balancer_pool
+from testbed.roles import pool_member as balancer_pool
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 from visiting import stays, visitors
@@ -43,7 +43,7 @@ def balancers(cluster: Cluster) -> list[Machine]:
 
 def states(cluster: Cluster, node: str) -> set[str]:
     """A node's state in the webmail's pool, as the balancers have it."""
-    return {row.state.strip() for row in pool.overview(cluster) if (row.pool, row.node) == (WEBMAIL, node)}
+    return {row.state.strip() for row in pool_changes.overview(cluster) if (row.pool, row.node) == (WEBMAIL, node)}
 
 
 def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None:
@@ -56,14 +56,14 @@ def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None
         run.steady()
         drained_node = min(users_on(run))
         [other] = {"app-1", "app-2"} - {drained_node}
-        pool.change(decided, "drain", WEBMAIL, drained_node)
+        pool_changes.change(decided, "drain", WEBMAIL, drained_node)
         drained = time.monotonic()
         for each in balancers(decided):
             assert set(visitors(each, 6)) == {other}, each.name
         # Whose cookie names it is served by it still.
         assert stays(balancers(decided)[0], drained_node) == drained_node
         elapse(6)
-        pool.change(decided, "enable", WEBMAIL, drained_node)
+        pool_changes.change(decided, "enable", WEBMAIL, drained_node)
         wait_until(lambda: visitors(balancers(decided)[0], 4)[drained_node], 20, "new visitors on it again")
     journal = run.journal()
     probes = list(journal.probes["https"])
@@ -83,8 +83,8 @@ def users_on(run: Run) -> set[str]:
 
 
 def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
-    pool.change(decided, "drain", WEBMAIL, "app-1")
-    pool.change(decided, "weight", WEBMAIL, "app-2", 50)
+    pool_changes.change(decided, "drain", WEBMAIL, "app-1")
+    pool_changes.change(decided, "weight", WEBMAIL, "app-2", 50)
     lb1, lb2 = balancers(decided)
     platform = platform_of(lb1)
     for script in (platform.reload, platform.restart):
@@ -104,14 +104,14 @@ def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
 
 def weights(cluster: Cluster) -> dict[str, set[float]]:
     found: dict[str, set[float]] = {}
-    for row in pool.overview(cluster):
+    for row in pool_changes.overview(cluster):
         if row.pool == WEBMAIL:
             found.setdefault(row.node, set()).add(row.weight)
     return found
 
 
 def test_weight_shifts_new_sessions(decided: Cluster, tell: Tell) -> None:
-    pool.change(decided, "weight", WEBMAIL, "app-2", 4)
+    pool_changes.change(decided, "weight", WEBMAIL, "app-2", 4)
     for each in balancers(decided):
         seen = visitors(each, 40)
         assert 6 <= seen["app-1"] <= 10, seen
@@ -120,19 +120,19 @@ def test_weight_shifts_new_sessions(decided: Cluster, tell: Tell) -> None:
 
 
 def test_out_of_the_pool_and_back(decided: Cluster) -> None:
-    pool.change(decided, "remove", WEBMAIL, "app-1")
+    pool_changes.change(decided, "remove", WEBMAIL, "app-1")
     assert states(decided, "app-1") == {"removed"}
     for each in balancers(decided):
         assert set(visitors(each, 4)) == {"app-2"}
         assert stays(each, "app-1") == "app-2"
     with pytest.raises(UsageError, match="app-1 is not in the pool of webmail"):
-        pool.change(decided, "drain", WEBMAIL, "app-1")
-    pool.change(decided, "add", WEBMAIL, "app-1")
+        pool_changes.change(decided, "drain", WEBMAIL, "app-1")
+    pool_changes.change(decided, "add", WEBMAIL, "app-1")
     assert states(decided, "app-1") == {"Init Ok"}
 
 
 def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
-    pool.change(decided, "disable", WEBMAIL, "app-2")
+    pool_changes.change(decided, "disable", WEBMAIL, "app-2")
     assert states(decided, "app-2") == {"Init Dis"}
     assert stays(balancers(decided)[0], "app-2") == "app-1"
     listed = json.loads(testbed(decided, "pool", "list", "--json").stdout)
@@ -152,7 +152,7 @@ def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
         ("drain nothing app-1", "no application 'nothing'; the applications are "),
         ("drain webmail app-9", "no app node 'app-9'; webmail runs on app-1, app-2"),
         ("add webmail app-1", "app-1 is in the pool of webmail already"),
-        ("weight webmail app-1 0", "0 is no weight; use a whole number from 1 to 100"),
+        ("weight webmail app-1 0", "0 is not a weight; use an integer from 1 to 100"),
     ],
 )
 def test_what_cannot_be_is_refused(decided: Cluster, words: str, said: str) -> None:
@@ -163,10 +163,10 @@ def test_what_cannot_be_is_refused(decided: Cluster, words: str, said: str) -> N
 
 
 def test_the_last_node_stays(decided: Cluster) -> None:
-    pool.change(decided, "drain", WEBMAIL, "app-1")
+    pool_changes.change(decided, "drain", WEBMAIL, "app-1")
     for verb in ("drain", "disable", "remove"):
         with pytest.raises(UsageError, match="app-2 is the last node that takes new sessions of webmail"):
-            pool.change(decided, verb, WEBMAIL, "app-2")
+            pool_changes.change(decided, verb, WEBMAIL, "app-2")
     assert states(decided, "app-2") == {"Init Ok"}
 
 
@@ -176,13 +176,13 @@ def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -
     lb2.pause()
     try:
         with pytest.raises(TestbedError, match="lb2: it is frozen"):
-            pool.change(decided, "drain", WEBMAIL, "app-1")
+            pool_changes.change(decided, "drain", WEBMAIL, "app-1")
     finally:
         lb2.unpause()
     faults.inject(decided.fleet, decided.ledger, "process-hang", "lb2", {"process": "apache"})
     try:
         with pytest.raises(TestbedError, match="lb2: its Apache does not show its pools; nothing was changed"):
-            pool.change(decided, "drain", WEBMAIL, "app-1")
+            pool_changes.change(decided, "drain", WEBMAIL, "app-1")
     finally:
         faults.heal_all(decided.fleet, decided.ledger)
     assert balancer_pool.decisions(lb1) == ()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from telling import Tell
 from testbed.checks import check_outage, check_stickiness
-from testbed.cluster import Cluster, pool
+from testbed.cluster import Cluster, pool_changes
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
-from testbed.roles import pool as balancer_pool
+from testbed.roles import pool_member as balancer_pool
 from testbed.topology import WEBMAIL, Role
 from testbed.wait import wait_until
 from visiting import visitors
@@ -88,12 +88,12 @@ def test_decisions_stay_with_their_nodes(cluster: Cluster) -> None:
     newcomer = f"app-{count + 1}"
     balancers = cluster.fleet.machines(Role.BALANCER)
     try:
-        pool.change(cluster, "drain", WEBMAIL, "app-1")
+        pool_changes.change(cluster, "drain", WEBMAIL, "app-1")
         scale(cluster, count + 1)
         grown = Cluster()
         assert all(newcomer in found and "app-1" not in found for found in new_visitors(balancers))
-        pool.change(grown, "weight", WEBMAIL, newcomer, 7)
-        pool.change(grown, "disable", WEBMAIL, newcomer)
+        pool_changes.change(grown, "weight", WEBMAIL, newcomer, 7)
+        pool_changes.change(grown, "disable", WEBMAIL, newcomer)
         scale(cluster, count)
         assert [balancer_pool.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
         scale(cluster, count + 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster
-from testbed.cluster.firstpage import first_page
+from testbed.cluster.login_check import first_page
 
 TESTBED = Path(sys.executable).with_name("testbed")
 

@@ -11,7 +11,7 @@ import pytest
 
 from telling import Tell
 from testbed import faults
-from testbed.cluster import Cluster, discarded, lifecycle
+from testbed.cluster import Cluster, discarded_copies, lifecycle
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -47,7 +47,7 @@ def part(cluster: Cluster) -> tuple[str, str]:
     [second] = [each.node for each in cluster.state().databases if each.node != first]
     faults.inject(cluster.fleet, cluster.ledger, "freeze", first)
     wait_until(lambda: cluster.state().primary_database == second, 60, f"{second} to take over")
-    discarded.sql(cluster, second, "probe", WRITE.format(f"only-on-{second}"))
+    discarded_copies.sql(cluster, second, "probe", WRITE.format(f"only-on-{second}"))
     faults.heal_all(cluster.fleet, cluster.ledger)
     wait_until(
         lambda: cluster.state().split_brain, 60, "both sides to part", describe=lambda: cluster.state().databases
@@ -69,7 +69,7 @@ def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) ->
         pytest.skip("the hardened profile lets no split brain come about this way")
     serving, spare = part(cluster)
     mine = f"kept-on-{serving}"
-    discarded.sql(cluster, serving, "probe", WRITE.format(mine))
+    discarded_copies.sql(cluster, serving, "probe", WRITE.format(mine))
     # It is told at once, by whoever is asked, and nobody resolves it unasked.
     told = typed("status", "--json", status=1)
     assert any("split brain" in each for each in json.loads(told)["complaints"])
@@ -81,13 +81,12 @@ def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) ->
     lifecycle.wait_healthy(cluster, 60)
     assert f"{serving} keeps its data" in said
     assert f"{spare} is overwritten" in said
-    copy = max(
-        (cluster.settings.state_dir / discarded.FOLDER).glob(f"*-{spare}.qcow2"), key=lambda it: it.stat().st_mtime
-    )
+    folder = cluster.settings.state_dir / discarded_copies.FOLDER
+    copy = max(folder.glob(f"*-{spare}.qcow2"), key=lambda it: it.stat().st_mtime)
     assert str(copy) in said
 
     # Each side's row was on that side alone; the loser's is in its copy, and no longer in what is served.
-    served = discarded.sql(cluster, serving, "probe", "select token from writes where token like '%-on-db_'")
+    served = discarded_copies.sql(cluster, serving, "probe", "select token from writes where token like '%-on-db_'")
     rows = typed(
         "resolve", "read", str(copy), "select token from writes where token like '%-on-db_'", "--database", "probe"
     )

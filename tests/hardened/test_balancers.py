@@ -11,7 +11,7 @@ from testbed import faults
 from testbed.cluster import Cluster
 from testbed.cluster.health import complaints
 from testbed.machines import Machine
-from testbed.roles import balancer
+from testbed.roles import balancer_state
 from testbed.topology import WEBMAIL, Role
 from testbed.wait import elapse, wait_until
 
@@ -166,7 +166,7 @@ def test_a_hung_app_node_is_out_and_back_by_itself(cluster: Cluster, tell: Tell)
     def usable(wanted: bool) -> bool:
         # The balancers alone are asked: an app node that hangs is slow to answer. Its other servers run.
         machines = cluster.fleet.machines(Role.BALANCER)
-        asked = [balancer.state(machine, str(cluster.topology.site.address)) for machine in machines]
+        asked = [balancer_state.state(machine, str(cluster.topology.site.address)) for machine in machines]
         found = [
             each.usable for state in asked for each in state.members if (each.pool, each.name) == (WEBMAIL, "app-1")
         ]

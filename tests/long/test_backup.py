@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from telling import Tell
-from testbed.cluster import Cluster, copies
-from testbed.cluster.discarded import sql
+from testbed.cluster import Cluster, copy_verification
+from testbed.cluster.discarded_copies import sql
 from testbed.wait import wait_until
 
 
@@ -46,4 +46,4 @@ def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Pa
     node = primary(cluster)
     assert tokens(cluster, node) == {"backup-before"}
     assert all(each.replicated for each in cluster.state().databases)
-    assert copies.verify(cluster).equal
+    assert copy_verification.verify(cluster).equal

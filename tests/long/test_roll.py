@@ -15,7 +15,7 @@ import pytest
 
 from telling import Tell
 from testbed.checks import Status, outage_of
-from testbed.cluster import Cluster, copies
+from testbed.cluster import Cluster, copy_verification
 from testbed.host import engine
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
@@ -75,7 +75,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
     # What serves moves once, to the spare that has been restarted already.
     state = cluster.state()
     assert (state.active_balancer, state.primary_database) == (order[2], order[4])
-    assert copies.verify(cluster).equal
+    assert copy_verification.verify(cluster).equal
     # No acknowledged write is lost, no session leaves a node that is there, no pause is too long.
     wrong = [each for each in run.verdicts() if each.status is not Status.PASS]
     assert not wrong, wrong

@@ -16,7 +16,7 @@ from guest_container import Box, box
 
 from testbed.cluster import secrets
 from testbed.host import engine
-from testbed.images.build import proxies
+from testbed.images.image_build import proxies
 from testbed.openbsd.node import GuestFile, NodeSecrets, files
 from testbed.settings import find_root
 from testbed.topology import load

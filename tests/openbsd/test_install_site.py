@@ -20,8 +20,8 @@ from installer_dialogue import REVISIONS, Machine, installation
 from installer_responses import InstallerEndsError, Responses
 
 from testbed.host import apt
-from testbed.openbsd.install import siteset
-from testbed.openbsd.install.answers import Plan, response_file
+from testbed.openbsd.install import site_set
+from testbed.openbsd.install.response_file import Plan, response_file
 from testbed.openbsd.release import Release
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -136,7 +136,7 @@ def root(tmp_path: Path, tools: None) -> Iterator[Root]:  # noqa: ARG001 -- the 
         for name in ("awk", "cat", "cp", "dd", "df", "find", "rm", "sed", "sleep", "sync"):
             (path / "bin" / name).symlink_to("busybox")
         (path / "usr" / "bin" / "env").symlink_to("/bin/busybox")
-        siteset.write(tmp_path / "site80.tgz", RELEASE, SITE, IMAGES / "lb")
+        site_set.write(tmp_path / "site80.tgz", RELEASE, SITE, IMAGES / "lb")
         subprocess.run(["tar", "-zxphf", tmp_path / "site80.tgz", "-C", path], check=True)
         made.fill({"proc/mounts": "tmpfs / tmpfs rw 0 0\n"})  # busybox's df looks there
         made.fill(INSTALLED)
@@ -158,7 +158,7 @@ def test_the_installer_s_first_boot_is_replaced_by_ours(root: Root) -> None:
 
 
 def test_a_set_without_its_facts_restarts_the_machine(root: Root) -> None:
-    (root.path / siteset.IMAGE).unlink()
+    (root.path / site_set.IMAGE).unlink()
     assert root.run("/install.site") == 1
     assert root.console == ["testbed: failed: the site set has no facts about the image"]
     assert root.calls == ["reboot -q"]

@@ -12,9 +12,9 @@ import docker
 import pytest
 
 from single_image import first_octets, free_subnets, network_of_its_own
-from testbed.cluster.folders import share
+from testbed.cluster.node_folders import share
 from testbed.host import engine
-from testbed.images.build import proxies
+from testbed.images.image_build import proxies
 
 IMAGE = "testbed/vm"
 STANDIN = Path(__file__).parent / "standin"

@@ -30,13 +30,13 @@ from testbed import topology
 from testbed.host import engine as host_engine
 from testbed.host.acceleration import Kind, acceleration
 from testbed.images import build_images
-from testbed.images.pieces import installed_disk
-from testbed.openbsd import image
-from testbed.openbsd.image import Disk
-from testbed.openbsd.install import machine, netboot, siteset
-from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
-from testbed.openbsd.install.console import InstallError, Pace
+from testbed.images.build_inputs import installed_disk
+from testbed.openbsd import balancer_disk
+from testbed.openbsd.balancer_disk import Disk
+from testbed.openbsd.install import install_vm, netboot, site_set
+from testbed.openbsd.install.install_console import InstallError, Pace
 from testbed.openbsd.install.netboot import Tree
+from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
 from testbed.openbsd.media import Directory, Media, gather
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import Release
@@ -97,11 +97,11 @@ class Bench:
         log = folder / "install.log"
         out = folder / "out"
         try:
-            return machine.install(
+            return install_vm.install(
                 self.engine, INSTALLER, tree, out, self.accel, log, told.append, memory_mib=MEMORY_MIB, pace=PACE
             )
         finally:
-            assert self.engine.containers.list(all=True, filters={"label": f"{machine.LABEL}={out}"}) == []
+            assert self.engine.containers.list(all=True, filters={"label": f"{install_vm.LABEL}={out}"}) == []
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     forge.make(RELEASE, files={**SIGNED, "pxeboot": pxeboot.encode(), "bsd.rd": standin / "kernel"})
     media = gather(RELEASE, Directory(forge.root), folder / "cache", print, keys=forge.keys)
     site = folder / PLAN.site_set
-    siteset.write(site, RELEASE, IMAGES / "openbsd" / "site", IMAGES / "lb")
+    site_set.write(site, RELEASE, IMAGES / "openbsd" / "site", IMAGES / "lb")
     return Bench(settings, cluster, engine, acceleration(settings, engine).kind, media, site, standin / "ramdisk")
 
 
@@ -134,7 +134,7 @@ def _standin(engine: docker.DockerClient, folder: Path) -> Path:
 
 
 def _requests(log: Path) -> list[str]:
-    return machine.requests_log(log).read_text().splitlines()
+    return install_vm.requests_log(log).read_text().splitlines()
 
 
 def _arrived(log: Path) -> dict[str, str]:
@@ -188,10 +188,10 @@ def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
     monkeypatch.setattr(netboot, "write", write_and_dress)
     told: list[str] = []
     settings = replace(bench.settings, state_dir=tmp_path / "state")
-    disk = image.make(settings, bench.engine, bench.design, bench.media, bench.accel, told.append)
-    assert image.installed(settings) == disk
-    assert image.is_current(settings, bench.design, disk)
-    assert bench.engine.containers.list(all=True, filters={"label": machine.LABEL}) == []
+    disk = balancer_disk.make(settings, bench.engine, bench.design, bench.media, bench.accel, told.append)
+    assert balancer_disk.installed(settings) == disk
+    assert balancer_disk.is_current(settings, bench.design, disk)
+    assert bench.engine.containers.list(all=True, filters={"label": install_vm.LABEL}) == []
     return disk, served, told
 
 
@@ -232,7 +232,7 @@ def test_a_machine_is_installed_over_the_network_and_sealed(
     ]
     # The disk, what it is made of, and the name that clusters know it by.
     assert {path.name for path in disk.path.parent.iterdir()} == {
-        disk.path.name, disk.path.with_suffix(".json").name, image.CURRENT, "lock",
+        disk.path.name, disk.path.with_suffix(".json").name, balancer_disk.CURRENT, "lock",
     }  # fmt: skip
     _check_disk(bench, disk.path)
     _check_node(bench, disk.path, tmp_path)
@@ -247,7 +247,7 @@ def _check_disk(bench: Bench, disk: Path) -> None:
     ).decode()  # fmt: skip
     facts, _, rest = said.rpartition("}")
     assert json.loads(facts + "}")["format"] == "qcow2"
-    assert json.loads(facts + "}")["virtual-size"] == machine.DISK_MIB * 1024 * 1024
+    assert json.loads(facts + "}")["virtual-size"] == install_vm.DISK_MIB * 1024 * 1024
     assert rest.split()[0] == hashlib.sha256(boot_sector(SECOND_BOOT)).hexdigest()
     assert disk.stat().st_size < 2 * 1024 * 1024
 
@@ -281,7 +281,7 @@ def test_a_question_that_nobody_answers_ends_the_installation(bench: Bench, tmp_
     tree = bench.tree(tmp_path, _without(response_file(PLAN), "Password for root account"))
     told: list[str] = []
     # As after a testbed that was killed: it goes first, and is not there afterwards.
-    bench.engine.containers.create(INSTALLER, ["pack"], labels={machine.LABEL: str(tmp_path / "out")})
+    bench.engine.containers.create(INSTALLER, ["pack"], labels={install_vm.LABEL: str(tmp_path / "out")})
     with pytest.raises(InstallError) as caught:
         bench.install(tree, tmp_path, told)
     line = str(caught.value)

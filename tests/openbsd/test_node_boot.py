@@ -20,7 +20,7 @@ from test_install_site import tools as tools  # noqa: PLC0414 - a fixture
 from testbed import settings as configuration
 from testbed import topology
 from testbed.cluster.shape import Shape
-from testbed.openbsd.node import apache, ssh, tree
+from testbed.openbsd.node import apache, guest_files, ssh
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "images/openbsd/site"
@@ -86,8 +86,8 @@ def drive(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
     settings = configuration.load({}, ROOT)
     design = topology.load(Shape(("openbsd",)).files(settings), settings.compose_environment("tcg"))
     key = ssh.KeyPair.generate()
-    secrets = tree.NodeSecrets("secret", b"certificate", b"key", b"authority", key, key)
-    for name, file in tree.files(design, "lb1", secrets, ROOT / "images/lb").items():
+    secrets = guest_files.NodeSecrets("secret", b"certificate", b"key", b"authority", key, key)
+    for name, file in guest_files.files(design, "lb1", secrets, ROOT / "images/lb").items():
         target = tmp_path / "guest" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.content)

@@ -18,9 +18,9 @@ from docker.models.containers import Container
 
 from testbed.cluster import Cluster
 from testbed.host import engine
-from testbed.images.build import build
-from testbed.images.inputs import write_context
-from testbed.images.job import Stop
+from testbed.images.build_job import Stop
+from testbed.images.image_build import build
+from testbed.images.input_hash import write_context
 from testbed.machines import Unreachable
 from testbed.machines.openbsd import OpenBSDMachine
 from testbed.openbsd.node import ssh

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.applications import pools
 from testbed.cluster import Cluster
-from testbed.roles.balancer import members
+from testbed.roles.balancer_state import members
 
 ROOT = Path(__file__).parents[2]
 SHARED = ("balancer-manager", "member-watch", "pool-decisions", "pool-discovery", "pool-member")

@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from testbed.cli import status, verify_copies
 from testbed.cli.main import app
-from testbed.cluster import Cluster, copies, project
+from testbed.cluster import Cluster, copy_verification, project
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.machines import ExecResult, Power
 from testbed.recorder.translate import translate
-from testbed.roles.copies import _POLL, _START, GONE, RUNS, Comparison, parse
-from testbed.roles.database import DatabaseState
+from testbed.roles.database_state import DatabaseState
+from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, Comparison, parse
 from testbed.settings import find_root
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -217,19 +217,19 @@ def test_the_command_says_what_was_found(
 def test_copies_that_are_not_connected_are_not_compared(other: DatabaseState) -> None:
     cluster = Asked(ExecResult(0, "", ""), whole("db1"), other)
     with pytest.raises(UsageError, match="the copies cannot be compared: DRBD is not connected and up to date"):
-        copies.verify(cluster())
+        copy_verification.verify(cluster())
     assert cluster.asked == []
 
 
 def test_what_the_guest_refuses_is_told() -> None:
     cluster = Asked(ExecResult(2, "", "x\nPostgreSQL cannot read its tables on db1\n"), whole("db1"), whole("db2"))
     with pytest.raises(TestbedError, match="db1: the copies could not be compared or repaired: PostgreSQL cannot read"):
-        copies.verify(cluster(), repair=True)
+        copy_verification.verify(cluster(), repair=True)
 
 
 def test_a_profile_that_compares_nothing_daily_is_not_waited_for() -> None:
     cluster = Asked(ExecResult(0, "", ""), whole("db1"), whole("db2"))
-    assert copies.verify_as_daily(cluster(), 30) is None
+    assert copy_verification.verify_as_daily(cluster(), 30) is None
     [asked] = cluster.asked
     assert "VERIFY_SECONDS" in asked
 
@@ -237,7 +237,7 @@ def test_a_profile_that_compares_nothing_daily_is_not_waited_for() -> None:
 def test_a_comparison_is_waited_for() -> None:
     cluster = Asked(ExecResult(0, "out-of-sync=4 repaired=0", ""), whole("db1"), whole("db2"))
     cluster.runs = 1
-    assert copies.verify(cluster()) == Comparison(4)
+    assert copy_verification.verify(cluster()) == Comparison(4)
     assert cluster.polls == 2
 
 
@@ -249,7 +249,7 @@ def test_a_machine_that_goes_away_meanwhile_has_no_result(answer: ExecResult, of
     cluster = Asked(answer, whole("db1"), whole("db2"))
     cluster.loses_power = off
     with pytest.raises(TestbedError, match=f"db1: the copies could not be compared or repaired: the machine {message}"):
-        copies.verify(cluster())
+        copy_verification.verify(cluster())
 
 
 def test_a_long_command_runs_in_the_background_of_a_guest(tmp_path: Path) -> None:

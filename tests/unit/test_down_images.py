@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from testbed.images.removal import remove_images
+from testbed.images.image_removal import remove_images
 from testbed.settings import Settings
 
 

@@ -16,9 +16,9 @@ import testbed.cli.load as load_command
 import testbed.cli.verify_copies as copies_command
 from testbed.cli.exit_status import ExitStatus, of_program, worst
 from testbed.cli.group import Interrupted
-from testbed.cluster import copies, project
+from testbed.cluster import copy_verification, project
 from testbed.errors import TestbedError, UsageError
-from testbed.roles.copies import Comparison
+from testbed.roles.online_verification import Comparison
 
 # By its name: the package has the function of the same name.
 program = importlib.import_module("testbed.cli.main")
@@ -119,8 +119,8 @@ def test_copies(
     monkeypatch.setenv("TESTBED_STATE", str(tmp_path))
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setattr(copies_command, "Cluster", Standing)
-    monkeypatch.setattr(copies, "primary", lambda _: "db1")
-    monkeypatch.setattr(copies, "verify", verify)
+    monkeypatch.setattr(copy_verification, "primary", lambda _: "db1")
+    monkeypatch.setattr(copy_verification, "verify", verify)
     try:
         copies_command.verify_copies(repair)
         ended = 0

@@ -198,7 +198,7 @@ def test_heal_counts_what_was_healed_though_another_fault_stays(
         thaw(machine)
 
     monkeypatch.setattr(FakeMachine, "unpause", unpause)
-    monkeypatch.setattr("testbed.cluster.unrecorded.undo", lambda _: [])
+    monkeypatch.setattr("testbed.cluster.unrecorded_faults.undo", lambda _: [])
     monkeypatch.setattr(lifecycle, "_end_drains", lambda *_: None)
     monkeypatch.setattr(lifecycle, "restore", lambda *_: None)
     cluster = SimpleNamespace(fleet=fleet(stuck, other), ledger=ledger)

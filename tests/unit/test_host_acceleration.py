@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.host import acceleration, guestprobe, resources
+from testbed.host import acceleration, guest_probe, resources
 from testbed.host.acceleration import Outcome, verdict
-from testbed.host.findings import Level
+from testbed.host.host_check import Level
 
-RAN = Outcome(guestprobe.EXIT_STATUS, "")
+RAN = Outcome(guest_probe.EXIT_STATUS, "")
 
 
 def test_a_guest_that_ran_under_kvm_proves_it() -> None:
@@ -45,12 +45,12 @@ def test_a_missing_device_and_one_that_does_not_open(tmp_path: Path) -> None:
 
 
 def test_the_firmware_begins_at_the_reset_vector() -> None:
-    image = guestprobe.firmware()
-    assert len(image) == guestprobe.SIZE
+    image = guest_probe.firmware()
+    assert len(image) == guest_probe.SIZE
     jump, offset = image[-16], int.from_bytes(image[-15:-13], "little")
     assert jump == 0xE9
-    assert (guestprobe.SIZE - 16 + 3 + offset) % guestprobe.SIZE == 0  # to the first instruction
-    assert guestprobe.DEBUG_EXIT_PORT.to_bytes(2, "little") in image
+    assert (guest_probe.SIZE - 16 + 3 + offset) % guest_probe.SIZE == 0  # to the first instruction
+    assert guest_probe.DEBUG_EXIT_PORT.to_bytes(2, "little") in image
 
 
 def test_a_device_that_this_user_may_not_open_is_left_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import docker
 import pytest
 from engines import CLUSTER, FakeEngine
 
-from testbed.host import addresses
-from testbed.host.findings import Finding, Level
+from testbed.host import host_addresses
+from testbed.host.host_check import Finding, Level
 from testbed.settings import load
 
 SUBNETS = [IPv4Network(f"198.18.{number}.0/24") for number in range(3)]
@@ -27,7 +27,7 @@ def link(name: str, address: str) -> dict[str, Any]:
 def judged(*found: dict[str, Any], without: tuple[str, ...] = (), up: bool = False) -> Finding:
     links = [LO, *(each for each in found if "ifname" in each)]
     routes = [DEFAULT, *(each for each in found if "dst" in each)]
-    return addresses.judge(list(addresses.taken(links, routes, without)), SUBNETS, up=up)
+    return host_addresses.judge(list(host_addresses.taken(links, routes, without)), SUBNETS, up=up)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_engines_own_bridges_do_not_count() -> None:
         {"Driver": "bridge", "Id": "f", "Options": {"com.docker.network.bridge.name": "docker0"}},
         {"Driver": "macvlan", "Id": "fedcba9876543210", "Options": None},
     ]
-    without = addresses.bridges(networks)
+    without = host_addresses.bridges(networks)
     assert without == {"br-0123456789ab", "docker0"}
     own = link("br-0123456789ab", "198.18.0.1/24"), {"dst": "198.18.0.0/24", "dev": "br-0123456789ab"}
     assert judged(*own, without=tuple(without)).status is Level.OK
@@ -80,7 +80,7 @@ def test_the_engines_own_bridges_do_not_count() -> None:
 
 def test_a_prefix_that_is_free_is_proposed() -> None:
     def proposed(*networks: str) -> str:
-        return addresses.free_prefix([addresses.Taken(IPv4Network(each), "tun0", "") for each in networks])
+        return host_addresses.free_prefix([host_addresses.Taken(IPv4Network(each), "tun0", "") for each in networks])
 
     assert proposed("198.18.0.0/16") == "198.19"
     assert proposed("198.18.0.0/15") == "10.198"
@@ -98,10 +98,10 @@ def test_the_host_is_asked_and_a_host_that_does_not_answer_is_told(
         asked.append(words)
         return answers[words[3]]
 
-    monkeypatch.setattr(addresses, "run", run)
+    monkeypatch.setattr(host_addresses, "run", run)
     settings = load({"TESTBED_STATE": str(tmp_path)}, Path(__file__).parent)
     engine = FakeEngine().add("network", "testbed_public", {CLUSTER: "another"})
-    assert "tun0" in addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).what
+    assert "tun0" in host_addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).what
     assert ["ip", "-4", "-json", "route", "show", "table", "all"] in asked
     answers["route"] = "Dump terminated"
-    assert addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).status is Level.WARN
+    assert host_addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).status is Level.WARN

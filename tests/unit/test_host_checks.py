@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.host import engine, neighbours, processes, resources, store
-from testbed.host.findings import Level
+from testbed.host import engine, engine_networks, image_store, process_identity, resources
+from testbed.host.host_check import Level
 
 SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
 
@@ -63,7 +63,7 @@ def test_images_lie_where_their_store_keeps_them(
     tmp_path: Path, info: dict[str, Any], config: str, folder: str, gib: int
 ) -> None:
     (tmp_path / "config.toml").write_text(config)
-    place = store.find_store(info, tmp_path / "config.toml")
+    place = image_store.find_store(info, tmp_path / "config.toml")
     assert (str(place.images), place.build_bytes) == (folder, gib * resources.GIB)
 
 
@@ -123,22 +123,22 @@ def test_networks_of_others_must_not_overlap() -> None:
         network("fd00::/64"),
         {"Name": "host", "IPAM": {"Config": None}},
     ]
-    assert neighbours.judge_overlaps(apart, "c1", SUBNETS).status is Level.OK
-    assert neighbours.judge_overlaps([network("198.18.0.0/24", "c1")], "c1", SUBNETS).status is Level.OK
+    assert engine_networks.judge_overlaps(apart, "c1", SUBNETS).status is Level.OK
+    assert engine_networks.judge_overlaps([network("198.18.0.0/24", "c1")], "c1", SUBNETS).status is Level.OK
     for theirs in (network("198.18.0.0/15"), network("198.18.1.0/24", "c2")):
-        finding = neighbours.judge_overlaps([theirs], "c1", SUBNETS)
+        finding = engine_networks.judge_overlaps([theirs], "c1", SUBNETS)
         assert finding.status is Level.FAIL
         assert "lan" in finding.what
-    assert neighbours.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is Level.FAIL
+    assert engine_networks.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is Level.FAIL
 
 
 def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:
-    assert processes.started_at(os.getpid()) == processes.started_at(os.getpid())
-    assert processes.started_at(os.getpid()) != processes.started_at(1)
+    assert process_identity.started_at(os.getpid()) == process_identity.started_at(os.getpid())
+    assert process_identity.started_at(os.getpid()) != process_identity.started_at(1)
     stat = tmp_path / "7" / "stat"
     stat.parent.mkdir()
     stat.write_text("7 (a) b) S " + " ".join(str(number) for number in range(4, 53)))
-    assert processes.started_at(7, tmp_path) == 22
+    assert process_identity.started_at(7, tmp_path) == 22
     stat.write_text("7 (gone) Z " + " ".join(str(number) for number in range(4, 53)))
-    assert processes.started_at(7, tmp_path) is None
-    assert processes.started_at(8, tmp_path) is None
+    assert process_identity.started_at(7, tmp_path) is None
+    assert process_identity.started_at(8, tmp_path) is None

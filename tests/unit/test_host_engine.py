@@ -13,7 +13,7 @@ import pytest
 from testbed import settings as configuration
 from testbed.errors import UsageError
 from testbed.host import apt, doctor, engine, product
-from testbed.host.findings import Level
+from testbed.host.host_check import Level
 from testbed.settings import Settings
 
 # Podman 4.3.1's answer to /version, shortened.

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 import testbed.cli.hunt as command
 from testbed.cli.main import app
-from testbed.cluster import copies, project
+from testbed.cluster import copy_verification, project
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import page
 from testbed.hunt.sequence import Steps, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
-from testbed.roles.copies import Comparison
+from testbed.roles.online_verification import Comparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
 CUT = injection("silent-cut", "lb:active", {"network": "public"}, "first")
@@ -138,7 +138,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Pat
     monkeypatch.setattr(command, "Cluster", lambda _: cluster)
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setattr(command, "ClusterPlayer", Passing)
-    monkeypatch.setattr(copies, "verify", lambda _: Comparison(0))
+    monkeypatch.setattr(copy_verification, "verify", lambda _: Comparison(0))
     return tmp_path / "hunts"
 
 
@@ -240,7 +240,7 @@ def test_a_failure_after_a_refused_fault_is_exit_status_1(bench: Path, monkeypat
 def test_a_hunt_ends_with_a_comparison_of_the_copies(
     bench: Path, monkeypatch: pytest.MonkeyPatch, differing: int, code: int, told: str
 ) -> None:
-    monkeypatch.setattr(copies, "verify", lambda _: Comparison(differing))
+    monkeypatch.setattr(copy_verification, "verify", lambda _: Comparison(differing))
     status, output = hunt("--runs", "1", "--name", "compared")
     assert (status, f"comparison of the two copies: {told}" in output) == (code, True)
     page_text = words((bench / "compared" / "hunt.html").read_text())
@@ -263,7 +263,7 @@ def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(monkeypa
         return Comparison(0)
 
     monkeypatch.setattr(command, "ClusterPlayer", Replacing)
-    monkeypatch.setattr(copies, "verify", verify)
+    monkeypatch.setattr(copy_verification, "verify", verify)
     assert hunt("--runs", "1", "--name", "replaced")[0] == 0
     assert compared == [fresh]
 
@@ -277,7 +277,7 @@ def test_copies_that_cannot_be_compared_lose_no_result(
         raise trouble
 
     monkeypatch.setattr(command, "ClusterPlayer", globals()[player])
-    monkeypatch.setattr(copies, "verify", verify)
+    monkeypatch.setattr(copy_verification, "verify", verify)
     status, output = hunt("--runs", "1", "--name", "apart", "--shrink-plays", "0")
     told = f"the copies were not compared: {trouble}"
     assert (status, told in output) == (code, True)

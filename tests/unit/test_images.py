@@ -14,13 +14,13 @@ from testbed import settings as configuration
 from testbed.errors import TestbedError, UsageError
 from testbed.host import mirrors
 from testbed.host.mirrors import Mirrors
-from testbed.images import base, manifest
-from testbed.images.build import shorten
+from testbed.images import base_image, manifest
+from testbed.images.build_inputs import Piece
+from testbed.images.build_order import run_in_order
 from testbed.images.builder import hash_all
-from testbed.images.catalogue import Choices, Image, catalogue, select
-from testbed.images.inputs import inputs_of, write_context
-from testbed.images.pieces import Piece
-from testbed.images.schedule import run_in_order
+from testbed.images.image_build import shorten
+from testbed.images.image_catalogue import Choices, Image, catalogue, select
+from testbed.images.input_hash import inputs_of, write_context
 
 CHOICES = Choices({"base": "bookworm", "app": "bullseye", "vm": "trixie"}, "ext3", 60, 2006)
 MIRRORS = Mirrors("http://mirror.example.net/debian", "http://mirror.example.net/debian-security")
@@ -183,7 +183,7 @@ def test_a_piece_that_fails_leaves_the_old_one(folder: Path) -> None:
 
 
 def test_sources_are_the_hosts_mirror_with_the_suites_it_has() -> None:
-    found = base.choose_sources("bookworm", MIRRORS, ARCHIVE, lambda _, suite: suite != "bookworm-updates")
+    found = base_image.choose_sources("bookworm", MIRRORS, ARCHIVE, lambda _, suite: suite != "bookworm-updates")
     assert found.archive == MIRRORS.main
     assert [line.split("] ")[1] for line in found.lines] == [
         "http://mirror.example.net/debian bookworm main",
@@ -193,7 +193,7 @@ def test_sources_are_the_hosts_mirror_with_the_suites_it_has() -> None:
 
 
 def test_a_release_that_left_the_mirror_comes_from_the_archive() -> None:
-    found = base.choose_sources("bullseye", MIRRORS, ARCHIVE, lambda archive, _: archive == ARCHIVE)
+    found = base_image.choose_sources("bullseye", MIRRORS, ARCHIVE, lambda archive, _: archive == ARCHIVE)
     assert found.archive == ARCHIVE
     assert "check-valid-until=no" in found.lines[0]
     assert "signed-by=" in found.lines[0]
@@ -201,22 +201,22 @@ def test_a_release_that_left_the_mirror_comes_from_the_archive() -> None:
 
 def test_a_release_nobody_has_is_told_with_both_places() -> None:
     with pytest.raises(TestbedError, match=r"neither .*mirror.* nor .*old.* has Debian lenny"):
-        base.choose_sources("lenny", MIRRORS, ARCHIVE, lambda *_: False)
+        base_image.choose_sources("lenny", MIRRORS, ARCHIVE, lambda *_: False)
 
 
 def test_a_host_that_runs_sid_has_security_updates_from_its_mirrors_sibling() -> None:
-    found = base.choose_sources("bookworm", Mirrors(MIRRORS.main), ARCHIVE, lambda *_: True)
+    found = base_image.choose_sources("bookworm", Mirrors(MIRRORS.main), ARCHIVE, lambda *_: True)
     assert "http://mirror.example.net/debian-security bookworm-security main" in found.lines[-1]
 
 
 def test_a_host_without_a_debian_mirror_leaves_the_default() -> None:
-    assert base.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda *_: False) == base.Sources(None, ())
-    served = base.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda archive, _: archive == mirrors.DEFAULT)
-    assert served == base.Sources(None, ())
+    assert base_image.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda *_: False) == base_image.Sources(None, ())
+    served = base_image.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda archive, _: archive == mirrors.DEFAULT)
+    assert served == base_image.Sources(None, ())
 
 
 def test_a_host_without_a_debian_mirror_takes_an_old_release_from_the_archive() -> None:
-    found = base.choose_sources("bullseye", Mirrors(), ARCHIVE, lambda archive, _: archive == ARCHIVE)
+    found = base_image.choose_sources("bullseye", Mirrors(), ARCHIVE, lambda archive, _: archive == ARCHIVE)
     assert found.archive == ARCHIVE
 
 
@@ -226,10 +226,10 @@ def test_what_making_a_release_takes_is_asked_for_before_it_is_made(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("os.geteuid", lambda: uid)
-    monkeypatch.setattr(base, "registry_answers", lambda _: False)
+    monkeypatch.setattr(base_image, "registry_answers", lambda _: False)
     monkeypatch.setattr("testbed.host.engine.has_program", lambda name: name == "mmdebstrap" and uid != 0)
     monkeypatch.setattr("testbed.host.apt.install", lambda packages, *_: asked.extend(packages))
-    base.need_tools(replace(configuration.load(), state_dir=tmp_path), "bookworm", print)
+    base_image.need_tools(replace(configuration.load(), state_dir=tmp_path), "bookworm", print)
     assert asked == [package]
 
 

@@ -17,8 +17,8 @@ from fakes import topology
 
 from testbed import settings as configuration
 from testbed.images import build_images, builder, manifest
-from testbed.images.catalogue import Image, catalogue
-from testbed.images.inputs import LABEL
+from testbed.images.image_catalogue import Image, catalogue
+from testbed.images.input_hash import LABEL
 from testbed.progress import Progress
 from testbed.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from installer_dialogue import REVISIONS, Installed, Machine, Revision, installation
 from installer_responses import InstallerEndsError, Question, Responses, play
 
-from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
 from testbed.openbsd.release import SUPPORTED, Release
 
 CASES = [(version, revision) for version in SUPPORTED for revision in REVISIONS[version]]

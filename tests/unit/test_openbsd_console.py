@@ -10,11 +10,11 @@ import pytest
 from installer_dialogue import REVISIONS, Machine, installation
 from installer_responses import Responses
 
-from testbed.openbsd.install import stages
-from testbed.openbsd.install.answers import Plan, response_file
-from testbed.openbsd.install.console import Console, InstallError, Pace, StuckAtFirstQuestionError
-from testbed.openbsd.install.machine import follow
-from testbed.openbsd.install.screen import WIDTH, Screen
+from testbed.openbsd.install import install_stages
+from testbed.openbsd.install.install_console import Console, InstallError, Pace, StuckAtFirstQuestionError
+from testbed.openbsd.install.install_vm import follow
+from testbed.openbsd.install.response_file import Plan, response_file
+from testbed.openbsd.install.terminal_lines import WIDTH, Screen
 from testbed.openbsd.release import Release
 
 LOG = Path("/logs/install.log")
@@ -42,7 +42,7 @@ SECOND = _script("first-boot.txt")
 class Watched:
     """A console, with what it told, and a clock that only the test moves."""
 
-    def __init__(self, boot: stages.Boot) -> None:
+    def __init__(self, boot: install_stages.Boot) -> None:
         self.now = 0.0
         self.told: list[str] = []
         self.console = Console(boot, PACE, LOG, self.told.append, clock=lambda: self.now)
@@ -61,15 +61,18 @@ def _texts(script: list[tuple[str, str]], upto: str | None = None) -> Iterator[s
             return
 
 
-def _names(boot: stages.Boot, script: list[tuple[str, str]]) -> list[str]:
+def _names(boot: install_stages.Boot, script: list[tuple[str, str]]) -> list[str]:
     return [boot.name, *(f"{boot.name}: {name}" for name, _ in script if name)]
 
 
-BOOTS = [pytest.param(stages.NETWORK, FIRST, id="network"), pytest.param(stages.DISK, SECOND, id="disk")]
+BOOTS = [
+    pytest.param(install_stages.NETWORK, FIRST, id="network"),
+    pytest.param(install_stages.DISK, SECOND, id="disk"),
+]
 
 
 @pytest.mark.parametrize(("boot", "script"), BOOTS)
-def test_a_normal_boot_is_told_stage_by_stage(boot: stages.Boot, script: list[tuple[str, str]]) -> None:
+def test_a_normal_boot_is_told_stage_by_stage(boot: install_stages.Boot, script: list[tuple[str, str]]) -> None:
     watched = Watched(boot)
     watched.play(_texts(script), pause=90)
     watched.console.ended()
@@ -77,7 +80,7 @@ def test_a_normal_boot_is_told_stage_by_stage(boot: stages.Boot, script: list[tu
 
 
 @pytest.mark.parametrize(("boot", "script"), BOOTS)
-def test_a_slow_console_is_read_byte_by_byte(boot: stages.Boot, script: list[tuple[str, str]]) -> None:
+def test_a_slow_console_is_read_byte_by_byte(boot: install_stages.Boot, script: list[tuple[str, str]]) -> None:
     watched = Watched(boot)
     watched.play((character for text in _texts(script) for character in text), pause=1.5)
     watched.console.ended()
@@ -88,7 +91,7 @@ def test_a_slow_console_is_read_byte_by_byte(boot: stages.Boot, script: list[tup
 def test_a_recorded_console_is_read_whatever_way_it_is_cut(size: int) -> None:
     """Recorded from the machine that stands in for OpenBSD (tests/openbsd): real firmware and boot ROM, no OpenBSD."""
     told = []
-    for name, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
+    for name, boot in (("network", install_stages.NETWORK), ("disk", install_stages.DISK)):
         watched = Watched(boot)
         recorded = (SAMPLES / f"standin-{name}.console").read_bytes()
         for at in range(0, len(recorded), size):
@@ -105,10 +108,10 @@ def test_a_recorded_console_is_read_whatever_way_it_is_cut(size: int) -> None:
 @pytest.mark.parametrize(
     ("boot", "script", "name"),
     [pytest.param(boot, script, name, id=f"{boot.name}-{name}")
-     for boot, script in ((stages.NETWORK, FIRST), (stages.DISK, SECOND)) for name, _ in script],
+     for boot, script in ((install_stages.NETWORK, FIRST), (install_stages.DISK, SECOND)) for name, _ in script],
 )  # fmt: skip
 def test_a_stall_is_told_in_whatever_stage_it_comes(
-    boot: stages.Boot, script: list[tuple[str, str]], name: str
+    boot: install_stages.Boot, script: list[tuple[str, str]], name: str
 ) -> None:
     watched = Watched(boot)
     watched.play(_texts(script, name))
@@ -127,18 +130,18 @@ def test_a_stall_is_told_in_whatever_stage_it_comes(
     assert len(caught.value.screen) <= 25
     assert (f"({boot.name}, {name})" if name else f"({boot.name})") in told
     assert f"the whole console is in {LOG}" in told
-    waits = name == "boot loader" and boot is stages.DISK
+    waits = name == "boot loader" and boot is install_stages.DISK
     assert ("waits for somebody to type" if waits else "no sign of life for") in told
 
 
 def test_a_console_that_writes_for_ever_ends_at_the_whole_deadline() -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     with pytest.raises(InstallError, match="not done after 83 min"):
         watched.play(("still here\r\n" for _ in range(1000)), pause=50)
 
 
 def test_both_boots_share_one_deadline() -> None:
-    console = Console(stages.DISK, PACE, LOG, lambda _: None, until=30, clock=lambda: 20.0)
+    console = Console(install_stages.DISK, PACE, LOG, lambda _: None, until=30, clock=lambda: 20.0)
     console.check()
     assert console.until == 30
 
@@ -156,7 +159,7 @@ def test_rubbish_neither_breaks_the_reader_nor_hides_what_follows(seed: int) -> 
         b"\x00" * 5000,
     ]
     chance.shuffle(rubbish)
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     for (_, text), noise in zip(FIRST, rubbish + rubbish, strict=False):
         cut = chance.randrange(len(noise))
         watched.console.feed(noise[:cut])
@@ -206,7 +209,7 @@ TROUBLES = [
 @pytest.mark.parametrize(("stage", "text", "told"), TROUBLES)
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size: int) -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, stage))
     with pytest.raises(InstallError) as caught:
         watched.play(text[at : at + size] for at in range(0, len(text), size))
@@ -216,14 +219,14 @@ def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size:
 
 @pytest.mark.parametrize("stage", ["first start", "relinking the kernel"])
 def test_a_login_prompt_is_a_failure_of_the_first_boot_too(stage: str) -> None:
-    watched = Watched(stages.DISK)
+    watched = Watched(install_stages.DISK)
     watched.play(_texts(SECOND, stage))
     with pytest.raises(InstallError, match="waits for a login"):
         watched.console.feed(b"\r\nlogin: ")
 
 
 def test_a_file_system_to_repair_by_hand() -> None:
-    watched = Watched(stages.DISK)
+    watched = Watched(install_stages.DISK)
     watched.play(_texts(SECOND, "file systems"))
     with pytest.raises(InstallError, match="wants to be repaired by hand"):
         watched.console.feed(b"Automatic file system check failed; help!\r\nEnter pathname of shell or RETURN for sh: ")
@@ -231,7 +234,7 @@ def test_a_file_system_to_repair_by_hand() -> None:
 
 @pytest.mark.parametrize("stage", ["", "sets", "relinking", "packages"])
 def test_a_machine_that_goes_off_early_is_no_success(stage: str) -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, stage))
     with pytest.raises(InstallError, match="went off before it was done"):
         watched.console.ended()
@@ -242,7 +245,7 @@ ZONE = "What timezone are you in? ('?' for list) [Canada/Mountain] "
 
 def test_a_question_that_is_asked_for_ever_is_told_with_its_answer_and_the_complaint() -> None:
     """A zone that the installer does not know: it complains and asks again, so the console is never silent."""
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, "sets"))
     turn = f"{ZONE}Mars/Phobos\r\n'Mars/Phobos' is not a valid timezone on this system.\r\n"
     with pytest.raises(InstallError) as caught:
@@ -255,7 +258,7 @@ def test_a_question_that_is_asked_for_ever_is_told_with_its_answer_and_the_compl
 
 
 def test_a_question_without_an_answer_or_a_complaint_may_not_be_asked_for_ever_either() -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     with pytest.raises(InstallError, match=r'asked "Server directory\?" 5 times; the last answer is ""'):
         watched.play(["Server directory? [pub/OpenBSD] \r\n"] * 1000)
 
@@ -268,7 +271,7 @@ def test_each_question_of_the_installer_is_counted_and_no_good_installation_is_e
     machine = Machine(offered=files, signed=files[:-1], zones=frozenset(zones))
     answers = Responses(response_file(Plan(release)))
     asking = installation(REVISIONS["8.0"][-1], release, machine)
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     asked = []
 
     def play() -> None:
@@ -288,7 +291,7 @@ FIRST_QUESTION = "(I)nstall, (U)pgrade, (A)utoinstall or (S)hell? "
 
 
 def test_the_installers_first_question_answers_itself_or_is_left() -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, "kernel"))
     watched.console.feed(FIRST_QUESTION.encode())
     watched.now += 59
@@ -322,15 +325,15 @@ def test_a_machine_that_stays_at_the_first_question_is_booted_again_once() -> No
     told: list[str] = []
     for stuck in (0, 1):
         room = Starved(stuck)
-        until = follow(room, ["network"], stages.NETWORK, PACE, told.append, None)
+        until = follow(room, ["network"], install_stages.NETWORK, PACE, told.append, None)
         assert room.deadlines == [until] * (stuck + 1)  # both boots share one deadline
     assert told.count("the installer waits at its first question: booting again") == 1
     with pytest.raises(StuckAtFirstQuestionError):
-        follow(Starved(2), ["network"], stages.NETWORK, PACE, told.append, None)
+        follow(Starved(2), ["network"], install_stages.NETWORK, PACE, told.append, None)
 
 
 def test_what_was_answered_with_yes_is_no_trouble() -> None:
-    watched = Watched(stages.NETWORK)
+    watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, "sets"))
     watched.play(["Unverified sets: site80.tgz. Continue without verification? [no] yes\r\n"])
     watched.play(_texts(FIRST[7:]))

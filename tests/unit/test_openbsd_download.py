@@ -14,8 +14,8 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.openbsd.media import download
 from testbed.openbsd.media.download import Missing, fetch
-from testbed.openbsd.media.source import Mirror
-from testbed.openbsd.media.store import Store, notes_of
+from testbed.openbsd.media.file_cache import Store, notes_of
+from testbed.openbsd.media.file_source import Mirror
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
@@ -260,7 +260,7 @@ def test_a_file_that_a_server_calls_compressed_comes_as_it_is(
 
 
 def test_what_does_not_fit_is_not_begun(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.openbsd.media.store.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 19))
+    monkeypatch.setattr("testbed.openbsd.media.file_cache.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 19))
     with pytest.raises(TestbedError, match="no space left on the disk: 0 MiB free, 2 MiB to come"):
         fetch(f"{mirror}/bsd", tmp_path / "bsd", say_nothing)
 

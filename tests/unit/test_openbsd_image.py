@@ -11,9 +11,9 @@ import pytest
 
 from testbed.errors import TestbedError, UsageError
 from testbed.images.builder import choices_of, needed_by
-from testbed.images.catalogue import catalogue
-from testbed.openbsd.image import Disk, installed, is_current, make
-from testbed.openbsd.install import machine
+from testbed.images.image_catalogue import catalogue
+from testbed.openbsd.balancer_disk import Disk, installed, is_current, make
+from testbed.openbsd.install import install_vm
 from testbed.openbsd.install.netboot import Tree
 from testbed.openbsd.media import SIGNATURE, Media
 from testbed.openbsd.release import Release
@@ -59,7 +59,7 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (out / "disk.qcow2").write_text(f"disk {len(done)}")
         return out / "disk.qcow2"
 
-    monkeypatch.setattr(machine, "install", install)
+    monkeypatch.setattr(install_vm, "install", install)
     return done
 
 
@@ -109,7 +109,7 @@ def test_a_failed_installation_leaves_the_disk_before_it_and_no_half_one(
 ) -> None:
     first = made()
     cast("dict[str, str]", media.digests)["bsd"] = "1" * 64
-    monkeypatch.setattr(machine, "install", Mock(side_effect=TestbedError("the console is silent")))
+    monkeypatch.setattr(install_vm, "install", Mock(side_effect=TestbedError("the console is silent")))
     with pytest.raises(TestbedError, match="silent"):
         made()
     assert installed(settings) == first

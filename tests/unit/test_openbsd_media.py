@@ -12,9 +12,9 @@ from testbed.errors import TestbedError, UsageError
 from testbed.host import apt
 from testbed.openbsd.media import Directory, InstallImage, Mirror, keyring, need_tools
 from testbed.openbsd.media.download import Missing
+from testbed.openbsd.media.file_cache import Store, digest_of
+from testbed.openbsd.media.file_source import names_in_index, names_in_page
 from testbed.openbsd.media.signify import parse_list
-from testbed.openbsd.media.source import names_in_index, names_in_page
-from testbed.openbsd.media.store import Store, digest_of
 from testbed.openbsd.release import DEFAULT, SUPPORTED, Release
 from testbed.openbsd.release import parse as parse_release
 

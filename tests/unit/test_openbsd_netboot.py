@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.openbsd.install import netboot
-from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
 from testbed.openbsd.media import Media
 from testbed.openbsd.release import Release
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from testbed.errors import TestbedError
+from testbed.openbsd.media.package_name import Name, Version, choose, matches
 from testbed.openbsd.media.packages import Depend, parse_contents
-from testbed.openbsd.media.pkgname import Name, Version, choose, matches
 
 
 def names(*texts: str) -> list[Name]:

@@ -20,12 +20,12 @@ from testbed.cli.main import app
 from testbed.cli.up import bring_up
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape
-from testbed.cluster.wanted import Wanted
+from testbed.cluster.up_options import Wanted
 from testbed.errors import UsageError
 from testbed.faults import Ledger
-from testbed.host import doctor, engine, identity, ownership
-from testbed.host.findings import Level
-from testbed.host.ownership import Owner
+from testbed.host import doctor, engine, identity, project_owner
+from testbed.host.host_check import Level
+from testbed.host.project_owner import Owner
 from testbed.progress import Progress
 from testbed.settings import Settings, load
 from testbed.yaml_source import dump
@@ -49,8 +49,8 @@ def there(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return made
 
 
-def owner(there: FakeEngine, settings: Settings) -> ownership.Claim:
-    return ownership.claim(cast("docker.DockerClient", there), settings)
+def owner(there: FakeEngine, settings: Settings) -> project_owner.Claim:
+    return project_owner.claim(cast("docker.DockerClient", there), settings)
 
 
 def a_cluster(there: FakeEngine, labels: dict[str, str], state: str = "running") -> None:
@@ -149,12 +149,12 @@ def test_doctor_says_what_up_would(settings: Settings, there: FakeEngine, monkey
 def test_a_volume_without_labels_that_has_a_name_of_ours_is_refused(there: FakeEngine) -> None:
     client = cast("docker.DockerClient", there)
     there.add("volume", "testbed_db1-disk", {CLUSTER: "c1"}).add("volume", "other", {})
-    ownership.must_have_names(client, ["testbed_db1-disk"], ["c1"])
+    project_owner.must_have_names(client, ["testbed_db1-disk"], ["c1"])
     with pytest.raises(UsageError, match="the volume testbed_db1-disk is there already"):
-        ownership.must_have_names(client, ["testbed_db1-disk"], [""])
+        project_owner.must_have_names(client, ["testbed_db1-disk"], [""])
     there.add("volume", "testbed_db2-disk", {})
     with pytest.raises(UsageError, match="db2-disk"):
-        ownership.must_have_names(client, ["testbed_db1-disk", "testbed_db2-disk"], ["c1"])
+        project_owner.must_have_names(client, ["testbed_db1-disk", "testbed_db2-disk"], ["c1"])
 
 
 # --- testbed's own ---------------------------------------------------------------------------------------------

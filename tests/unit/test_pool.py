@@ -11,15 +11,15 @@ import pytest
 from fakes import FakeMachine, fleet, topology
 from rich.console import Console
 
-from testbed.cluster import Cluster, ClusterState, lifecycle, pool
+from testbed.cluster import Cluster, ClusterState, lifecycle, pool_changes
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger
 from testbed.machines import ExecResult, Machine
 from testbed.machines.recreate import own
 from testbed.progress import Progress
-from testbed.roles import BalancerState, Member, balancer
-from testbed.roles import pool as roles_pool
-from testbed.roles.sections import split
+from testbed.roles import BalancerState, Member, balancer_state
+from testbed.roles import pool_member as roles_pool
+from testbed.roles.node_state import split
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -61,7 +61,7 @@ def cluster(
 
 
 def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
-    pool.change(cluster(pair), "weight", "webmail", "app-2", 50)
+    pool_changes.change(cluster(pair), "weight", "webmail", "app-2", 50)
     for each in pair:
         assert each.done[-1] == "pool-member weight webmail app-2 50"
 
@@ -72,7 +72,7 @@ def test_healing_ends_the_drains_of_a_roll_that_was_cut_off_and_no_others(
     # What an operator drained is a decision, which the balancer tells of; what a roll drains is not.
     drained = [member("app-1", "Init Drn Ok"), member("app-2", "Init Drn Ok")]
     half = cluster(pair, drained, second=BOTH, out={("webmail", "app-2")})
-    monkeypatch.setattr("testbed.cluster.unrecorded.undo", lambda _: [])
+    monkeypatch.setattr("testbed.cluster.unrecorded_faults.undo", lambda _: [])
     assert lifecycle.heal(half, Progress(Console())) == 0
     assert [each.done for each in pair] == [["pool-member --until-boot enable webmail app-1"], []]
     assert "lb1: app-1 was still drained, from webmail" in capsys.readouterr().out
@@ -83,7 +83,7 @@ def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeM
     lb1.answers = {"pool-member show": "webmail app-2 serving 7\n"}
     lb2.answers = {"pool-member drain": ExecResult(1, "", "pool-member: Apache does not do as decided\n")}
     with pytest.raises(TestbedError, match="lb2: pool-member: Apache does not do as decided; taken back on lb1"):
-        pool.change(cluster(pair), "drain", "webmail", "app-1")
+        pool_changes.change(cluster(pair), "drain", "webmail", "app-1")
     assert lb1.done[-2:] == ["pool-member drain webmail app-1", "pool-member take webmail app-2 serving 7"]
 
 
@@ -91,23 +91,23 @@ def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeM
 def test_what_was_cut_off_half_way_is_completed(pair: tuple[FakeMachine, FakeMachine], verb: str, word: str) -> None:
     has, lacks = BOTH, BOTH[1:]
     first, second = (lacks, has) if verb == "remove" else (has, lacks)
-    pool.change(cluster(pair, first, second=second), verb, "webmail", "app-1")
+    pool_changes.change(cluster(pair, first, second=second), verb, "webmail", "app-1")
     assert f"pool-member {word} webmail app-1" not in pair[0].done
     assert f"pool-member {word} webmail app-1" in pair[1].done
 
 
 def test_enabling_ends_what_a_roll_left_behind_and_no_fault(pair: tuple[FakeMachine, FakeMachine]) -> None:
-    pool.change(cluster(pair), "enable", "webmail", "app-1")
+    pool_changes.change(cluster(pair), "enable", "webmail", "app-1")
     assert all(each.done[-1] == "pool-member --until-boot enable webmail app-1" for each in pair)
     pair[0].ledger.write("drain", "app-1", "app:any", {})
-    pool.change(cluster(pair), "enable", "webmail", "app-1")
+    pool_changes.change(cluster(pair), "enable", "webmail", "app-1")
     assert all(each.done[-1] == "pool-member enable webmail app-1" for each in pair)
 
 
 def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachine]) -> None:
     pair[1].on = False
     with pytest.raises(TestbedError, match="lb2: it is off: it would not know"):
-        pool.change(cluster(pair), "drain", "webmail", "app-1")
+        pool_changes.change(cluster(pair), "drain", "webmail", "app-1")
     assert not pair[0].done
 
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused_before_anyone_is_told(
     pair: tuple[FakeMachine, FakeMachine], words: tuple[str, str, str], members: Sequence[Member], said: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        pool.change(cluster(pair, members), *words)
+        pool_changes.change(cluster(pair, members), *words)
     assert said in str(refused.value)
     assert not any(each.done for each in pair)
 
@@ -140,14 +140,14 @@ def test_nobody_scales_down_to_nodes_that_were_taken_out(pair: tuple[FakeMachine
     state = ClusterState({}, (BalancerState("lb2", reachable=True, members=BOTH, out=out),), (), (), ())
     scaled = cast("Cluster", SimpleNamespace(topology=topology(), state=lambda: state))
     with pytest.raises(UsageError, match="lb2: all nodes of webmail that would be left are taken out of its pool"):
-        pool.must_serve(scaled)
-    pool.must_serve(cluster(pair))
+        pool_changes.must_serve(scaled)
+    pool_changes.must_serve(cluster(pair))
 
 
 def test_statistics_and_decisions_are_read() -> None:
     sections = split((SAMPLES / "lb.txt").read_text())
     told = {**sections, "pool-member show": "webmail app-1 draining 1\nwebmail app-2 serving 50\n"}
-    state = balancer.parse("lb1", "198.18.0.10", told)
+    state = balancer_state.parse("lb1", "198.18.0.10", told)
     assert [(each.pool, each.application, each.weight, each.busy) for each in state.members] == [
         ("webmail", "webmail", 1.0, 0), ("webmail", "webmail", 1.0, 0),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from fakes import FakeMachine, fleet
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
 
-from testbed.cluster import Cluster, ClusterState, complaints, recovery, unrecorded
+from testbed.cluster import Cluster, ClusterState, complaints, recovery, unrecorded_faults
 from testbed.cluster.recovery import SplitBrainError, recover
 from testbed.errors import TestbedError
 from testbed.faults import Ledger
@@ -260,7 +260,7 @@ def test_when_no_copy_is_good_the_decision_is_named(ledger: Ledger) -> None:
 
 def undone(machine: FakeMachine) -> list[str]:
     """What is undone on one machine."""
-    return list(unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine)))))
+    return list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine)))))
 
 
 LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags": [%s], "link_type": "ether"}]'
@@ -288,7 +288,7 @@ def test_a_fault_that_no_record_names_is_undone(
 
 @pytest.mark.parametrize("name", ["db1", "app-1", "lb1"])
 def test_a_machine_that_is_well_is_not_changed(name: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.cluster.unrecorded.time.time", lambda: 1000.0)
+    monkeypatch.setattr("testbed.cluster.unrecorded_faults.time.time", lambda: 1000.0)
     answers: dict[str, str | ExecResult] = {"mountpoint": ExecResult(1, "", ""), "date +%s": "1000",
                                             "ip -j link": LINKS % '"UP", "LOWER_UP"'}  # fmt: skip
     machine = FakeMachine(name, ledger, answers)
@@ -314,7 +314,7 @@ def test_a_node_that_cannot_be_thawed_keeps_no_other_broken(
     stuck, off = FakeMachine("db1", ledger), FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
     stuck.frozen, off.on = True, False
     monkeypatch.setattr(stuck, "unpause", refuse)
-    lines = list(unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(stuck, off)))))
+    lines = list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(stuck, off)))))
     assert lines[:2] == [f"not healed: db1: {str(error).removeprefix('db1: ')}", "app-1 was off: started"]
     assert "plug backend" in off.done
 
@@ -324,8 +324,8 @@ def test_a_stage_that_fails_keeps_no_other_from_being_taken(ledger: Ledger, monk
         raise TestbedError("no helper can be run")
 
     node = FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
-    monkeypatch.setattr(unrecorded, "sweep_host", refuse)
-    undoing = unrecorded.undo(cast("Cluster", SimpleNamespace(fleet=fleet(node))))
+    monkeypatch.setattr(unrecorded_faults, "sweep_host", refuse)
+    undoing = unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(node))))
     assert next(undoing) == "not healed: no helper can be run"
     with pytest.raises(TestbedError, match="no helper"):
         list(undoing)

@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from testbed.cluster import Cluster, discarded, repair
-from testbed.cluster.repair import Side, Sides
+from testbed.cluster import Cluster, discarded_copies, split_brain_repair
+from testbed.cluster.split_brain_repair import Side, Sides
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import ExecResult
 from testbed.roles import DatabaseState
@@ -71,20 +71,20 @@ def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluste
 )  # fmt: skip
 def test_what_cannot_be_resolved_is_refused(it: Cluster, keep: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        repair.sides(it, keep)
+        split_brain_repair.sides(it, keep)
     assert cast("FakeCluster", it).told == []
 
 
 def test_a_side_that_does_not_answer_is_not_given_up() -> None:
     with pytest.raises(TestbedError, match="db2: it does not answer") as refused:
-        repair.sides(cluster(database("db1", serving=True), database("db2", reachable=False)))
+        split_brain_repair.sides(cluster(database("db1", serving=True), database("db2", reachable=False)))
     assert refused.value.exit_status == TestbedError.exit_status
 
 
 def test_the_one_that_serves_is_kept_unless_the_other_is_named() -> None:
     it = cluster(database("db1", serving=True), database("db2"))
-    assert repair.sides(it) == Sides("db1", "db2")
-    assert repair.sides(it, "db2") == Sides("db2", "db1")
+    assert split_brain_repair.sides(it) == Sides("db1", "db2")
+    assert split_brain_repair.sides(it, "db2") == Sides("db2", "db1")
 
 
 def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,13 +94,17 @@ def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.Mon
         it.told.append(f"copy of {node}")
         return Path("copy.qcow2")
 
-    monkeypatch.setattr(discarded, "keep", keep)
+    monkeypatch.setattr(discarded_copies, "keep", keep)
     which = Sides("db2", "db1")
-    repair.part(cast("Cluster", it), which)
-    repair.reunite(cast("Cluster", it), which)
+    split_brain_repair.part(cast("Cluster", it), which)
+    split_brain_repair.reunite(cast("Cluster", it), which)
     assert it.told == [
-        "db1: resign", f"db1: {repair.DISCONNECT}", "copy of db1", f"db1: {repair.DISCARD}", f"db2: {repair.RECONNECT}"
-    ]  # fmt: skip
+        "db1: resign",
+        f"db1: {split_brain_repair.DISCONNECT}",
+        "copy of db1",
+        f"db1: {split_brain_repair.DISCARD}",
+        f"db2: {split_brain_repair.RECONNECT}",
+    ]
 
 
 def test_what_each_side_alone_has() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed.roles import app, balancer, database, mail, single
-from testbed.roles.sections import split
+from testbed.roles import app_state, balancer_state, database_state, mail_state, single_state
+from testbed.roles.node_state import split
 
 SAMPLES = Path(__file__).parent / "samples"
 SITE = "198.18.0.10"
@@ -17,7 +17,7 @@ def sample(name: str) -> dict[str, str]:
 
 
 def test_a_primary_that_serves() -> None:
-    state = database.parse("db2", DATABASE, sample("db-primary"))
+    state = database_state.parse("db2", DATABASE, sample("db-primary"))
     assert state.serving
     assert state.replicated
     assert state.carp
@@ -25,7 +25,7 @@ def test_a_primary_that_serves() -> None:
 
 
 def test_a_standby_serves_nothing() -> None:
-    state = database.parse("db1", DATABASE, sample("db-standby"))
+    state = database_state.parse("db1", DATABASE, sample("db-standby"))
     assert state.reachable
     assert state.replicated
     assert not state.serving
@@ -36,7 +36,7 @@ def test_a_primary_without_its_peer() -> None:
     sections = sample("db-primary")
     [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
     alone = sections[proc].replace("cs:Connected", "cs:WFConnection").replace("UpToDate/UpToDate", "UpToDate/DUnknown")
-    state = database.parse("db2", DATABASE, {**sections, proc: alone})
+    state = database_state.parse("db2", DATABASE, {**sections, proc: alone})
     assert state.serving
     assert not state.replicated
 
@@ -44,12 +44,12 @@ def test_a_primary_without_its_peer() -> None:
 def test_drbd_that_is_not_configured() -> None:
     sections = sample("db-standby")
     [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
-    state = database.parse("db1", DATABASE, {**sections, proc: "version: 8.4.11 (api:1/proto:86-101)\n"})
+    state = database_state.parse("db1", DATABASE, {**sections, proc: "version: 8.4.11 (api:1/proto:86-101)\n"})
     assert (state.drbd_connection, state.replicated) == ("Unconfigured", False)
 
 
 def test_an_active_balancer_and_its_pool() -> None:
-    state = balancer.parse("lb1", SITE, sample("lb"))
+    state = balancer_state.parse("lb1", SITE, sample("lb"))
     assert (state.holds_address, state.apache, state.carp) == (True, True, True)
     pool = {member.name: member for member in state.members}
     assert pool["app-1"].usable
@@ -64,7 +64,7 @@ def test_a_member_in_error_is_not_usable() -> None:
     xml = sections["balancer-manager"].replace("Init Ok ", "Init Err ", 1)
     usable = {
         member.name: member.usable
-        for member in balancer.parse("lb1", SITE, {**sections, "balancer-manager": xml}).members
+        for member in balancer_state.parse("lb1", SITE, {**sections, "balancer-manager": xml}).members
     }
     assert usable == {"app-1": False, "app-2": True}
 
@@ -72,7 +72,7 @@ def test_a_member_in_error_is_not_usable() -> None:
 def test_a_balancer_whose_apache_is_dead() -> None:
     sections = sample("lb")
     status = sections["sv status"].replace("run: /etc/service/apache", "down: /etc/service/apache")
-    state = balancer.parse("lb1", SITE, {**sections, "sv status": status, "balancer-manager": "\n"})
+    state = balancer_state.parse("lb1", SITE, {**sections, "sv status": status, "balancer-manager": "\n"})
     assert not state.apache
     assert state.members == ()
     assert state.carp
@@ -83,7 +83,9 @@ def test_a_balancer_that_has_resigned_takes_no_part_in_the_election() -> None:
     services = sections["sv status"].replace("/ucarp:", "/keepalived:")
     states = ("MASTER", "BACKUP", "FAULT", "STOP", "")
     asked = [
-        balancer.parse("lb1", SITE, {**sections, "sv status": services, "cat /run/failover/state": f"{state}\n"}).carp
+        balancer_state.parse(
+            "lb1", SITE, {**sections, "sv status": services, "cat /run/failover/state": f"{state}\n"}
+        ).carp
         for state in states
     ]
     assert asked == [True, True, False, False, False]
@@ -101,10 +103,10 @@ CARP0 = """carp0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500
 """
 
 
-def openbsd(carp0: str, apache: str = "61923\n") -> balancer.BalancerState:
+def openbsd(carp0: str, apache: str = "61923\n") -> balancer_state.BalancerState:
     pool = sample("lb")["balancer-manager"]
     sections = split(f"== ifconfig carp0\n{carp0}== balancer-manager\n{pool}== pgrep -x httpd2\n{apache}")
-    return balancer.parse("lb1", SITE, sections)
+    return balancer_state.parse("lb1", SITE, sections)
 
 
 def test_an_openbsd_balancer_holds_the_address_while_it_is_master() -> None:
@@ -114,7 +116,7 @@ def test_an_openbsd_balancer_holds_the_address_while_it_is_master() -> None:
     )
     assert (active.holds_address, active.carp, active.apache) == (True, True, True)
     assert (standby.holds_address, standby.carp) == (False, True)
-    assert active.members == balancer.parse("lb1", SITE, sample("lb")).members
+    assert active.members == balancer_state.parse("lb1", SITE, sample("lb")).members
     assert not openbsd(CARP0.replace("198.18.0.10", "198.18.0.100")).holds_address
 
 
@@ -125,26 +127,26 @@ def test_an_openbsd_balancer_out_of_carp() -> None:
 
 
 def test_an_address_is_not_mistaken_for_a_longer_one() -> None:
-    assert not balancer.parse("lb1", "198.18.0.1", sample("lb")).holds_address
+    assert not balancer_state.parse("lb1", "198.18.0.1", sample("lb")).holds_address
 
 
 def test_an_app_node_and_its_sessions() -> None:
-    state = app.parse("app-1", sample("app"))
+    state = app_state.parse("app-1", sample("app"))
     assert state.apache
     assert state.sessions > 0
 
 
 def test_the_mail_server() -> None:
     sections = sample("mail")
-    assert mail.parse("mail", sections).imap
-    assert mail.parse("mail", sections).smtp
+    assert mail_state.parse("mail", sections).imap
+    assert mail_state.parse("mail", sections).smtp
     [status] = [name for name in sections if name.startswith("sv status")]
     dead = {**sections, status: sections[status].replace("run: /etc/service/dovecot", "down: /etc/service/dovecot")}
-    assert not mail.parse("mail", dead).imap
+    assert not mail_state.parse("mail", dead).imap
 
 
 def test_a_single_server_and_its_daemons() -> None:
-    state = single.parse("single", sample("single"))
+    state = single_state.parse("single", sample("single"))
     assert (state.reachable, state.apache, state.database, state.sessions) == (True, True, True, 3)
     dead = {**sample("single"), "mariadb-admin ping": "mariadb-admin: connect to server at 'localhost' failed\n"}
-    assert not single.parse("single", dead).database
+    assert not single_state.parse("single", dead).database

@@ -11,8 +11,8 @@ from typing import cast
 
 import pytest
 
-from testbed.cluster import unrecorded
-from testbed.host import processes
+from testbed.cluster import unrecorded_faults
+from testbed.host import process_identity
 from testbed.machines import ExecResult, Machine
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -24,7 +24,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     with ExitStack() as stack:
 
         def begin(owner: str = "") -> subprocess.Popen[bytes]:
-            environment = os.environ | ({unrecorded.OWNER: owner} if owner else {})
+            environment = os.environ | ({unrecorded_faults.OWNER: owner} if owner else {})
             process = stack.enter_context(subprocess.Popen(["/bin/sleep", "60"], env=environment))
             stack.callback(process.kill)
             return process
@@ -47,21 +47,21 @@ def test_what_a_killed_run_left_is_ended_and_what_belongs_to_a_live_run_or_to_no
     start: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
     run = start()
-    owner = processes.identify(run.pid)
-    of_the_run, of_another, by_hand = start(owner), start(processes.identify()), start()
+    owner = process_identity.identify(run.pid)
+    of_the_run, of_another, by_hand = start(owner), start(process_identity.identify()), start()
     machine = client(of_the_run, of_another, by_hand)
-    assert not list(unrecorded._strays(machine))
+    assert not list(unrecorded_faults._strays(machine))
     run.kill()
     run.wait(10)
-    assert list(unrecorded._strays(machine)) == ["client: ended 1 processes of a run that was killed"]
+    assert list(unrecorded_faults._strays(machine)) == ["client: ended 1 processes of a run that was killed"]
     assert of_the_run.wait(10) == -9
     assert (of_another.poll(), by_hand.poll()) == (None, None)
 
 
 def test_a_number_that_another_process_has_by_now_is_not_the_run(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     other = start()
-    assert processes.lives(processes.identify(other.pid))
-    assert not processes.lives(f"{other.pid}-1")
-    assert not processes.lives("")
+    assert process_identity.lives(process_identity.identify(other.pid))
+    assert not process_identity.lives(f"{other.pid}-1")
+    assert not process_identity.lives("")
     other.kill()
-    assert not processes.identify(other.pid) or wait_until(lambda: not processes.identify(other.pid), 10, "its end")
+    wait_until(lambda: not process_identity.identify(other.pid), 10, "its end")

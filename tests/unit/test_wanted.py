@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster.shape import Shape, remember, remembered
-from testbed.cluster.wanted import Wanted
+from testbed.cluster.up_options import Wanted
 from testbed.errors import UsageError
 from testbed.settings import Settings
 

@@ -13,7 +13,7 @@ from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
-from testbed.cluster.discarded import Opened
+from testbed.cluster.discarded_copies import Opened
 from testbed.cluster.lock import Use
 from testbed.errors import TestbedError, UsageError
 

@@ -10,7 +10,7 @@ from testbed import settings as configuration
 from testbed import topology
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import progress
-from testbed.cluster import folders
+from testbed.cluster import node_folders
 from testbed.cluster.shape import remembered
 from testbed.host import engine
 from testbed.images import build_images
@@ -30,7 +30,7 @@ def build(
     The images that they are based on are built first.
     """
     settings = configuration.load()
-    folders.must_be_usable(settings)
+    node_folders.must_be_usable(settings)
     engine.ensure(settings, progress.say)
     cluster = topology.load([settings.topology], remembered(settings).environment(settings))
     built = build_images(settings, cluster, progress, names=images or (), fresh=fresh)

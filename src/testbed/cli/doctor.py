@@ -15,7 +15,7 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.errors import TestbedError
 from testbed.host.doctor import examine, networks
-from testbed.host.findings import Finding, Level, fail
+from testbed.host.host_check import Finding, Level, fail
 from testbed.settings import Settings
 
 _SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}

@@ -15,8 +15,8 @@ from testbed.cluster import lifecycle
 from testbed.cluster.lock import Use
 from testbed.cluster.project import GhostEndpointsError
 from testbed.errors import UsageError
-from testbed.host import engine, ownership
-from testbed.images.removal import remove_images
+from testbed.host import engine, project_owner
+from testbed.images.image_removal import remove_images
 from testbed.settings import Settings
 
 app = new_app()
@@ -54,7 +54,7 @@ def down(
         progress.say("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
-    claim = ownership.claim(client, settings)
+    claim = project_owner.claim(client, settings)
     claim.must_be_ours(take_over=take_over)
     claim.must_be_alone()
     if claim.clusters:

@@ -17,7 +17,7 @@ from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, duration_option, print_json
 from testbed.cli.output import out, progress
-from testbed.cluster import Cluster, copies, project
+from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import UsageError
 from testbed.hunt import page
@@ -148,7 +148,7 @@ def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool)
         equal = None
         try:
             with progress.step("comparing both copies of the data"):
-                found = copies.verify(player.cluster)
+                found = copy_verification.verify(player.cluster)
         except TROUBLE as error:  # what the hunt found must not be lost by it
             verification.append(f"the copies were not compared: {error}")
         else:

@@ -15,7 +15,7 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.cluster import Cluster, project
-from testbed.cluster.describe import describe_state
+from testbed.cluster.node_summary import describe_state
 from testbed.cluster.state import RoleState
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power

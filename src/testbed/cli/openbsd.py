@@ -20,15 +20,15 @@ from testbed.cli.verify import report as verify_report
 from testbed.cluster import project
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import remembered
-from testbed.cluster.wanted import OPENBSD, Wanted
+from testbed.cluster.up_options import OPENBSD, Wanted
 from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.host.acceleration import acceleration
 from testbed.images import build_images
-from testbed.openbsd import image as openbsd_image
-from testbed.openbsd import offline as openbsd_offline
-from testbed.openbsd.image import Disk
-from testbed.openbsd.install.console import InstallError
+from testbed.openbsd import balancer_disk as openbsd_image
+from testbed.openbsd import offline_check as openbsd_offline
+from testbed.openbsd.balancer_disk import Disk
+from testbed.openbsd.install.install_console import InstallError
 from testbed.openbsd.media import Directory, InstallImage, Mirror, Source, gather
 from testbed.openbsd.release import Release, parse
 from testbed.settings import Settings

@@ -15,7 +15,7 @@ from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, project
-from testbed.cluster import pool as pools
+from testbed.cluster import pool_changes as pools
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 

@@ -12,9 +12,9 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Consent, Json, Yes, print_json
 from testbed.cli.output import err, out, progress
-from testbed.cluster import Cluster, discarded, lifecycle, project, repair
+from testbed.cluster import Cluster, discarded_copies, lifecycle, project, split_brain_repair
 from testbed.cluster.lock import Use
-from testbed.cluster.repair import Side
+from testbed.cluster.split_brain_repair import Side
 from testbed.errors import UsageError
 from testbed.topology import Role
 
@@ -40,14 +40,14 @@ def split_brain(
     if show and keep:
         raise UsageError("--show changes nothing, and --keep may move the service", mend="use one of them")
     cluster = _running()
-    which = repair.sides(cluster, keep)
+    which = split_brain_repair.sides(cluster, keep)
     consent = Consent(given=yes)
     if not show:
         consent.must_be_possible("this overwrites the data of one side")
     with progress.step(f"copying the data of {which.loser}, before anything overwrites it"):
-        copy = repair.part(cluster, which)
+        copy = split_brain_repair.part(cluster, which)
     with progress.step("opening the copy, and comparing it with what is served"):
-        kept, lost = repair.compare(cluster, which, copy)
+        kept, lost = split_brain_repair.compare(cluster, which, copy)
     if as_json:
         print_json({"kept": _document(kept, lost), "overwritten": _document(lost, kept), "copy": str(copy)})
     else:
@@ -58,7 +58,7 @@ def split_brain(
         return
     consent.ask(f"the data of {which.loser} is overwritten with the data of {which.survivor}; the copy stays")
     with progress.step(f"overwriting {which.loser} with the data of {which.survivor}"):
-        repair.reunite(cluster, which)
+        split_brain_repair.reunite(cluster, which)
         lifecycle.wait_healthy(cluster)
     err.print(f"[green]split brain resolved:[/] {which.survivor} serves, {which.loser} is its spare", highlight=False)
     err.print(f"  what only {which.loser} had: `testbed resolve read {copy} 'SELECT ...'`", highlight=False)
@@ -83,7 +83,7 @@ def read(
         raise UsageError("no such copy", where=str(copy), mend="`ls .testbed/discarded` lists them")
     cluster = Cluster()
     node = cluster.topology.of_role(Role.DATABASE)[0].name
-    with progress.step(f"asking {copy.name}"), discarded.Opened(cluster, copy, node) as opened:
+    with progress.step(f"asking {copy.name}"), discarded_copies.Opened(cluster, copy, node) as opened:
         rows = opened.sql(database, query)
     if as_json:
         print_json(rows)

@@ -15,7 +15,7 @@ from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, lifecycle, project
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
-from testbed.host import engine, ownership
+from testbed.host import engine, project_owner
 
 app = new_app()
 
@@ -34,7 +34,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
-    ownership.must_be_ours(engine.client(), cluster.settings)
+    project_owner.must_be_ours(engine.client(), cluster.settings)
     manifest = backup.check(cluster, file)
     taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))
     Consent(given=yes).ask(f"the database is replaced by the backup of {taken}, and what was written since is lost")

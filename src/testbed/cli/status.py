@@ -19,8 +19,8 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, duration_option, print_json
 from testbed.cli.output import err, out
 from testbed.cluster import Cluster, ClusterState, complaints
-from testbed.cluster.describe import describe_state
 from testbed.cluster.lock import holders
+from testbed.cluster.node_summary import describe_state
 from testbed.cluster.state import RoleState
 from testbed.errors import UsageError
 from testbed.roles import BalancerState, DatabaseState

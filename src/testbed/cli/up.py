@@ -14,17 +14,17 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Consent, Yes
 from testbed.cli.output import progress
-from testbed.cluster import Cluster, folders, lifecycle, secrets
+from testbed.cluster import Cluster, lifecycle, node_folders, secrets
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import Shape, remembered
-from testbed.cluster.wanted import Wanted
+from testbed.cluster.up_options import Wanted
 from testbed.errors import UsageError
-from testbed.host import engine, identity, ownership
+from testbed.host import engine, identity, project_owner
 from testbed.host.acceleration import acceleration
 from testbed.host.doctor import preflight
 from testbed.images import build_images
 from testbed.images.builder import needed_by
-from testbed.openbsd import image as openbsd
+from testbed.openbsd import balancer_disk as openbsd
 from testbed.settings import Settings
 from testbed.topology import Topology
 from testbed.topology.keys import Filesystem, Platform, Profile, Store
@@ -89,9 +89,9 @@ def bring_up(
         The cluster, serving.
     """
     started = time.monotonic()
-    folders.must_be_usable(settings)
+    node_folders.must_be_usable(settings)
     docker_engine = engine.ensure(settings, progress.say)
-    claim = ownership.claim(docker_engine, settings)
+    claim = project_owner.claim(docker_engine, settings)
     claim.must_be_ours(take_over=take_over)
     now = remembered(settings) if claim.exists else None
     shape = wanted.shape(settings, now or Shape())
@@ -100,7 +100,7 @@ def bring_up(
     if now:
         wanted.must_fit(settings, now, shape)
     needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
-    ownership.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
+    project_owner.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
         (consent or Consent(given=False)).ask(f"the other cluster {settings.project} and its data are removed")
         with progress.step(f"removing the cluster {settings.project}, which is not this checkout's"):

@@ -14,7 +14,7 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, errors, progress
-from testbed.cluster import Cluster, copies, project
+from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use
 from testbed.errors import TestbedError, UsageError
 
@@ -40,11 +40,11 @@ def verify_copies(
     if not project.exists(settings):
         raise UsageError("no cluster is up", mend="run `testbed up`")
     cluster = Cluster(settings)
-    name = copies.primary(cluster)
+    name = copy_verification.primary(cluster)
     [peer] = [each.node for each in cluster.state().databases if each.node != name]
     try:
         with progress.step(f"comparing the disk of {peer} with that of {name}, which serves"):
-            found = copies.verify(cluster, repair=repair)
+            found = copy_verification.verify(cluster, repair=repair)
     except UsageError:
         raise
     except TestbedError as error:

@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.discarded import DATA_DISK
+from testbed.cluster.discarded_copies import DATA_DISK
 from testbed.errors import UsageError
 from testbed.machines.machine import off_reason
 from testbed.settings import Settings

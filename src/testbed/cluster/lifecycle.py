@@ -10,23 +10,23 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import backup, folders, labels, project, secrets, unrecorded
+from testbed.cluster import backup, labels, node_folders, project, secrets, unrecorded_faults
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.firstpage import first_page
 from testbed.cluster.health import complaints
-from testbed.cluster.logs import save_logs
-from testbed.cluster.pool import must_serve
+from testbed.cluster.login_check import first_page
+from testbed.cluster.node_logs import save_logs
+from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.recovery import MayTry, Say, SplitBrainError, always, recover, try_members
-from testbed.cluster.repair import repair_split_brain
 from testbed.cluster.shape import remember
+from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
-from testbed.host import engine, identity, ownership
+from testbed.host import engine, identity, project_owner
 from testbed.machines import Power, cutting
 from testbed.machines.machine import last_log_line
-from testbed.openbsd.node import tree
+from testbed.openbsd.node import guest_files
 from testbed.progress import Progress
-from testbed.roles import pool
+from testbed.roles import pool_member
 from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.topology import Role
 from testbed.wait import FinalError, wait_until
@@ -56,7 +56,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
             mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
         )
-    fresh = not ownership.claim(engine.client(), cluster.settings).exists
+    fresh = not project_owner.claim(engine.client(), cluster.settings).exists
     if not fresh:
         must_serve(cluster)
         if not secrets.exist(cluster.settings.state_dir):
@@ -70,7 +70,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     if fresh:
         untold.unlink(missing_ok=True)  # machines that are new read them as they start
     remember(cluster.settings, cluster.shape)
-    folders.make(cluster.settings, cluster.topology)
+    node_folders.make(cluster.settings, cluster.topology)
     try:
         if fresh:
             _sweep(cluster, progress)
@@ -136,9 +136,9 @@ def heal(cluster: Cluster, progress: Progress) -> int:
         progress.say(f"  {path}: not a fault's record; its fault is looked for on the machines")
     trouble: Exception | None = None
     try:
-        for line in unrecorded.undo(cluster):
+        for line in unrecorded_faults.undo(cluster):
             progress.say(f"  {line}")
-    except unrecorded.TROUBLE as error:  # undo has said it already
+    except unrecorded_faults.TROUBLE as error:  # undo has said it already
         trouble = error
     _end_drains(cluster, progress)
     if trouble:
@@ -147,7 +147,7 @@ def heal(cluster: Cluster, progress: Progress) -> int:
 
 
 def _sweep(cluster: Cluster, progress: Progress) -> None:
-    for line in unrecorded.sweep_host(cluster):
+    for line in unrecorded_faults.sweep_host(cluster):
         progress.say(f"  {line}")
 
 
@@ -184,7 +184,7 @@ def _end_drains(cluster: Cluster, progress: Progress) -> None:
         }
         for application, node in sorted(left):
             progress.say(f"  {balancer.node}: {node} was still drained, from {application}")
-            pool.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
+            pool_member.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
 def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: MayTry = always) -> None:
@@ -225,7 +225,7 @@ def _forget_members(cluster: Cluster) -> None:
     for balancer in cluster.state().balancers:
         known = {member.name for member in balancer.members} | {node for _, node in balancer.out}
         for name in sorted(known - machines):
-            pool.forget(cluster.machine(balancer.node), name)
+            pool_member.forget(cluster.machine(balancer.node), name)
 
 
 def _silent(_: str) -> None:
@@ -348,4 +348,4 @@ def _write_node_files(cluster: Cluster) -> None:
         _untold(settings).unlink()
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
-            tree.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")
+            guest_files.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")

@@ -33,7 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from testbed.cluster import folders
+from testbed.cluster import node_folders
 from testbed.errors import UsageError
 from testbed.settings import Settings
 from testbed.wait import elapse
@@ -123,7 +123,7 @@ def hold(
         UsageError: the state folder, or a lock's file, belongs to another user.
     """
     _make(settings.state_dir)
-    folders.must_be_writable(settings.state_dir)
+    node_folders.must_be_writable(settings.state_dir)
     held = _take_patiently(settings.state_dir, use, command or _command_line(), patience, waiting)
     try:
         yield
@@ -184,7 +184,8 @@ class _File:
             self._file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
         except PermissionError:
             raise UsageError(
-                f"the lock's file belongs to {folders.owner(path)}, and this user may not write to it", where=str(path),
+                f"the lock's file belongs to {node_folders.owner(path)}, and this user may not write to it",
+                where=str(path),
                 mend=f"run `sudo chown --reference={shlex.quote(str(path.parent))} {shlex.quote(str(path))}`",
             ) from None  # fmt: skip
         if os.geteuid() == 0:

@@ -16,7 +16,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
 from testbed.cluster.remedies import Remedy, apply, decision, next_remedy
 from testbed.cluster.state import ClusterState
-from testbed.cluster.unrecorded import TROUBLE, restore_power
+from testbed.cluster.unrecorded_faults import TROUBLE, restore_power
 from testbed.deferred import Deferred
 from testbed.machines import Power
 from testbed.machines.machine import last_log_line

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from testbed.cluster import lifecycle
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import missing_applications
-from testbed.cluster.pool import must_leave_one, pools_of
+from testbed.cluster.pool_changes import must_leave_one, pools_of
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import off_reason
 from testbed.progress import Progress
-from testbed.roles import pool
+from testbed.roles import pool_member
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
@@ -116,14 +116,14 @@ def _answers(cluster: Cluster, machine: Machine) -> bool:
 
 def _restart(cluster: Cluster, machine: Machine) -> None:
     """Off and on, with what it was told: a balancer that is made anew knows nothing of the pool's decisions."""
-    decided = pool.decisions(machine) if machine.node.role is Role.BALANCER else ()
+    decided = pool_member.decisions(machine) if machine.node.role is Role.BALANCER else ()
     anew = _rebuilt(machine) and machine.node.keys.machine == "container"
     machine.stop()
     if anew and isinstance(machine, ContainerMachine):
         machine.recreate()
     cluster.machine(machine.name).start()
     if anew and decided:
-        pool.take(cluster.machine(machine.name), decided)
+        pool_member.take(cluster.machine(machine.name), decided)
 
 
 @contextmanager
@@ -163,8 +163,8 @@ def _drained(cluster: Cluster, node: str, patience: float, progress: Progress) -
     ]
     balancers = [each for each in cluster.fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
-    def tell(verb: pool.Verb) -> None:
-        pool.decide_until_boot(balancers, verb, applications, node)
+    def tell(verb: pool_member.Verb) -> None:
+        pool_member.decide_until_boot(balancers, verb, applications, node)
 
     try:
         tell("drain")

@@ -15,12 +15,12 @@ from testbed.roles import (
     DatabaseState,
     MailState,
     SingleState,
-    app,
-    arbiter,
-    balancer,
-    database,
-    mail,
-    single,
+    app_state,
+    arbiter_state,
+    balancer_state,
+    database_state,
+    mail_state,
+    single_state,
 )
 from testbed.topology import Role
 
@@ -95,18 +95,18 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
 def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
     match machine.node.role:
         case Role.BALANCER:
-            return balancer.state(machine, str(fleet.topology.site.address))
+            return balancer_state.state(machine, str(fleet.topology.site.address))
         case Role.DATABASE:
-            return database.state(machine, str(fleet.topology.database.address))
+            return database_state.state(machine, str(fleet.topology.database.address))
         case role:
             return _PLAIN[role](machine) if role in _PLAIN else None
 
 
 _PLAIN: Mapping[Role, Callable[[Machine], RoleState]] = {
-    Role.APP: app.state,
-    Role.ARBITER: arbiter.state,
-    Role.MAIL: mail.state,
-    Role.SINGLE: single.state,
+    Role.APP: app_state.state,
+    Role.ARBITER: arbiter_state.state,
+    Role.MAIL: mail_state.state,
+    Role.SINGLE: single_state.state,
 }
 
 

@@ -6,7 +6,7 @@ from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions, awake, done
 from testbed.machines import Fleet, Machine, Power
 from testbed.machines.machine import off_reason
-from testbed.roles import copies, database
+from testbed.roles import database_state, online_verification
 from testbed.topology import Node, Role
 from testbed.wait import wait_until
 
@@ -82,7 +82,7 @@ class DiskCorruption(Fault[NoOptions]):
             lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected",
             fatal=lambda: off_reason(*fleet.machines(Role.DATABASE)),
         )  # fmt: skip
-        if not copies.compare(primary).equal:
+        if not online_verification.compare(primary).equal:
             _take_from_peer(fleet, machine)
 
 
@@ -95,7 +95,7 @@ def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
         hint="`testbed heal` again, when it does", fatal=lambda: off_reason(*fleet.machines(Role.DATABASE)),
     )  # fmt: skip
     try:
-        copies.resynchronise(peer)
+        online_verification.resynchronise(peer)
     except TestbedError as error:
         # After a power loss DRBD copies whole extents from the node that served: invalid blocks, too.
         raise TestbedError(
@@ -124,7 +124,7 @@ def _primary(fleet: Fleet, but: str = "") -> Machine:
     """
     address = str(fleet.topology.database.address)
     for machine in fleet.machines(Role.DATABASE):
-        state = database.state(machine, address)
+        state = database_state.state(machine, address)
         if state.drbd_role == "Primary" and state.mounted and state.replicated and machine.name != but:
             return machine
     raise TestbedError("no database machine serves with both copies connected", mend="`testbed status` shows DRBD")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions
 from testbed.machines import Fleet, Machine, Power
-from testbed.roles import pool
+from testbed.roles import pool_member
 from testbed.topology import Node, Role
 
 
@@ -52,7 +52,7 @@ def _running(fleet: Fleet) -> list[Machine]:
     return [each for each in fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
 
-def _set(balancers: list[Machine], fleet: Fleet, machine: Machine, verb: pool.Verb) -> None:
+def _set(balancers: list[Machine], fleet: Fleet, machine: Machine, verb: pool_member.Verb) -> None:
     topology = fleet.topology
     applications = [each for each in topology.applications if machine.name in topology.machines_of(each)]
-    pool.decide_until_boot(balancers, verb, applications, machine.name)
+    pool_member.decide_until_boot(balancers, verb, applications, machine.name)

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from testbed.errors import UsageError
 from testbed.machines import Fleet, Machine, Power
-from testbed.roles import BalancerState, DatabaseState, balancer, database
+from testbed.roles import BalancerState, DatabaseState, balancer_state, database_state
 from testbed.topology import Node, Role, Topology
 
 S = TypeVar("S")
@@ -92,11 +92,11 @@ def _doing(role: str, wanted: str, fleet: Fleet, state: State | None) -> list[st
     """Names of the machines of a role that are in the wanted state, in their own words."""
     if role == "lb":
         site = str(fleet.topology.site.address)
-        balancers = state.balancers if state else _ask(fleet, Role.BALANCER, lambda m: balancer.state(m, site))
+        balancers = state.balancers if state else _ask(fleet, Role.BALANCER, lambda m: balancer_state.state(m, site))
         return [each.node for each in balancers if each.reachable and each.holds_address is (wanted == "active")]
     # DRBD's role, not who serves: a primary whose PostgreSQL has died is still the primary.
     virtual = str(fleet.topology.database.address)
-    databases = state.databases if state else _ask(fleet, Role.DATABASE, lambda m: database.state(m, virtual))
+    databases = state.databases if state else _ask(fleet, Role.DATABASE, lambda m: database_state.state(m, virtual))
     word = {"primary": "Primary", "standby": "Secondary"}[wanted]
     return [each.node for each in databases if each.reachable and each.drbd_role == word]
 

@@ -17,7 +17,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from testbed.errors import TestbedError
-from testbed.host import guestprobe, identity
+from testbed.host import guest_probe, identity
 from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, Settings
 
@@ -57,7 +57,7 @@ class Outcome:
     @property
     def ran(self) -> bool:
         """Whether the guest ran to its end."""
-        return self.status == guestprobe.EXIT_STATUS
+        return self.status == guest_probe.EXIT_STATUS
 
 
 def verdict(kvm: Outcome, tcg: Outcome | None = None) -> Acceleration:
@@ -144,7 +144,7 @@ def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str
     path = "/guest.bin"
     container = engine.containers.create(
         image,
-        entrypoint=guestprobe.qemu_command(accel, path),
+        entrypoint=guest_probe.qemu_command(accel, path),
         command=[],
         devices=[str(KVM)] if accel == "kvm" else [],
         network_mode="none",
@@ -152,7 +152,7 @@ def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str
         labels={LABEL: accel, CLUSTER_LABEL: cluster},
     )
     try:
-        container.put_archive("/", _archive("guest.bin", guestprobe.firmware()))
+        container.put_archive("/", _archive("guest.bin", guest_probe.firmware()))
         container.start()
         try:
             status: int | None = container.wait(timeout=seconds)["StatusCode"]

@@ -12,17 +12,17 @@ from docker.errors import ImageNotFound
 from testbed.errors import TestbedError
 from testbed.host import (
     acceleration,
-    addresses,
     engine,
+    engine_networks,
+    host_addresses,
     identity,
-    neighbours,
-    ownership,
+    image_store,
     product,
+    project_owner,
     resources,
-    store,
 )
 from testbed.host.command import Say
-from testbed.host.findings import Finding, Level, fail, ok, warn
+from testbed.host.host_check import Finding, Level, fail, ok, warn
 from testbed.settings import Settings
 from testbed.topology import Topology
 
@@ -50,7 +50,7 @@ def examine(settings: Settings) -> list[Finding]:
         _compose(),
         _acceleration(settings, client),
         *_machine(settings, uid, client),
-        ownership.claim(client, settings).finding,
+        project_owner.claim(client, settings).finding,
     ]
 
 
@@ -82,14 +82,14 @@ def networks(settings: Settings, cluster: Topology) -> list[Finding]:
         cluster: what its Compose file says.
     """
     client, subnets = engine.client(), list(cluster.networks.values())
-    return [check(client, settings, subnets) for check in (neighbours.overlaps, addresses.overlaps)]
+    return [check(client, settings, subnets) for check in (engine_networks.overlaps, host_addresses.overlaps)]
 
 
 def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
     ours = _published(client, settings) if client else set()
     running = bool(ours)
     yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
-    place = store.find_store(client.info() if client else {})
+    place = image_store.find_store(client.info() if client else {})
     built = client is not None and _has(client, f"{settings.images}/{_LAST_BUILT}")
     yield resources.disk(place.images, resources.DISK_TO_RUN_BYTES if built else place.build_bytes)
     if not resources.same_filesystem(place.images, place.volumes):

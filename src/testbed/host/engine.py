@@ -11,7 +11,7 @@ import requests
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host import apt, daemon, identity, mirrors, product
+from testbed.host import apt, dockerd, identity, mirrors, product
 from testbed.host.command import Say, host_environment, run
 from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, Settings
@@ -121,7 +121,7 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
     Raises:
         TestbedError: it does not stop.
     """
-    if daemon.recorded(settings) is None:
+    if dockerd.recorded(settings) is None:
         return False
     try:
         engine = client()
@@ -134,7 +134,7 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
         say(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
         return False
     say("Stopping the Docker engine that testbed started")
-    return daemon.stop(settings)
+    return dockerd.stop(settings)
 
 
 def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
@@ -142,19 +142,19 @@ def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
     if not has_program("dockerd"):
         packages = ["docker.io", "ca-certificates"]  # without the latter it trusts no registry
         apt.need_root("installing the Docker engine", f"run as root: apt-get install {' '.join(packages)}")
-        daemon.note_host(settings)
+        dockerd.note_host(settings)
         apt.install(packages, "the Docker engine", say, settings.logs_dir / "apt-engine.log")
     else:
         apt.need_root("starting the Docker engine", "run as root: systemctl start docker")
-        daemon.note_host(settings)
+        dockerd.note_host(settings)
     if not _answers():
-        daemon.start(settings, say)
+        dockerd.start(settings, say)
     log = settings.logs_dir / "dockerd.log"
     wait_until(
         _answers, _START_SECONDS, "the Docker engine", hint=f"see {log} or `journalctl -u docker`",
-        fatal=lambda: f"dockerd ended: {last_line(log.read_text())}" if daemon.died(settings) else "",
+        fatal=lambda: f"dockerd ended: {last_line(log.read_text())}" if dockerd.died(settings) else "",
     )  # fmt: skip
-    daemon.adopt(settings)
+    dockerd.adopt(settings)
     return client()
 
 

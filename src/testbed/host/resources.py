@@ -11,7 +11,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host.command import run
-from testbed.host.findings import Finding, fail, ok, warn
+from testbed.host.host_check import Finding, fail, ok, warn
 
 GIB = 1 << 30
 MEMORY_BYTES = 4 * GIB

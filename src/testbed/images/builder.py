@@ -13,14 +13,14 @@ from docker.errors import APIError, ImageNotFound
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine as host_engine
-from testbed.host.lock import alone
-from testbed.images import base, manifest
-from testbed.images.build import build
-from testbed.images.catalogue import OPENBSD_BALANCER, Choices, Image, catalogue, select
-from testbed.images.inputs import LABEL, inputs_of, write_context
-from testbed.images.job import Report, Stop
-from testbed.images.schedule import run_in_order
-from testbed.images.telling import Telling
+from testbed.host.file_lock import alone
+from testbed.images import base_image, manifest
+from testbed.images.build_job import Report, Stop
+from testbed.images.build_order import run_in_order
+from testbed.images.build_progress import Telling
+from testbed.images.image_build import build
+from testbed.images.image_catalogue import OPENBSD_BALANCER, Choices, Image, catalogue, select
+from testbed.images.input_hash import LABEL, inputs_of, write_context
 from testbed.progress import Progress
 from testbed.settings import Settings
 from testbed.topology import Topology
@@ -69,7 +69,7 @@ def _build_stale(
         return []
     releases = [image.release for image in stale.values() if image.folder is None]
     if releases:
-        base.need_tools(settings, releases[0], progress.say)
+        base_image.need_tools(settings, releases[0], progress.say)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
@@ -163,7 +163,7 @@ class _Builder:
         with self.telling.build(image.name) as report:
             stages: list[str] = []
             if image.folder is None:
-                base.make(
+                base_image.make(
                     self.settings, client, image.release, image.tag, self.inputs[image.tag],
                     log=log, report=report, stop=self.stop, fresh=self.fresh,
                 )  # fmt: skip

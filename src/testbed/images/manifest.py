@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 from docker.errors import NotFound
 
-from testbed.images.catalogue import Image
+from testbed.images.image_catalogue import Image
 
 _STATUS = "/var/lib/dpkg/status"
 

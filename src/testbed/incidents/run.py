@@ -23,7 +23,7 @@ from docker.errors import DockerException
 
 from testbed import faults, recorder
 from testbed.checks import Verdict, first_format, judge
-from testbed.cluster import Cluster, copies, lifecycle, recovery
+from testbed.cluster import Cluster, copy_verification, lifecycle, recovery
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.recovery import SplitBrainError
 from testbed.deferred import Deferred
@@ -322,7 +322,7 @@ class Run:
     def _verify_copies(self, within: float) -> None:
         """Have the primary compare both copies as it does each day."""
         try:
-            found = copies.verify_as_daily(self.cluster, within)
+            found = copy_verification.verify_as_daily(self.cluster, within)
         except TestbedError as error:
             raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
         if found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from testbed.cluster.unrecorded import OWNER
+from testbed.cluster.unrecorded_faults import OWNER
 from testbed.errors import TestbedError
-from testbed.host import processes
+from testbed.host import process_identity
 from testbed.machines import Machine
 from testbed.output_line import last_line
 from testbed.wait import wait_until
@@ -55,7 +55,7 @@ class Task:
             environment: variables it gets besides the machine's own.
         """
         # `testbed heal` ends the program when this process is gone.
-        variables = {OWNER: processes.identify(), **(environment or {})}
+        variables = {OWNER: process_identity.identify(), **(environment or {})}
         assignments = [f"{key}={value}" for key, value in variables.items()]
         line = shlex.join(["env", *assignments, *command])
         result = machine.exec(["sh", "-c", f"setsid {line} >{shlex.quote(log)} 2>&1 </dev/null & echo $!"])

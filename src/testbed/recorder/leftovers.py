@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.host import addresses, engine, identity
-from testbed.host.store import find_store
+from testbed.host import engine, host_addresses, identity
+from testbed.host.image_store import find_store
 from testbed.journal import Leftover, Writer
 from testbed.machines import Machine, wire
 from testbed.machines.container import ContainerMachine
@@ -172,7 +172,7 @@ def _host(cluster: Cluster) -> Iterator[Leftover | Disk]:
     helper = Helper(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
     with suppress(TestbedError):
         # Interfaces of the host itself and of other clusters are not this cluster's.
-        own = addresses.bridges(client.api.networks(filters={"label": identity.own(cluster.settings)}))
+        own = host_addresses.bridges(client.api.networks(filters={"label": identity.own(cluster.settings)}))
         interfaces = cables(wire.run(LINKS, wire.HOST, helper), own)
         yield from disciplines(HOST, wire.run(DISCIPLINES, wire.HOST, helper), interfaces)
     client.close()

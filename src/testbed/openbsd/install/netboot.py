@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.openbsd.install.answers import DISKLABEL, FOLDER
+from testbed.openbsd.install.response_file import DISKLABEL, FOLDER
 from testbed.openbsd.media import Media
 
 BOOT_FILE = "auto_install"

@@ -18,7 +18,7 @@ import requests
 import urllib3
 
 from testbed.errors import TestbedError
-from testbed.openbsd.media.store import drop, need_room, notes_of, writing
+from testbed.openbsd.media.file_cache import drop, need_room, notes_of, writing
 from testbed.wait import wait_until
 
 Report = Callable[[str], None]

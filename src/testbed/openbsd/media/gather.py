@@ -8,13 +8,13 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host import apt
-from testbed.host.lock import alone
+from testbed.host.file_lock import alone
 from testbed.openbsd.media import archive, keyring, signify
 from testbed.openbsd.media.download import Missing, Report
-from testbed.openbsd.media.media import SIGNATURE, Media
+from testbed.openbsd.media.file_cache import Store, digest_of, drop, writing
+from testbed.openbsd.media.file_source import BSDTAR, InstallImage, Source
 from testbed.openbsd.media.packages import Packages
-from testbed.openbsd.media.source import BSDTAR, InstallImage, Source
-from testbed.openbsd.media.store import Store, digest_of, drop, writing
+from testbed.openbsd.media.release_files import SIGNATURE, Media
 from testbed.openbsd.release import Release
 
 _PXEBOOT = "usr/mdec/pxeboot"

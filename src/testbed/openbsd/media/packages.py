@@ -14,9 +14,9 @@ from pathlib import Path
 from testbed.errors import TestbedError
 from testbed.openbsd.media import archive, signify
 from testbed.openbsd.media.download import Report
-from testbed.openbsd.media.pkgname import Name, choose, matches
-from testbed.openbsd.media.source import Source
-from testbed.openbsd.media.store import Store, digest_of, drop
+from testbed.openbsd.media.file_cache import Store, digest_of, drop
+from testbed.openbsd.media.file_source import Source
+from testbed.openbsd.media.package_name import Name, choose, matches
 from testbed.openbsd.release import ARCH, Release
 
 QUIRKS = "quirks"

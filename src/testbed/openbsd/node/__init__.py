@@ -5,6 +5,6 @@ each boot. They are the same in effect as what ``images/lb`` does on Debian.
 """
 
 from testbed.openbsd.node.balancer import Balancer
-from testbed.openbsd.node.tree import GuestFile, NodeSecrets, files, write
+from testbed.openbsd.node.guest_files import GuestFile, NodeSecrets, files, write
 
 __all__ = ["Balancer", "GuestFile", "NodeSecrets", "files", "write"]

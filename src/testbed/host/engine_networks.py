@@ -9,7 +9,7 @@ from typing import Any
 import docker
 
 from testbed.host import identity
-from testbed.host.findings import Finding, fail, ok
+from testbed.host.host_check import Finding, fail, ok
 from testbed.settings import CLUSTER_LABEL, Settings
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import addresses, ask, section
+from testbed.roles.node_state import addresses, ask, section
 from testbed.topology import WEBMAIL
 
 # In CARP's words and in VRRP's: who is neither is out of the election (INIT there, FAULT or STOP here).

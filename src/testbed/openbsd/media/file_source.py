@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from testbed.errors import TestbedError, UsageError
 from testbed.host.command import host_environment, run
 from testbed.openbsd.media.download import PATIENCE, Missing, Report, fetch
-from testbed.openbsd.media.store import writing
+from testbed.openbsd.media.file_cache import writing
 from testbed.output_line import last_line
 
 BSDTAR = "bsdtar"

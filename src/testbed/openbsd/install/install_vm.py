@@ -19,8 +19,8 @@ from docker.models.containers import Container
 
 from testbed.errors import TestbedError
 from testbed.host.acceleration import KVM, Kind
-from testbed.openbsd.install import stages
-from testbed.openbsd.install.console import PACES, Console, Pace, Report, StuckAtFirstQuestionError
+from testbed.openbsd.install import install_stages
+from testbed.openbsd.install.install_console import PACES, Console, Pace, Report, StuckAtFirstQuestionError
 from testbed.openbsd.install.netboot import Tree
 from testbed.output_line import last_line
 from testbed.wait import wait_until
@@ -83,7 +83,7 @@ def install(
     options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.whole + _MARGIN_SECONDS)]
     until: float | None = None
     try:
-        for step, boot in (("network", stages.NETWORK), ("disk", stages.DISK)):
+        for step, boot in (("network", install_stages.NETWORK), ("disk", install_stages.DISK)):
             until = follow(room, [step, "--accel", accel, *options], boot, pace, report, until)
         report("packing the disk")
         room.pack()
@@ -108,7 +108,7 @@ class Room(Protocol):
 
 
 def follow(
-    room: Room, command: Sequence[str], boot: stages.Boot, pace: Pace, report: Report, until: float | None
+    room: Room, command: Sequence[str], boot: install_stages.Boot, pace: Pace, report: Report, until: float | None
 ) -> float:
     """Boot, and boot once more when the installer waits at its first question for ever.
 

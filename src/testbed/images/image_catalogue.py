@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.errors import UsageError
-from testbed.images.pieces import Piece, installed_disk, mailboxes, wheels
+from testbed.images.build_inputs import Piece, installed_disk, mailboxes, wheels
 
 OPENBSD_BALANCER = "lb-openbsd"
 

@@ -17,9 +17,9 @@ from testbed.errors import TestbedError
 from testbed.host import apt, engine, mirrors
 from testbed.host.command import Say
 from testbed.host.mirrors import Mirrors
-from testbed.images.build import build
-from testbed.images.inputs import LABEL, write_context
-from testbed.images.job import Report, Stop
+from testbed.images.build_job import Report, Stop
+from testbed.images.image_build import build
+from testbed.images.input_hash import LABEL, write_context
 from testbed.settings import Settings
 
 _REGISTRY_SECONDS = 5.0

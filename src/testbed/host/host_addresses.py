@@ -13,7 +13,7 @@ import docker
 from testbed.errors import TestbedError
 from testbed.host import identity
 from testbed.host.command import run
-from testbed.host.findings import Finding, fail, ok, warn
+from testbed.host.host_check import Finding, fail, ok, warn
 from testbed.settings import CLUSTER_LABEL, Settings
 
 _NAME = "addresses"

@@ -9,7 +9,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import Machine, Power
-from testbed.roles import BalancerState, Member, pool
+from testbed.roles import BalancerState, Member, pool_member
 from testbed.topology import Role, Topology
 
 TAKEN_OUT = "removed"
@@ -57,7 +57,7 @@ def overview(cluster: Cluster) -> list[Row]:
             rows.append(Row(balancer.node, "-", "-", "-"))
             continue
         rows += [_row(balancer.node, each, sessions.get(each.name)) for each in balancer.members]
-        for line in pool.decisions(cluster.machine(balancer.node)):
+        for line in pool_member.decisions(cluster.machine(balancer.node)):
             application, node, decided, weight = line.split()
             if decided == TAKEN_OUT:
                 rows.append(
@@ -90,9 +90,10 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
     """
     topology = cluster.topology
     _must_run_there(topology, application, node)
-    if verb == "weight" and not pool.LEAST_WEIGHT <= weight <= pool.MOST_WEIGHT:
+    if verb == "weight" and not pool_member.LEAST_WEIGHT <= weight <= pool_member.MOST_WEIGHT:
         raise UsageError(
-            f"{weight} is no weight", mend=f"use a whole number from {pool.LEAST_WEIGHT} to {pool.MOST_WEIGHT}"
+            f"{weight} is not a weight",
+            mend=f"use an integer from {pool_member.LEAST_WEIGHT} to {pool_member.MOST_WEIGHT}",
         )
     balancers = cluster.fleet.machines(Role.BALANCER)
     for each in balancers:
@@ -116,7 +117,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
     drained = any(each.fault == "drain" and each.node == node for each in cluster.ledger.entries())
     if verb in ("add", "enable") and not drained:
         # A roll that was cut off leaves a node drained until the balancer's next start.
-        pool.decide_until_boot(balancers, "enable", [application], node)
+        pool_member.decide_until_boot(balancers, "enable", [application], node)
 
 
 def must_leave_one(state: ClusterState, application: str, node: str) -> None:
@@ -211,18 +212,18 @@ def _must_make_sense(balancer: BalancerState, verb: str, application: str, node:
 def _on_all(balancers: Sequence[Machine], verb: str, application: str, node: str, weight: int) -> None:
     """One balancer after the other; if one fails, those before it are told what they knew."""
     told: list[tuple[Machine, tuple[str, ...]]] = []
-    word: pool.Verb = "enable" if verb == "add" else verb  # type: ignore[assignment]
+    word: pool_member.Verb = "enable" if verb == "add" else verb  # type: ignore[assignment]
     try:
         for each in balancers:
-            before = pool.decisions(each)
-            pool.decide(each, word, application, node, weight=weight)
+            before = pool_member.decisions(each)
+            pool_member.decide(each, word, application, node, weight=weight)
             told.append((each, before))
     except TestbedError as error:
         for each, before in told:
-            pool.take(each, before)
+            pool_member.take(each, before)
         undone = f"; taken back on {' and '.join(each.name for each, _ in told)}" if told else ""
         raise TestbedError(f"{error.what}{undone}", where=error.where, mend="`testbed status` tells more") from None
     except KeyboardInterrupt:
         for each, before in told:
-            pool.take(each, before)
+            pool_member.take(each, before)
         raise

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.sections import ask, section
+from testbed.roles.node_state import ask, section
 
 
 @dataclass(frozen=True, slots=True)

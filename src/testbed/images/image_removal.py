@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from testbed.images.inputs import LABEL
+from testbed.images.input_hash import LABEL
 from testbed.settings import Settings
 
 

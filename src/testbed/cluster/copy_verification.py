@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from testbed.cluster.cluster import Cluster
 from testbed.errors import UsageError
-from testbed.roles import copies
-from testbed.roles.copies import Comparison
+from testbed.roles import online_verification
+from testbed.roles.online_verification import Comparison
 
 
 def primary(cluster: Cluster) -> str:
@@ -38,7 +38,7 @@ def verify(cluster: Cluster, *, repair: bool = False) -> Comparison:
         UsageError: DRBD is not connected and up to date on both machines; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
-    return copies.compare(cluster.machine(primary(cluster)), repair=repair)
+    return online_verification.compare(cluster.machine(primary(cluster)), repair=repair)
 
 
 def verify_as_daily(cluster: Cluster, within: float) -> Comparison | None:
@@ -55,4 +55,4 @@ def verify_as_daily(cluster: Cluster, within: float) -> Comparison | None:
         UsageError: DRBD is not connected and up to date on both machines; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
-    return copies.compare_as_daily(cluster.machine(primary(cluster)), within)
+    return online_verification.compare_as_daily(cluster.machine(primary(cluster)), within)

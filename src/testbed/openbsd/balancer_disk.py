@@ -19,11 +19,11 @@ import docker
 
 from testbed.errors import TestbedError
 from testbed.host.acceleration import Kind
-from testbed.host.lock import alone
+from testbed.host.file_lock import alone
 from testbed.images.builder import choices_of, hash_all
-from testbed.images.catalogue import catalogue, select
-from testbed.openbsd.install import machine, netboot, siteset
-from testbed.openbsd.install.answers import Plan, disklabel_template, response_file
+from testbed.images.image_catalogue import catalogue, select
+from testbed.openbsd.install import install_vm, netboot, site_set
+from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
 from testbed.openbsd.media import Media
 from testbed.openbsd.release import Release
 from testbed.settings import Settings
@@ -121,7 +121,7 @@ def _install(
     try:
         plan = Plan(media.release)
         tree = netboot.write(work / "tree", media, response_file(plan), disklabel_template(plan), site)
-        made = machine.install(engine, f"{settings.images}/{INSTALLER}", tree, work, accel, log, report)
+        made = install_vm.install(engine, f"{settings.images}/{INSTALLER}", tree, work, accel, log, report)
         made.replace(target)
     except OSError as error:
         raise TestbedError(f"the disk cannot be written: {error.strerror}", where=str(settings.openbsd_dir)) from None
@@ -150,7 +150,7 @@ def _site_set(settings: Settings, release: Release) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / f"site{release.number}.tgz"
         images = settings.root / "images"
-        siteset.write(path, release, images / "openbsd" / "site", images / "lb")
+        site_set.write(path, release, images / "openbsd" / "site", images / "lb")
         yield path
 
 

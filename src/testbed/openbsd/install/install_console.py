@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.openbsd.install import stages
-from testbed.openbsd.install.screen import Screen
-from testbed.openbsd.install.stages import Boot, Stage, Trouble
+from testbed.openbsd.install import install_stages
+from testbed.openbsd.install.install_stages import Boot, Stage, Trouble
+from testbed.openbsd.install.terminal_lines import Screen
 from testbed.wait import FinalError
 
 Report = Callable[[str], None]
@@ -104,7 +104,7 @@ class Console:
         self._ahead = list(boot.stages)
         self._asked: Counter[str] = Counter()
         self._question, self._complaint = "", ""  # the last one, and what was said after it
-        self._begin(Stage(boot.name, stages.BOOT))
+        self._begin(Stage(boot.name, install_stages.BOOT))
 
     def feed(self, data: bytes) -> None:
         """Take what the console wrote next.
@@ -123,7 +123,7 @@ class Console:
             self._stages(line)
             self._line(line)
         self._stages(self._screen.unfinished)
-        self._troubles(stages.PROMPTS, self._screen.unfinished)
+        self._troubles(install_stages.PROMPTS, self._screen.unfinished)
 
     def check(self) -> None:
         """Look at the clock.
@@ -133,9 +133,9 @@ class Console:
         """
         now = self._clock()
         silence = now - self._heard
-        if stages.BOOT.match(self._screen.unfinished) and silence > _PROMPT_SECONDS:
+        if install_stages.BOOT.match(self._screen.unfinished) and silence > _PROMPT_SECONDS:
             raise self._error("the boot loader waits for somebody to type")
-        if stages.FIRST.match(self._screen.unfinished) and silence > _FIRST_SECONDS:
+        if install_stages.FIRST.match(self._screen.unfinished) and silence > _FIRST_SECONDS:
             raise self._error(
                 f"the installer waits at its first question for {silence:.0f} s", StuckAtFirstQuestionError
             )
@@ -168,16 +168,16 @@ class Console:
     def _line(self, line: str) -> None:
         if self.boot.done.search(line):
             self.done = True
-        if failed := stages.FAILED.search(line):
+        if failed := install_stages.FAILED.search(line):
             raise self._error(f"it says that it failed: {failed[1] or 'without a reason'}")
-        if (own := stages.OURS.search(line)) and own[1] != self.stage.name:
-            self._begin(Stage(own[1], stages.OURS, bool(stages.SILENT.search(own[1]))))
-        self._troubles(stages.LINES, line)
+        if (own := install_stages.OURS.search(line)) and own[1] != self.stage.name:
+            self._begin(Stage(own[1], install_stages.OURS, bool(install_stages.SILENT.search(own[1]))))
+        self._troubles(install_stages.LINES, line)
         self._repeats(line)
 
     def _repeats(self, line: str) -> None:
         """Count questions: an answer that the installer does not take is asked for again, without an end."""
-        if not (asked := stages.QUESTION.match(line)):
+        if not (asked := install_stages.QUESTION.match(line)):
             self._complaint = self._complaint or line
             return
         question, answer = asked.groups()
@@ -194,7 +194,7 @@ class Console:
 
     def _error(self, what: str, kind: type[InstallError] = InstallError, *, reason: bool = False) -> InstallError:
         if reason:
-            omens = [line for line in list(self._recent)[-_RECENT:] if stages.OMENS.search(line)]
+            omens = [line for line in list(self._recent)[-_RECENT:] if install_stages.OMENS.search(line)]
             what += f' after "{omens[-1]}"' if omens else ""
         screen = [line for line in (*self._recent, self._screen.unfinished) if line]
         at = self.boot.name if self.stage.name == self.boot.name else f"{self.boot.name}, {self.stage.name}"

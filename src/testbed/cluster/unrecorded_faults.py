@@ -17,7 +17,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.faults.disk_error import DATA_DISK
 from testbed.faults.disk_full import give_back
-from testbed.host.processes import lives
+from testbed.host.process_identity import lives
 from testbed.machines import Machine, Power, cutting
 from testbed.topology import Role
 

@@ -12,7 +12,7 @@ from typing import Self
 from rich.markup import escape
 from rich.status import Status
 
-from testbed.images.job import Report
+from testbed.images.build_job import Report
 from testbed.progress import Progress
 
 _WORTH_A_LINE = 2.0  # seconds; a shorter step is shown while it runs, if at all

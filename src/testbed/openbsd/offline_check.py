@@ -9,10 +9,10 @@ import docker
 
 from testbed.errors import UsageError
 from testbed.images.builder import choices_of, hash_all, label_of
-from testbed.images.catalogue import catalogue, select
-from testbed.openbsd.image import INSTALLER
+from testbed.images.image_catalogue import catalogue, select
+from testbed.openbsd.balancer_disk import INSTALLER
+from testbed.openbsd.media.file_source import BSDTAR, InstallImage, Source
 from testbed.openbsd.media.signify import PROGRAM
-from testbed.openbsd.media.source import BSDTAR, InstallImage, Source
 from testbed.settings import Settings
 from testbed.topology import Topology
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.cluster import discarded
+from testbed.cluster import discarded_copies
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
@@ -144,7 +144,7 @@ def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
         hint="nothing was overwritten", describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
     _run(cluster, which.loser, DISCONNECT)
-    return discarded.keep(cluster, which.loser, name)
+    return discarded_copies.keep(cluster, which.loser, name)
 
 
 def compare(cluster: Cluster, which: Sides, copy: Path) -> tuple[Side, Side]:
@@ -156,9 +156,9 @@ def compare(cluster: Cluster, which: Sides, copy: Path) -> tuple[Side, Side]:
     Raises:
         TestbedError: the copy cannot be opened.
     """
-    with discarded.Opened(cluster, copy, which.loser) as opened:
+    with discarded_copies.Opened(cluster, copy, which.loser) as opened:
         lost = _side(cluster, which.loser, opened.sql("probe", TOKENS), opened.sql("horde", TABLES))
-    served = [discarded.sql(cluster, which.survivor, *asked) for asked in (("probe", TOKENS), ("horde", TABLES))]
+    served = [discarded_copies.sql(cluster, which.survivor, *asked) for asked in (("probe", TOKENS), ("horde", TABLES))]
     kept = _side(cluster, which.survivor, *served)
     return kept, lost
 

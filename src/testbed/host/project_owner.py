@@ -12,11 +12,11 @@ import docker
 
 from testbed.errors import UsageError
 from testbed.host import identity
-from testbed.host.findings import Finding, fail, ok
+from testbed.host.host_check import Finding, fail, ok
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL, TOPOLOGY, Settings
 
 _FOLDER = f"{PROJECT_LABEL}.working_dir"
-# Every image that testbed builds has it, and a container inherits it (images/inputs.py).
+# Every image that testbed builds has it, and a container inherits it (images/input_hash.py).
 _BUILT_LABEL = "org.testbed.inputs"
 _ALIVE = ("running", "paused", "restarting")
 

@@ -14,8 +14,8 @@ import requests
 from docker.errors import DockerException
 
 from testbed.errors import TestbedError
-from testbed.images.inputs import LABEL
-from testbed.images.job import Report, Stop
+from testbed.images.build_job import Report, Stop
+from testbed.images.input_hash import LABEL
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
 _BUILT = re.compile(r"^Successfully built ([0-9a-f]+)")

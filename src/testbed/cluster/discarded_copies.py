@@ -18,7 +18,7 @@ from typing import Self
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from testbed.cluster import folders
+from testbed.cluster import node_folders
 from testbed.cluster.cluster import Cluster
 from testbed.host import engine, identity
 from testbed.machines import Unreachable
@@ -113,8 +113,8 @@ class Opened:
         base.mkdir(parents=True, exist_ok=True)
         self._sockets = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=base))
         undo.callback(shutil.rmtree, self._sockets, ignore_errors=True)
-        folders.sockets(self._cluster.settings, self._sockets)
-        folders.share(self._cluster.settings.state_dir, self._copy, 0o640)  # its folder is closed to others
+        node_folders.sockets(self._cluster.settings, self._sockets)
+        node_folders.share(self._cluster.settings.state_dir, self._copy, 0o640)  # its folder is closed to others
         container = self._start()
         undo.callback(_remove, container)
         wait_until(

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.openbsd.install.answers import Plan
+from testbed.openbsd.install.response_file import Plan
 from testbed.openbsd.release import Release
 
 # Shared with the Debian balancer: a file below images/lb, and where it goes.

@@ -14,7 +14,7 @@ from pathlib import Path
 from testbed.errors import TestbedError
 from testbed.host import apt
 from testbed.host.command import Say, host_environment, run
-from testbed.host.processes import started_at
+from testbed.host.process_identity import started_at
 from testbed.settings import Settings
 from testbed.wait import wait_until
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from testbed.images.catalogue import Image
+from testbed.images.image_catalogue import Image
 
 LABEL = "org.testbed.inputs"
 BASE_RECIPE = "2"  # counted up when base images are made differently
