@@ -21,7 +21,7 @@ from testbed.checks.expectations import CheckName, Expect
 from testbed.checks.judge import CHECKS
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.options import format_duration
-from testbed.faults import FAULTS
+from testbed.faults import FAULTS, Fault
 from testbed.faults.processes import SERVICES
 from testbed.incidents import load
 from testbed.incidents.incident_model import CONDITIONS
@@ -162,8 +162,8 @@ def faults() -> str:
         "which nodes can suffer it, and when it is refused.",
     )
     for name, fault in FAULTS.items():
-        happens, _, healed = fault.summary.partition("; heal: ")
-        text += f"## {name}\n\n{as_markdown(happens[0].upper() + happens[1:])}. `heal`: {as_markdown(healed)}.\n\n"
+        text += f"## {name}\n\n{as_markdown(fault.effect[0].upper() + fault.effect[1:])}. "
+        text += f"`heal`: {as_markdown(fault.healing)}.\n\n{_where(fault)}\n\n"
         schema = fault.Options.model_json_schema()
         rows = (
             [
@@ -184,6 +184,13 @@ def faults() -> str:
         ["process", "runs on"],
         [[code(name), ", ".join(role.value for role in service.roles)] for name, service in SERVICES.items()],
     )
+
+
+def _where(fault: Fault[Any]) -> str:
+    """The nodes that can suffer a fault."""
+    known = ", ".join(role.value for role in fault.roles or ())
+    nodes = f"A node of the role {known}" if known else "Every node"
+    return f"{nodes} can suffer it{', if it is a virtual machine' if fault.why_containers_cannot else ''}."
 
 
 def _option(of: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from testbed.faults import Ledger
-from testbed.machines import ExecResult, Fleet, Machine, Power, Unreachable, Way
+from testbed.machines import ExecResult, Machine, Power, Unreachable, Way
+from testbed.machines.fleet import Fleet
 from testbed.machines.platforms import SYSTEMS
 from testbed.topology import Role, Topology, resolve
 

@@ -16,7 +16,7 @@ from testbed.errors import UsageError
 from testbed.faults import Ledger, OptionError, parse_target
 from testbed.faults.options import as_text
 from testbed.faults.target import State
-from testbed.machines import Fleet
+from testbed.machines.fleet import Fleet
 from testbed.roles import BalancerState, DatabaseState
 
 

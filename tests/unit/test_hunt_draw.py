@@ -11,7 +11,7 @@ from test_topology import CLUSTER, merged
 
 from testbed import faults
 from testbed.hunt import incident_writer
-from testbed.hunt.draw import LONG, NOT_DRAWN, SHORT, TARGETS, Generator, candidates
+from testbed.hunt.draw import LONG, SHORT, TARGETS, Generator, candidates
 from testbed.hunt.sequence import (
     Steps,
     as_incident,
@@ -92,7 +92,7 @@ def test_waits_are_mostly_short(shipped: Topology) -> None:
 
 def test_every_fault_and_every_part_is_drawn(shipped: Topology, hardened: Topology) -> None:
     struck = Counter((step.action, step.where) for steps in drawn(shipped) for step in steps if step.action)
-    assert {fault for fault, _ in struck} == set(faults.ACTIONS) - set(NOT_DRAWN)
+    assert {fault for fault, _ in struck} == {name for name, each in faults.ACTIONS.items() if each.hunt_weight}
     assert {target for _, target in struck} == set(TARGETS)
     assert "arbiter" in {step.where for steps in drawn(hardened) for step in steps}
 
@@ -102,7 +102,7 @@ def test_a_fault_that_is_new_in_the_catalogue_is_drawn_too(shipped: Topology, mo
         name = "smoke"
 
     monkeypatch.setattr(faults, "ACTIONS", {**faults.ACTIONS, "smoke": Smoke()})
-    monkeypatch.setattr("testbed.faults.catalogue.ACTIONS", faults.ACTIONS)
+    monkeypatch.setattr("testbed.faults.fault_registry.ACTIONS", faults.ACTIONS)
     assert "smoke" in {step.action for steps in drawn(shipped) for step in steps}
 
 

@@ -13,14 +13,11 @@ from math import inf
 
 from testbed.checks.moments import Fault
 from testbed.checks.states import Span
+from testbed.faults.fault_registry import recorded_action
 from testbed.journal import Aspect, Outcome, RequestSample
 
 # Seconds after which a node that is healed, switched on or reset surely serves again; it may be seen to earlier.
 RETURN = 10.0
-# Faults that take a node away, and those that take away a process of it: its Apache, if they are told so. Journals
-# recorded before process-hang had its name call it process-stop.
-AWAY = ("power-loss", "shutdown", "reboot", "freeze", "cable-pull", "network-down", "silent-cut")
-OF_A_PROCESS = ("process-kill", "process-hang", "process-stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +85,8 @@ def absences(
 
 def _takes_away(fault: Fault) -> bool:
     """Whether a node surely does not serve while the fault is in force."""
-    options = dict(fault.options)
-    if fault.name in OF_A_PROCESS:
-        return options.get("process") == "apache"
-    return fault.name in AWAY
+    action = recorded_action(fault.name)
+    return action is not None and action.moves_sessions(dict(fault.options))
 
 
 def _back(at: float | None, served: Sequence[float]) -> float:

@@ -13,10 +13,9 @@ from testbed.checks.moments import Fault, faults, is_complete, moment, watched
 from testbed.checks.standstills import Standstill, standstills
 from testbed.checks.states import Span, timelines
 from testbed.checks.verdict import Evidence, Status, Verdict
+from testbed.faults.fault_registry import OPERATIONS
 from testbed.journal import Journal
 
-# What is recorded as a fault and breaks nothing.
-OPERATIONS = ("drain", "resign")
 # More facts of one kind than people read.
 MOST = 20
 

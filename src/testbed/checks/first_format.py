@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from testbed.durations import seconds
+from testbed.faults.fault_registry import FORMER_NAMES, OPERATIONS
 from testbed.units import percentage, rate, written
 
 TOP = {"timeline": "steps", "steady": "steady_state", "probes": "probe_intervals"}
@@ -23,8 +24,6 @@ CONDITIONS = {
 }  # fmt: skip
 OWNERS = {"same": "unchanged", "peer": "moved"}
 CHECKS = {"stopped": "no-service", "owner": "address-owner", "rejoin": "recovery", "return": "failback"}
-FAULTS = {"process-stop": "process-hang"}
-OPERATIONS = ("drain", "resign")
 
 Data = dict[str, Any]
 
@@ -105,7 +104,7 @@ def _steps(timeline: list[Mapping[str, Any]]) -> Iterator[Data]:
             yield {"sleep": step["for"]}
         else:
             changed = _renamed(step, STEP)
-            changed |= {"inject": FAULTS.get(name, name)} if name else {}
+            changed |= {"inject": FORMER_NAMES.get(name, name)} if name else {}
             yield changed | ({"wait_for": CONDITIONS.get(step["when"], step["when"])} if "when" in step else {})
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from testbed.checks.case import Case
 from testbed.checks.states import Span, held, without
+from testbed.faults.fault_registry import recorded_action
 from testbed.journal import Aspect
 
 # The network on which each is of use, and the value that means it is held.
@@ -17,8 +18,6 @@ NETWORKS: Mapping[str, str] = MappingProxyType(
 VALUES: Mapping[str, str] = MappingProxyType(
     {Aspect.SITE_ADDRESS: "held", Aspect.DATABASE_ADDRESS: "held", Aspect.DRBD_ROLE: "Primary"}
 )
-# Faults that cut a node off from a network wholly, so that nobody reaches what it holds there.
-CUTS = ("cable-pull", "network-down", "silent-cut")
 
 
 def usable(case: Case, aspect: str) -> dict[str, list[Span]]:
@@ -43,7 +42,8 @@ def _gaps(case: Case, node: str, network: str) -> list[Span]:
     for fault in case.faults:
         options = dict(fault.options)
         networks = options.get("network", "").replace(",", " ").split()
-        wholly = fault.name in CUTS and options.get("direction", "both") == "both"
+        action = recorded_action(fault.name)
+        wholly = action is not None and action.cuts_network and options.get("direction", "both") == "both"
         if fault.node == node and wholly and (not networks or network in networks or "all" in networks):
             cut.append(Span(fault.begins, inf if fault.healed is None else fault.healed, fault.name))
     return [*frozen, *cut]

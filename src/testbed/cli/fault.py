@@ -23,8 +23,6 @@ def _line(fault: faults.Fault[Any]) -> str:
     return f"{fault.name}: {fault.summary}" + (f" (options: {options})" if options else "")
 
 
-# The command for each operation, which newcomers look for among the faults.
-OPERATIONS = {"resign": "testbed resign {}", "drain": "testbed pool drain APPLICATION {}"}
 CATALOGUE = "\n\n".join(_line(fault) for fault in faults.FAULTS.values())
 
 
@@ -54,8 +52,9 @@ def fault(
     seed: Annotated[int | None, typer.Option(help="Makes the choice of :any repeatable.")] = None,
 ) -> None:
     """Inject a fault."""
-    if name in faults.OPERATIONS:
-        raise UsageError(f"{name!r} is an operation, not a fault", mend=f"run `{OPERATIONS[name].format(target)}`")
+    if operation := faults.OPERATIONS.get(name):
+        command = operation.operator_command.format(target)
+        raise UsageError(f"{name!r} is an operation, not a fault", mend=f"run `{command}`")
     faults.fault_named(name)
     chosen: dict[str, object] = dict(_pair(word) for word in options or ())
     if network:

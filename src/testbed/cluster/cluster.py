@@ -9,7 +9,8 @@ from testbed.cluster.shape import Shape, remembered
 from testbed.cluster.state import ClusterState, observe
 from testbed.faults import Ledger
 from testbed.host import identity
-from testbed.machines import Fleet, Machine
+from testbed.machines import Machine
+from testbed.machines.fleet import Fleet
 from testbed.settings import Settings
 from testbed.settings import load as load_settings
 from testbed.topology import Role, Topology

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 
-from testbed.machines import Fleet, Machine, Power
+from testbed.machines import Machine, Power
+from testbed.machines.fleet import Fleet
 from testbed.roles import (
     AppState,
     ArbiterState,

@@ -17,6 +17,8 @@ from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.faults.disk_error import DATA_DISK
 from testbed.faults.disk_full import give_back
+from testbed.faults.fault_registry import FAULTS
+from testbed.faults.options import DIRECTIONS, rule_name
 from testbed.host.process_identity import lives
 from testbed.machines import Machine, Power, cutting
 from testbed.topology import Role
@@ -168,10 +170,11 @@ def _strays(machine: Machine) -> Iterator[str]:
 def _cuts(machine: Machine) -> Iterator[str]:
     """Rules in the network namespace of a VM's container; they are named after the fault, the network and the way."""
     names = [
-        f"{fault}-{network}-{way}"
-        for fault in ("silent-cut", "loss")
+        rule_name(fault.name, network, direction)
+        for fault in FAULTS.values()
+        if fault.drops_by_rule
         for network in machine.node.addresses
-        for way in ("both", "in", "out")
+        for direction in DIRECTIONS
     ]
     machine.filter("".join(cutting.without(name) for name in names))
     return iter(())

@@ -1,7 +1,7 @@
 """Faults: one file each, each reversible, each written down before it is injected."""
 
-from testbed.faults.catalogue import ACTIONS, FAULTS, OPERATIONS, check, fault_named, parse_options
 from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.fault_registry import ACTIONS, FAULTS, OPERATIONS, check, fault_named, parse_options
 from testbed.faults.injection import Tell, heal, heal_all, inject, resign
 from testbed.faults.ledger import Entry, Ledger
 from testbed.faults.options import OptionError

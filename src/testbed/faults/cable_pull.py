@@ -11,7 +11,10 @@ class CablePull(MachineFault[OnNetworks]):
     """The chosen cables (by default all) are pulled, in the order of the node's networks."""
 
     name = "cable-pull"
-    summary = "pull the network cables (network=...: only those); heal: plug them in"
+    effect = "pull the network cables (network=...: only those)"
+    healing = "plug them in"
+    cuts_network = True
+    hunt_weight = 2
     Options = OnNetworks
 
     def refusal(self, machine: Machine, options: OnNetworks) -> str | None:  # noqa: ARG002

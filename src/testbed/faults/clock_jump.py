@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 from pydantic import Field
 
@@ -22,12 +23,15 @@ class ClockJump(MachineFault[ClockJumpOptions]):
     """The guest's wall clock is set; healing sets it to the host's."""
 
     name = "clock-jump"
-    summary = "let a VM's clock jump; heal: set it to the host's"
+    effect = "let a VM's clock jump"
+    healing = "set it to the host's"
+    why_containers_cannot = "a container's clock is the host's"
+    hunt_weight = 0.7
     Options = ClockJumpOptions
 
-    def unsuitable(self, node: Node, options: ClockJumpOptions) -> str | None:  # noqa: ARG002
-        """A container has no clock of its own."""
-        return None if node.keys.machine == "virtual" else "a container's clock is the host's"
+    def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:  # noqa: ARG002
+        """Draw a jump that certificates and timestamps notice."""
+        return {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))}
 
     def inject(self, machine: Machine, options: ClockJumpOptions) -> None:
         """Jump."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from testbed.errors import TestbedError
 from testbed.faults.fault import MachineFault, awake, done, must_run
 from testbed.faults.options import OnNetworks
 from testbed.machines import Machine, Power
+from testbed.topology import Node
 from testbed.units import Duration
 
 # tc-netem(8): how many packets may be under way; the default of 1000 would drop some of a busy link's.
@@ -30,8 +32,16 @@ class Delay(MachineFault[DelayOptions]):
     """
 
     name = "delay"
-    summary = "delay what the machine sends; heal: no delay"
+    effect = "delay what the node sends"
+    healing = "no delay"
+    hunt_weight = 0.7
+    # A container needs an emulator in the kernel of the host. A guest has its own.
+    hunt_targets = ("db:primary", "db:standby")
     Options = DelayOptions
+
+    def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:  # noqa: ARG002
+        """Draw the delay."""
+        return {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"}
 
     def refusal(self, machine: Machine, options: DelayOptions) -> str | None:
         """Found by a real attempt, on the loopback of a network namespace that is gone afterwards."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions, awake, done
-from testbed.machines import Fleet, Machine, Power
+from testbed.machines import Machine, Power
 from testbed.machines.machine import off_reason
 from testbed.roles import database_state, online_verification
-from testbed.topology import Node, Role
+from testbed.topology import Role
 from testbed.wait import wait_until
+
+if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
 
 CONNECT_SECONDS = 120.0
 HAND_OVER_SECONDS = 90.0
@@ -54,14 +59,14 @@ class DiskCorruption(Fault[NoOptions]):
     """
 
     name = "disk-corruption"
-    summary = "overwrite the tables on the disk below DRBD, without an error; heal: DRBD copies the peer's blocks"
+    effect = "overwrite the tables on the disk below DRBD, without an error"
+    healing = "DRBD copies the peer's blocks"
+    roles = (Role.DATABASE,)
+    why_other_roles_cannot = "it has no DRBD device"
+    why_containers_cannot = "its disk is the host's"
+    # Only the comparison of both copies shows it, which takes minutes (incident `copies-differ`).
+    hunt_weight = 0
     Options = NoOptions
-
-    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
-        """Only a VM has a disk of its own, and only a database machine has DRBD on it."""
-        if node.role is not Role.DATABASE:
-            return "it has no DRBD device"
-        return None if node.keys.machine == "virtual" else "its disk is the host's"
 
     def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Ask the machine that has the volume mounted where the tables lie, and overwrite these blocks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from testbed.faults.fault import MachineFault, NoOptions, awake
 from testbed.machines import Machine, Power
-from testbed.topology import Node, Role
+from testbed.topology import Role
 
 # The guest's second disk, under DRBD; the first holds its system.
 DATA_DISK = 1
@@ -18,14 +18,14 @@ class DiskError(MachineFault[NoOptions]):
     """
 
     name = "disk-error"
-    summary = "let every request to the disk under DRBD fail; heal: it works again, and DRBD takes it back"
+    effect = "let every request to the disk under DRBD fail"
+    healing = "it works again, and DRBD attaches it again"
+    roles = (Role.DATABASE,)
+    why_other_roles_cannot = "it has no DRBD device"
+    why_containers_cannot = "its disk is the host's"
+    alarms = ("disk-error",)
+    hunt_weight = 2
     Options = NoOptions
-
-    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
-        """Only a VM has a disk of its own, and only a database machine has DRBD on it."""
-        if node.role is not Role.DATABASE:
-            return "it has no DRBD device"
-        return None if node.keys.machine == "virtual" else "its disk is the host's"
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Break it."""

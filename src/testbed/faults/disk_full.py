@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from testbed.errors import TestbedError
 from testbed.faults import database
 from testbed.faults.fault import Fault, NoOptions, awake, done, must_run
-from testbed.machines import Fleet, Machine, Power
-from testbed.topology import Node, Role
+from testbed.machines import Machine, Power
+from testbed.topology import Role
 from testbed.wait import wait_until
+
+if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
 
 MOUNT_SECONDS = 60.0
 
@@ -86,14 +91,14 @@ class DiskFull(Fault[NoOptions]):
     """
 
     name = "disk-full"
-    summary = "leave no space on the database's volume; heal: give it back, and start PostgreSQL if it gave up"
+    effect = "leave no space on the database's volume"
+    healing = "free the space, and start PostgreSQL if it gave up"
+    roles = (Role.DATABASE,)
+    why_other_roles_cannot = "it holds no database"
+    why_containers_cannot = "its disk is the host's"
+    alarms = ("postgres-panic", "postgres-crash", "postgres-corruption")
+    hunt_targets = ("db:primary",)
     Options = NoOptions
-
-    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
-        """A container's disk is the host's: to fill it would hurt others."""
-        if node.keys.machine != "virtual":
-            return "its disk is the host's"
-        return None if node.role is Role.DATABASE else "it holds no database"
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
         """The volume is mounted on the primary alone."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions
-from testbed.machines import Fleet, Machine, Power
+from testbed.machines import Machine, Power
 from testbed.roles import pool_member
-from testbed.topology import Node, Role
+from testbed.topology import Role
+
+if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
 
 
 class Drain(Fault[NoOptions]):
@@ -18,12 +23,13 @@ class Drain(Fault[NoOptions]):
     """
 
     name = "drain"
-    summary = "the app node gets no new sessions, as before maintenance"
+    effect = "the app node gets no new sessions, as before maintenance"
+    healing = ""
+    operator_command = "testbed pool drain APPLICATION {}"
+    roles = (Role.APP,)
+    why_other_roles_cannot = "it is not an app node"
+    is_exclusive = True
     Options = NoOptions
-
-    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
-        """Only app nodes are in the pool."""
-        return None if node.role is Role.APP else "it is no app node"
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
         """The node itself is not asked: it may be off."""

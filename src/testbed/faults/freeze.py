@@ -13,7 +13,10 @@ class Freeze(MachineFault[NoOptions]):
     """
 
     name = "freeze"
-    summary = "freeze the machine: nothing runs, its cables stay lit; heal: thaw it"
+    effect = "freeze the node: nothing runs, its cables keep their carrier"
+    healing = "thaw it"
+    stops_node = True
+    hunt_weight = 3
     Options = NoOptions
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002

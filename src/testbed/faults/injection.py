@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from testbed.deferred import Deferred
 from testbed.errors import UsageError
-from testbed.faults.catalogue import fault_named, must_suit, parse_options
 from testbed.faults.fault import FaultOptions
+from testbed.faults.fault_registry import fault_named, must_suit, parse_options
 from testbed.faults.ledger import Entry, Ledger
 from testbed.faults.options import OnNetworks, as_text
 from testbed.faults.target import State, parse_target
 from testbed.journal.events import FaultStep
-from testbed.machines import Fleet, Machine
+from testbed.machines import Machine
+
+if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
 
 Tell = Callable[[FaultStep], None]
 """Told each step of a fault's life at the moment it is taken."""

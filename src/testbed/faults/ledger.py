@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.faults.former import FORMER_NAMES
+from testbed.faults.fault_registry import ACTIONS, FORMER_NAMES
+from testbed.faults.options import OnNetworks
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,8 @@ def _read(path: Path) -> Entry:
         data = json.loads(path.read_text())
         if "networks" in data:  # written before faults had options of their own
             networks = ",".join(data.pop("networks"))
-            data |= {
-                "target": data["node"],
-                "options": {"network": networks} if data["fault"] in ("cable-pull", "network-down") else {},
-            }
+            of_networks = issubclass(ACTIONS[data["fault"]].Options, OnNetworks)
+            data |= {"target": data["node"], "options": {"network": networks} if of_networks else {}}
         return Entry(**(data | {"fault": FORMER_NAMES.get(data["fault"], data["fault"])}))
     except (ValueError, KeyError, TypeError):
         raise TestbedError(

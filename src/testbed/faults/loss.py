@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Percent, ways
+from testbed.faults.options import Direction, OnNetworks, Percent, draw_direction, rule_name, ways
 from testbed.machines import Machine, Power
+from testbed.topology import Node
 
 
 class LossOptions(OnNetworks):
@@ -20,8 +23,15 @@ class Loss(MachineFault[LossOptions]):
     """Each packet is dropped with the same probability, whatever happened to the one before."""
 
     name = "loss"
-    summary = "lose a share of the packets at random; heal: lose none"
+    effect = "lose a share of the packets at random"
+    healing = "lose none"
+    drops_by_rule = True
+    hunt_weight = 1.5
     Options = LossOptions
+
+    def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:  # noqa: ARG002
+        """Draw the share and the direction."""
+        return {"share": f"{chance.choice((10, 30, 60, 90))}%", **draw_direction(chance)}
 
     def refusal(self, machine: Machine, options: LossOptions) -> str | None:  # noqa: ARG002
         """Without power it has no network."""
@@ -31,13 +41,9 @@ class Loss(MachineFault[LossOptions]):
         """Drop some."""
         which = f"numgen random mod 10000 < {round(options.share * 100)}"
         for network in options.on(machine.node):
-            machine.cut(network, _name(network, options), ways(options.direction), which)
+            machine.cut(network, rule_name(self.name, network, options.direction), ways(options.direction), which)
 
     def heal(self, machine: Machine, options: LossOptions) -> None:
         """Drop none, on replication first."""
         for network in reversed(options.on(machine.node)):
-            machine.let_pass(_name(network, options))
-
-
-def _name(network: str, options: LossOptions) -> str:
-    return f"loss-{network}-{options.direction}"
+            machine.let_pass(rule_name(self.name, network, options.direction))

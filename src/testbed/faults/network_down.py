@@ -13,7 +13,9 @@ class NetworkDown(MachineFault[OnNetworks]):
     """``ip link set down`` (``ifconfig down``) on the chosen interfaces, by the machine's own system."""
 
     name = "network-down"
-    summary = "take the interfaces down inside the machine (network=...: only those); heal: bring them up"
+    effect = "take the interfaces down inside the node (network=...: only those)"
+    healing = "bring them up"
+    cuts_network = True
     Options = OnNetworks
 
     def inject(self, machine: Machine, options: OnNetworks) -> None:

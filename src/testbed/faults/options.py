@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from random import Random
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, WithJsonSchema
 
@@ -101,9 +102,23 @@ Shift = Annotated[
 Direction = Literal["both", "in", "out"]
 
 
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
+
 def ways(direction: Direction) -> tuple[Way, ...]:
     """Each way that is meant, seen from the machine."""
     return ("in", "out") if direction == "both" else (direction,)
+
+
+def draw_direction(chance: Random) -> dict[str, str]:
+    """Draw the option ``direction`` for a hunt; half of the time it is the default, which is left out."""
+    direction = chance.choice(("both", "both", "in", "out"))
+    return {} if direction == "both" else {"direction": direction}
+
+
+def rule_name(fault: str, network: str, direction: Direction) -> str:
+    """Return the name of the nftables table of a fault that drops packets."""
+    return f"{fault}-{network}-{direction}"
 
 
 class OnNetworks(FaultOptions):

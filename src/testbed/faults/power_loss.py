@@ -10,7 +10,10 @@ class PowerLoss(MachineFault[NoOptions]):
     """The container is killed; healing starts it again, with the same disk."""
 
     name = "power-loss"
-    summary = "cut the power (kill the container); heal: power comes back, the machine boots its disk again"
+    effect = "cut the power (kill the container)"
+    healing = "power comes back, and the node boots its disk again"
+    stops_node = True
+    hunt_weight = 3
     Options = NoOptions
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from random import Random
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -17,7 +19,10 @@ from testbed.wait import wait_until
 
 GONE_SECONDS = 10.0
 
-ServiceName = Literal["postgres", "ucarp", "apache", "php-worker", "mariadb", "dovecot", "postfix"]
+if TYPE_CHECKING:
+    ServiceName = str
+else:
+    ServiceName = Literal[tuple(SERVICES)]
 
 
 class ProcessOptions(FaultOptions):
@@ -30,6 +35,23 @@ class ProcessFault(MachineFault[ProcessOptions]):
     """What both have in common: the machine must run the service."""
 
     Options = ProcessOptions
+    roles = tuple(role for role in Role if any(role in service.roles for service in SERVICES.values()))
+    hunt_weight = 2
+
+    def moves_sessions(self, options: Mapping[str, str]) -> bool:
+        """Return whether it is the web server that dies or hangs."""
+        return options.get("process") == "apache"
+
+    def expected_alarms(self, options: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the log patterns of the service whose processes die or hang."""
+        service = SERVICES.get(options.get("process", ""))
+        return service.alarms if service else ()
+
+    def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:
+        """Draw a service of the node; PostgreSQL runs on the primary alone."""
+        here = [name for name, service in SERVICES.items() if node.role in service.roles]
+        suitable = [name for name in here if name != "postgres" or target == "db:primary"]
+        return {"process": chance.choice(suitable or [""])}
 
     def unsuitable(self, node: Node, options: ProcessOptions) -> str | None:
         """Only machines of certain roles run it."""
@@ -53,7 +75,8 @@ class ProcessKill(ProcessFault):
     """
 
     name = "process-kill"
-    summary = "kill a service's processes (SIGKILL); heal: start PostgreSQL again, the others have a supervisor"
+    effect = "kill a service's processes (SIGKILL)"
+    healing = "start PostgreSQL again, the others have a supervisor"
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Kill, and wait until they are gone: a busy machine takes its time."""
@@ -75,7 +98,9 @@ class ProcessHang(ProcessFault):
     """The service's processes hang: they keep what they hold, and answer no request."""
 
     name = "process-hang"
-    summary = "a service's processes hang (SIGSTOP); heal: let them go on (SIGCONT)"
+    effect = "a service's processes hang (SIGSTOP)"
+    healing = "let them go on (SIGCONT)"
+    former_names = ("process-stop",)
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
         """Stop them; those that were born meanwhile too."""

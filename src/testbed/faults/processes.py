@@ -20,6 +20,7 @@ class Service:
         roles: the machines that run it.
         other: name of the program that does the same in the hardened profile.
         program: the file that its first process runs, where the name alone is not enough: a script may bear it too.
+        alarms: the log patterns that its end brings about.
         worker: whether one worker alone is meant: the child of its processes that has worked most.
     """
 
@@ -28,6 +29,7 @@ class Service:
     program: str = ""
     other: str = ""
     worker: bool = False
+    alarms: tuple[str, ...] = ()
 
     def of(self, processes: Sequence[Process]) -> list[Process]:
         """Those of ``processes`` that belong to it, parents before their children."""
@@ -46,7 +48,7 @@ SERVICES: Mapping[str, Service] = {
     "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/15/bin/postgres"),
     "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE}), other="keepalived"),
     "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),
-    "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True),
+    "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True, alarms=("apache-crash",)),
     "dovecot": Service("dovecot", frozenset({Role.MAIL})),
     "mariadb": Service("mariadbd", frozenset({Role.SINGLE})),
     "postfix": Service("master", frozenset({Role.MAIL})),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Rate, ways
+from testbed.faults.options import Direction, OnNetworks, Rate, draw_direction, ways
 from testbed.machines import Machine, Power
+from testbed.topology import Node
 
 # tc-tbf(8): a bucket of a few full packets, and a queue that holds half a second before it drops.
 BURST_BYTES = 8192
@@ -26,8 +28,14 @@ class RateLimit(MachineFault[RateLimitOptions]):
     """A token bucket at the sending end of each direction: the machine's own, and the host's."""
 
     name = "rate-limit"
-    summary = "let no more than so many kbit/s pass; heal: full speed"
+    effect = "let no more than so many kbit/s pass"
+    healing = "full speed"
+    hunt_weight = 0.7
     Options = RateLimitOptions
+
+    def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:  # noqa: ARG002
+        """Draw the rate and the direction."""
+        return {"rate": f"{chance.choice((64, 256, 1000, 8000))}kbit/s", **draw_direction(chance)}
 
     def refusal(self, machine: Machine, options: RateLimitOptions) -> str | None:
         """Without power it has no network; and a cable has one limit at a time."""

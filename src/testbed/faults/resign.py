@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from testbed.faults.fault import MachineFault, NoOptions
 from testbed.machines import Machine
-from testbed.topology import Node, Role
+from testbed.topology import Role
 
 
 class Resign(MachineFault[NoOptions]):
     """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
 
     name = "resign"
-    summary = "the node hands its virtual address over to its peer, which keeps it"
+    effect = "the node hands its virtual address over to its peer"
+    healing = ""
+    operator_command = "testbed resign {}"
+    roles = (Role.BALANCER, Role.DATABASE)
+    why_other_roles_cannot = "it shares no virtual address"
+    hunt_weight = 1.5
+    hunt_targets = ("lb:active", "db:primary")
     Options = NoOptions
-
-    def unsuitable(self, node: Node, options: NoOptions) -> str | None:  # noqa: ARG002
-        """Only machines that share a virtual address can give it up."""
-        return None if node.role in (Role.BALANCER, Role.DATABASE) else "it shares no virtual address"
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Ask it to step down."""

@@ -10,7 +10,9 @@ class Shutdown(MachineFault[NoOptions]):
     """The machine is asked to stop, as before maintenance; healing switches it on."""
 
     name = "shutdown"
-    summary = "shut the machine down in order; heal: switch it on"
+    effect = "shut the node down gracefully"
+    healing = "switch it on"
+    stops_node = True
     Options = NoOptions
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002

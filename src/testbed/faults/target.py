@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from testbed.errors import UsageError
-from testbed.machines import Fleet, Machine, Power
+from testbed.machines import Machine, Power
 from testbed.roles import BalancerState, DatabaseState, balancer_state, database_state
 from testbed.topology import Node, Role, Topology
+
+if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
 
 S = TypeVar("S")
 

@@ -6,7 +6,7 @@ Targets are drawn by role and state (``db:primary``), so that an incident strike
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from random import Random
@@ -14,7 +14,6 @@ from random import Random
 from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults.options import OnNetworks
-from testbed.faults.processes import SERVICES
 from testbed.hunt.sequence import Steps, ending, in_force, injection, pause, tidied
 from testbed.incidents.incident_model import Step
 from testbed.topology import Node, Role, Topology
@@ -26,20 +25,6 @@ TARGETS: Mapping[str, float] = {
     "db:primary": 5, "db:standby": 4, "lb:active": 3, "lb:standby": 1.5, "app:any": 2.5, "mail:any": 0.4,
 }  # fmt: skip
 ARBITER_WEIGHT = 0.7
-# How often each fault is drawn; one that is not named here has 1.
-FAULTS: Mapping[str, float] = {
-    "power-loss": 3, "freeze": 3, "silent-cut": 3, "cable-pull": 2, "reboot": 2, "process-kill": 2, "process-hang": 2,
-    "disk-error": 2, "resign": 1.5, "loss": 1.5, "delay": 0.7, "rate-limit": 0.7, "clock-jump": 0.7,
-}  # fmt: skip
-# Not drawn: nothing shows it but the comparison of both copies, which takes minutes (incident `copies-differ`).
-NOT_DRAWN = ("disk-corruption",)
-# A fault that only one of a role's two machines can suffer, or that changes nothing on the other.
-ONLY_AT: Mapping[str, tuple[str, ...]] = {
-    "resign": ("lb:active", "db:primary"),
-    "disk-full": ("db:primary",),
-    # A container's delay needs an emulator in the host's kernel; a guest has its own (faults/delay.py).
-    "delay": ("db:primary", "db:standby"),
-}
 SAME_TARGET = 0.3  # factor on the weight of a part that a fault in force has struck already
 HEAL_BETWEEN, HEAL_AFTER = 0.4, 0.4
 WAIT_BETWEEN = 0.9
@@ -116,12 +101,12 @@ def candidates(topology: Topology) -> list[Candidate]:
     targets = {target: weight for target, weight in TARGETS.items() if _nodes(target, topology)}
     targets |= {node.name: ARBITER_WEIGHT for node in topology.of_role(Role.ARBITER)}
     return [
-        Candidate(fault, target, nodes[0], FAULTS.get(fault, 1), single=_machines(nodes) == 1)
+        Candidate(fault.name, target, nodes[0], fault.hunt_weight, single=_machines(nodes) == 1)
         for target in targets
-        for fault in faults.ACTIONS
-        if fault not in NOT_DRAWN
-        if target in ONLY_AT.get(fault, (target,)) and (nodes := _nodes(target, topology))
-        if _can_suffer(fault, target, nodes[0], topology)
+        for fault in faults.ACTIONS.values()
+        if fault.hunt_weight
+        if (not fault.hunt_targets or target in fault.hunt_targets) and (nodes := _nodes(target, topology))
+        if _can_suffer(fault.name, target, nodes[0], topology)
     ]
 
 
@@ -138,8 +123,9 @@ def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
         return bool(here)
     # A second fault of the same cable, and a second drain of the same target, is refused. A second power loss strikes
     # the peer that has taken over.
-    cable = issubclass(faults.ACTIONS[candidate.fault].Options, OnNetworks)
-    return (cable or candidate.fault == "drain") and any(step.action == candidate.fault for step in here)
+    fault = faults.ACTIONS[candidate.fault]
+    exclusive = fault.is_exclusive or issubclass(fault.Options, OnNetworks)
+    return exclusive and any(step.action == candidate.fault for step in here)
 
 
 def _waits(chance: Random) -> list[Step]:
@@ -151,12 +137,10 @@ def _waits(chance: Random) -> list[Step]:
 
 
 def _options(chance: Random, fault: str, target: str, node: Node) -> Options:
-    """Options for a fault, drawn; those of a fault that is not known here are its defaults."""
-    chosen: Options = {}
-    if issubclass(faults.ACTIONS[fault].Options, OnNetworks):
-        chosen |= _network(chance, node)
-    more = _DRAWN.get(fault)
-    return chosen | (more(chance, target, node) if more else {})
+    """Draw options for a fault: one of the node's networks where it strikes networks, and what the fault draws."""
+    drawn = faults.ACTIONS[fault]
+    network = _network(chance, node) if issubclass(drawn.Options, OnNetworks) else {}
+    return network | drawn.draw_options(chance, target, node)
 
 
 def _network(chance: Random, node: Node) -> Options:
@@ -164,30 +148,6 @@ def _network(chance: Random, node: Node) -> Options:
     if len(node.addresses) < 2 or chance.random() < 0.25:
         return {}
     return {"network": chance.choice(list(node.addresses))}
-
-
-def _direction(chance: Random) -> Options:
-    direction = chance.choice(("both", "both", "in", "out"))
-    return {} if direction == "both" else {"direction": direction}
-
-
-def _process(chance: Random, target: str, node: Node) -> Options:
-    """A service of the machine; PostgreSQL runs on the primary alone."""
-    here = [name for name, service in SERVICES.items() if node.role in service.roles]
-    return {"process": chance.choice([name for name in here if name != "postgres" or target == "db:primary"] or [""])}
-
-
-_DRAWN: Mapping[str, Callable[[Random, str, Node], Options]] = {
-    "silent-cut": lambda chance, _, __: _direction(chance),
-    "loss": lambda chance, _, __: {"share": f"{chance.choice((10, 30, 60, 90))}%", **_direction(chance)},
-    "rate-limit": lambda chance, _, __: {
-        "rate": f"{chance.choice((64, 256, 1000, 8000))}kbit/s", **_direction(chance)
-    },
-    "delay": lambda chance, _, __: {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"},
-    "clock-jump": lambda chance, _, __: {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))},
-    "process-kill": _process,
-    "process-hang": _process,
-}  # fmt: skip
 
 
 def _suits(fault: str, target: str, options: Options, topology: Topology) -> bool:

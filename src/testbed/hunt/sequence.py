@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 
-from testbed.faults import OPERATIONS
+from testbed.faults import ACTIONS, OPERATIONS
 from testbed.incidents.incident_model import Incident, Step
 from testbed.units import written
 
@@ -24,12 +24,6 @@ HEALTHY_TIMEOUT = "150s"
 # A daemon that hung and resumes may take the address 3 s later: the run must not end in the middle of that.
 STABLE_FOR = "5s"
 SERVICE_TIMEOUT = "60s"
-# Log patterns that a fault itself brings about, whatever the cluster does; those of the shipped incidents.
-EXPECTED_ALARMS: Mapping[str, tuple[str, ...]] = {
-    "disk-error": ("disk-error",),
-    "disk-full": ("postgres-panic", "postgres-crash", "postgres-corruption"),
-    "php-worker": ("apache-crash",),
-}
 
 
 def injection(fault: str, target: str, options: Mapping[str, str], name: str) -> Step:
@@ -147,5 +141,9 @@ def as_incident(steps: Steps, name: str, why: str, seed: int) -> Incident:
 
 
 def _alarms(steps: Steps) -> list[str]:
-    causes = {str(word) for step in steps if step.action for word in (step.action, *step.options.values())}
-    return sorted({alarm for cause in causes for alarm in EXPECTED_ALARMS.get(cause, ())})
+    """The log patterns that the faults bring about by themselves."""
+    found = set()
+    for step in steps:
+        if step.action:
+            found |= {*ACTIONS[step.action].expected_alarms({key: str(value) for key, value in step.options.items()})}
+    return sorted(found)

@@ -16,8 +16,6 @@ from testbed.topology import Role, Topology
 from testbed.units import written
 from testbed.yaml_source import Problem, nearest
 
-# While these are in force, the machine's system does not run: nothing else can be done to it.
-DARK = ("power-loss", "shutdown", "freeze")
 HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
 
 
@@ -146,7 +144,7 @@ def _dark(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
                 if target.name and target.name == target_now.name:
                     what = f"{target.name} is off or frozen since step {since + 1}"
                     yield Problem((*path, _place(step)), what, "heal it first, or choose another node")
-            if step.inject in DARK:
+            if step.inject and faults.FAULTS[step.inject].stops_node:
                 dark[number] = target_now
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from testbed.checks import first_format as first
+from testbed.faults.fault_registry import FORMER_NAMES, OPERATIONS
 from testbed.yaml_source import KeyPath, Problem
 from testbed.yaml_source.problem import QUOTE_CHARACTERS
 
@@ -75,9 +76,9 @@ def _words(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
         yield Problem((*path, "wait_for"), what, f"write `wait_for: {first.CONDITIONS[condition]}`")
     if not isinstance(fault, str):
         return
-    if fault in first.FAULTS:
-        yield Problem((*path, "inject"), f"the fault {fault!r} was renamed", f"write `inject: {first.FAULTS[fault]}`")
-    if fault in first.OPERATIONS:
+    if fault in FORMER_NAMES:
+        yield Problem((*path, "inject"), f"the fault {fault!r} was renamed", f"write `inject: {FORMER_NAMES[fault]}`")
+    if fault in OPERATIONS:
         what, target = f"{fault!r} is an operation, not a fault", step.get("target", "NODE")
         yield Problem((*path, "inject"), what, f"write `{_injection(fault, target)}`")
 
@@ -101,7 +102,7 @@ def _expect(expect: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
 
 def _injection(fault: object, target: object) -> str:
     """A step of the second format that does what a step with ``fault`` did."""
-    return f"{fault}: {_shown(target)}" if fault in first.OPERATIONS else f"inject: {_word(first.FAULTS, fault)}"
+    return f"{fault}: {_shown(target)}" if fault in OPERATIONS else f"inject: {_word(FORMER_NAMES, fault)}"
 
 
 def _word(names: Mapping[str, str], word: object) -> str:

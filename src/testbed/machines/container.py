@@ -14,10 +14,9 @@ from requests import RequestException
 
 from testbed.errors import TestbedError
 from testbed.machines import cutting, wire
-from testbed.machines.cutting import Way
 from testbed.machines.execution import execute
 from testbed.machines.helper import Helper
-from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable
+from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable, Way
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
 from testbed.machines.wire import Namespace

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 from docker import DockerClient
 from docker.errors import ImageNotFound
@@ -19,10 +18,10 @@ from docker.errors import ImageNotFound
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
 from testbed.machines.helper import Helper
+from testbed.machines.machine import Way
 from testbed.output_line import first_line
 from testbed.settings import CLUSTER_LABEL
 
-Way = Literal["in", "out"]
 # By the way that a packet takes, seen from the machine: the hook at an interface that leads to it, as the host's end of
 # a container's cable does; and at one that leads away from it, as the card of the container around a VM.
 TOWARDS: Mapping[Way, str] = {"in": "egress", "out": "ingress"}

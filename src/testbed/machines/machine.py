@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from testbed.errors import TestbedError
-from testbed.machines.cutting import Way
 from testbed.machines.systems import System
 from testbed.output_line import last_line
 from testbed.topology import Node
+
+# The way that a packet takes, seen from the machine.
+Way = Literal["in", "out"]
 
 
 class Power(StrEnum):

@@ -19,9 +19,8 @@ from qemu.qmp import QMPClient, QMPError
 from testbed.errors import TestbedError
 from testbed.machines import cutting
 from testbed.machines.container import ContainerMachine
-from testbed.machines.cutting import Way
 from testbed.machines.guest_agent import GuestAgent
-from testbed.machines.machine import ExecResult, Power, Unreachable, off_reason
+from testbed.machines.machine import ExecResult, Power, Unreachable, Way, off_reason
 from testbed.topology import Node
 from testbed.wait import wait_until
 

@@ -1,4 +1,4 @@
-"""All faults and operations by name."""
+"""The registry of faults and operations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
-from testbed.faults.former import FORMER_NAMES
 from testbed.faults.freeze import Freeze
 from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
@@ -29,17 +28,38 @@ from testbed.faults.silent_cut import SilentCut
 from testbed.faults.target import Target, parse_target
 from testbed.topology import Node, Topology
 
+# A new fault needs one line here. Lists, help, schema and documentation show the faults in this order.
 _ALL: tuple[Fault[Any], ...] = (
-    PowerLoss(), Shutdown(), Reboot(), Freeze(),
-    CablePull(), NetworkDown(), SilentCut(), Loss(), Delay(), RateLimit(),
-    ProcessKill(), ProcessHang(), Resign(), Drain(),
-    DiskError(), DiskCorruption(), DiskFull(), ClockJump(),
-)  # fmt: skip
+    PowerLoss(),
+    Shutdown(),
+    Reboot(),
+    Freeze(),
+    CablePull(),
+    NetworkDown(),
+    SilentCut(),
+    Loss(),
+    Delay(),
+    RateLimit(),
+    ProcessKill(),
+    ProcessHang(),
+    Resign(),
+    Drain(),
+    DiskError(),
+    DiskCorruption(),
+    DiskFull(),
+    ClockJump(),
+)
 # All that can be done to a node on record, and undone.
 ACTIONS: Mapping[str, Fault[Any]] = {fault.name: fault for fault in _ALL}
-# What an operator does to a healthy node. Nothing breaks, so these are no faults. They are recorded and undone alike.
-OPERATIONS: Mapping[str, Fault[Any]] = {name: ACTIONS[name] for name in ("resign", "drain")}
-FAULTS: Mapping[str, Fault[Any]] = {name: fault for name, fault in ACTIONS.items() if name not in OPERATIONS}
+OPERATIONS: Mapping[str, Fault[Any]] = {name: each for name, each in ACTIONS.items() if each.operator_command}
+FAULTS: Mapping[str, Fault[Any]] = {name: each for name, each in ACTIONS.items() if not each.operator_command}
+# Names of earlier versions: messages and records on the disk are answered with the new one.
+FORMER_NAMES: Mapping[str, str] = {former: each.name for each in _ALL for former in each.former_names}
+
+
+def recorded_action(name: str) -> Fault[Any] | None:
+    """Return the fault or operation of a name in a journal, which may be a former one; None: this version has none."""
+    return ACTIONS.get(FORMER_NAMES.get(name, name))
 
 
 def fault_named(name: str) -> Fault[Any]:
@@ -86,7 +106,7 @@ def must_suit(fault: Fault[Any], node: Node, options: FaultOptions, name: str = 
     if reason := fault.unsuitable(node, options):
         raise UsageError(
             f"{fault.name} is impossible on {name or node.name}: {reason}",
-            mend="docs/faults.md tells which machines can suffer which fault",
+            mend="docs/faults.md lists the nodes that can suffer it",
         )
 
 
