@@ -7,7 +7,7 @@ import re
 _FACTORS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-def seconds(text: object) -> float:
+def parse_duration(text: object) -> float:
     """A duration in seconds.
 
     Args:
@@ -22,7 +22,7 @@ def seconds(text: object) -> float:
     return float(match[1]) * _FACTORS[match[2]]
 
 
-def long_seconds(text: object) -> float:
+def parse_long_duration(text: object) -> float:
     """A duration in seconds, on a command line: hours too, because a hunt may go on all night.
 
     Args:
@@ -36,6 +36,6 @@ def long_seconds(text: object) -> float:
     if hours:
         return float(hours[1]) * 3600
     try:
-        return seconds(written if written.isascii() else "")  # not the digits of other scripts
+        return parse_duration(written if written.isascii() else "")  # not the digits of other scripts
     except ValueError:
         raise ValueError(f"{text!r} is not a duration: write a number with its unit, as 200ms, 30s, 2m or 8h") from None

@@ -1,4 +1,4 @@
-"""The two ways testbed gives up: the user can mend it (exit 2), or testbed itself failed (exit 4)."""
+"""The two ways testbed gives up: the user can fix it (exit 2), or testbed itself failed (exit 4)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ class TestbedError(Exception):
     Args:
         what: what went wrong, one line.
         where: the file, node or command it went wrong in, if known.
-        mend: what the user can do about it, one line.
+        fix: what the user can do about it, one line.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
     exit_status = 4
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what = what
         self.where = where
-        self.mend = mend
+        self.fix = fix
         super().__init__(str(self))
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}; {self.mend}" if self.mend else text
+        return f"{text}; {self.fix}" if self.fix else text
 
 
 class UsageError(TestbedError):

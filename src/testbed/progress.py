@@ -1,26 +1,27 @@
-"""Progress told while something takes long: one line a step, with how long it took."""
+"""Prints progress while something takes long: one line for each step, with how long it took."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PrintLine = Callable[[str], None]
+"""Prints one line for the user."""
 
 
 class Progress:
-    """Tells steps on a console: a spinner while one runs where there is a terminal, a plain line where there is none.
-
-    Args:
-        console: where to.
-    """
+    """Prints steps on a console: with a spinner on a terminal, as plain lines elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
-    def say(self, text: str) -> None:
-        """Tell something once."""
+    def print_line(self, text: str) -> None:
+        """Print a line."""
         self.console.print(text, highlight=False)
 
     @contextmanager
@@ -31,6 +32,6 @@ class Progress:
             with self.console.status(name):
                 yield
         else:
-            self.say(f"  … {name}")
+            self.print_line(f"  … {name}")
             yield
-        self.say(f"  [green]✓[/] {name} [dim]({time.monotonic() - started:.1f} s)[/]")
+        self.print_line(f"  [green]✓[/] {name} [dim]({time.monotonic() - started:.1f} s)[/]")

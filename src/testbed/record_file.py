@@ -31,13 +31,13 @@ def append_record(path: Path, record: Record) -> None:
         os.fsync(file.fileno())
 
 
-def read_records(path: Path, kind: type[R], mend: str, refuse: Callable[[bytes], None] = lambda _: None) -> list[R]:
+def read_records(path: Path, kind: type[R], fix: str, refuse: Callable[[bytes], None] = lambda _: None) -> list[R]:
     """Return the records of a file; a last line that was cut off by a kill is deleted.
 
     Args:
         path: the file; without it there are no records.
         kind: the records' class.
-        mend: how to fix a damaged line.
+        fix: how to fix a damaged line.
         refuse: called with a damaged line; may raise an error that says more.
 
     Raises:
@@ -53,7 +53,7 @@ def read_records(path: Path, kind: type[R], mend: str, refuse: Callable[[bytes],
             found.append(kind.model_validate_json(text))
         except ValidationError:
             refuse(text)
-            raise UsageError(f"line {number} is damaged", where=str(path), mend=mend) from None
+            raise UsageError(f"line {number} is damaged", where=str(path), fix=fix) from None
     if end < len(content):
         os.truncate(path, end)
     return found

@@ -118,20 +118,20 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
     root = find_root(cwd)
     accel = env.get("TESTBED_ACCEL") or None
     if accel not in (None, "kvm", "tcg"):
-        raise UsageError(f"{accel!r} is not an acceleration", where="TESTBED_ACCEL", mend="use kvm or tcg, or unset it")
+        raise UsageError(f"{accel!r} is not an acceleration", where="TESTBED_ACCEL", fix="use kvm or tcg, or unset it")
     sessions = env.get("TESTBED_SESSIONS") or None
     if sessions not in (None, "files", "database"):
         raise UsageError(
             f"sessions are not kept in {sessions!r}",
             where="TESTBED_SESSIONS",
-            mend="use files or database, or unset it",
+            fix="use files or database, or unset it",
         )
     project = env.get("COMPOSE_PROJECT_NAME") or "testbed"
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", project):
         raise UsageError(
             f"{project!r} is not a project name",
             where="COMPOSE_PROJECT_NAME",
-            mend="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
+            fix="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
         )
     state_dir = _absolute(env.get("TESTBED_STATE") or ".testbed", root)
     return Settings(
@@ -166,7 +166,7 @@ def find_root(cwd: Path) -> Path:
     for folder in (cwd, *cwd.parents, *package.parents):
         if (folder / TOPOLOGY).is_file():
             return folder
-    raise UsageError(f"no {TOPOLOGY} here or above", where=str(cwd), mend="run testbed inside its checkout")
+    raise UsageError(f"no {TOPOLOGY} here or above", where=str(cwd), fix="run testbed inside its checkout")
 
 
 def _absolute(value: str, root: Path) -> Path:
@@ -194,7 +194,7 @@ def socket_room(run_dir: Path, project: str) -> int:
 def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, form: str) -> str:
     value = env.get(name) or default
     if not re.fullmatch(pattern, value):
-        raise UsageError(f"{value!r} cannot be used", where=name, mend=f"use {form}")
+        raise UsageError(f"{value!r} cannot be used", where=name, fix=f"use {form}")
     return value
 
 
@@ -203,12 +203,12 @@ def _kib(env: Mapping[str, str], name: str) -> int | None:
     if not value:
         return None
     if not re.fullmatch(_WHOLE, value) or int(value) > 1024:
-        raise UsageError(f"{value!r} is no size in KiB", where=name, mend="use a number from 0 to 1024")
+        raise UsageError(f"{value!r} is no size in KiB", where=name, fix="use a number from 0 to 1024")
     return int(value)
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     value = env.get(name) or str(default)
     if not re.fullmatch(_WHOLE, value) or not 0 < int(value) < 65536:
-        raise UsageError(f"{value!r} is not a port number", where=name, mend="use a number from 1 to 65535")
+        raise UsageError(f"{value!r} is not a port number", where=name, fix="use a number from 1 to 65535")
     return int(value)

@@ -7,26 +7,26 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from testbed.durations import seconds
+from testbed.durations import parse_duration
 
-__all__ = ["Duration", "PerSecond", "Percent", "percentage", "rate", "seconds", "written"]
+__all__ = ["Duration", "PerSecond", "Percent", "format_duration", "format_percentage", "format_rate", "parse_duration"]
 
 _PATTERN = r"^\d+(\.\d+)?(ms|s|m)$"
 
 
-def written(value: float) -> str:
+def format_duration(value: float) -> str:
     """A duration in its most readable unit."""
     if value < 1 and value:
         return f"{value * 1000:g}ms"
     return f"{value:g}s"
 
 
-def rate(value: float) -> str:
+def format_rate(value: float) -> str:
     """A rate as a file has it: ``2/s``."""
     return f"{value:g}/s"
 
 
-def percentage(value: float) -> str:
+def format_percentage(value: float) -> str:
     """A share as a file has it: ``30%``."""
     return f"{value:g}%"
 
@@ -48,19 +48,19 @@ def _number(text: object, unit: str, noun: str, example: str) -> float:
 
 Duration = Annotated[
     float,
-    BeforeValidator(seconds),
-    PlainSerializer(written),
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
     WithJsonSchema({"type": "string", "pattern": _PATTERN, "examples": ["200ms", "30s", "2m"]}),
 ]
 PerSecond = Annotated[
     float,
     BeforeValidator(_per_second),
-    PlainSerializer(rate),
+    PlainSerializer(format_rate),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?/s$", "examples": ["2/s"]}),
 ]
 Percent = Annotated[
     float,
     BeforeValidator(_percent),
-    PlainSerializer(percentage),
+    PlainSerializer(format_percentage),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$", "examples": ["30%"]}),
 ]

@@ -59,14 +59,14 @@ def wait_until(
         except (TestbedError, OSError) as refusal:
             error = refusal
         if reason:
-            raise FinalError(reason, mend=hint)
+            raise FinalError(reason, fix=hint)
         # Once more after a reason is known: the condition may have come true just before the end.
         if fatal and (reason := _reason(fatal)):
             continue
         if time.monotonic() >= end:
             # Described only now: to look closer may cost what is waited for.
             seen = error or (describe() if describe else last)
-            raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {seen}", mend=hint)
+            raise WaitTimeout(f"waited {deadline:g} s for {what}; last seen: {seen}", fix=hint)
         time.sleep(interval)
 
 

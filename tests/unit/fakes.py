@@ -144,8 +144,8 @@ class FakeMachine:
     def break_disk(self, number: int) -> None:
         self._do(f"break disk {number}")
 
-    def mend_disk(self, number: int) -> None:
-        self._do(f"mend disk {number}")
+    def repair_disk(self, number: int) -> None:
+        self._do(f"repair disk {number}")
 
     def copy_disk(self, number: int, target: Path) -> None:
         self._do(f"copy disk {number}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from testbed.checks.moments import is_complete, moment
 from testbed.journal import Journal
-from testbed.units import written
+from testbed.units import format_duration
 
 # A slow machine takes longer than a fast one; a statement that is further off than this misleads.
 FACTOR = 2.0
@@ -25,5 +25,5 @@ def duration_mistake(stated: float, took: float) -> str:
     """
     if stated / FACTOR <= took <= stated * FACTOR:
         return ""
-    usual = f"{round(took, -1) or 10:g}s"
-    return f"the file states a duration of {written(stated)}, and the run took {took:.0f} s; write `duration: {usual}`"
+    stated_text, usual = format_duration(stated), f"{round(took, -1) or 10:g}s"
+    return f"the file states a duration of {stated_text}, and the run took {took:.0f} s; write `duration: {usual}`"

@@ -29,7 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs/commands.md"
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [
-        (UsageError("no such thing", mend="do this"), 2, "testbed: no such thing; do this"),
+        (UsageError("no such thing", fix="do this"), 2, "testbed: no such thing; do this"),
         (TestbedError("a node did not boot"), 4, "testbed: a node did not boot"),
         (OSError(28, "No space left on device"), 4, "the system refused: [Errno 28] No space left on device"),
         (ZeroDivisionError("division by zero"), 4, "this is a bug in testbed: ZeroDivisionError: division by zero"),

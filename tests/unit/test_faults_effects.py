@@ -187,7 +187,7 @@ def test_a_mended_disk_is_attached_unless_it_is(state: str, attached: bool, ledg
     victim = machine("db1", ledger, dstate=state)
     inject(fleet(victim), ledger, "disk-error", "db1")
     heal_all(fleet(victim), ledger)
-    assert victim.done[:2] == ["break disk 1", "mend disk 1"]
+    assert victim.done[:2] == ["break disk 1", "repair disk 1"]
     assert ["drbdadm attach database" in deed for deed in victim.done[2:]] == ([True] if attached else [])
 
 

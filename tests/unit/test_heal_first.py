@@ -203,7 +203,7 @@ def test_heal_counts_what_was_healed_though_another_fault_stays(
     monkeypatch.setattr(lifecycle, "restore", lambda *_: None)
     cluster = SimpleNamespace(fleet=fleet(stuck, other), ledger=ledger)
     said: list[str] = []
-    progress = cast("Progress", SimpleNamespace(say=said.append))
+    progress = cast("Progress", SimpleNamespace(print_line=said.append))
     assert lifecycle.heal(cast("Cluster", cluster), progress) == 1
     assert said == ["  not healed: db1: QEMU does not answer", "  healed freeze on app-1"]
     monkeypatch.setattr(command, "Cluster", lambda: cluster)

@@ -45,7 +45,7 @@ def test_the_interface_and_the_setting_are_named(found: dict[str, Any], named: s
     finding = judged(found)
     assert finding.status is Level.FAIL
     assert named in finding.what
-    assert "TESTBED_PREFIX" in finding.mend
+    assert "TESTBED_PREFIX" in finding.fix
     assert judged(found, up=True).status is Level.WARN
 
 

@@ -23,7 +23,7 @@ SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
 def test_memory(kib: int, running: bool, level: Level) -> None:
     finding = resources.memory(f"MemTotal: 9000000 kB\nMemAvailable:  {kib} kB\n", running=running)
     assert finding.status is level
-    assert bool(finding.mend) == (level is Level.FAIL)
+    assert bool(finding.fix) == (level is Level.FAIL)
 
 
 def test_disk_is_measured_where_the_engine_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_port_in_use_names_the_variable_that_moves_it() -> None:
         number = server.getsockname()[1]
         finding = resources.port(number, "TESTBED_SITE_PORT", ours=False)
         assert finding.status is Level.FAIL
-        assert "TESTBED_SITE_PORT" in finding.mend
+        assert "TESTBED_SITE_PORT" in finding.fix
         assert resources.port(number, "TESTBED_SITE_PORT", ours=True).status is Level.OK
     assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is Level.OK
 
@@ -109,7 +109,7 @@ def test_an_engine_that_is_silent_is_not_taken_for_none(tmp_path: Path, monkeypa
 
 def test_a_missing_device_is_a_missing_module(tmp_path: Path) -> None:
     missing = resources.device(tmp_path / "fuse")
-    assert (missing.status, missing.mend) == (Level.FAIL, "modprobe fuse")
+    assert (missing.status, missing.fix) == (Level.FAIL, "modprobe fuse")
     assert resources.device(Path(os.devnull)).status is Level.OK
 
 

@@ -101,7 +101,7 @@ def test_a_user_is_told_what_root_has_to_install(
     monkeypatch.setattr(engine, "compose_version", lambda: None)
     with pytest.raises(UsageError, match="needs root") as refused:
         engine.ensure(settings, print)
-    assert f"apt-get install {package}" in refused.value.mend
+    assert f"apt-get install {package}" in refused.value.fix
     assert host.done == []
 
 

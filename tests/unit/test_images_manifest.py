@@ -23,7 +23,7 @@ from testbed.progress import Progress
 from testbed.settings import Settings
 
 STATUS = b"Package: qemu-system-x86\nStatus: install ok installed\nVersion: 1:10.0.2\n"
-QUIET = cast("Progress", SimpleNamespace(say=lambda _: None))
+QUIET = cast("Progress", SimpleNamespace(print_line=lambda _: None))
 IMAGES = ("vm", "base-trixie")
 
 

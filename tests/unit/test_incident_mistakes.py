@@ -1,4 +1,4 @@
-"""Broken incident files: each mistake is one line, with line, column and mend, and nothing is started."""
+"""Broken incident files: each mistake is one line, with line, column and how to fix it, and nothing is started."""
 
 from __future__ import annotations
 
@@ -348,7 +348,7 @@ def test_a_scaled_cluster_has_more_nodes(tmp_path: Path, topology: Topology) -> 
 
 @pytest.mark.parametrize("case", [*FORM, *ORDER, *MEASURED])
 def test_a_mistake_is_reported_with_its_place_and_how_to_fix_it(tmp_path: Path, case: str) -> None:
-    old, new, told, mend = {**FORM, **ORDER, **MEASURED}[case]
+    old, new, told, fix = {**FORM, **ORDER, **MEASURED}[case]
     assert old in SOUND
     text = SOUND.replace(old, new, 1)
     if case.endswith("no users"):
@@ -357,27 +357,27 @@ def test_a_mistake_is_reported_with_its_place_and_how_to_fix_it(tmp_path: Path, 
         text = text.replace("wait_for: service, stable_for: 3s", "wait_for: all-users-served")
     message = refused(tmp_path / "broken.yaml", text, None)
     assert message.startswith(told)
-    assert mend in message
+    assert fix in message
 
 
 @pytest.mark.parametrize("case", FITTING)
 def test_what_does_not_fit_the_cluster_is_told(tmp_path: Path, topology: Topology, case: str) -> None:
-    old, new, told, mend = FITTING[case]
+    old, new, told, fix = FITTING[case]
     assert old in SOUND
     message = refused(tmp_path / "broken.yaml", SOUND.replace(old, new, 1), topology)
     assert message.startswith(told)
-    assert mend in message
+    assert fix in message
 
 
 @pytest.mark.parametrize("case", WITHOUT_FAULT)
 def test_expectations_need_what_they_measure(tmp_path: Path, case: str) -> None:
-    expectation, told, mend = WITHOUT_FAULT[case]
+    expectation, told, fix = WITHOUT_FAULT[case]
     text = (
         f"name: quiet\ntitle: It sleeps\nwhy: nothing happens in it\nsteps: [{{sleep: 3s}}]\nexpect:\n  {expectation}\n"
     )
     message = refused(tmp_path / "broken.yaml", text, None)
     assert message.startswith(told)
-    assert mend in message
+    assert fix in message
 
 
 def test_the_first_mistake_in_the_file_is_told_first(tmp_path: Path) -> None:

@@ -132,11 +132,11 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"), [("install80.img", r"use the \.iso"), ("install80.iso", "name an installXX.iso")]
+    ("name", "fix"), [("install80.img", r"use the \.iso"), ("install80.iso", "name an installXX.iso")]
 )
-def test_what_is_no_install_image_is_refused_with_a_way_out(tmp_path: Path, name: str, mend: str) -> None:
+def test_what_is_no_install_image_is_refused_with_a_way_out(tmp_path: Path, name: str, fix: str) -> None:
     (tmp_path / name).write_bytes(b"x" * 40000)
-    with pytest.raises(UsageError, match=mend):
+    with pytest.raises(UsageError, match=fix):
         InstallImage(tmp_path / name)
 
 
@@ -150,10 +150,10 @@ def test_missing_tools_are_installed_after_saying_so(tmp_path: Path, monkeypatch
     image.write_bytes(b"\0" * 0x8001 + b"CD001")
     installed: list[str] = []
 
-    def install(packages: list[str], why: str, say: Callable[[str], None], log: Path) -> None:
+    def install(packages: list[str], why: str, print_line: Callable[[str], None], log: Path) -> None:
         assert why
         assert log.parent == tmp_path
-        assert say is say_nothing
+        assert print_line is say_nothing
         installed.extend(packages)
 
     monkeypatch.setattr(apt, "install", install)

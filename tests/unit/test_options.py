@@ -19,7 +19,7 @@ from testbed.cli import app
 from testbed.cli.group import RENAMED
 from testbed.cli.main import load_all
 from testbed.cli.options import Consent, format_duration
-from testbed.durations import long_seconds
+from testbed.durations import parse_long_duration
 from testbed.errors import UsageError
 
 TESTBED = Path(sys.executable).with_name("testbed")
@@ -40,13 +40,13 @@ def commands() -> dict[str, Any]:
     ("text", "seconds"), [("200ms", 0.2), ("30s", 30), ("2m", 120), ("1.5m", 90), ("8h", 28800), (" 0.5h ", 1800)]
 )
 def test_a_duration_has_a_unit(text: str, seconds: float) -> None:
-    assert long_seconds(text) == pytest.approx(seconds)
+    assert parse_long_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["1:30", "30", "", "s", "-5s", "1m30s", "5d", "1e3s", "٣s"])
 def test_what_is_not_a_duration_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration: write a number with its unit, as 200ms, 30s, 2m or 8h"):
-        long_seconds(text)
+        parse_long_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_wrong_duration_is_one_line(line: str, message: str) -> None:
 )
 def test_a_duration_is_printed_as_it_is_written(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
-    assert long_seconds(text) == seconds
+    assert parse_long_duration(text) == seconds
 
 
 def test_every_command_that_reports_has_json(commands: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     with pytest.raises(UsageError, match="the data is deleted, and standard input is not a terminal") as caught:
         Consent(given=False).ask("the data is deleted")
-    assert caught.value.mend == "run the command again with --yes"
+    assert caught.value.fix == "run the command again with --yes"
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 130), ("", 130)])

@@ -100,7 +100,7 @@ def test_a_strangers_resource_of_any_kind_is_refused(settings: Settings, there: 
     claim = owner(there, settings)
     assert (claim.owner, claim.clusters) == (Owner.FOREIGN, frozenset())
     assert f"the {kind} testbed_x has no label org.testbed.cluster" in claim.what
-    assert "COMPOSE_PROJECT_NAME" in claim.mend
+    assert "COMPOSE_PROJECT_NAME" in claim.fix
     with pytest.raises(UsageError):
         claim.must_be_ours(take_over=True)
 
@@ -142,8 +142,8 @@ def test_doctor_says_what_up_would(settings: Settings, there: FakeEngine, monkey
     monkeypatch.setattr(doctor, "_machine", lambda *_: iter(()))
     [finding] = [each for each in doctor.examine(settings) if each.name == "project"]
     assert finding.status is Level.FAIL
-    assert (finding.what, finding.mend) == (owner(there, settings).what, owner(there, settings).mend)
-    assert "testbed up" not in finding.mend
+    assert (finding.what, finding.fix) == (owner(there, settings).what, owner(there, settings).fix)
+    assert "testbed up" not in finding.fix
 
 
 def test_a_volume_without_labels_that_has_a_name_of_ours_is_refused(there: FakeEngine) -> None:
@@ -242,7 +242,7 @@ def test_down_names_a_container_that_docker_run_put_on_our_network_and_touches_n
     assert isinstance(error, UsageError)
     assert "the container exporter, which is on the cluster's network testbed_public" in error.what
     for network in networks:
-        assert f"docker network disconnect {network} exporter" in error.mend
+        assert f"docker network disconnect {network} exporter" in error.fix
     assert there.names() == before
     assert identity.read(settings)
 
@@ -280,7 +280,7 @@ def test_an_older_testbeds_cluster_is_not_removed_and_the_way_out_is_told(
     claim = owner(there, settings)
     assert claim.owner is Owner.FOREIGN
     assert claim.what.startswith("an older testbed brought up the cluster testbed")
-    assert claim.mend.startswith("`docker compose -p testbed down --volumes`")
+    assert claim.fix.startswith("`docker compose -p testbed down --volumes`")
 
 
 def test_a_cluster_of_this_state_folder_under_another_name_is_not_forgotten(
@@ -288,7 +288,7 @@ def test_a_cluster_of_this_state_folder_under_another_name_is_not_forgotten(
 ) -> None:
     a_cluster(there, ours(settings))
     claim = owner(there, dataclasses.replace(settings, project="other"))
-    assert (claim.owner, "COMPOSE_PROJECT_NAME=testbed" in claim.mend) == (Owner.USED, True)
+    assert (claim.owner, "COMPOSE_PROJECT_NAME=testbed" in claim.fix) == (Owner.USED, True)
 
 
 def compose(monkeypatch: pytest.MonkeyPatch, merged: dict[str, object]) -> list[list[str]]:
@@ -347,7 +347,7 @@ def test_heal_sweeps_the_host_though_nothing_is_on_record(tmp_path: Path) -> Non
     state = SimpleNamespace(balancers=[])
     cluster = SimpleNamespace(fleet=nodes, ledger=Ledger(tmp_path), state=lambda *_: state)
     said: list[str] = []
-    lifecycle.heal(cast("Cluster", cluster), cast("Progress", SimpleNamespace(say=said.append)))
+    lifecycle.heal(cast("Cluster", cluster), cast("Progress", SimpleNamespace(print_line=said.append)))
     assert said == ["  removed the rules cut.c1.app-2.silent-cut-backend-both from the host"]
 
 
@@ -391,8 +391,8 @@ def test_no_cluster_that_runs_is_taken_over_wherever_its_folder_is(
     before = there.names()
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, UsageError)
-    assert "`docker stop $(docker ps --quiet --filter label=org.testbed.cluster=c2)`" in error.mend
-    assert ("TESTBED_STATE" in error.mend) == (folder == "this checkout")
+    assert "`docker stop $(docker ps --quiet --filter label=org.testbed.cluster=c2)`" in error.fix
+    assert ("TESTBED_STATE" in error.fix) == (folder == "this checkout")
     assert there.names() == before
     for each in there.things:
         each.status = "exited"

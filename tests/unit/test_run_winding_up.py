@@ -12,7 +12,7 @@ from fakes import topology
 
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
-from testbed.cluster.recovery import MayTry, Say
+from testbed.cluster.recovery import MayTry
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.run import Run
@@ -21,6 +21,7 @@ from testbed.incidents.task import Task
 from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
 from testbed.machines import ExecResult
 from testbed.probes.exit_status import UNREADABLE
+from testbed.progress import PrintLine
 from testbed.wait import WaitTimeout
 
 
@@ -195,7 +196,7 @@ def test_a_cluster_that_cannot_become_healthy_is_a_finding_about_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parted(*_: object) -> None:
-        raise TestbedError("split brain", mend="`testbed heal`")
+        raise TestbedError("split brain", fix="`testbed heal`")
 
     monkeypatch.setattr("testbed.cluster.lifecycle.wait_healthy", parted)
     with pytest.raises(WaitTimeout, match="split brain; `testbed heal`"):
@@ -230,8 +231,8 @@ def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
             raise OSError(errno.ENOSPC, "No space left on device")
         mark(run, name, **attrs)
 
-    def recover(_: object, __: float, say: Say, may_try: MayTry) -> None:
-        say("db2: it connects again")
+    def recover(_: object, __: float, print_line: PrintLine, may_try: MayTry) -> None:
+        print_line("db2: it connects again")
         with monkeypatch.context() as full:
             full.setattr(run.writer, "write", disk_full)
             assert may_try("lb1", "app-1")
@@ -258,7 +259,7 @@ def test_a_run_whose_cluster_had_to_be_repaired_fails_and_names_the_remedy(
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remedy = "db1 holds the database's address but does not serve: db2: power-cycling it"
-    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, say, ___: say(remedy))
+    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, print_line, ___: print_line(remedy))
     with a_run(tmp_path) as run:
         pass
     assert healed == ["all"]
@@ -269,7 +270,9 @@ def test_a_run_whose_cluster_had_to_be_repaired_fails_and_names_the_remedy(
 def test_a_repair_that_is_documented_fails_no_run(
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, say, ___: say("db2 was off: started"))
+    monkeypatch.setattr(
+        "testbed.cluster.recovery.recover", lambda _, __, print_line, ___: print_line("db2 was off: started")
+    )
     run = a_run(tmp_path)
     run.plan = Plan("known", {"profiles": {"reference": {"known_failures": {"healthy": "Nothing starts it."}}}}, 1)
     with run:

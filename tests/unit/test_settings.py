@@ -96,7 +96,7 @@ def test_impossible_values_name_the_variable(checkout: Path, name: str, value: s
         settings.load({name: value}, checkout)
     assert caught.value.where == name
     assert caught.value.exit_status == 2
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_without_a_checkout_around_the_package_is_searched(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
         if marks["counting"] < each.finished <= marks["counted"] and each.outcome is Outcome.OK
     )
     if not latencies:
-        raise TestbedError("nobody was served while it was counted", where=str(run.folder), mend="see its report")
+        raise TestbedError("nobody was served while it was counted", where=str(run.folder), fix="see its report")
     return Work(
         site=site,
         folder=run.folder,

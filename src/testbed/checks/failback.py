@@ -12,7 +12,7 @@ from testbed.checks.outage import check_outage, is_certain
 from testbed.checks.phases import ADDRESSES
 from testbed.checks.states import held
 from testbed.checks.verdict import Verdict
-from testbed.units import written
+from testbed.units import format_duration
 
 
 def judge_failback(case: Case) -> Verdict | None:
@@ -73,7 +73,7 @@ def _judge_probe(case: Case, findings: Findings, probe: str, ceiling: float, hea
     # What had begun before the heal is not the return's.
     report = replace(report, windows=tuple(window for window in report.windows if window.first_bad >= healed))
     for window in (*report.excessive, *report.possible):
-        text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {written(ceiling)}"
+        text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(ceiling)}"
         if window.stops:
             text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
         (findings.fail if is_certain(case, report, window) else findings.doubt)(text, window.first_bad)

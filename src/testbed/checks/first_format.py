@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from testbed.durations import seconds
+from testbed.durations import parse_duration
 from testbed.faults.fault_registry import FORMER_NAMES, OPERATIONS
-from testbed.units import percentage, rate, written
+from testbed.units import format_duration, format_percentage, format_rate
 
 TOP = {"timeline": "steps", "steady": "steady_state", "probes": "probe_intervals"}
 LOAD = {"rate": "spawn_rate", "think": "think_time"}
@@ -61,13 +61,13 @@ def second(incident: Mapping[str, Any]) -> Data:
 
 def percent_of(think: float) -> str:
     """Return a factor on thinking times as the second format has it: ``0.3`` is ``30%``."""
-    return percentage(round(100 * think, 6))
+    return format_percentage(round(100 * think, 6))
 
 
 def _load(load: Mapping[str, Any]) -> Data:
     changed = _renamed(load, LOAD)
     if "spawn_rate" in changed:
-        changed["spawn_rate"] = rate(changed["spawn_rate"])
+        changed["spawn_rate"] = format_rate(changed["spawn_rate"])
     if "think_time" in changed:
         changed["think_time"] = percent_of(changed["think_time"])
     return changed
@@ -88,9 +88,9 @@ def _steps(timeline: list[Mapping[str, Any]]) -> Iterator[Data]:
     slept = 0.0
     for each in timeline:
         step = {key: value for key, value in each.items() if value not in (None, {}, [])}
-        at, pause = seconds(step.pop("at", "0s")), seconds(step.get("for", "0s"))
+        at, pause = parse_duration(step.pop("at", "0s")), parse_duration(step.get("for", "0s"))
         if at > slept:
-            yield {"sleep": written(at - slept)}
+            yield {"sleep": format_duration(at - slept)}
         slept = max(slept, at) + pause
         name = step.get("fault", "")
         if name in OPERATIONS:

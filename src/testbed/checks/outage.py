@@ -19,7 +19,7 @@ from testbed.checks.verdict import Verdict
 from testbed.checks.windows import Window, find, hidden, marked
 from testbed.journal import Journal, ProbeSample, Series
 from testbed.journal.series import FAILED, OK, UNKNOWN
-from testbed.units import written
+from testbed.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ def _told(probe: str, window: Window, ceiling: float | None) -> str:
     if window.failed or window.unknown:
         text += f", {window.failed} failed, {window.unknown} unknown"
     if ceiling is not None:
-        text += f", allowed {written(ceiling)}"
+        text += f", allowed {format_duration(ceiling)}"
     if window.stops:
         text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
     return f"{text} ({window.detail})" if window.detail else text
@@ -285,5 +285,5 @@ def _told(probe: str, window: Window, ceiling: float | None) -> str:
 def _told_hidden(probe: str, window: Window, ceiling: float | None) -> str:
     text = f"{probe}: no answer for {window.seconds:.3f} s"
     if ceiling is not None:
-        text += f", allowed {written(ceiling)}"
+        text += f", allowed {format_duration(ceiling)}"
     return f"{text}; the prober itself stood still for {window.unmeasured:.3f} s of it"

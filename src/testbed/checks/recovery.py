@@ -8,7 +8,7 @@ from testbed.checks.case import Case, Findings
 from testbed.checks.states import held
 from testbed.checks.verdict import Verdict
 from testbed.journal import Aspect, Mark
-from testbed.units import written
+from testbed.units import format_duration
 
 # What each part must be in, of every node that has it.
 WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
@@ -43,7 +43,7 @@ def judge_recovery(case: Case) -> Verdict | None:
     if findings.wrong or findings.doubtful:
         return findings.verdict("recovery")
     told = _since(max(at for at, _ in whole) - healed)
-    return findings.verdict("recovery", f"whole {told}; {written(ceiling)} after it allowed")
+    return findings.verdict("recovery", f"whole {told}; {format_duration(ceiling)} after it allowed")
 
 
 def _judge_helped(case: Case, findings: Findings, healed: float) -> None:

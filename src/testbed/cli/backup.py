@@ -35,7 +35,7 @@ def backup_volume(
     """
     cluster = Cluster()
     if not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     target = file or cluster.settings.state_dir / backup.FOLDER / time.strftime("%Y%m%d-%H%M%S.tar")
     node = backup.spare(cluster)
     with progress.step(f"copying the disk of {node}"):

@@ -55,7 +55,7 @@ def failover(
     chosen = kinds or list(KINDS)
     for kind in chosen:
         if kind not in KINDS:
-            raise UsageError(f"no failover {kind!r}", mend=f"there are {', '.join(KINDS)}")
+            raise UsageError(f"no failover {kind!r}", fix=f"there are {', '.join(KINDS)}")
     cluster = Cluster()
     statuses: list[int] = []
     documents = {}
@@ -64,7 +64,7 @@ def failover(
         for run in repeated(cluster, kind, repeat, users):
             good = run.status is Status.PASS
             verdict = "" if good else f" [red]verdict: {run.status.value}[/], see {run.folder / 'report.html'}"
-            progress.say(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
+            progress.print_line(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
             statuses.append(EXIT[run.status])
             runs.append(run)
         if not as_json:
@@ -89,8 +89,9 @@ def measuring_cost(
     """Measure what measuring costs: the load's throughput with and without probes and recorder, in turns."""
     done: list[Round] = []
     for each in overhead(Cluster(), rounds, seconds, Load.model_validate({"users": users, "think": think})):
-        progress.say(f"  {'with' if each.measured else 'without'}: {each.throughput:.2f} good exchanges a second, "
-                     f"median {each.latency * 1000:.0f} ms")  # fmt: skip
+        how = "with" if each.measured else "without"
+        median_ms = each.latency * 1000
+        progress.print_line(f"  {how}: {each.throughput:.2f} good exchanges a second, median {median_ms:.0f} ms")
         done.append(each)
     if as_json:
         print_json([asdict(each) for each in done])
@@ -144,10 +145,12 @@ def heaviest_load(
     cluster = Cluster()
     stretches = []
     for each in soak(cluster, seconds, users):
-        progress.say(f"  {each.seconds / 60:.1f} min, {each.exchanges:.1f} good exchanges a second, {each.failed} "
-                     f"failed; {len(each.moves)} moves of an address; {each.folder}")  # fmt: skip
-        for told in (*each.moves, *each.complaints):
-            progress.say(f"    {told}")
+        rate = f"{each.exchanges:.1f} good exchanges a second, {each.failed} failed"
+        progress.print_line(
+            f"  {each.seconds / 60:.1f} min, {rate}; {len(each.moves)} moves of an address; {each.folder}"
+        )
+        for line in (*each.moves, *each.complaints):
+            progress.print_line(f"    {line}")
         stretches.append(each)
     moves = sum(len(each.moves) for each in stretches)
     table = Table("probe", "longest outage, s", box=None, header_style="bold")
@@ -224,5 +227,5 @@ def write_figures(cluster: Cluster, name: str, figures: Mapping[str, object]) ->
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}.json"
     document = {**cluster.platform, **figures}
     path.write_text(json.dumps(document, indent=2))
-    progress.say(f"  kept in {path}")
+    progress.print_line(f"  kept in {path}")
     return document

@@ -103,7 +103,7 @@ def single(
 def _told(name: str, found: Work) -> Work:
     """Tell what one round came to."""
     again = "" if found.logins is None else f"; {found.logins} logged in again when an app node died"
-    progress.say(f"  {name}: {found.rate:.2f} requests a second, median {found.latency.median:.0f} ms{again}")
+    progress.print_line(f"  {name}: {found.rate:.2f} requests a second, median {found.latency.median:.0f} ms{again}")
     return found
 
 

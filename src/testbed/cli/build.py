@@ -31,7 +31,7 @@ def build(
     """
     settings = configuration.load()
     node_folders.must_be_usable(settings)
-    engine.ensure(settings, progress.say)
+    engine.ensure(settings, progress.print_line)
     cluster = topology.load([settings.topology], remembered(settings).environment(settings))
     built = build_images(settings, cluster, progress, names=images or (), fresh=fresh)
-    progress.say(f"built {', '.join(built)}" if built else "all images are up to date")
+    progress.print_line(f"built {', '.join(built)}" if built else "all images are up to date")

@@ -60,14 +60,14 @@ def capture_packets(
     most = _bytes(size)
     cluster = Cluster()
     if not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     wire = _wire(cluster, where, network or [])
     labels = identity.labels(cluster.settings)
     image = f"{cluster.settings.images}/client"
     to_pipe = output == Path("-")
     if to_pipe and sys.stdout.isatty():
         raise UsageError(
-            "a capture is not text for a terminal", where="--output -", mend="send it to a program or a file"
+            "a capture is not text for a terminal", where="--output -", fix="send it to a program or a file"
         )
     target = output or cluster.settings.state_dir / FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{where}.pcap")
     if not to_pipe:
@@ -87,13 +87,13 @@ def capture_packets(
 def _wire(cluster: Cluster, where: str, networks: list[str]) -> Wire:
     if where in cluster.topology.networks:
         if networks:
-            raise UsageError(f"{where!r} is a network already", where="--network", mend="name a node, or no --network")
+            raise UsageError(f"{where!r} is a network already", where="--network", fix="name a node, or no --network")
         return wire_of_network(engine.client(), identity.read(cluster.settings), where)
     nodes = {machine.name: machine for machine in cluster.fleet.machines()}
     machine = nodes.get(where)
     if not isinstance(machine, ContainerMachine):
         known = ", ".join([*nodes, *cluster.topology.networks])
-        raise UsageError(f"no node or network {where!r}", mend=f"there are {known}")
+        raise UsageError(f"no node or network {where!r}", fix=f"there are {known}")
     return wire_of_node(machine, networks)
 
 
@@ -101,6 +101,6 @@ def _bytes(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6})(KiB|MiB|GiB)", text, re.ASCII)
     if not match or not int(match[1]):
         raise UsageError(
-            f"{text!r} is not a size", where="--size", mend="write a number with its unit, as 512KiB or 64MiB"
+            f"{text!r} is not a size", where="--size", fix="write a number with its unit, as 512KiB or 64MiB"
         )
     return int(match[1]) * _UNITS[match[2]]

@@ -31,13 +31,13 @@ def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.", autoc
     machine = Cluster().machine(node)
     path = machine.console()
     if path is None:
-        raise UsageError(f"{node} is a container and has no serial console", mend=f"use `testbed exec {node} COMMAND`")
+        raise UsageError(f"{node} is a container and has no serial console", fix=f"use `testbed exec {node} COMMAND`")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         try:
             line.connect(str(path))
         except OSError as error:
             raise UsageError(
-                f"{node} has no console now ({error.strerror})", mend="is it on? see `testbed status`"
+                f"{node} has no console now ({error.strerror})", fix="is it on? see `testbed status`"
             ) from None
         err.print(
             f"console of {node}: {machine.system.console}; Ctrl-] leaves; what it said so far: {_log(path)}",

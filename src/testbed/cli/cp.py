@@ -42,7 +42,7 @@ def cp(
     if match is None or (here and there):
         raise UsageError(
             "one of source and target must be on a node, and the other one on this computer",
-            mend="write the node's as NODE:PATH, such as db1:/etc/hosts",
+            fix="write the node's as NODE:PATH, such as db1:/etc/hosts",
         )
     machine = Cluster().machine(match[1])
     if isinstance(machine, ContainerMachine) and machine.node.keys.machine != "virtual":
@@ -60,14 +60,14 @@ def _copy_container(machine: ContainerMachine, inside: str, outside: Path, *, to
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = last_line(result.stderr, otherwise="docker cp failed")
-        raise UsageError(reason, where=machine.name, mend="name a file or folder that exists, and a folder to copy to")
+        raise UsageError(reason, where=machine.name, fix="name a file or folder that exists, and a folder to copy to")
 
 
 def _fetch(machine: Machine, path: str, target: Path) -> None:
     """Copy a file from a guest."""
     size = machine.exec(["sh", "-c", 'test -f "$1" && wc -c <"$1"', "size", path])
     if size.status:
-        raise UsageError(f"{path} is not a file", where=machine.name, mend="a VM's files are copied one by one")
+        raise UsageError(f"{path} is not a file", where=machine.name, fix="a VM's files are copied one by one")
     _must_be_small(int(size.stdout), path)
     file = target / posixpath.basename(path) if target.is_dir() else target
     with file.open("wb") as out, _agent(machine) as agent:
@@ -79,7 +79,7 @@ def _fetch(machine: Machine, path: str, target: Path) -> None:
 def _send(machine: Machine, source: Path, path: str) -> None:
     """Copy a file to a guest, with its permissions."""
     if not source.is_file():
-        raise UsageError("is not a file", where=str(source), mend="files are copied to a VM one by one")
+        raise UsageError("is not a file", where=str(source), fix="files are copied to a VM one by one")
     _must_be_small(source.stat().st_size, str(source))
     if machine.exec(["test", "-d", path]).status == 0:
         path = posixpath.join(path, source.name)
@@ -92,7 +92,7 @@ def _send(machine: Machine, source: Path, path: str) -> None:
 def _agent(machine: Machine) -> GuestAgent:
     socket = machine.agent()
     if socket is None:
-        raise UsageError(f"{machine.name} has no guest agent", mend="`testbed inspect` lists the nodes")
+        raise UsageError(f"{machine.name} has no guest agent", fix="`testbed inspect` lists the nodes")
     return GuestAgent(socket, machine.name, timeout=30)
 
 
@@ -100,7 +100,7 @@ def _must_be_small(size: int, path: str) -> None:
     if size > MOST_BYTES:
         raise UsageError(
             f"{path} has {size} bytes, more than the {MOST_BYTES} that the guest agent carries",
-            mend="copy a part of it, or use `testbed backup` for the database's volume",
+            fix="copy a part of it, or use `testbed backup` for the database's volume",
         )
 
 

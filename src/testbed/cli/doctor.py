@@ -39,8 +39,8 @@ def doctor(as_json: Json = False) -> None:
     else:
         for finding in findings:
             out.print(f"{_SIGNS[finding.status]} {finding.name:<13} {escape(finding.what)}", highlight=False)
-            if finding.mend:
-                out.print(f"  {'':<13} [bold]mend:[/] {escape(finding.mend)}", highlight=False)
+            if finding.fix:
+                out.print(f"  {'':<13} [bold]fix:[/] {escape(finding.fix)}", highlight=False)
     if any(finding.status is Level.FAIL for finding in findings):
         raise typer.Exit(ExitStatus.FAILED)
 

@@ -49,9 +49,9 @@ def down(
     except engine.NoEngineError:
         if images:
             raise UsageError(
-                "no Docker engine runs, so its images cannot be removed", mend="start it: `systemctl start docker`"
+                "no Docker engine runs, so its images cannot be removed", fix="start it: `systemctl start docker`"
             ) from None
-        progress.say("no Docker engine runs, so no cluster does")
+        progress.print_line("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
         return
     claim = project_owner.claim(client, settings)
@@ -61,22 +61,22 @@ def down(
         Consent(given=yes).ask(f"the other cluster {settings.project} and its data are removed")
     try:
         with progress.step("removing containers, networks and volumes"):
-            lifecycle.down(settings, claim.clusters, progress.say)
+            lifecycle.down(settings, claim.clusters, progress.print_line)
     except GhostEndpointsError as ghosts:
-        progress.say(f"  {ghosts.what}; a restart of the engine mends that")
-        if not engine.stop_if_ours(settings, progress.say):
+        progress.print_line(f"  {ghosts.what}; a restart of the engine removes them")
+        if not engine.stop_if_ours(settings, progress.print_line):
             raise
-        engine.ensure(settings, progress.say)
-        lifecycle.down(settings, claim.clusters, progress.say)
+        engine.ensure(settings, progress.print_line)
+        lifecycle.down(settings, claim.clusters, progress.print_line)
     if images:
         _remove_images(settings)
-    engine.stop_if_ours(settings, progress.say)
+    engine.stop_if_ours(settings, progress.print_line)
 
 
 def _remove_images(settings: Settings) -> None:
     """Remove the images, and name those that other clusters use."""
     with progress.step("removing images"):
         removed, used = remove_images(engine.client(), settings)
-    progress.say(f"  {len(removed)} images removed")
+    progress.print_line(f"  {len(removed)} images removed")
     if used:
-        progress.say(f"  a container uses {', '.join(used)}: kept")
+        progress.print_line(f"  a container uses {', '.join(used)}: kept")

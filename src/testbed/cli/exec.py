@@ -49,9 +49,9 @@ def execute(
     # The parser takes `--` for the end of the options only where it still looks for options: before the node.
     words = command[1:] if command[0] == "--" else command
     if not words:
-        raise UsageError("no command is given after --", mend=f"write `testbed exec {node} -- PROGRAM ARGUMENTS`")
+        raise UsageError("no command is given after --", fix=f"write `testbed exec {node} -- PROGRAM ARGUMENTS`")
     if tty and not sys.stdin.isatty():
-        raise UsageError("standard input is not a terminal", where="--tty", mend="use --interactive alone")
+        raise UsageError("standard input is not a terminal", where="--tty", fix="use --interactive alone")
     machine = Cluster().machine(node)
     if interactive or tty:
         raise typer.Exit(_attached(machine, words, interactive=interactive, tty=tty))
@@ -65,7 +65,7 @@ def _attached(machine: Machine, words: list[str], *, interactive: bool, tty: boo
     """Run a command with this terminal or this standard input; returns its exit status."""
     if not isinstance(machine, ContainerMachine) or machine.node.keys.machine == "virtual":
         raise UsageError(
-            f"{machine.name} is a VM, and its guest agent has no terminal", mend=f"use `testbed console {machine.name}`"
+            f"{machine.name} is a VM, and its guest agent has no terminal", fix=f"use `testbed console {machine.name}`"
         )
     flags = [*(["--interactive"] if interactive else []), *(["--tty"] if tty else [])]
     command = ["docker", "exec", *flags, machine.container_name(), *words]

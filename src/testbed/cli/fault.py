@@ -54,7 +54,7 @@ def fault(
     """Inject a fault."""
     if operation := faults.OPERATIONS.get(name):
         command = operation.operator_command.format(target)
-        raise UsageError(f"{name!r} is an operation, not a fault", mend=f"run `{command}`")
+        raise UsageError(f"{name!r} is an operation, not a fault", fix=f"run `{command}`")
     faults.fault_named(name)
     chosen: dict[str, object] = dict(_pair(word) for word in options or ())
     if network:
@@ -69,7 +69,7 @@ def fault(
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not (key and equals and value):
-        raise UsageError(f"{word!r} is no option", mend="write key=value, such as network=replication")
+        raise UsageError(f"{word!r} is no option", fix="write key=value, such as network=replication")
     return key, value
 
 

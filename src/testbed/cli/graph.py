@@ -34,7 +34,7 @@ def graph(
     """
     cluster = Cluster()
     if state and not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`, or draw the topology alone with --no-state")
+        raise UsageError("no cluster is up", fix="run `testbed up`, or draw the topology alone with --no-state")
     now = cluster.state() if state else None
     faults = cluster.ledger.readable() if state else []
     nodes = boxes(cluster.topology, now, faults)

@@ -52,9 +52,9 @@ def _heal_some(cluster: Cluster, what: str) -> None:
     chosen = [entry for entry in entries if what in (entry.node, entry.fault)]
     if not chosen:
         in_force = ", ".join(f"{entry.fault} on {entry.node}" for entry in entries) or "none"
-        raise UsageError(f"no fault in force is called {what!r} or is on a node {what!r}", mend=f"in force: {in_force}")
+        raise UsageError(f"no fault in force is called {what!r} or is on a node {what!r}", fix=f"in force: {in_force}")
     for entry in heal_all(cluster.fleet, cluster.ledger, entries=chosen):
-        progress.say(f"  healed {entry.fault} on {entry.node}")
+        progress.print_line(f"  healed {entry.fault} on {entry.node}")
     if left := cluster.ledger.readable():
         err.print(f"still in force: {', '.join(f'{each.fault} on {each.node}' for each in left)}", highlight=False)
         return

@@ -92,7 +92,7 @@ def hunt(
         return
     with hold(settings, Use.EXCLUSIVE):
         if not project.exists(settings):
-            raise UsageError("no cluster is up", mend="run `testbed up`")
+            raise UsageError("no cluster is up", fix="run `testbed up`")
         cluster = Cluster(settings)
         hunting = HuntSettings(
             seed=SEED if seed is None else seed, platform=cluster.platform, first=first or 1,
@@ -102,7 +102,7 @@ def hunt(
         if resume is not None and runs is not None:
             store.aim(runs)
         if not store.settings.runs and seconds is None:
-            raise UsageError(f"the hunt {resume!r} has no number of sequences", mend="give --for or --runs")
+            raise UsageError(f"the hunt {resume!r} has no number of sequences", fix="give --for or --runs")
         limits = Limits(store.settings.runs or inf, seconds or inf, shrink_plays)
         equal = _hunt(cluster, store, limits, keep_passing=keep_passing)
     _print_result(store, store.folder / PAGE, equal, as_json=as_json)
@@ -116,10 +116,10 @@ def _must_make_sense(resume: str | None, *, seed: int | None, name: str | None, 
     if resume is not None and given:
         raise UsageError(
             f"{given[0]} cannot be combined with --resume: the hunt {resume!r} keeps its own",
-            mend="remove one of the two options",
+            fix="remove one of the two options",
         )
     if name is not None and not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is not a hunt's name", where="--name", mend="use letters, digits, -, _ and .")
+        raise UsageError(f"{name!r} is not a hunt's name", where="--name", fix="use letters, digits, -, _ and .")
 
 
 def _exit_status(store: Store, equal: bool | None) -> ExitStatus:
@@ -139,12 +139,12 @@ def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool)
         Whether both copies of the data are equal at the end, which no check of a run can tell. None if they could not
         be compared.
     """
-    progress.say(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
+    progress.print_line(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
     player = ClusterPlayer(cluster, store.settings.seed, keep_passing=keep_passing, progress=progress)
     with _page_at_the_end(store) as verification:
         if repair := player.make_healthy():
-            progress.say(f"  the cluster was not healthy: repaired by {repair}")
-        Search(store, cluster.topology, player, limits, lambda text: progress.say(escape(text))).run()
+            progress.print_line(f"  the cluster was not healthy: repaired by {repair}")
+        Search(store, cluster.topology, player, limits, lambda text: progress.print_line(escape(text))).run()
         equal = None
         try:
             with progress.step("comparing both copies of the data"):
@@ -154,7 +154,7 @@ def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool)
         else:
             equal = found.equal
             verification.append("no block differs" if equal else f"they differ in {found.differing_kib} KiB")
-        progress.say(f"  comparison of the two copies: {escape(verification[0])}")
+        progress.print_line(f"  comparison of the two copies: {escape(verification[0])}")
     return equal
 
 
@@ -165,10 +165,10 @@ def _page_at_the_end(store: Store) -> Iterator[list[str]]:
     try:
         yield verification
     except KeyboardInterrupt:
-        progress.say(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
+        progress.print_line(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
         raise
     finally:
-        progress.say(f"  page: {page.write(store, ' '.join(verification))}")
+        progress.print_line(f"  page: {page.write(store, ' '.join(verification))}")
 
 
 def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | None) -> Store:
@@ -181,7 +181,7 @@ def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | 
         if hunting.platform.get(key) != value:
             raise UsageError(
                 f"the hunt {resume!r} was played with {key} {value}, and this cluster has {hunting.platform.get(key)}",
-                mend="bring up a cluster like the hunt's, or begin another hunt",
+                fix="bring up a cluster like the hunt's, or begin another hunt",
             )
     return store
 

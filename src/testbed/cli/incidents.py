@@ -15,7 +15,7 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.incidents import Incident, find_all, load, shipped
 from testbed.settings import Settings
-from testbed.units import written
+from testbed.units import format_duration
 
 app = new_app()
 
@@ -50,7 +50,9 @@ def print_incidents(settings: Settings, files: list[str], *, as_json: bool) -> N
         return
     table = Table("incident", "what happens", "takes", box=None, header_style="bold", pad_edge=False)
     for _, incident in found:
-        table.add_row(incident.name, escape(incident.title), written(incident.duration) if incident.duration else "")
+        table.add_row(
+            incident.name, escape(incident.title), format_duration(incident.duration) if incident.duration else ""
+        )
     out.print(table)
 
 

@@ -35,7 +35,7 @@ def inspect(
     """Show a node's role, image, container, addresses, state and faults, or list all nodes."""
     cluster = Cluster()
     if not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     machines = cluster.fleet.machines() if node is None else [cluster.machine(node)]
     documents = [_document(cluster, machine) for machine in machines]
     if node is None:

@@ -53,7 +53,7 @@ def load(
     cluster = Cluster()
     machines = cluster.fleet.machines(Role.CLIENT)
     if not machines or machines[0].power() is not Power.ON:
-        raise UsageError("no client is up", mend="run `testbed up`")
+        raise UsageError("no client is up", fix="run `testbed up`")
     host = site_url(cluster.topology, site, where="--site")
     end_strays(machines[0])
     run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"

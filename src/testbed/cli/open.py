@@ -42,7 +42,7 @@ def open_page(
             serve_report(folder, 0)
         return
     if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     if page == "locust":
         err.print("the web UI answers while `testbed load` runs", highlight=False)
         show(f"http://127.0.0.1:{settings.locust_port}/", settings.locust_port)

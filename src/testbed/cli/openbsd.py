@@ -64,7 +64,7 @@ def image(
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None, fresh=fresh)
-    progress.say(
+    progress.print_line(
         f"[green]OpenBSD {disk.version} is ready[/] (after {time.monotonic() - begun:.0f} s): {disk.path}\n"
         f"  next: `make testbed-up BALANCER=openbsd`"
     )
@@ -85,7 +85,7 @@ def verify(
     """
     settings = configuration.load()
     if project.exists(settings) and OPENBSD not in remembered(settings).overlays:
-        raise UsageError("a cluster with other balancers is up", mend="run `testbed down` first")
+        raise UsageError("a cluster with other balancers is up", fix="run `testbed down` first")
     chosen = _release(settings, release)
     source = _source(settings, mirror, install_image, offline)
     begun = time.monotonic()
@@ -104,22 +104,22 @@ def _release(settings: Settings, named: str | None) -> Release:
         try:
             return parse(settings.openbsd_release)
         except UsageError as error:
-            raise UsageError(error.what, where="TESTBED_OPENBSD_RELEASE", mend=error.mend) from None
+            raise UsageError(error.what, where="TESTBED_OPENBSD_RELEASE", fix=error.fix) from None
     return parse(named)
 
 
 def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> Source:
     """Where the release's files come from."""
     if offline and mirror is not None:
-        raise UsageError("--offline fetches nothing, so --mirror has no use", mend="use one of them")
+        raise UsageError("--offline fetches nothing, so --mirror has no use", fix="use one of them")
     if offline:
         folder = Directory(offline)
         return InstallImage(install_image, folder) if install_image else folder
     address = settings.openbsd_mirror if mirror is None else mirror
     if not re.match(r"https?://([^/\s\[]|\[[0-9A-Fa-f:.]+\])", address):
         where = "TESTBED_OPENBSD_MIRROR" if mirror is None else "--mirror"
-        mend = "write it as https://HOST/pub/OpenBSD"
-        raise UsageError(f"{address!r} is no address of a mirror", where=where, mend=mend)
+        fix = "write it as https://HOST/pub/OpenBSD"
+        raise UsageError(f"{address!r} is no address of a mirror", where=where, fix=fix)
     online = Mirror(address)
     return InstallImage(install_image, online) if install_image else online
 
@@ -129,8 +129,8 @@ def _make(
 ) -> Disk:
     """Gather, verify, install, and build the image of the node."""
     if keys and not keys.is_dir():
-        raise UsageError("no such folder of keys", where=str(keys), mend="name the folder that holds the .pub files")
-    docker_engine = engine.ensure(settings, progress.say)
+        raise UsageError("no such folder of keys", where=str(keys), fix="name the folder that holds the .pub files")
+    docker_engine = engine.ensure(settings, progress.print_line)
     design = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
     if offline:
         openbsd_offline.need(settings, docker_engine, design, source)
@@ -142,7 +142,7 @@ def _make(
         with progress.step(f"installing OpenBSD {release.version} ({found.kind})"):
             disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _say, fresh=fresh)
     except InstallError as error:
-        progress.say("  the last screen:")
+        progress.print_line("  the last screen:")
         for line in error.screen:
             _say(line)
         raise
@@ -151,4 +151,4 @@ def _make(
 
 
 def _say(text: str) -> None:
-    progress.say(f"    [dim]{escape(text)}[/]")
+    progress.print_line(f"    [dim]{escape(text)}[/]")

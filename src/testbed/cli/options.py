@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from testbed.durations import long_seconds
+from testbed.durations import parse_long_duration
 from testbed.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -49,7 +49,7 @@ def _duration(least: float, most: float) -> Callable[[object], float]:
         if isinstance(value, int | float):  # the default
             return float(value)
         try:
-            seconds = long_seconds(value)
+            seconds = parse_long_duration(value)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
         if not least <= seconds <= most:
@@ -96,7 +96,7 @@ class Consent:
         """
         if not self._given and not sys.stdin.isatty():
             raise UsageError(
-                f"{what}, and standard input is not a terminal to ask at", mend="run the command again with --yes"
+                f"{what}, and standard input is not a terminal to ask at", fix="run the command again with --yes"
             )
 
 

@@ -107,7 +107,7 @@ def _change(verb: str, application: str, node: str, outcome: str, share: int = 0
 def _cluster() -> Cluster:
     settings = configuration.load()
     if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     return Cluster(settings)
 
 

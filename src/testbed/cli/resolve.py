@@ -38,7 +38,7 @@ def split_brain(
     Refused (exit status 2) when there is no split brain, or a fault is still in force.
     """
     if show and keep:
-        raise UsageError("--show changes nothing, and --keep may move the service", mend="use one of them")
+        raise UsageError("--show changes nothing, and --keep may move the service", fix="use one of them")
     cluster = _running()
     which = split_brain_repair.sides(cluster, keep)
     consent = Consent(given=yes)
@@ -80,7 +80,7 @@ def read(
     The copy is opened in a VM without network. The copy does not change.
     """
     if not copy.is_file():
-        raise UsageError("no such copy", where=str(copy), mend="`ls .testbed/discarded` lists them")
+        raise UsageError("no such copy", where=str(copy), fix="`ls .testbed/discarded` lists them")
     cluster = Cluster()
     node = cluster.topology.of_role(Role.DATABASE)[0].name
     with progress.step(f"asking {copy.name}"), discarded_copies.Opened(cluster, copy, node) as opened:
@@ -95,7 +95,7 @@ def read(
 def _running() -> Cluster:
     cluster = Cluster()
     if not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     return cluster
 
 

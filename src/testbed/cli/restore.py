@@ -33,7 +33,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     """
     cluster = Cluster()
     if not project.exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     project_owner.must_be_ours(engine.client(), cluster.settings)
     manifest = backup.check(cluster, file)
     taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))

@@ -43,5 +43,5 @@ def roll(
     """
     settings = configuration.load()
     if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     roll_nodes(Cluster(settings), nodes or [], patience, progress)

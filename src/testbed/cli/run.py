@@ -72,9 +72,9 @@ def run(
         return
     paths = [path for name in files for path in find_all(name, settings.root)]
     if keep and (len(paths) > 1 or (repeat or 1) > 1):
-        raise UsageError("--no-heal leaves one broken cluster", mend="use it with one file, once")
+        raise UsageError("--no-heal leaves one broken cluster", fix="use it with one file, once")
     if step and not sys.stdin.isatty():
-        raise UsageError("--step needs a terminal to ask at", mend="leave it away")
+        raise UsageError("--step needs a terminal to ask at", fix="leave it away")
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
         typer.echo("\n\n".join(describe(load_for_cluster(path, settings), intervals) for path in paths))
@@ -82,7 +82,7 @@ def run(
     with hold(settings, Use.EXCLUSIVE):
         incidents = [load_for_cluster(path, settings) for path in paths]
         if not project.exists(settings):
-            raise UsageError("no cluster is up", mend="run `testbed up`")
+            raise UsageError("no cluster is up", fix="run `testbed up`")
         cluster = Cluster(settings)
         show = _Results(as_json=as_json)
         times = 1 if keep else repeat

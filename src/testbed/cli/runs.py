@@ -73,9 +73,9 @@ def remove(
     """
     parent = settings.load().state_dir / "runs"
     if names and (all_runs or passed or older_than is not None):
-        raise UsageError("runs are named, and chosen by options", mend="use one of them")
+        raise UsageError("runs are named, and chosen by options", fix="use one of them")
     if not (names or all_runs or passed or older_than is not None):
-        raise UsageError("no run is named", mend="name runs, or use --all, --passed or --older-than")
+        raise UsageError("no run is named", fix="name runs, or use --all, --passed or --older-than")
     if names:
         chosen = list(dict.fromkeys(report.find(name, parent) for name in names))
     else:

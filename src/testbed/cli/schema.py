@@ -35,7 +35,7 @@ def schema(
     The schemas are published in compose/, incidents/ and docs/.
     """
     if of == "scenario":
-        raise UsageError("the schema 'scenario' was renamed", mend="run `testbed schema incident`")
+        raise UsageError("the schema 'scenario' was renamed", fix="run `testbed schema incident`")
     if of not in SCHEMAS:
-        raise UsageError(f"no schema of {of!r}", mend=f"there are {', '.join(SCHEMAS)}")
+        raise UsageError(f"no schema of {of!r}", fix=f"there are {', '.join(SCHEMAS)}")
     typer.echo(json.dumps(SCHEMAS[of](), indent=2))

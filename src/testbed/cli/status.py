@@ -44,7 +44,7 @@ def status(
     cluster = Cluster()
     if watch:
         if as_json:
-            raise UsageError("--watch prints for people, --json one document", mend="use one of them")
+            raise UsageError("--watch prints for people, --json one document", fix="use one of them")
         _watch(cluster, interval)
         return
     state = cluster.state()

@@ -90,7 +90,7 @@ def bring_up(
     """
     started = time.monotonic()
     node_folders.must_be_usable(settings)
-    docker_engine = engine.ensure(settings, progress.say)
+    docker_engine = engine.ensure(settings, progress.print_line)
     claim = project_owner.claim(docker_engine, settings)
     claim.must_be_ours(take_over=take_over)
     now = remembered(settings) if claim.exists else None
@@ -104,12 +104,12 @@ def bring_up(
     if claim.clusters:
         (consent or Consent(given=False)).ask(f"the other cluster {settings.project} and its data are removed")
         with progress.step(f"removing the cluster {settings.project}, which is not this checkout's"):
-            lifecycle.take_over(settings, claim.clusters, progress.say)
-    preflight(settings, design, progress.say)
+            lifecycle.take_over(settings, claim.clusters, progress.print_line)
+    preflight(settings, design, progress.print_line)
     build_images(settings, design, progress)
     _warn_of_old_disk(settings, design)
     found = acceleration(settings, docker_engine)
-    progress.say(f"  VMs run with {found.kind.upper()}: {found.reason}")
+    progress.print_line(f"  VMs run with {found.kind.upper()}: {found.reason}")
     cluster = Cluster(settings, replace(shape, accel=found.kind, filesystem=design.database.filesystem))
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
@@ -121,7 +121,7 @@ def _warn_of_old_disk(settings: Settings, design: Topology) -> None:
     disk = openbsd.installed(settings)
     uses = any(node.keys.platform == "openbsd" for node in design.nodes.values())
     if uses and disk and not openbsd.is_current(settings, design, disk):
-        progress.say(
+        progress.print_line(
             "  OpenBSD was installed from other sources than this checkout's: `make openbsd-image` does it anew"
         )
 
@@ -130,14 +130,12 @@ def _check_scale(design: Topology, shape: Shape) -> None:
     scalable = [node.name for node in design.nodes.values() if node.scalable]
     for service, _ in shape.scale:
         if service not in scalable:
-            raise UsageError(
-                f"{service!r} cannot be scaled", where="--scale", mend=f"what can is {', '.join(scalable)}"
-            )
+            raise UsageError(f"{service!r} cannot be scaled", where="--scale", fix=f"what can is {', '.join(scalable)}")
 
 
 def _welcome(settings: Settings, design: Topology, seconds: float) -> None:
     password = secrets.mail_password(settings.state_dir)
-    progress.say(
+    progress.print_line(
         f"[green]The cluster serves[/] (after {seconds:.0f} s): https://localhost:{settings.site_port}/horde/\n"
         f"  users: user01 to user{design.mail.users:02}, password {password}\n"
         f"  CA certificate: {settings.state_dir / 'pki' / 'ca.crt'}; what next: `testbed status`, README.md"

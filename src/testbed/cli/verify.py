@@ -34,7 +34,7 @@ def verify(as_json: Json = False) -> None:
     """
     settings = configuration.load()
     if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     raise typer.Exit(report(Cluster(settings), [], as_json=as_json))
 
 
@@ -50,8 +50,10 @@ def report(cluster: Cluster, stages: Sequence[tuple[str, float]], *, as_json: bo
         The exit status that it calls for.
     """
     played = []
-    for each in verification.play(cluster, verification.INCIDENTS, lambda text: progress.say(f"  {escape(text)}")):
-        progress.say(f"{each.name}: {each.verdict}{f' ({escape(each.error)})' if each.error else ''}")
+    for each in verification.play(
+        cluster, verification.INCIDENTS, lambda text: progress.print_line(f"  {escape(text)}")
+    ):
+        progress.print_line(f"{each.name}: {each.verdict}{f' ({escape(each.error)})' if each.error else ''}")
         played.append(each)
     platform = " and ".join(sorted({node.keys.platform for node in cluster.topology.of_role(Role.BALANCER)}))
     answers = list(verification.answers(cluster))
@@ -64,5 +66,5 @@ def report(cluster: Cluster, stages: Sequence[tuple[str, float]], *, as_json: bo
         print_json({"page": str(path), "platform": platform, "incidents": incidents})
     else:
         out.print(text, markup=False, highlight=False)
-    progress.say(f"  the page: {path}")
+    progress.print_line(f"  the page: {path}")
     return worst([each.exit_status for each in played])

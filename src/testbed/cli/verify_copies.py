@@ -38,7 +38,7 @@ def verify_copies(
     """
     settings = configuration.load()
     if not project.exists(settings):
-        raise UsageError("no cluster is up", mend="run `testbed up`")
+        raise UsageError("no cluster is up", fix="run `testbed up`")
     cluster = Cluster(settings)
     name = copy_verification.primary(cluster)
     [peer] = [each.node for each in cluster.state().databases if each.node != name]

@@ -71,7 +71,7 @@ def spare(cluster: Cluster) -> str:
     if primary is None or len(whole) != 1:
         raise UsageError(
             "no database machine is a connected spare with a whole copy",
-            mend="`testbed status` shows the cluster, `testbed up` mends it",
+            fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
     return whole[0]
 
@@ -92,7 +92,7 @@ def take(cluster: Cluster, node: str, target: Path) -> Path:
         TestbedError: QEMU cannot copy the disk.
     """
     if target.exists():
-        raise UsageError("the file is there already", where=str(target), mend="name another one")
+        raise UsageError("the file is there already", where=str(target), fix="name another one")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         room = tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-")
@@ -130,7 +130,7 @@ def read(path: Path) -> Manifest:
         reason = error.strerror or "it cannot be read"
     except (tarfile.TarError, zlib.error, EOFError, KeyError, ValidationError):
         reason = "it is not one, or not a whole one"
-    raise UsageError(f"no backup: {reason}", where=str(path), mend="`testbed backup` takes one")
+    raise UsageError(f"no backup: {reason}", where=str(path), fix="`testbed backup` takes one")
 
 
 def _manifest(tar: tarfile.TarFile) -> Manifest:
@@ -158,12 +158,12 @@ def check(cluster: Cluster, path: Path) -> Manifest:
     if manifest.filesystem != ours:
         raise UsageError(
             f"the backup is of {manifest.filesystem}, this cluster's volume of {ours}", where=str(path),
-            mend=f"`testbed down`, then `testbed up --filesystem {manifest.filesystem}`",
+            fix=f"`testbed down`, then `testbed up --filesystem {manifest.filesystem}`",
         )  # fmt: skip
     if faults := cluster.ledger.entries():
         raise UsageError(
             f"{len(faults)} faults are in force, {faults[0].fault} on {faults[0].node} among them",
-            mend="`testbed heal` undoes them",
+            fix="`testbed heal` undoes them",
         )
     return manifest
 
@@ -211,7 +211,7 @@ def must_be_finished(settings: Settings) -> None:
     if unfinished(settings).exists():
         raise UsageError(
             "a restore was cut off, and the databases' disks are of different times",
-            mend="`testbed restore FILE` does it anew, on both; or `testbed down`",
+            fix="`testbed restore FILE` does it anew, on both; or `testbed down`",
         )
 
 

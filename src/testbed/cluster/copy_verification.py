@@ -20,7 +20,7 @@ def primary(cluster: Cluster) -> str:
     if name is None or len(whole) != len(state.databases):
         raise UsageError(
             "the copies cannot be compared: DRBD is not connected and up to date on both database machines",
-            mend="`testbed status` shows the cluster, `testbed up` repairs it",
+            fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
     return name
 

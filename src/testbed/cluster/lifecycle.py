@@ -16,7 +16,7 @@ from testbed.cluster.health import complaints
 from testbed.cluster.login_check import first_page
 from testbed.cluster.node_logs import save_logs
 from testbed.cluster.pool_changes import must_serve
-from testbed.cluster.recovery import MayTry, Say, SplitBrainError, always, recover, try_members
+from testbed.cluster.recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.errors import TestbedError, UsageError
@@ -25,7 +25,7 @@ from testbed.host import engine, identity, project_owner
 from testbed.machines import Power, cutting
 from testbed.machines.machine import last_log_line
 from testbed.openbsd.node import guest_files
-from testbed.progress import Progress
+from testbed.progress import PrintLine, Progress
 from testbed.roles import pool_member
 from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.topology import Role
@@ -39,7 +39,7 @@ OPENBSD_BOOT_SECONDS = 600.0
 
 
 def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
-    """Bring the cluster up; a cluster that is up already is left alone, a damaged one is mended.
+    """Bring the cluster up; a cluster that is up is left alone, a damaged one is repaired.
 
     Args:
         cluster: with its images built.
@@ -54,7 +54,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     if old := cluster.fleet.outdated():
         raise UsageError(
             f"{' and '.join(old)} still run from an older image, which has been rebuilt since",
-            mend="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
+            fix="run `testbed down`, then `testbed up`: a fresh cluster gets the new one",
         )
     fresh = not project_owner.claim(engine.client(), cluster.settings).exists
     if not fresh:
@@ -62,7 +62,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         if not secrets.exist(cluster.settings.state_dir):
             raise UsageError(
                 f"the cluster's secrets are not in {cluster.settings.state_dir}, and its nodes have no others",
-                mend="put that folder back; or run `testbed down`, then `testbed up` for one without data",
+                fix="put that folder back; or run `testbed down`, then `testbed up` for one without data",
             )
     secrets.ensure(cluster.settings.state_dir, cluster.topology)
     _write_node_files(cluster)
@@ -127,17 +127,17 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     try:
         heal_all(cluster.fleet, cluster.ledger)
     except (TestbedError, DockerException, OSError) as error:
-        progress.say(f"  not healed: {error}")
+        progress.print_line(f"  not healed: {error}")
     left = {entry.key for entry in cluster.ledger.readable()}
     healed = [entry for entry in recorded if entry.key not in left]
     for entry in healed:
-        progress.say(f"  healed {entry.fault} on {entry.node}")
+        progress.print_line(f"  healed {entry.fault} on {entry.node}")
     for path in cluster.ledger.set_damaged_aside():
-        progress.say(f"  {path}: not a fault's record; its fault is looked for on the machines")
+        progress.print_line(f"  {path}: not a fault's record; its fault is looked for on the machines")
     trouble: Exception | None = None
     try:
         for line in unrecorded_faults.undo(cluster):
-            progress.say(f"  {line}")
+            progress.print_line(f"  {line}")
     except unrecorded_faults.TROUBLE as error:  # undo has said it already
         trouble = error
     _end_drains(cluster, progress)
@@ -148,7 +148,7 @@ def heal(cluster: Cluster, progress: Progress) -> int:
 
 def _sweep(cluster: Cluster, progress: Progress) -> None:
     for line in unrecorded_faults.sweep_host(cluster):
-        progress.say(f"  {line}")
+        progress.print_line(f"  {line}")
 
 
 def restore(cluster: Cluster, progress: Progress, deadline: float = HEALTHY_SECONDS) -> None:
@@ -163,15 +163,15 @@ def restore(cluster: Cluster, progress: Progress, deadline: float = HEALTHY_SECO
         SplitBrainError: both copies of the database have data of their own.
         TestbedError: no remedy helped, or a fault cannot be healed.
     """
-    _recover(cluster, deadline, lambda line: progress.say(f"  {line}"), always)
+    _recover(cluster, deadline, lambda line: progress.print_line(f"  {line}"), always)
 
 
-def _recover(cluster: Cluster, deadline: float, say: Say, may_try: MayTry) -> None:
+def _recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry) -> None:
     """Bring the cluster back to health; a fault that could not be healed while it was stuck is healed then."""
-    recover(cluster, deadline, say, may_try)
+    recover(cluster, deadline, print_line, may_try)
     if cluster.ledger.readable():
         heal_all(cluster.fleet, cluster.ledger)
-        recover(cluster, deadline, say, may_try)
+        recover(cluster, deadline, print_line, may_try)
 
 
 def _end_drains(cluster: Cluster, progress: Progress) -> None:
@@ -183,7 +183,7 @@ def _end_drains(cluster: Cluster, progress: Progress) -> None:
             if member.draining and (member.application, member.name) not in balancer.out
         }
         for application, node in sorted(left):
-            progress.say(f"  {balancer.node}: {node} was still drained, from {application}")
+            progress.print_line(f"  {balancer.node}: {node} was still drained, from {application}")
             pool_member.decide(cluster.machine(balancer.node), "enable", application, node, until_boot=True)
 
 
@@ -207,7 +207,7 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
         wrong[:] = complaints(state, cluster.topology)
         if off := [name for name, power in state.power.items() if power is Power.OFF]:
             last = last_log_line(cluster.machine(off[0]))
-            raise FinalError(f"{off[0]} went off: {last}", mend=f"`testbed logs {off[0]}` shows more")
+            raise FinalError(f"{off[0]} went off: {last}", fix=f"`testbed logs {off[0]}` shows more")
         if state.split_brain:
             raise SplitBrainError
         try_members(cluster, state, may_try)
@@ -233,7 +233,7 @@ def _silent(_: str) -> None:
 
 
 def make_healthy(
-    cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: MayTry = always, say: Say = _silent
+    cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: MayTry = always, print_line: PrintLine = _silent
 ) -> str:
     """Bring the cluster back to health; a split brain, which would stay for ever, is resolved.
 
@@ -241,7 +241,7 @@ def make_healthy(
         cluster: the cluster, its faults healed; those that could not be are tried once more.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
         may_try: as for ``wait_healthy``.
-        say: called with each remedy, in one line.
+        print_line: called with each remedy, in one line.
 
     Returns:
         The database machine whose data was dropped, empty if none had to be.
@@ -250,49 +250,49 @@ def make_healthy(
         TestbedError: it does not become healthy.
     """
     try:
-        _recover(cluster, deadline, say, may_try)
+        _recover(cluster, deadline, print_line, may_try)
     except SplitBrainError:
         discarded = repair_split_brain(cluster)
-        _recover(cluster, deadline, say, may_try)
+        _recover(cluster, deadline, print_line, may_try)
         return discarded
     return ""
 
 
-def down(settings: Settings, others: Collection[str] = (), say: Say = _silent) -> None:
+def down(settings: Settings, others: Collection[str] = (), print_line: PrintLine = _silent) -> None:
     """Remove everything of the cluster: containers, networks, volumes, sockets, secrets and records; logs stay.
 
     Args:
         settings: the project.
         others: identities of clusters of our project's name that are to go as well.
-        say: called with a line when rules on the host could not be looked for; then the identity stays.
+        print_line: called with a line when rules on the host could not be looked for; then the identity stays.
 
     Raises:
         UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
     own = identity.read(settings)
-    unswept = _remove(settings, [known for known in (own, *others) if known], say)
+    unswept = _remove(settings, [known for known in (own, *others) if known], print_line)
     forget(settings)
     if own not in unswept:
         identity.forget(settings)  # last: without it, nothing above could be tried again
 
 
-def take_over(settings: Settings, clusters: Collection[str], say: Say = _silent) -> None:
+def take_over(settings: Settings, clusters: Collection[str], print_line: PrintLine = _silent) -> None:
     """Remove clusters of our project's name that are not ours, with the rules that they left on the host.
 
     Args:
         settings: ours.
         clusters: their identities.
-        say: called with a line when rules on the host could not be looked for.
+        print_line: called with a line when rules on the host could not be looked for.
 
     Raises:
         UsageError: a container that testbed did not make is on a network; nothing has been removed.
     """
-    _remove(settings, clusters, say)
+    _remove(settings, clusters, print_line)
     if not project.exists(settings):
         forget(settings)
 
 
-def _remove(settings: Settings, clusters: Collection[str], say: Say) -> list[str]:
+def _remove(settings: Settings, clusters: Collection[str], print_line: PrintLine) -> list[str]:
     """Remove clusters and their rules on the host; returns those whose rules could not be looked for."""
     client, unswept = engine.client(), []
     project.must_have_own_networks(clusters)
@@ -303,7 +303,7 @@ def _remove(settings: Settings, clusters: Collection[str], say: Say) -> list[str
         try:
             cutting.sweep(client, image, of_helper)
         except cutting.NoNftError as error:
-            say(f"  {error}")
+            print_line(f"  {error}")
             unswept.append(each)
     return unswept
 

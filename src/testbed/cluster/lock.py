@@ -92,11 +92,11 @@ class InUseError(UsageError):
     def __init__(self, holder: Holder | None) -> None:
         self.holder = holder
         if holder is None:
-            super().__init__("the cluster is in use by an unknown process", mend="try again in a moment")
+            super().__init__("the cluster is in use by an unknown process", fix="try again in a moment")
         else:
             super().__init__(
                 f"the cluster is in use: {holder} holds it",
-                mend=f"wait for its end, or run `kill {holder.pid}` and then `testbed heal`",
+                fix=f"wait for its end, or run `kill {holder.pid}` and then `testbed heal`",
             )
 
 
@@ -158,7 +158,7 @@ def _make(folder: Path) -> None:
     except PermissionError:
         raise UsageError(
             "this user may not make the state folder", where=str(folder),
-            mend="run testbed as the user whose checkout this is, or set TESTBED_STATE to another folder",
+            fix="run testbed as the user whose checkout this is, or set TESTBED_STATE to another folder",
         ) from None  # fmt: skip
 
 
@@ -186,7 +186,7 @@ class _File:
             raise UsageError(
                 f"the lock's file belongs to {node_folders.owner(path)}, and this user may not write to it",
                 where=str(path),
-                mend=f"run `sudo chown --reference={shlex.quote(str(path.parent))} {shlex.quote(str(path))}`",
+                fix=f"run `sudo chown --reference={shlex.quote(str(path.parent))} {shlex.quote(str(path))}`",
             ) from None  # fmt: skip
         if os.geteuid() == 0:
             of = path.parent.stat()

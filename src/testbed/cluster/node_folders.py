@@ -61,7 +61,7 @@ def must_be_usable(settings: Settings) -> None:
     if (room := socket_room(settings.run_dir, settings.project)) < 0:
         raise UsageError(
             f"{settings.run_dir} is too long: the path of a socket in it has {SOCKET_PATH_BYTES} bytes at most",
-            where="TESTBED_RUN", mend=f"choose a folder whose path is {-room} bytes shorter",
+            where="TESTBED_RUN", fix=f"choose a folder whose path is {-room} bytes shorter",
         )  # fmt: skip
     must_be_writable(settings.state_dir)
 
@@ -75,7 +75,7 @@ def must_be_writable(state_dir: Path) -> None:
     if state_dir.exists() and not os.access(state_dir, os.W_OK | os.X_OK):
         raise UsageError(
             f"the state folder belongs to {owner(state_dir)}, and this user may not write there", where=str(state_dir),
-            mend="run testbed as that user, delete the folder, or set TESTBED_STATE to another one",
+            fix="run testbed as that user, delete the folder, or set TESTBED_STATE to another one",
         )  # fmt: skip
 
 
@@ -95,5 +95,5 @@ def _own(folder: Path) -> None:
         raise UsageError(
             "the folder of the VMs' sockets belongs to another user",
             where=str(folder),
-            mend="set TESTBED_RUN to another one",
+            fix="set TESTBED_RUN to another one",
         )

@@ -93,7 +93,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
     if verb == "weight" and not pool_member.LEAST_WEIGHT <= weight <= pool_member.MOST_WEIGHT:
         raise UsageError(
             f"{weight} is not a weight",
-            mend=f"use an integer from {pool_member.LEAST_WEIGHT} to {pool_member.MOST_WEIGHT}",
+            fix=f"use an integer from {pool_member.LEAST_WEIGHT} to {pool_member.MOST_WEIGHT}",
         )
     balancers = cluster.fleet.machines(Role.BALANCER)
     for each in balancers:
@@ -101,14 +101,14 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
             raise TestbedError(
                 f"it is {each.power().value}: it would not know what the other is told; nothing was changed",
                 where=each.name,
-                mend="`testbed up` or `testbed heal` brings it back",
+                fix="`testbed up` or `testbed heal` brings it back",
             )
     state = cluster.state()
     for balancer in state.balancers:
         if not balancer.members:
             raise TestbedError(
                 "its Apache does not show its pools; nothing was changed", where=balancer.node,
-                mend="`testbed status` tells more",
+                fix="`testbed status` tells more",
             )  # fmt: skip
     to_tell = _who_is_to_be_told(state, verb, application, node)
     if verb in ("drain", "disable", "remove"):
@@ -136,7 +136,7 @@ def must_leave_one(state: ClusterState, application: str, node: str) -> None:
             of = application if name == application else f"{application} for the rule {name.partition('.')[2]!r}"
             raise UsageError(
                 f"{node} is the last node that takes new sessions of {of}", where=balancer,
-                mend=f"first `testbed pool enable {application} NODE` another; `testbed pool list` shows them",
+                fix=f"first `testbed pool enable {application} NODE` another; `testbed pool list` shows them",
             )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def must_serve(cluster: Cluster) -> None:
             if nodes and all((application, node) in balancer.out for node in nodes):
                 raise UsageError(
                     f"all nodes of {application} that would be left are taken out of its pool", where=balancer.node,
-                    mend=f"first `testbed pool enable {application} {nodes[0]}`",
+                    fix=f"first `testbed pool enable {application} {nodes[0]}`",
                 )  # fmt: skip
 
 
@@ -170,11 +170,11 @@ def pools_of(state: ClusterState, application: str) -> Iterator[tuple[str, str, 
 def _must_run_there(topology: Topology, application: str, node: str) -> None:
     if application not in topology.applications:
         known = ", ".join(topology.applications)
-        raise UsageError(f"no application {application!r}", mend=f"the applications are {known}")
+        raise UsageError(f"no application {application!r}", fix=f"the applications are {known}")
     there = topology.machines_of(application)
     if node not in there:
         what = f"{node} does not run {application}" if node in topology.app_machines() else f"no app node {node!r}"
-        raise UsageError(what, mend=f"{application} runs on {', '.join(there)}")
+        raise UsageError(what, fix=f"{application} runs on {', '.join(there)}")
 
 
 def _who_is_to_be_told(state: ClusterState, verb: str, application: str, node: str) -> list[str]:
@@ -200,12 +200,12 @@ def _must_make_sense(balancer: BalancerState, verb: str, application: str, node:
     if verb == "add" and there:
         raise UsageError(
             f"{node} is in the pool of {application} already", where=balancer.node,
-            mend=f"`testbed pool enable {application} {node}` lets it serve again",
+            fix=f"`testbed pool enable {application} {node}` lets it serve again",
         )  # fmt: skip
     if verb != "add" and not there:
         raise UsageError(
             f"{node} is not in the pool of {application}", where=balancer.node,
-            mend=f"`testbed pool add {application} {node}` puts it there",
+            fix=f"`testbed pool add {application} {node}` puts it there",
         )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def _on_all(balancers: Sequence[Machine], verb: str, application: str, node: str
         for each, before in told:
             pool_member.take(each, before)
         undone = f"; taken back on {' and '.join(each.name for each, _ in told)}" if told else ""
-        raise TestbedError(f"{error.what}{undone}", where=error.where, mend="`testbed status` tells more") from None
+        raise TestbedError(f"{error.what}{undone}", where=error.where, fix="`testbed status` tells more") from None
     except KeyboardInterrupt:
         for each, before in told:
             pool_member.take(each, before)

@@ -44,7 +44,7 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
         ).returncode
     if status:
-        raise TestbedError(last_line(log.read_text()), where="docker compose up", mend=f"see {log}")
+        raise TestbedError(last_line(log.read_text()), where="docker compose up", fix=f"see {log}")
 
 
 def exists(settings: Settings) -> bool:
@@ -91,7 +91,7 @@ def must_have_own_networks(clusters: Collection[str]) -> None:
         raise UsageError(
             f"testbed did not make the container {found[0][1]}, which is on the cluster's network {found[0][0]}",
             where="project",
-            mend=f"disconnect it: `{commands}`",
+            fix=f"disconnect it: `{commands}`",
         )
 
 
@@ -126,7 +126,7 @@ def _remove_cluster(label: str) -> None:
                 raise
             raise GhostEndpointsError(
                 f"the engine still counts endpoints on the empty network {network.name}",
-                mend="restart the engine (`systemctl restart docker`), then run `testbed down` again",
+                fix="restart the engine (`systemctl restart docker`), then run `testbed down` again",
             ) from None
 
 

@@ -20,6 +20,7 @@ from testbed.cluster.unrecorded_faults import TROUBLE, restore_power
 from testbed.deferred import Deferred
 from testbed.machines import Power
 from testbed.machines.machine import last_log_line
+from testbed.progress import PrintLine
 from testbed.wait import FinalError, wait_until
 
 # Complaints that have not changed for so long do not go away by themselves.
@@ -33,7 +34,6 @@ RESYNC_SECONDS = 600.0
 # How often a machine that goes off again is switched on.
 STARTS = 2
 
-Say = Callable[[str], None]
 MayTry = Callable[[str, str], bool]
 """Asked with a balancer and an app node before testbed has that balancer try that node again."""
 
@@ -49,7 +49,7 @@ class SplitBrainError(FinalError):
     def __init__(self) -> None:
         super().__init__(
             "split brain: both database machines were written to, and DRBD keeps them apart",
-            mend="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
+            fix="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
         )
 
 
@@ -59,13 +59,13 @@ class Recovery:
     Args:
         cluster: the cluster; no fault is on record.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
-        say: called with each remedy, in one line.
+        print_line: called with each remedy, in one line.
         may_try: asked before a balancer tries an app node again.
     """
 
-    def __init__(self, cluster: Cluster, deadline: float, say: Say, may_try: MayTry) -> None:
+    def __init__(self, cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry) -> None:
         self._cluster = cluster
-        self._say = say
+        self._say = print_line
         self._may_try = may_try
         self._taken: list[Remedy] = []
         self._starts: dict[str, int] = {}
@@ -128,7 +128,7 @@ class Recovery:
             if now - self._unanswered_since < UNANSWERED_SECONDS:
                 return None
             what = f"the state of the cluster is unknown: each attempt failed for {UNANSWERED_SECONDS:g} s: {error}"
-            raise FinalError(what, mend="`testbed doctor` checks the engine") from None
+            raise FinalError(what, fix="`testbed doctor` checks the engine") from None
         self._unanswered_since = None
         return state
 
@@ -149,7 +149,7 @@ class Recovery:
             self._starts[name] = self._starts.get(name, 0) + 1
             if self._starts[name] > STARTS:
                 what = "stays frozen" if power is Power.FROZEN else "went off"
-                raise FinalError(f"{name} {what}: {self._last_line(name)}", mend=f"`testbed logs {name}` shows more")
+                raise FinalError(f"{name} {what}: {self._last_line(name)}", fix=f"`testbed logs {name}` shows more")
         if without:
             with suppress(*TROUBLE):  # the state tells what is still off
                 for line in restore_power(self._cluster):
@@ -201,25 +201,25 @@ class Recovery:
             return FinalError(what)
         return FinalError(
             f"the cluster does not become healthy: {'; '.join(self._wrong)}",
-            mend="`testbed logs NODE` shows what a node wrote; `testbed down` and `testbed up` make a new cluster "
+            fix="`testbed logs NODE` shows what a node wrote; `testbed down` and `testbed up` make a new cluster "
             "without its data",
         )
 
 
-def recover(cluster: Cluster, deadline: float, say: Say, may_try: MayTry = always) -> None:
+def recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry = always) -> None:
     """Bring a cluster back to health, without discarding data.
 
     Args:
         cluster: the cluster; what is on record is healed.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
-        say: called with each remedy, in one line.
+        print_line: called with each remedy, in one line.
         may_try: asked before a balancer tries an app node again.
 
     Raises:
         SplitBrainError: both copies of the database have data of their own.
         FinalError: no remedy helped; the message names what is wrong, or the decision that is a person's.
     """
-    Recovery(cluster, deadline, say, may_try).run()
+    Recovery(cluster, deadline, print_line, may_try).run()
 
 
 def try_members(cluster: Cluster, state: ClusterState, may_try: MayTry) -> None:

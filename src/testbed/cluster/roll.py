@@ -50,9 +50,7 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
     chosen = [cluster.machine(name) for name in names]
     for machine in chosen:
         if machine.node.role not in (*ROLES, Role.MAIL):
-            raise UsageError(
-                f"{machine.name} is no part of the site", mend="roll app nodes, balancers, databases, mail"
-            )
+            raise UsageError(f"{machine.name} is no part of the site", fix="roll app nodes, balancers, databases, mail")
     _must_be_whole(cluster)
     for machine in _in_order(cluster, chosen):
         with progress.step(f"{machine.name}: {_what(machine)}"):
@@ -64,8 +62,8 @@ def _must_be_whole(cluster: Cluster) -> None:
     try:
         lifecycle.wait_healthy(cluster, WHOLE_SECONDS)
     except TestbedError as error:
-        mend = "`testbed heal` or `testbed up` mends it; then roll"
-        raise UsageError(f"the cluster is not whole: {error.what}", mend=mend) from None
+        fix = "`testbed heal` or `testbed up` repairs it; then roll"
+        raise UsageError(f"the cluster is not whole: {error.what}", fix=fix) from None
 
 
 def _in_order(cluster: Cluster, chosen: Sequence[Machine]) -> list[Machine]:
@@ -101,8 +99,8 @@ def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress
             )  # fmt: skip
         lifecycle.wait_healthy(cluster, BACK_SECONDS)
     except TestbedError as error:
-        mend = f"`testbed logs {machine.name}` tells more; mend it, then `testbed roll` goes on with the others"
-        raise TestbedError(f"it could not be rolled: {error.what}", where=machine.name, mend=mend) from None
+        fix = f"`testbed logs {machine.name}` shows its log; repair it, then `testbed roll` goes on with the others"
+        raise TestbedError(f"it could not be rolled: {error.what}", where=machine.name, fix=fix) from None
     if machine.node.role is Role.BALANCER:
         elapse(SETTLE_SECONDS)
 
@@ -181,7 +179,7 @@ def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -
     try:
         must_leave_one(cluster.state(Role.BALANCER), application, node)
     except UsageError:
-        progress.say(f"  {node} alone serves {application}, or one of its rules: it is away meanwhile")
+        progress.print_line(f"  {node} alone serves {application}, or one of its rules: it is away meanwhile")
         return False
     return True
 
@@ -212,4 +210,4 @@ def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Pr
     try:
         wait_until(quiet, patience, f"the users of {node} to leave", interval=1.0)
     except WaitTimeout:
-        progress.say(f"  {node} still has users after {patience:g} s; they will log in elsewhere")
+        progress.print_line(f"  {node} still has users after {patience:g} s; they will log in elsewhere")

@@ -82,7 +82,7 @@ def remembered(settings: Settings) -> Shape:
         filesystem = data.get("filesystem", "")  # older records have none
         return Shape(tuple(data["overlays"]), scale, data["accel"], data["sessions"], data["padding"], filesystem)
     except (ValueError, KeyError, TypeError):
-        raise UsageError("not a cluster's record", where=str(path), mend="delete it and run `testbed up`") from None
+        raise UsageError("not a cluster's record", where=str(path), fix="delete it and run `testbed up`") from None
 
 
 def _path(settings: Settings) -> Path:

@@ -84,10 +84,10 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
     state = cluster.state()
     names = [each.node for each in state.databases]
     if keep and keep not in names:
-        raise UsageError(f"{keep!r} is no database machine", where="--keep", mend=f"they are {' and '.join(names)}")
+        raise UsageError(f"{keep!r} is no database machine", where="--keep", fix=f"they are {' and '.join(names)}")
     if faults := cluster.ledger.entries():
         raise UsageError(
-            f"{faults[0].fault} on {faults[0].node} is still in force", mend="run `testbed heal` first, then see again"
+            f"{faults[0].fault} on {faults[0].node} is still in force", fix="run `testbed heal` first, then see again"
         )
     _refuse_absent(state)
     survivor = keep or _serving(cluster)
@@ -98,11 +98,11 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
 def _refuse_absent(state: ClusterState) -> None:
     for each in state.databases:
         if not each.reachable:
-            mend = "bring it back first (`testbed up`): its data cannot be looked at, nor be kept"
-            raise TestbedError("it does not answer", where=each.node, mend=mend)
+            fix = "bring it back first (`testbed up`): its data cannot be looked at, nor be kept"
+            raise TestbedError("it does not answer", where=each.node, fix=fix)
     if not state.split_brain:
         told = " and ".join(f"{each.node} {each.drbd_connection} {each.drbd_disks}" for each in state.databases)
-        raise UsageError(f"there is no split brain: DRBD is {told}", mend="nothing is to be resolved")
+        raise UsageError(f"there is no split brain: DRBD is {told}", fix="nothing is to be resolved")
 
 
 def _serving(cluster: Cluster) -> str:

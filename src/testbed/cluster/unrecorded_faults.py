@@ -191,7 +191,7 @@ def _clock(machine: Machine) -> Iterator[str]:
 
 def _disk(machine: Machine) -> Iterator[str]:
     """A filter that fails every request to the disk under DRBD."""
-    machine.mend_disk(DATA_DISK)
+    machine.repair_disk(DATA_DISK)
     return iter(())
 
 

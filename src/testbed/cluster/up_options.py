@@ -90,7 +90,7 @@ class Wanted:
 def _refusal(has: str, where: str) -> UsageError:
     return UsageError(
         f"the cluster that is up has {has}", where=where,
-        mend="run `testbed down` first: a fresh one gets what you ask for",
+        fix="run `testbed down` first: a fresh one gets what you ask for",
     )  # fmt: skip
 
 
@@ -109,6 +109,6 @@ def _scale(counts: dict[str, int], asked: tuple[str, ...]) -> dict[str, int]:
     for text in asked:
         service, _, count = text.partition("=")
         if not (count.isascii() and count.isdigit()) or int(count) < 1:
-            raise UsageError(f"{text!r} is not a scale", where="--scale", mend="write it as app=3")
+            raise UsageError(f"{text!r} is not a scale", where="--scale", fix="write it as app=3")
         counts[service] = int(count)
     return counts

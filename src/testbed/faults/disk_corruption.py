@@ -72,7 +72,7 @@ class DiskCorruption(Fault[NoOptions]):
         """Ask the machine that has the volume mounted where the tables lie, and overwrite these blocks."""
         places = _places(fleet)
         if not places:
-            raise TestbedError("the blocks of the tables are not known", mend="`testbed status` shows the cluster")
+            raise TestbedError("the blocks of the tables are not known", fix="`testbed status` shows the cluster")
         overwritten = machine.exec(["sh", "-c", _OVERWRITE, "overwrite", *places], timeout=60)
         overwritten.check("the disk cannot be overwritten", machine.name)
 
@@ -81,7 +81,7 @@ class DiskCorruption(Fault[NoOptions]):
         for each in fleet.machines(Role.DATABASE):
             if each.power() is Power.OFF:
                 raise TestbedError(
-                    "the node is off, so DRBD cannot compare both copies", where=each.name, mend="run `testbed heal`"
+                    "the node is off, so DRBD cannot compare both copies", where=each.name, fix="run `testbed heal`"
                 )
         primary = wait_until(
             lambda: _primary(fleet), CONNECT_SECONDS, "both copies to be connected",
@@ -105,7 +105,7 @@ def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
         # After a power loss DRBD copies whole extents from the node that served: invalid blocks, too.
         raise TestbedError(
             f"both copies of the tables may be invalid: {error.what}", where=peer.name,
-            mend="restore a backup with `testbed restore FILE`, or drop the data with `testbed down` and `testbed up`",
+            fix="restore a backup with `testbed restore FILE`, or drop the data with `testbed down` and `testbed up`",
         ) from error  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _places(fleet: Fleet) -> list[str]:
             return result.stdout.split()
         if result.status != 3:
             raise TestbedError(f"where the tables lie is not known: {result.stderr.strip()}", where=machine.name)
-    raise TestbedError("no database machine has the volume mounted", mend="`testbed status` shows the cluster")
+    raise TestbedError("no database machine has the volume mounted", fix="`testbed status` shows the cluster")
 
 
 def _primary(fleet: Fleet, but: str = "") -> Machine:
@@ -132,4 +132,4 @@ def _primary(fleet: Fleet, but: str = "") -> Machine:
         state = database_state.state(machine, address)
         if state.drbd_role == "Primary" and state.mounted and state.replicated and machine.name != but:
             return machine
-    raise TestbedError("no database machine serves with both copies connected", mend="`testbed status` shows DRBD")
+    raise TestbedError("no database machine serves with both copies connected", fix="`testbed status` shows DRBD")

@@ -35,7 +35,7 @@ class DiskError(MachineFault[NoOptions]):
         """Mend it, and have DRBD take it back; a machine that was off attaches it when it boots."""
         if machine.power() is Power.OFF:
             return
-        machine.mend_disk(DATA_DISK)
+        machine.repair_disk(DATA_DISK)
         if awake(machine):
             _attach(machine)
 

@@ -50,7 +50,7 @@ class Drain(Fault[NoOptions]):
         """
         frozen = [each.name for each in fleet.machines(Role.BALANCER) if each.power() is Power.FROZEN]
         if frozen:
-            raise TestbedError("it is frozen and cannot be told anything", where=frozen[0], mend="thaw it first")
+            raise TestbedError("it is frozen and cannot be told anything", where=frozen[0], fix="thaw it first")
         _set(_running(fleet), fleet, machine, "enable")
 
 

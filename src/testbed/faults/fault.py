@@ -163,7 +163,7 @@ def awake(machine: Machine) -> bool:
     if power is Power.OFF:
         return False
     if power is Power.FROZEN:
-        raise TestbedError("it is frozen and cannot be told anything", where=machine.name, mend="thaw it first")
+        raise TestbedError("it is frozen and cannot be told anything", where=machine.name, fix="thaw it first")
     wait_until(
         machine.ready, READY_SECONDS, f"{machine.name} to answer",
         hint=f"`testbed logs {machine.name}`", fatal=lambda: off_reason(machine),

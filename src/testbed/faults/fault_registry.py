@@ -69,9 +69,9 @@ def fault_named(name: str) -> Fault[Any]:
         UsageError: there is none.
     """
     if name in FORMER_NAMES:
-        raise UsageError(f"the fault {name!r} was renamed", mend=f"write {FORMER_NAMES[name]}")
+        raise UsageError(f"the fault {name!r} was renamed", fix=f"write {FORMER_NAMES[name]}")
     if name not in ACTIONS:
-        raise UsageError(f"no fault {name!r}", mend=f"the faults are {', '.join(FAULTS)}")
+        raise UsageError(f"no fault {name!r}", fix=f"the faults are {', '.join(FAULTS)}")
     return ACTIONS[name]
 
 
@@ -106,7 +106,7 @@ def must_suit(fault: Fault[Any], node: Node, options: FaultOptions, name: str = 
     if reason := fault.unsuitable(node, options):
         raise UsageError(
             f"{fault.name} is impossible on {name or node.name}: {reason}",
-            mend="docs/faults.md lists the nodes that can suffer it",
+            fix="docs/faults.md lists the nodes that can suffer it",
         )
 
 

@@ -58,9 +58,7 @@ def inject(
     machine = parse_target(target, fleet.topology).resolve(fleet, state, rng)
     must_suit(what, machine.node, chosen, machine.name)
     if reason := what.refusal(machine, chosen):
-        raise UsageError(
-            f"{fault} is impossible on {machine.name}: {reason}", mend="`testbed status` shows the cluster"
-        )
+        raise UsageError(f"{fault} is impossible on {machine.name}: {reason}", fix="`testbed status` shows the cluster")
     _must_be_new(ledger, fault, machine, chosen)
     entry = ledger.write(fault, machine.name, target, as_text(chosen))
     _tell(tell, entry, "inject")
@@ -103,7 +101,7 @@ def _must_be_new(ledger: Ledger, fault: str, machine: Machine, chosen: FaultOpti
             common = [network for network in chosen.on(machine.node) if network in other.on(machine.node)]
             if common:
                 raise UsageError(
-                    f"{fault} is in force on {machine.name} already ({', '.join(common)})", mend="heal it first"
+                    f"{fault} is in force on {machine.name} already ({', '.join(common)})", fix="heal it first"
                 )
 
 

@@ -112,7 +112,7 @@ def _read(path: Path) -> Entry:
         return Entry(**(data | {"fault": FORMER_NAMES.get(data["fault"], data["fault"])}))
     except (ValueError, KeyError, TypeError):
         raise TestbedError(
-            "not a fault's record", where=str(path), mend="`testbed heal` sets it aside, and finds what it broke"
+            "not a fault's record", where=str(path), fix="`testbed heal` sets it aside, and finds what it broke"
         ) from None
 
 

@@ -24,8 +24,8 @@ class OptionError(UsageError):
         option: which one; empty when one is missing.
     """
 
-    def __init__(self, what: str, *, option: str, mend: str) -> None:
-        super().__init__(what, mend=mend)
+    def __init__(self, what: str, *, option: str, fix: str) -> None:
+        super().__init__(what, fix=fix)
         self.option = option
 
 
@@ -139,7 +139,7 @@ class OnNetworks(FaultOptions):
         for network in self.network:
             if network not in node.addresses:
                 known = ", ".join(node.addresses)
-                return UsageError(f"{name or node.name} is not on {network!r}", mend=f"its networks are {known}")
+                return UsageError(f"{name or node.name} is not on {network!r}", fix=f"its networks are {known}")
         return None
 
 
@@ -160,15 +160,15 @@ def parse(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> Fa
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]) if first["loc"] else ""
-        mend = f"the options of {fault} are {known}"
+        fix = f"the options of {fault} are {known}"
         if first["type"] == "extra_forbidden":
-            raise OptionError(f"{fault} has no option {option!r}", option=option, mend=mend) from None
+            raise OptionError(f"{fault} has no option {option!r}", option=option, fix=fix) from None
         if first["type"] == "missing":
-            raise OptionError(f"{fault} needs the option {option!r}", option="", mend=mend) from None
+            raise OptionError(f"{fault} needs the option {option!r}", option="", fix=fix) from None
         what, _, better = first["msg"].removeprefix("Value error, ").partition(": ")
         if not better:
             what = f"{given.get(option)!r} cannot be: {what[0].lower()}{what[1:]}"
-        raise OptionError(f"{fault}: {option}: {what}", option=option, mend=better or mend) from None
+        raise OptionError(f"{fault}: {option}: {what}", option=option, fix=better or fix) from None
 
 
 def as_text(options: FaultOptions) -> dict[str, str]:

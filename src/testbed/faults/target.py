@@ -81,13 +81,13 @@ class Target:
         names = _doing(self.role, self.state, fleet, state)
         if len(names) != 1:
             found = f"both {' and '.join(names)} are" if names else "no machine is"
-            raise UsageError(f"{found} {self.text} now", mend="`testbed status` shows who does what")
+            raise UsageError(f"{found} {self.text} now", fix="`testbed status` shows who does what")
         return fleet[names[0]]
 
     def _any(self, fleet: Fleet, rng: Random) -> Machine:
         machines = [each for each in fleet.machines(ROLES[self.role]) if each.power() is Power.ON]
         if not machines:
-            raise UsageError(f"no machine that is on is {self.text}", mend="`testbed status` shows the cluster")
+            raise UsageError(f"no machine that is on is {self.text}", fix="`testbed status` shows the cluster")
         return rng.choice(machines)
 
 
@@ -128,16 +128,16 @@ def parse_target(text: str, topology: Topology, scale: Mapping[str, int] | None 
         count = None if scale is None else scale.get(service, node.scale)
         if count is None or int(number) <= count:
             return Target(text, (node,), name=text)
-    raise UsageError(f"no node {text!r}", mend=f"the nodes are {', '.join(_names(topology, scale or {}))}")
+    raise UsageError(f"no node {text!r}", fix=f"the nodes are {', '.join(_names(topology, scale or {}))}")
 
 
 def _by_role(text: str, topology: Topology) -> Target:
     role, _, state = text.partition(":")
     if role not in ROLES:
-        raise UsageError(f"{text!r}: no role {role!r}", mend=f"the roles are {', '.join(ROLES)}")
+        raise UsageError(f"{text!r}: no role {role!r}", fix=f"the roles are {', '.join(ROLES)}")
     if state not in STATES[role]:
         known = ", ".join(f"{role}:{each}" for each in STATES[role])
-        raise UsageError(f"{text!r}: {role} knows no state {state!r}", mend=f"write {known}")
+        raise UsageError(f"{text!r}: {role} knows no state {state!r}", fix=f"write {known}")
     return Target(text, tuple(topology.of_role(ROLES[role])), role=role, state=state)
 
 

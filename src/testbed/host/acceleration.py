@@ -70,7 +70,7 @@ def verdict(kvm: Outcome, tcg: Outcome | None = None) -> Acceleration:
         return Acceleration("kvm", "a guest ran under KVM")
     if tcg is None or not tcg.ran:
         said = "" if tcg is None else f": status {tcg.status}: {tcg.output.strip()}"
-        raise TestbedError(f"QEMU cannot even run a guest in software{said}", where=IMAGE, mend="run `testbed build`")
+        raise TestbedError(f"QEMU cannot even run a guest in software{said}", where=IMAGE, fix="run `testbed build`")
     said = last_line(kvm.output, otherwise=f"QEMU ended with status {kvm.status}")
     if kvm.status is None:
         return Acceleration("tcg", f"{KVM} is there, but a guest does not run: no sign of life in {SECONDS:g} s")
@@ -116,7 +116,7 @@ def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "
         image_id = str(engine.images.get(image).id)
     except ImageNotFound as error:
         raise TestbedError(
-            "acceleration cannot be probed: no such image", where=image, mend="run `testbed build`"
+            "acceleration cannot be probed: no such image", where=image, fix="run `testbed build`"
         ) from error
     key = f"{platform.release()} {_boot_id()} {image_id}"
     known = _recall(settings, key)

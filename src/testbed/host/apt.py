@@ -8,23 +8,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from testbed.errors import TestbedError, UsageError
-from testbed.host.command import Say, run
+from testbed.host.command import run
+from testbed.progress import PrintLine
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def need_root(what: str, mend: str = "run the same command as root") -> None:
+def need_root(what: str, fix: str = "run the same command as root") -> None:
     """Refuse to go on without root.
 
     Args:
         what: what needs root.
-        mend: what root has to do.
+        fix: what root has to do.
 
     Raises:
         UsageError: this process is not root.
     """
     if os.geteuid() != 0:
-        raise UsageError(f"{what} needs root", mend=mend)
+        raise UsageError(f"{what} needs root", fix=fix)
 
 
 def refresh(log: Path) -> None:
@@ -36,16 +37,16 @@ def refresh(log: Path) -> None:
     Raises:
         TestbedError: apt failed.
     """
-    run(["apt-get", "update"], "apt-get update", log=log, mend="fix the host's apt sources")
+    run(["apt-get", "update"], "apt-get update", log=log, fix="fix the host's apt sources")
 
 
-def install(packages: Iterable[str], why: str, say: Say, log: Path) -> None:
+def install(packages: Iterable[str], why: str, print_line: PrintLine, log: Path) -> None:
     """Install Debian packages, saying so first.
 
     Args:
         packages: package names, or paths of ``.deb`` files.
         why: what they are for.
-        say: told before anything is done.
+        print_line: told before anything is done.
         log: keeps apt's output.
 
     Raises:
@@ -56,8 +57,8 @@ def install(packages: Iterable[str], why: str, say: Say, log: Path) -> None:
     names = " ".join(Path(name).name for name in wanted)
     need_root(f"installing {names} ({why})", f"run as root: apt-get install {names}")
     if shutil.which("apt-get") is None:
-        raise UsageError(f"{names} missing and the host has no apt", mend=f"install {names} by your system's means")
-    say(f"Installing {names} from Debian ({why})")
+        raise UsageError(f"{names} missing and the host has no apt", fix=f"install {names} by your system's means")
+    print_line(f"Installing {names} from Debian ({why})")
     if not all(name.endswith(".deb") for name in wanted):
         refresh(log)
     command = ["apt-get", "install", "-y", "--no-install-recommends", "-oDpkg::Options::=--force-confold"]
@@ -77,7 +78,7 @@ def candidate(package: str) -> str | None:
     return None
 
 
-def fetch_from_release(package: str, release: str, mirror: str, state: Path, say: Say, log: Path) -> Path:
+def fetch_from_release(package: str, release: str, mirror: str, state: Path, print_line: PrintLine, log: Path) -> Path:
     """Fetch one package of another Debian release, with an apt configuration of its own.
 
     The user's sources, lists and cache are neither read nor changed; proxies and certificates are the user's.
@@ -87,13 +88,13 @@ def fetch_from_release(package: str, release: str, mirror: str, state: Path, say
         release: such as ``trixie``.
         mirror: address of the archive.
         state: a folder for the lists and the cache; the package is left in it.
-        say: told before anything is fetched.
+        print_line: told before anything is fetched.
         log: keeps apt's output.
 
     Raises:
         TestbedError: it could not be fetched or its signature does not verify.
     """
-    say(f"Fetching {package} of Debian {release}")
+    print_line(f"Fetching {package} of Debian {release}")
     for folder in ("sources", "lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     (state / "sources" / "release.sources").write_text(source_entry(release, mirror))

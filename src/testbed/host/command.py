@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.output_line import last_line
 
-Say = Callable[[str], None]
 """Told one line about what is being done, before it is done."""
 
 # Debian's plain users have no sbin on their path; dockerd, ip and mmdebstrap's helpers lie there.
@@ -26,7 +25,7 @@ def run(
     argv: Sequence[str | Path],
     what: str,
     *,
-    mend: str = "",
+    fix: str = "",
     log: Path | None = None,
     seconds: float | None = None,
     cwd: Path | None = None,
@@ -36,7 +35,7 @@ def run(
     Args:
         argv: the program and its arguments.
         what: what it is for, as the beginning of "... failed".
-        mend: what the user can do when it fails.
+        fix: what the user can do when it fails.
         log: a file that keeps the whole output.
         seconds: time limit.
         cwd: the folder to run it in.
@@ -59,13 +58,13 @@ def run(
             check=False,
         )
     except OSError as error:
-        raise TestbedError(f"{what} failed: {error.strerror}", where=where, mend=mend) from error
+        raise TestbedError(f"{what} failed: {error.strerror}", where=where, fix=fix) from error
     except subprocess.TimeoutExpired as error:
-        raise TestbedError(f"{what} took more than {seconds:g} s", where=where, mend=mend) from error
+        raise TestbedError(f"{what} took more than {seconds:g} s", where=where, fix=fix) from error
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
     if done.returncode != 0:
         place = f" (log: {log})" if log else ""
-        raise TestbedError(f"{what} failed: {last_line(done.stdout)}{place}", where=where, mend=mend)
+        raise TestbedError(f"{what} failed: {last_line(done.stdout)}{place}", where=where, fix=fix)
     return done.stdout

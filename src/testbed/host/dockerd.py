@@ -13,8 +13,9 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host import apt
-from testbed.host.command import Say, host_environment, run
+from testbed.host.command import host_environment, run
 from testbed.host.process_identity import started_at
+from testbed.progress import PrintLine
 from testbed.settings import Settings
 from testbed.wait import wait_until
 
@@ -38,7 +39,7 @@ class Record:
     had_bridge: bool
 
 
-def start(settings: Settings, say: Say) -> None:
+def start(settings: Settings, print_line: PrintLine) -> None:
     """Start the engine: by systemd where it runs, else as a process of its own.
 
     Raises:
@@ -47,14 +48,14 @@ def start(settings: Settings, say: Say) -> None:
     """
     apt.need_root("starting the Docker engine")
     if _by_systemd():
-        say("Starting the Docker engine (systemctl start docker)")
-        run(["systemctl", "start", "docker"], "starting the Docker engine", mend="see `journalctl -u docker`")
+        print_line("Starting the Docker engine (systemctl start docker)")
+        run(["systemctl", "start", "docker"], "starting the Docker engine", fix="see `journalctl -u docker`")
         return
-    say("Starting the Docker engine (dockerd; `testbed down` stops it again)")
+    print_line("Starting the Docker engine (dockerd; `testbed down` stops it again)")
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     dockerd = shutil.which("dockerd", path=host_environment()["PATH"])
     if dockerd is None:
-        raise TestbedError("no dockerd on this machine", mend="apt-get install docker.io")
+        raise TestbedError("no dockerd on this machine", fix="apt-get install docker.io")
     with (settings.logs_dir / "dockerd.log").open("ab") as log:
         process = subprocess.Popen(
             [dockerd],
@@ -140,7 +141,7 @@ def _by_systemd() -> bool:
 def _write(settings: Settings, pid: int) -> None:
     started = started_at(pid)
     if started is None:
-        raise TestbedError("dockerd ended at once", mend=f"see {settings.logs_dir / 'dockerd.log'}")
+        raise TestbedError("dockerd ended at once", fix=f"see {settings.logs_dir / 'dockerd.log'}")
     try:
         had_bridge = bool(json.loads(_note_path(settings).read_text())["had_bridge"])
     except (OSError, ValueError, KeyError):

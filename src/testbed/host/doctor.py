@@ -1,4 +1,4 @@
-"""All checks of the machine, in the order in which to mend what they find."""
+"""All checks of the machine, in the order in which to fix what they find."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from testbed.host import (
     project_owner,
     resources,
 )
-from testbed.host.command import Say
 from testbed.host.host_check import Finding, Level, fail, ok, warn
+from testbed.progress import PrintLine
 from testbed.settings import Settings
 from testbed.topology import Topology
 
@@ -42,7 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         client = engine.client()
         product.must_not_be_rootless(client.info())
     except TestbedError as error:
-        return [*findings, fail("engine", error.what, error.mend), *_machine(settings, uid, None)]
+        return [*findings, fail("engine", error.what, error.fix), *_machine(settings, uid, None)]
     version = client.version()["Version"]
     findings.append(ok("engine", f"Docker {version}"))
     return [
@@ -54,13 +54,13 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-def preflight(settings: Settings, cluster: Topology, say: Say) -> None:
+def preflight(settings: Settings, cluster: Topology, print_line: PrintLine) -> None:
     """Check the machine before the cluster is brought up.
 
     Args:
         settings: ports, project, folders.
         cluster: what its Compose file says.
-        say: told what the cluster can live with but the user may want to know.
+        print_line: told what the cluster can live with but the user may want to know.
 
     Raises:
         TestbedError: the first thing the cluster cannot run with.
@@ -68,10 +68,10 @@ def preflight(settings: Settings, cluster: Topology, say: Say) -> None:
     findings = [*examine(settings), *networks(settings, cluster)]
     for finding in findings:
         if finding.status is Level.FAIL:
-            raise TestbedError(finding.what, where=finding.name, mend=finding.mend)
+            raise TestbedError(finding.what, where=finding.name, fix=finding.fix)
     for finding in findings:
         if finding.status is Level.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
-            say(f"  {finding.name}: {finding.what}; {finding.mend}")
+            print_line(f"  {finding.name}: {finding.what}; {finding.fix}")
 
 
 def networks(settings: Settings, cluster: Topology) -> list[Finding]:
@@ -123,7 +123,7 @@ def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:
     try:
         found = acceleration.acceleration(settings, client)
     except TestbedError as error:
-        return fail(_ACCELERATION, error.what, error.mend)
+        return fail(_ACCELERATION, error.what, error.fix)
     if found.kind == "kvm":
         return ok(_ACCELERATION, f"kvm: {found.reason}")
     return warn(

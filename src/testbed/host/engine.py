@@ -12,8 +12,9 @@ from docker.errors import DockerException
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import apt, dockerd, identity, mirrors, product
-from testbed.host.command import Say, host_environment, run
+from testbed.host.command import host_environment, run
 from testbed.output_line import last_line
+from testbed.progress import PrintLine
 from testbed.settings import CLUSTER_LABEL, Settings
 from testbed.wait import wait_until
 
@@ -40,17 +41,17 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
     """
     host = host_environment().get("DOCKER_HOST", "")
     if host and not host.startswith("unix:"):
-        raise UsageError(f"{host} is another machine's engine", where="DOCKER_HOST", mend="unset DOCKER_HOST")
+        raise UsageError(f"{host} is another machine's engine", where="DOCKER_HOST", fix="unset DOCKER_HOST")
     try:
         made = docker.from_env(version="auto", timeout=int(seconds))
         version = made.version()
     except (DockerException, requests.RequestException) as error:
         if "PermissionError" in repr(error) or "Permission denied" in str(error):
-            raise UsageError("no right to use the Docker engine", mend="run as root or join group docker") from error
+            raise UsageError("no right to use the Docker engine", fix="run as root or join group docker") from error
         if _listens(host):
-            raise TestbedError("the Docker engine does not answer", mend="wait a moment, or restart it") from error
+            raise TestbedError("the Docker engine does not answer", fix="wait a moment, or restart it") from error
         raise NoEngineError(
-            "no Docker engine runs", mend="run `testbed up` as root: it installs and starts one"
+            "no Docker engine runs", fix="run `testbed up` as root: it installs and starts one"
         ) from error
     try:
         product.must_be_docker(version)
@@ -72,12 +73,12 @@ def _listens(host: str) -> bool:
     return True
 
 
-def ensure(settings: Settings, say: Say) -> docker.DockerClient:
+def ensure(settings: Settings, print_line: PrintLine) -> docker.DockerClient:
     """Return a client of the engine, installing and starting what is missing.
 
     Args:
         settings: where to keep logs and records.
-        say: told before anything is installed or started.
+        print_line: told before anything is installed or started.
 
     Raises:
         UsageError: something is missing and this process is not root.
@@ -86,12 +87,12 @@ def ensure(settings: Settings, say: Say) -> docker.DockerClient:
     try:
         engine = client()
     except NoEngineError:
-        engine = _install_and_start(settings, say)
+        engine = _install_and_start(settings, print_line)
     product.must_not_be_rootless(engine.info())
     if not has_program("docker"):
-        _install_client(settings, say)
+        _install_client(settings, print_line)
     if compose_version() is None:
-        _install_compose(settings, say)
+        _install_compose(settings, print_line)
     return engine
 
 
@@ -112,7 +113,7 @@ def compose_version() -> str | None:
     return version if major.isdigit() and int(major) >= 2 else None
 
 
-def stop_if_ours(settings: Settings, say: Say) -> bool:
+def stop_if_ours(settings: Settings, print_line: PrintLine) -> bool:
     """Stop the engine when testbed started it and nobody else's containers run in it.
 
     Returns:
@@ -131,24 +132,24 @@ def stop_if_ours(settings: Settings, say: Say) -> bool:
     known = identity.read(settings)
     foreign = [str(one.name) for one in running if not known or one.labels.get(CLUSTER_LABEL) != known]
     if foreign:
-        say(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
+        print_line(f"The engine stays: it runs containers that are not this cluster's ({', '.join(foreign[:3])})")
         return False
-    say("Stopping the Docker engine that testbed started")
+    print_line("Stopping the Docker engine that testbed started")
     return dockerd.stop(settings)
 
 
-def _install_and_start(settings: Settings, say: Say) -> docker.DockerClient:
-    say("No Docker engine runs on this machine")
+def _install_and_start(settings: Settings, print_line: PrintLine) -> docker.DockerClient:
+    print_line("No Docker engine runs on this machine")
     if not has_program("dockerd"):
         packages = ["docker.io", "ca-certificates"]  # without the latter it trusts no registry
         apt.need_root("installing the Docker engine", f"run as root: apt-get install {' '.join(packages)}")
         dockerd.note_host(settings)
-        apt.install(packages, "the Docker engine", say, settings.logs_dir / "apt-engine.log")
+        apt.install(packages, "the Docker engine", print_line, settings.logs_dir / "apt-engine.log")
     else:
         apt.need_root("starting the Docker engine", "run as root: systemctl start docker")
         dockerd.note_host(settings)
     if not _answers():
-        dockerd.start(settings, say)
+        dockerd.start(settings, print_line)
     log = settings.logs_dir / "dockerd.log"
     wait_until(
         _answers, _START_SECONDS, "the Docker engine", hint=f"see {log} or `journalctl -u docker`",
@@ -168,41 +169,41 @@ def _answers() -> bool:
     return True
 
 
-def _install_client(settings: Settings, say: Say) -> None:
+def _install_client(settings: Settings, print_line: PrintLine) -> None:
     """Install the program ``docker``: a package of its own since Debian 13, which others only recommend."""
     apt.need_root("installing the Docker client", "run as root: apt-get install docker-cli (Debian 12: docker.io)")
     log = settings.logs_dir / "apt-client.log"
     apt.refresh(log)
     package = "docker-cli" if apt.candidate("docker-cli") else "docker.io"
-    apt.install([package], "the Docker client", say, log)
+    apt.install([package], "the Docker client", print_line, log)
     if not has_program("docker"):
         raise TestbedError(
-            f"there is no Docker client: {package} brought no program `docker`", mend="install Docker's client"
+            f"there is no Docker client: {package} brought no program `docker`", fix="install Docker's client"
         )
 
 
-def _install_compose(settings: Settings, say: Say) -> None:
+def _install_compose(settings: Settings, print_line: PrintLine) -> None:
     log = settings.logs_dir / "apt-compose.log"
     apt.need_root("installing Docker Compose", "run as root: apt-get install docker-compose (version 2 or newer)")
     apt.refresh(log)
     for package in ("docker-compose-v2", "docker-compose"):
         version = apt.candidate(package)
         if version and _is_version_2(version):
-            apt.install([package], "Docker Compose", say, log)
+            apt.install([package], "Docker Compose", print_line, log)
             break
     else:
         mirror = mirrors.host_mirrors().main
         if mirror is None:
-            raise UsageError("Docker Compose 2 is missing", mend="install the Compose plugin by your system's means")
+            raise UsageError("Docker Compose 2 is missing", fix="install the Compose plugin by your system's means")
         scratch = settings.state_dir / "apt"
-        package_file = apt.fetch_from_release("docker-compose", _COMPOSE_RELEASE, mirror, scratch, say, log)
-        apt.install([str(package_file)], "Docker Compose 2; your apt sources stay as they are", say, log)
+        package_file = apt.fetch_from_release("docker-compose", _COMPOSE_RELEASE, mirror, scratch, print_line, log)
+        apt.install([str(package_file)], "Docker Compose 2; your apt sources stay as they are", print_line, log)
         shutil.rmtree(scratch, ignore_errors=True)
     if compose_version() is None:
         raise TestbedError(
             "the docker client finds no Compose plugin",
             where=str(_client_path()),
-            mend="use Debian's client, or put the plugin where this client looks",
+            fix="use Debian's client, or put the plugin where this client looks",
         )
 
 

@@ -116,8 +116,8 @@ def judge(found: Sequence[Taken], subnets: Sequence[IPv4Network], *, up: bool) -
             where = f" of the interface {each.interface}" if each.interface else ""
             what = f"the cluster's network {ours} overlaps {each.what}{where}"
             free = free_prefix(found)
-            mend = "set TESTBED_PREFIX to other addresses" + (f", such as {free}" if free else "")
-            return warn(_NAME, what, f"`testbed down`, then {mend}") if up else fail(_NAME, what, mend)
+            fix = "set TESTBED_PREFIX to other addresses" + (f", such as {free}" if free else "")
+            return warn(_NAME, what, f"`testbed down`, then {fix}") if up else fail(_NAME, what, fix)
     return ok(_NAME, "no interface or route of the host overlaps the cluster's networks")
 
 

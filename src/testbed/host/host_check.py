@@ -1,4 +1,4 @@
-"""What a check of the machine found, and how to mend it."""
+"""What a check of the machine found, and how to fix it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Finding:
         name: what was checked.
         status: whether the cluster can run.
         what: what was found, one line.
-        mend: what to do about it; empty when all is well.
+        fix: what to do about it; empty when all is well.
     """
 
     name: str
     status: Level
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(name: str, what: str) -> Finding:
@@ -36,11 +36,11 @@ def ok(name: str, what: str) -> Finding:
     return Finding(name, Level.OK, what)
 
 
-def warn(name: str, what: str, mend: str) -> Finding:
+def warn(name: str, what: str, fix: str) -> Finding:
     """Return a finding that the cluster can live with."""
-    return Finding(name, Level.WARN, what, mend)
+    return Finding(name, Level.WARN, what, fix)
 
 
-def fail(name: str, what: str, mend: str) -> Finding:
+def fail(name: str, what: str, fix: str) -> Finding:
     """Return a finding that the cluster cannot run with."""
-    return Finding(name, Level.FAIL, what, mend)
+    return Finding(name, Level.FAIL, what, fix)

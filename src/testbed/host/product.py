@@ -7,7 +7,7 @@ from typing import Any
 
 from testbed.errors import UsageError
 
-_MEND = "apt-get install docker.io as root, and unset DOCKER_HOST"
+_FIX = "apt-get install docker.io as root, and unset DOCKER_HOST"
 
 
 def must_be_docker(version: Mapping[str, Any]) -> None:
@@ -23,13 +23,13 @@ def must_be_docker(version: Mapping[str, Any]) -> None:
     if "Podman Engine" in components:
         raise UsageError(
             f"the engine is Podman {components['Podman Engine']}: testbed needs Docker's builder and networks",
-            mend=_MEND,
+            fix=_FIX,
         )
     platform = str((version.get("Platform") or {}).get("Name") or "")
     if platform.startswith("Docker Desktop"):
         raise UsageError(
             f"the engine is {platform}: its containers run in a virtual machine, so testbed cannot reach their cables",
-            mend=_MEND,
+            fix=_FIX,
         )
 
 
@@ -45,5 +45,5 @@ def must_not_be_rootless(info: Mapping[str, Any]) -> None:
     if any("name=rootless" in str(option) for option in info.get("SecurityOptions") or ()):
         raise UsageError(
             "the engine is rootless Docker: its networks lie outside the host's, so testbed cannot reach their cables",
-            mend="use the system's Docker engine: join group docker, and unset DOCKER_HOST",
+            fix="use the system's Docker engine: join group docker, and unset DOCKER_HOST",
         )

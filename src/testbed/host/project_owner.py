@@ -70,7 +70,7 @@ class Claim:
     Args:
         owner: who.
         what: what is there, one line.
-        mend: how to fix it; empty when nothing is wrong.
+        fix: how to fix it; empty when nothing is wrong.
         clusters: identities of other testbed clusters with this name.
         added: containers without an identity on the cluster's own networks, which somebody added to it.
         exists: whether the cluster has containers, with its identity or added to it.
@@ -78,7 +78,7 @@ class Claim:
 
     owner: Owner
     what: str
-    mend: str = ""
+    fix: str = ""
     clusters: frozenset[str] = frozenset()
     added: tuple[str, ...] = ()
     exists: bool = False
@@ -87,7 +87,7 @@ class Claim:
     def finding(self) -> Finding:
         """The claim as `testbed doctor` prints it."""
         good = self.owner in (Owner.NOBODY, Owner.OURS)
-        return ok("project", self.what) if good else fail("project", self.what, self.mend)
+        return ok("project", self.what) if good else fail("project", self.what, self.fix)
 
     def must_be_ours(self, *, take_over: bool = False) -> None:
         """Refuse a name that somebody else has.
@@ -100,7 +100,7 @@ class Claim:
         """
         free = (Owner.NOBODY, Owner.OURS, *((Owner.ABANDONED,) if take_over else ()))
         if self.owner not in free:
-            raise UsageError(self.what, where="project", mend=self.mend)
+            raise UsageError(self.what, where="project", fix=self.fix)
 
     def must_be_alone(self) -> None:
         """Refuse to remove networks that a container is on which testbed did not make.
@@ -112,7 +112,7 @@ class Claim:
             raise UsageError(
                 f"testbed did not make the container {self.added[0]}, which is on the cluster's network",
                 where="project",
-                mend="if `docker compose up` made it from this checkout's files, `testbed up` takes it back; "
+                fix="if `docker compose up` made it from this checkout's files, `testbed up` takes it back; "
                 f"else remove it: `docker rm --force {' '.join(self.added)}`",
             )
 
@@ -148,7 +148,7 @@ def must_have_names(engine: docker.DockerClient, names: Iterable[str], clusters:
         if volume["Name"] in wanted and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known:
             raise UsageError(
                 f"the volume {volume['Name']} is there already, and testbed did not make it",
-                mend="set COMPOSE_PROJECT_NAME to another name, or rename or remove that volume",
+                fix="set COMPOSE_PROJECT_NAME to another name, or rename or remove that volume",
             )
 
 
@@ -252,8 +252,8 @@ def _another(others: Sequence[Resource], settings: Settings) -> Claim:
         return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
     if folders:
         what = f"the cluster {project} is not the one of {settings.state_dir}: its identity is not in that folder"
-        mend = f"set TESTBED_STATE to the folder that it was brought up with; if that is lost, {removes}"
-        return Claim(Owner.ABANDONED, what, mend, clusters)
+        fix = f"set TESTBED_STATE to the folder that it was brought up with; if that is lost, {removes}"
+        return Claim(Owner.ABANDONED, what, fix, clusters)
     what = f"{others[0]} is left over from another testbed cluster named {project}"
     return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
 

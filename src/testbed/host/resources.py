@@ -119,10 +119,10 @@ def kernel_networking(uid: int) -> Finding:
         "bridge": (["type", "bridge"], "modprobe bridge"),
         "veth": (["type", "veth", "peer", "name", f"tb{os.getpid()}b"], "modprobe veth"),
     }
-    for kind, (words, mend) in tries.items():
+    for kind, (words, fix) in tries.items():
         try:
             run(["ip", "link", "add", name, *words], f"making a {kind}", seconds=10)
             run(["ip", "link", "delete", name], f"deleting a {kind}", seconds=10)
         except TestbedError as error:
-            return fail("kernel", error.what, mend)
+            return fail("kernel", error.what, fix)
     return ok("kernel", "makes bridges and veth pairs")

@@ -100,7 +100,7 @@ class ClusterPlayer:
         )  # fmt: skip
         played = play(self._cluster, incident, keep_passing=self._keep_passing)
         if not played.steady:  # nothing was injected: what failed is not the sequence's doing
-            self._progress.say("      no steady state to begin with: playing it again")
+            self._progress.print_line("      no steady state to begin with: playing it again")
             self.make_healthy()
             shutil.rmtree(played.folder, ignore_errors=True)
             played = play(self._cluster, incident, keep_passing=self._keep_passing)
@@ -138,10 +138,10 @@ class ClusterPlayer:
                 raise
             except TROUBLE as error:
                 if means:
-                    progress.say(f"      {means} does not repair the cluster: {error}")
+                    progress.print_line(f"      {means} does not repair the cluster: {error}")
             else:
                 return means
-        progress.say("      making a fresh cluster")
+        progress.print_line("      making a fresh cluster")
         lifecycle.down(cluster.settings)
         # The cluster's handles to its machines are of the one that is gone.
         self._cluster = Cluster(cluster.settings, cluster.shape)
@@ -183,7 +183,7 @@ def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) ->
     except TROUBLE:  # told by the journal: the check `run` fails with it
         healthy = False
     if not (run.folder / JOURNAL).exists():
-        raise TestbedError("the run left no journal", where=str(run.folder), mend="is the disk full?")
+        raise TestbedError("the run left no journal", where=str(run.folder), fix="is the disk full?")
     journal = read(run.folder / JOURNAL)
     verdicts = judge(journal)
     if keep_passing or any(each.status is not Status.PASS for each in verdicts):

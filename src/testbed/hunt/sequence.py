@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from testbed.faults import ACTIONS, OPERATIONS
 from testbed.incidents.incident_model import Incident, Step
-from testbed.units import written
+from testbed.units import format_duration
 
 Steps = tuple[Step, ...]
 
@@ -45,7 +45,7 @@ def ending(step: Step) -> Step:
 
 def pause(seconds: float) -> Step:
     """The step that lets ``seconds`` pass."""
-    return Step.model_validate({"sleep": written(round(seconds, 1))})
+    return Step.model_validate({"sleep": format_duration(round(seconds, 1))})
 
 
 def in_force(steps: Iterable[Step]) -> list[Step]:
@@ -101,7 +101,7 @@ def brief(step: Step) -> str:
         return " ".join(filter(None, (step.action, step.where, options)))
     if step.ends:
         return f"undrain {step.undrain}" if step.undrain else f"heal {step.heal}"
-    return written(step.sleep or 0)
+    return format_duration(step.sleep or 0)
 
 
 def briefly(steps: Iterable[Step]) -> str:

@@ -169,7 +169,7 @@ class Store:
             UsageError: there is one already.
         """
         if (folder / SETTINGS).exists():
-            raise UsageError(f"there is a hunt {folder.name!r}", mend=f"go on with --resume {folder.name}")
+            raise UsageError(f"there is a hunt {folder.name!r}", fix=f"go on with --resume {folder.name}")
         (folder / INCIDENTS).mkdir(parents=True, exist_ok=True)
         replace_file(folder / SETTINGS, settings.model_dump_json(indent=2) + "\n")
         return cls(folder)
@@ -208,7 +208,7 @@ def find_hunt(name: str, parent: Path) -> Path:
     if name in known:
         return parent / name
     listed = f"there are {', '.join(known)}" if known else "there is none: `testbed hunt` begins one"
-    raise UsageError(f"no hunt {name!r} in {parent}", mend=listed)
+    raise UsageError(f"no hunt {name!r} in {parent}", fix=listed)
 
 
 def hunts(parent: Path) -> list[str]:
@@ -223,7 +223,7 @@ def _settings(folder: Path) -> HuntSettings:
         return HuntSettings.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         raise UsageError(
-            "not a hunt's settings", where=str(path), mend="begin another hunt; this folder can be deleted"
+            "not a hunt's settings", where=str(path), fix="begin another hunt; this folder can be deleted"
         ) from None
 
 
@@ -237,7 +237,7 @@ def _read(path: Path, kind: type[R]) -> list[R]:
     def refuse_first_format(text: bytes) -> None:
         if _is_first_format(text):
             what = "this hunt was played in the first format of incident files"
-            raise UsageError(what, where=str(path), mend="begin another hunt")
+            raise UsageError(what, where=str(path), fix="begin another hunt")
 
     return read_records(path, kind, "remove that line: its sequence is played again", refuse_first_format)
 

@@ -15,11 +15,11 @@ from docker.errors import DockerException
 
 from testbed.errors import TestbedError
 from testbed.host import apt, engine, mirrors
-from testbed.host.command import Say
 from testbed.host.mirrors import Mirrors
 from testbed.images.build_job import Report, Stop
 from testbed.images.image_build import build
 from testbed.images.input_hash import LABEL, write_context
+from testbed.progress import PrintLine
 from testbed.settings import Settings
 
 _REGISTRY_SECONDS = 5.0
@@ -84,7 +84,7 @@ def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[
         return Sources(None, ())  # without apt nothing could be asked: the registry's image has sources of its own
     raise TestbedError(
         f"neither {main} nor {archive} has Debian {release}",
-        mend="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
+        fix="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
     )
 
 
@@ -198,13 +198,13 @@ def _from_packages(
     client.api.import_image_from_file(str(tree), repository=repository, tag=version, changes=changes)
 
 
-def need_tools(settings: Settings, release: str, say: Say) -> None:
+def need_tools(settings: Settings, release: str, print_line: PrintLine) -> None:
     """Install mmdebstrap when base images must be made from packages; asked before the first image is built.
 
     Args:
         settings: where the log goes.
         release: one of the releases that are to be made.
-        say: told before anything is installed.
+        print_line: told before anything is installed.
 
     Raises:
         UsageError: it is missing and this process may not install it.
@@ -218,6 +218,6 @@ def need_tools(settings: Settings, release: str, say: Say) -> None:
         apt.install(
             missing,
             "no registry answers: base images are made from packages",
-            say,
+            print_line,
             settings.logs_dir / "apt-mmdebstrap.log",
         )

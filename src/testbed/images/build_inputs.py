@@ -79,7 +79,7 @@ def wheels(folder: Path, requirements: Path, release: str) -> Piece:
     """
     python = _PYTHON.get(release)
     if python is None:
-        raise UsageError(f"the Python of Debian {release!r} is unknown", mend=f"use one of {', '.join(_PYTHON)}")
+        raise UsageError(f"the Python of Debian {release!r} is unknown", fix=f"use one of {', '.join(_PYTHON)}")
 
     def write(build: Path) -> None:
         shutil.copyfile(requirements, build / "requirements.txt")
@@ -90,7 +90,7 @@ def wheels(folder: Path, requirements: Path, release: str) -> Piece:
                 *("-r", requirements, "-d", build / "wheels"),
             ],
             f"fetching the Python packages of {requirements.name}",
-            mend="see pip's own settings (pip config list)",
+            fix="see pip's own settings (pip config list)",
         )
 
     return Piece("Python packages", folder, (requirements,), (python,), write)

@@ -76,4 +76,4 @@ class Stop:
         self.check()
         if status != 0:
             said = last_line(log.read_text(errors="replace"))
-            raise TestbedError(f"{what} failed: {said}", where=str(argv[0]), mend=f"full log: {log}")
+            raise TestbedError(f"{what} failed: {said}", where=str(argv[0]), fix=f"full log: {log}")

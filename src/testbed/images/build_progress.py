@@ -57,17 +57,17 @@ class Telling:
             nonlocal step, since
             now = time.monotonic()
             if step and now - since >= _WORTH_A_LINE:
-                self._progress.say(f"    [dim]{name}: {escape(step)} ({now - since:.1f} s)[/]")
+                self._progress.print_line(f"    [dim]{name}: {escape(step)} ({now - since:.1f} s)[/]")
             step, since = text, now
             self._show(name, text)
 
-        self._progress.say(f"  … building {name}")
+        self._progress.print_line(f"  … building {name}")
         try:
             yield report
             report("")
         finally:
             self._show(name, None)
-        self._progress.say(f"  [green]✓[/] built {name} [dim]({time.monotonic() - began:.1f} s)[/]")
+        self._progress.print_line(f"  [green]✓[/] built {name} [dim]({time.monotonic() - began:.1f} s)[/]")
 
     def _show(self, name: str, text: str | None) -> None:
         with self._lock:

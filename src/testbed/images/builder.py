@@ -52,7 +52,7 @@ def build_images(
         TestbedError: a build failed.
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    waiting = partial(progress.say, "  another testbed is building; waiting for it")
+    waiting = partial(progress.print_line, "  another testbed is building; waiting for it")
     with alone(settings.state_dir / "build.lock", waiting):  # two would prepare the same contexts
         return _build_stale(settings, cluster, progress, names, fresh=fresh)
 
@@ -69,7 +69,7 @@ def _build_stale(
         return []
     releases = [image.release for image in stale.values() if image.folder is None]
     if releases:
-        base_image.need_tools(settings, releases[0], progress.say)
+        base_image.need_tools(settings, releases[0], progress.print_line)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
@@ -118,7 +118,7 @@ def needed_by(settings: Settings, cluster: Topology) -> list[str]:
     used = {node.image for node in cluster.nodes.values()}
     balancer = f"{settings.images}/{OPENBSD_BALANCER}"
     if balancer in used and balancer not in images:
-        raise UsageError("no OpenBSD has been installed yet for the balancers", mend="run `make openbsd-image`")
+        raise UsageError("no OpenBSD has been installed yet for the balancers", fix="run `make openbsd-image`")
     return [image.name for image in images.values() if not image.optional or image.tag in used]
 
 
@@ -134,7 +134,7 @@ def hash_all(images: Sequence[Image]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for image in images:
         if image.folder is not None and not (image.folder / "Dockerfile").is_file():
-            raise TestbedError("no Dockerfile", where=str(image.folder), mend="the checkout is not complete")
+            raise TestbedError("no Dockerfile", where=str(image.folder), fix="the checkout is not complete")
         hashes[image.tag] = inputs_of(image, hashes)
     return hashes
 

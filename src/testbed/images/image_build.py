@@ -76,7 +76,7 @@ def build(
         repository, _, version = tag.partition(":")
         engine.api.tag(image_id, repository, version or "latest")
     except (DockerException, requests.RequestException) as error:
-        raise TestbedError(f"the engine gave up the build: {error}", where=tag, mend=f"full log: {log}") from error
+        raise TestbedError(f"the engine gave up the build: {error}", where=tag, fix=f"full log: {log}") from error
     return stages
 
 
@@ -98,7 +98,7 @@ def _follow(
             said = str(event.get("error") or event["errorDetail"].get("message"))
             output.write(f"{said}\n")
             lines = "".join(f"\n    {line}" for line in last)
-            raise TestbedError(f"{step} failed: {said}{lines}\n ", where=tag, mend=f"full log: {log}")
+            raise TestbedError(f"{step} failed: {said}{lines}\n ", where=tag, fix=f"full log: {log}")
         text = str(event.get("stream") or event.get("status") or "")
         output.write(text)
         output.flush()
@@ -115,7 +115,7 @@ def _follow(
         elif not text.startswith(" --->"):
             last.extend(line for line in text.splitlines() if line.strip())
     if not image_id:
-        raise TestbedError("the engine ended the build without an image", where=tag, mend=f"full log: {log}")
+        raise TestbedError("the engine ended the build without an image", where=tag, fix=f"full log: {log}")
     return image_id, stages[:-1]
 
 

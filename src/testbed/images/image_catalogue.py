@@ -127,7 +127,7 @@ def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:
     by_name = {image.name: image for image in images.values()}
     for name in names:
         if name not in by_name:
-            raise UsageError(f"no image {name!r}", mend=f"images are: {', '.join(by_name)}")
+            raise UsageError(f"no image {name!r}", fix=f"images are: {', '.join(by_name)}")
     ordered: dict[str, Image] = {}
 
     def add(wanted: Iterable[Image]) -> None:

@@ -24,7 +24,7 @@ def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
         settings: the checkout's.
 
     Raises:
-        UsageError: the first mistake, with file, line, column and the mend.
+        UsageError: the first mistake, with file, line, column and how to fix it.
     """
     path = find(str(name), settings.root)
     folder = settings.topology.parent

@@ -13,7 +13,7 @@ from testbed.incidents import expectation_problems, step_problems
 from testbed.incidents.incident_model import ALL, Incident, Step
 from testbed.probes.catalogue import PROBES
 from testbed.topology import Role, Topology
-from testbed.units import written
+from testbed.units import format_duration
 from testbed.yaml_source import Problem, nearest
 
 HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
@@ -43,12 +43,12 @@ def problems(
         yield from _resolution(incident, expect, path)
         for number, name in enumerate(expect.allow_alarms):
             if patterns is not None and name not in patterns:
-                mend = nearest(name, patterns, "the patterns are")
-                yield Problem((*path, "allow_alarms", number), f"nothing looks for {name!r} in the logs", mend)
+                fix = nearest(name, patterns, "the patterns are")
+                yield Problem((*path, "allow_alarms", number), f"nothing looks for {name!r} in the logs", fix)
     for number, name in enumerate(incident.cluster.overlays):
         if overlays is not None and name not in overlays:
-            mend = nearest(name, overlays, "there are")
-            yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", mend)
+            fix = nearest(name, overlays, "there are")
+            yield Problem(("cluster", "overlays", number), f"no overlay {name!r}", fix)
     if topology is not None:
         if incident.site not in topology.sites:
             what = f"there is no site {incident.site!r} in this cluster"
@@ -68,16 +68,16 @@ def _resolution(incident: Incident, expect: Expect, path: tuple[str, ...]) -> It
     for key, probe, limit in limits:
         interval = incident.probe_intervals.get(probe, usual[probe])
         if 0 < limit < interval:
-            what = f"{probe} is sent every {written(interval)}: it cannot measure {written(limit)}"
-            yield Problem((*path, key, probe), what, f"write at least {written(interval)}, or 0s for none")
+            what = f"{probe} is sent every {format_duration(interval)}: it cannot measure {format_duration(limit)}"
+            yield Problem((*path, key, probe), what, f"write at least {format_duration(interval)}, or 0s for none")
 
 
 def _scale(incident: Incident, topology: Topology) -> Iterator[Problem]:
     scalable = [node.name for node in topology.nodes.values() if node.scalable]
     for service in incident.cluster.scale:
         if service not in scalable:
-            mend = nearest(service, scalable, "what can is")
-            yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", mend, at_key=True)
+            fix = nearest(service, scalable, "what can is")
+            yield Problem(("cluster", "scale", service), f"{service!r} cannot be scaled", fix, at_key=True)
 
 
 def _steps(incident: Incident, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
@@ -88,13 +88,13 @@ def _steps(incident: Incident, topology: Topology, scale: Mapping[str, int]) -> 
             continue
         path = ("steps", number)
         if step.inject and step.inject not in faults.FAULTS:
-            mend = nearest(step.inject, faults.FAULTS, "the faults are")
-            yield Problem((*path, "inject"), f"no fault {step.inject!r}", mend)
+            fix = nearest(step.inject, faults.FAULTS, "the faults are")
+            yield Problem((*path, "inject"), f"no fault {step.inject!r}", fix)
             continue
         try:
             targets[number] = faults.parse_target(step.where, topology, scale)
         except UsageError as error:
-            yield Problem((*path, _place(step)), error.what, error.mend)
+            yield Problem((*path, _place(step)), error.what, error.fix)
             continue
         yield from _fault(step, targets[number], path)
     yield from _dark(incident, targets)
@@ -114,12 +114,12 @@ def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Proble
     except OptionError as error:
         given = error.option in step.options
         unknown = given and error.option not in fault.Options.model_fields
-        yield Problem((*path, "options", error.option) if given else (*path, "inject"), error.what, error.mend, unknown)
+        yield Problem((*path, "options", error.option) if given else (*path, "inject"), error.what, error.fix, unknown)
         return
     for node in target.nodes:
         name = target.name or node.name
         if isinstance(options, OnNetworks) and (mistake := options.stranger(node, name)):
-            yield Problem((*path, "options", "network"), mistake.what, mistake.mend)
+            yield Problem((*path, "options", "network"), mistake.what, mistake.fix)
             return
         if reason := fault.unsuitable(node, options):
             what = f"{fault.name} is impossible on {name}: {reason}"

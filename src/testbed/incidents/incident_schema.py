@@ -8,11 +8,11 @@ from testbed.faults import FAULTS
 from testbed.incidents.incident_model import CONDITIONS, KINDS, Incident
 from testbed.incidents.loader import EXTENSION
 from testbed.incidents.step_problems import BELONGS
-from testbed.units import percentage, rate, written
+from testbed.units import format_duration, format_percentage, format_rate
 
 TARGETS = ["db:primary", "db:standby", "db:any", "lb:active", "lb:standby", "lb:any", "app:any", "mail:any", "app-1"]
 # How a number's default is written, by the end of the pattern that the text must match.
-UNITS = {"/s$": rate, "%$": percentage}
+UNITS = {"/s$": format_rate, "%$": format_percentage}
 
 
 def schema() -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _plain(value: object) -> None:
         del value["default"]
     if value.get("type") == "string" and isinstance(value.get("default"), float):
         pattern = value.get("pattern", "")
-        write = next((write for unit, write in UNITS.items() if pattern.endswith(unit)), written)
+        write = next((write for unit, write in UNITS.items() if pattern.endswith(unit)), format_duration)
         value["default"] = write(value["default"])
     for name, each in list(value.items()):
         if name == "title" and isinstance(each, str) and "$defs" not in value:

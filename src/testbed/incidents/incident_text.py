@@ -8,7 +8,7 @@ from textwrap import wrap
 from testbed.checks.expectations import Expect
 from testbed.incidents.expectation_problems import PROFILES
 from testbed.incidents.incident_model import ALL, CONDITIONS, TIMEOUT_SECONDS, Incident, Step
-from testbed.units import percentage, rate, written
+from testbed.units import format_duration, format_percentage, format_rate
 
 WIDTH = 100
 ALWAYS = (
@@ -45,11 +45,11 @@ def describe_step(step: Step) -> str:
         return "heal every fault" if step.heal == ALL else f"heal {step.heal}"
     if step.wait_for is not None:
         probes = f" ({', '.join(step.probes)})" if step.probes else ""
-        stable = f", stable for {written(step.stable_for)}" if step.stable_for is not None else ""
+        stable = f", stable for {format_duration(step.stable_for)}" if step.stable_for is not None else ""
         timeout = TIMEOUT_SECONDS if step.timeout is None else step.timeout
-        return f"wait for {step.wait_for}{probes}{stable}, {written(timeout)} at most"
+        return f"wait for {step.wait_for}{probes}{stable}, {format_duration(timeout)} at most"
     if step.sleep is not None:
-        return f"sleep {written(step.sleep)}"
+        return f"sleep {format_duration(step.sleep)}"
     operation = next(name for name in ("drain", "undrain", "resign") if getattr(step, name) is not None)
     return f"{operation} {getattr(step, operation)}"
 
@@ -57,7 +57,7 @@ def describe_step(step: Step) -> str:
 def _steps(incident: Incident) -> Iterator[str]:
     """The steps with their numbers; a condition is explained where it first stands."""
     explained: set[str] = set()
-    yield f"      wait for the steady state, stable for {written(incident.steady_state.stable_for)}"
+    yield f"      wait for the steady state, stable for {format_duration(incident.steady_state.stable_for)}"
     for number, step in enumerate(incident.steps, 1):
         yield f"  {number:2}  {describe_step(step)}"
         if step.wait_for and step.wait_for not in explained:
@@ -79,16 +79,18 @@ def _setting(incident: Incident, intervals: Mapping[str, float]) -> Iterator[str
         yield f"users and the site's probes at the {incident.site} server"
     if load.users:
         doing = ", ".join(load.actions) or "everything they usually do"
-        pace = f"{rate(load.spawn_rate)} started, {percentage(load.think_time)} of the usual thinking times"
+        pace = (
+            f"{format_rate(load.spawn_rate)} started, {format_percentage(load.think_time)} of the usual thinking times"
+        )
         yield f"{load.users} users, {pace}: {doing}"
     else:
         yield "no users"
     usual = dict(intervals) | {str(name): interval for name, interval in incident.probe_intervals.items()}
-    yield f"probes: {', '.join(f'{name} every {written(value)}' for name, value in usual.items())}"
+    yield f"probes: {', '.join(f'{name} every {format_duration(value)}' for name, value in usual.items())}"
     runs = "once" if incident.repeat == 1 else f"{incident.repeat} times"
     yield f"played {runs}, with seed {incident.seed}"
     if incident.duration is not None:
-        yield f"a run usually takes {written(incident.duration)}"
+        yield f"a run usually takes {format_duration(incident.duration)}"
 
 
 def _expected(incident: Incident) -> Iterator[str]:
@@ -119,9 +121,9 @@ def _asked(expect: Expect) -> Iterator[str]:
         holder = "the same node as at the start" if owner == "unchanged" else "the peer of its first holder"
         yield f"at the end the {address} address is held by {holder}"
     if expect.max_recovery is not None:
-        yield f"DRBD and the pools are healthy again within {written(expect.max_recovery)} of the last heal"
+        yield f"DRBD and the pools are healthy again within {format_duration(expect.max_recovery)} of the last heal"
     if expect.max_outage_after_heal:
-        limits = ", ".join(f"{probe} {written(limit)}" for probe, limit in expect.max_outage_after_heal.items())
+        limits = ", ".join(f"{probe} {format_duration(limit)}" for probe, limit in expect.max_outage_after_heal.items())
         yield f"after the heal no outage is longer than: {limits}"
     if expect.no_failback:
         yield "after the heal no address moves"
@@ -133,7 +135,9 @@ def _asked(expect: Expect) -> Iterator[str]:
 
 def _users_see(expect: Expect) -> Iterator[str]:
     for probe, limit in expect.max_outage.items():
-        yield f"{probe} sees no outage" if limit == 0 else f"{probe} sees no outage longer than {written(limit)}"
+        yield (
+            f"{probe} sees no outage" if limit == 0 else f"{probe} sees no outage longer than {format_duration(limit)}"
+        )
     if expect.must_notice:
         yield f"must notice the fault: {', '.join(expect.must_notice)}"
     if expect.no_service_until_heal:

@@ -34,7 +34,7 @@ def find(name: str, root: Path) -> Path:
     names = shipped(root)
     if name in names:
         return _short(names[name])
-    raise UsageError(f"no incident file {quoted(name)}", mend=nearest(Path(name).stem, names, f"{FOLDER}/ holds"))
+    raise UsageError(f"no incident file {quoted(name)}", fix=nearest(Path(name).stem, names, f"{FOLDER}/ holds"))
 
 
 def find_all(name: str, root: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def find_all(name: str, root: Path) -> list[Path]:
     if found := list(incident_files(Path(name))):
         return found
     suffixes = " or ".join(f"*{suffix}" for suffix in SUFFIXES)
-    raise UsageError(f"no incident file in the folder {quoted(name)}", mend=f"their names end in {suffixes}")
+    raise UsageError(f"no incident file in the folder {quoted(name)}", fix=f"their names end in {suffixes}")
 
 
 def shipped(root: Path) -> dict[str, Path]:
@@ -79,7 +79,7 @@ def load(
         overlays: the names of the Compose overlays there are; by default any name goes.
 
     Raises:
-        UsageError: the first mistake in the file, as ``file:line:column: what; mend``.
+        UsageError: the first mistake in the file, as ``file:line:column: what; fix``.
     """
     source = Source.read(path, INCIDENT)
     if not isinstance(source.data, dict):

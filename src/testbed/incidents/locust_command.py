@@ -23,8 +23,8 @@ def site_url(topology: Topology, site: str, where: str = "") -> str:
         UsageError: there is no such site.
     """
     if site not in topology.sites:
-        mend = "add it with `testbed up --overlay single`" if site == "single" else "use cluster or single"
-        raise UsageError(f"there is no site {site!r}", where=where, mend=mend)
+        fix = "add it with `testbed up --overlay single`" if site == "single" else "use cluster or single"
+        raise UsageError(f"there is no site {site!r}", where=where, fix=fix)
     return f"https://{topology.sites[site]}"
 
 

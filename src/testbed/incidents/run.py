@@ -163,7 +163,7 @@ class Run:
         chosen = {name: spec.interval for name, spec in PROBES.items() if not only or name in only}
         for name in [*only, *(intervals or {})]:
             if name not in PROBES:
-                raise UsageError(f"no probe {name!r}", mend=f"the probes are {', '.join(PROBES)}")
+                raise UsageError(f"no probe {name!r}", fix=f"the probes are {', '.join(PROBES)}")
         chosen |= {name: interval for name, interval in (intervals or {}).items() if name in chosen}
         for role in {PROBES[name].role for name in chosen}:
             mine = [f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].role is role]
@@ -249,7 +249,7 @@ class Run:
         """
         if target not in self._drained:
             drained = ", ".join(self._drained) or "none"
-            raise UsageError(f"{target!r} is not drained", mend=f"drained: {drained}")
+            raise UsageError(f"{target!r} is not drained", fix=f"drained: {drained}")
         faults.heal(self.cluster.fleet, self.cluster.ledger, self._drained.pop(target), tell=self.writer.write)
 
     def heal(self, name: str = "all") -> None:
@@ -261,7 +261,7 @@ class Run:
         elif entry := self._named.pop(name, None):
             faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
         else:
-            raise UsageError(f"no fault {name!r} is in force", mend=f"in force: {', '.join(self._named) or 'none'}")
+            raise UsageError(f"no fault {name!r} is in force", fix=f"in force: {', '.join(self._named) or 'none'}")
 
     def wait(
         self, condition: str, *, stable_for: float = 1.0, timeout: float = 60.0, probes: Sequence[str] = ()
@@ -281,17 +281,17 @@ class Run:
             try:
                 lifecycle.wait_healthy(self.cluster, timeout, self._may_try)
             except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
-                raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
+                raise WaitTimeout(error.what, where=error.where, fix=error.fix) from None
             return
         if condition == "copies-verified":
             self._verify_copies(timeout)
             return
         if condition in first_format.CONDITIONS:
             what = f"the condition {condition!r} was renamed"
-            raise UsageError(what, mend=f"write {first_format.CONDITIONS[condition]!r}")
+            raise UsageError(what, fix=f"write {first_format.CONDITIONS[condition]!r}")
         if condition not in CONDITIONS:
             known = f"there are healthy, copies-verified, {', '.join(CONDITIONS)}"
-            raise UsageError(f"no condition {condition!r}", mend=known)
+            raise UsageError(f"no condition {condition!r}", fix=known)
         wait_until(
             lambda: self._ask(condition, stable_for, probes or self._probing), timeout, f"{condition!r}",
             hint=f"see {self.folder} and `testbed status`", interval=POLL_SECONDS, describe=self.live.describe,
@@ -324,7 +324,7 @@ class Run:
         try:
             found = copy_verification.verify_as_daily(self.cluster, within)
         except TestbedError as error:
-            raise WaitTimeout(error.what, where=error.where, mend=error.mend) from None
+            raise WaitTimeout(error.what, where=error.where, fix=error.fix) from None
         if found:
             self.mark("copies-verified", differing_kib=str(found.differing_kib), repaired_kib=str(found.repaired_kib))
 
@@ -376,7 +376,7 @@ class Run:
             if healing.first and (not isinstance(healing.first, TestbedError) or self.cluster.ledger.readable()):
                 later.note(healing.first)
         if ended:
-            later.note(TestbedError(ended[0], where=str(self.folder), mend="its log is in that folder"))
+            later.note(TestbedError(ended[0], where=str(self.folder), fix="its log is in that folder"))
         later.note(self._unmarked.first)
         later.raise_first()
 

@@ -183,7 +183,7 @@ def play_once(
             _timeline(run, incident, tell, pause)
     except UsageError as error:
         # By now the run has begun: that nothing was started, as this would say, is no longer so.
-        raise TestbedError(error.what, where=error.where, mend=error.mend) from None
+        raise TestbedError(error.what, where=error.where, fix=error.fix) from None
     finally:
         if (run.folder / "journal.jsonl").exists():
             report.write(run.folder)
@@ -267,13 +267,13 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
         flags = "" if wanted.profile == "reference" else f" --overlay {wanted.profile}"
         raise UsageError(
             f"{incident.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
-            mend=f"run `testbed down` and `testbed up{flags}`",
+            fix=f"run `testbed down` and `testbed up{flags}`",
         )
     if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays and name not in ADDING]:
         flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
         raise UsageError(
             f"{incident.name} needs the overlay {', '.join(missing)}",
-            mend=f"run `testbed down` and `testbed up {flags}`",
+            fix=f"run `testbed down` and `testbed up {flags}`",
         )
     shape = cluster.shape.with_overlays(name for name in wanted.overlays if name in ADDING)
     if wanted.sessions:

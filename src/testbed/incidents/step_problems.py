@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from testbed.incidents.incident_model import ALL, KINDS, LIMIT_SECONDS, TIMEOUT_SECONDS, Incident, Step
-from testbed.units import written
+from testbed.units import format_duration
 from testbed.yaml_source import Problem
 
 # Conditions that can be asked to hold, of probes that can be chosen.
@@ -68,7 +68,7 @@ def _length(incident: Incident) -> Iterator[Problem]:
     for number, step in enumerate(incident.steps):
         passed += (step.sleep or 0) + (step.stable_for or 0)
         if passed > most:
-            what = f"this is later than {written(most)} after the steady state"
+            what = f"this is later than {format_duration(most)} after the steady state"
             yield Problem(("steps", number), what, "load and probes end by themselves then: make it shorter")
             return
 
@@ -146,7 +146,7 @@ def _conditions(incident: Incident) -> Iterator[Problem]:
                 yield Problem((*path, key), what, f"remove it; only {' and '.join(OF_PROBES)} have it", at_key=True)
         timeout = TIMEOUT_SECONDS if step.timeout is None else step.timeout
         if step.stable_for is not None and step.stable_for >= timeout:
-            what = f"it must hold for {written(step.stable_for)} and come within {written(timeout)}"
+            what = f"it must hold for {format_duration(step.stable_for)} and come within {format_duration(timeout)}"
             yield Problem((*path, "stable_for"), what, "make timeout longer than stable_for")
 
 

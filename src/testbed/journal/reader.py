@@ -84,7 +84,7 @@ class _Reader:
     def journal(self, damage: str) -> Journal:
         """What was taken up."""
         if not self._gathering.openings and not self._cut_off:
-            raise JournalError("the file is empty", where=self._where, mend="is this a journal?")
+            raise JournalError("the file is empty", where=self._where, fix="is this a journal?")
         if self._cut_off:
             told = f"cut off in line {', '.join(map(str, self._cut_off[:5]))}"
             damage = f"{damage}; {told}" if damage else f"{told}: its writer died, or the disk was full"
@@ -95,7 +95,7 @@ class _Reader:
         if not self._gathering.openings and not (
             text.startswith(lines.HEADER_BEGIN) or lines.HEADER_BEGIN.startswith(text)
         ):
-            raise JournalError("not JSON", where=f"{self._where}:{number}", mend="is this a journal?")
+            raise JournalError("not JSON", where=f"{self._where}:{number}", fix="is this a journal?")
         if self._pending or not lines.is_cut_off(text):
             raise DamageError(f"line {number} is no line of a journal")
         self._pending = number
@@ -106,7 +106,7 @@ class _Reader:
             self._header(number, fields)
         elif not self._gathering.openings:
             raise JournalError("no header before the first event", where=f"{self._where}:{number}",
-                               mend="is this a journal?")  # fmt: skip
+                               fix="is this a journal?")  # fmt: skip
         else:
             self._event(number, fields)
 
@@ -120,7 +120,7 @@ class _Reader:
         if wrong and self._gathering.openings:
             raise DamageError(f"line {number}: {wrong}")
         if wrong:
-            raise JournalError(wrong, where=f"{self._where}:{number}", mend="record the run anew, or read it with the "
+            raise JournalError(wrong, where=f"{self._where}:{number}", fix="record the run anew, or read it with the "
                                "testbed that wrote it")  # fmt: skip
 
     def _event(self, number: int, fields: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def wire_of_node(machine: ContainerMachine, networks: Sequence[str]) -> Wire:
     for name in networks:
         if name not in machine.node.addresses:
             known = ", ".join(machine.node.addresses)
-            raise UsageError(f"{machine.name} is not on {name!r}", where="--network", mend=f"its networks are {known}")
+            raise UsageError(f"{machine.name} is not on {name!r}", where="--network", fix=f"its networks are {known}")
     chosen = networks or tuple(machine.node.addresses)
     return Wire(f"container:{machine.container_id()}", tuple(machine.port(name) for name in chosen))
 
@@ -67,7 +67,7 @@ def wire_of_network(docker: DockerClient, cluster: str, network: str) -> Wire:
         filters={"label": [f"{CLUSTER_LABEL}={cluster}", f"com.docker.compose.network={network}"]}
     )
     if not found:
-        raise UsageError(f"no network {network!r} of this cluster exists", mend="`testbed graph` shows the networks")
+        raise UsageError(f"no network {network!r} of this cluster exists", fix="`testbed graph` shows the networks")
     options = found[0].attrs.get("Options") or {}
     bridge = options.get("com.docker.network.bridge.name") or f"br-{str(found[0].id)[:12]}"
     return Wire("host", (bridge,))

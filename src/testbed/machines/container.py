@@ -123,8 +123,8 @@ class ContainerMachine:
         """A container's disk is the host's, and stays whole."""
         raise TestbedError(f"it has no disk {number} of its own: its files are the host's", where=self.name)
 
-    def mend_disk(self, number: int) -> None:
-        """Nothing to mend."""
+    def repair_disk(self, number: int) -> None:
+        """Do nothing."""
 
     def copy_disk(self, number: int, target: Path) -> None:  # noqa: ARG002
         """A container has no disk of its own."""
@@ -222,7 +222,7 @@ class ContainerMachine:
         try:
             self._container.reload()
         except NotFound:
-            raise Unreachable("its container is gone", where=self.name, mend="`testbed up` makes it again") from None
+            raise Unreachable("its container is gone", where=self.name, fix="`testbed up` makes it again") from None
         attributes: dict[str, Any] = self._container.attrs
         return attributes
 

@@ -72,7 +72,7 @@ class NoNftError(TestbedError):
     def __init__(self, prefix: str) -> None:
         super().__init__(
             "rules of faults may be left on the host: the balancers' image is not here, nor, for root, the program nft",
-            mend=f"`nft list tables netdev` lists them, their names begin with {prefix}; "
+            fix=f"`nft list tables netdev` lists them, their names begin with {prefix}; "
             "`nft delete table netdev NAME` deletes one",
         )
 

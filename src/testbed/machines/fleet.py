@@ -54,7 +54,7 @@ class Fleet:
         machines = {machine.name: machine for machine in self.machines()}
         if name not in machines:
             known = ", ".join(machines) or "none: the cluster is not up"
-            raise UsageError(f"no node {name!r}", mend=f"the nodes are {known}")
+            raise UsageError(f"no node {name!r}", fix=f"the nodes are {known}")
         return machines[name]
 
     def sweep(self, node: str = "") -> list[str]:

@@ -192,7 +192,7 @@ class Machine(Protocol):
             TestbedError: it has no disk of its own.
         """
 
-    def mend_disk(self, number: int) -> None:
+    def repair_disk(self, number: int) -> None:
         """Let the disk work again; nothing changes if it does."""
 
     def copy_disk(self, number: int, target: Path) -> None:

@@ -29,7 +29,7 @@ def current_image(container: Container) -> str:
     try:
         return str(cast("DockerClient", container.client).images.get(tag).id)
     except ImageNotFound:
-        raise TestbedError(f"its image {tag} is gone", where=container.name or "", mend="`testbed build`") from None
+        raise TestbedError(f"its image {tag} is gone", where=container.name or "", fix="`testbed build`") from None
 
 
 def recreate(container: Container) -> None:

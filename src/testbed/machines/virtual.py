@@ -110,7 +110,7 @@ class VirtualMachine(ContainerMachine):
         self._qmp("blockdev-add", {**filtered, "inject-error": [{"event": "none", "errno": errno.EIO}]})
         self._set_image(number, _filter(number))
 
-    def mend_disk(self, number: int) -> None:
+    def repair_disk(self, number: int) -> None:
         """Take the filter away again."""
         nodes: Any = self._qmp("query-named-block-nodes", {"flat": True})
         if any(node["node-name"] == _filter(number) for node in nodes):

@@ -81,7 +81,7 @@ def host_interface(index: int) -> str:
         if int((interface / "ifindex").read_text()) == index:
             return interface.name
     raise TestbedError(
-        f"no interface with index {index} on this host", mend="testbed must run on the machine the engine runs on"
+        f"no interface with index {index} on this host", fix="testbed must run on the machine the engine runs on"
     )
 
 

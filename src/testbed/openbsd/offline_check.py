@@ -31,10 +31,10 @@ def need(settings: Settings, engine: docker.DockerClient, design: Topology, sour
     """
     lacking = list(_lacking(settings, engine, design, source))
     if lacking:
-        what, mend = zip(*lacking, strict=True)
+        what, fix = zip(*lacking, strict=True)
         raise UsageError(
             f"--offline fetches nothing, and here is no {' and no '.join(what)}",
-            mend=f"with a network, run once: {'; '.join(dict.fromkeys(mend))}",
+            fix=f"with a network, run once: {'; '.join(dict.fromkeys(fix))}",
         )
 
 

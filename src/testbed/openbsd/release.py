@@ -56,7 +56,7 @@ class Release:
 
     @property
     def stable_packages_path(self) -> str:
-        """The folder of packages that were mended since; pkg_add(1) looks there too (its ``%m``)."""
+        """The folder of packages that were fixed since; pkg_add(1) looks there too (its ``%m``)."""
         return f"{self.version}/packages-stable/{ARCH}"
 
     @property
@@ -102,5 +102,5 @@ def parse(text: str | None = None) -> Release:
         return Release(wanted)
     known = " or ".join(SUPPORTED)
     if not re.fullmatch(r"[0-9]{1,2}\.[0-9]", wanted):
-        raise UsageError(f"{wanted!r} is no OpenBSD release", mend=f"use {known}")
-    raise UsageError(f"OpenBSD {wanted} is not supported", mend=f"use {known}")
+        raise UsageError(f"{wanted!r} is no OpenBSD release", fix=f"use {known}")
+    raise UsageError(f"OpenBSD {wanted} is not supported", fix=f"use {known}")

@@ -14,7 +14,7 @@ import os
 import sys
 import uuid
 
-from testbed.durations import seconds
+from testbed.durations import parse_duration
 from testbed.journal import Writer
 from testbed.probes import database, of_database, of_site
 from testbed.probes.openloop import OpenLoop, run
@@ -55,7 +55,7 @@ def _probe(text: str) -> tuple[str, float]:
     if name not in NAMES:
         raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(NAMES)}")
     try:
-        value = seconds(interval)
+        value = parse_duration(interval)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text}: {error}") from error
     if not SHORTEST <= value <= LONGEST:

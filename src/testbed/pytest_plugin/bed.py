@@ -27,7 +27,7 @@ def running() -> Cluster:
     """
     cluster = Cluster()
     if not exists(cluster.settings):
-        raise UsageError("no cluster is up", mend="run `make testbed-up` first")
+        raise UsageError("no cluster is up", fix="run `make testbed-up` first")
     return cluster
 
 
@@ -132,7 +132,7 @@ class Findings:
             TestbedError: the prober itself stood still, so that the outage is unknown.
         """
         if probe not in self.journal.probes:
-            raise UsageError(f"no probe {probe!r} ran", mend=f"ran: {', '.join(self.journal.probes) or 'none'}")
+            raise UsageError(f"no probe {probe!r} ran", fix=f"ran: {', '.join(self.journal.probes) or 'none'}")
         report = outage_of(self.journal, probe)
         if report.unmeasured:
             raise TestbedError(

@@ -21,6 +21,7 @@ from testbed.cluster.lock import holders
 from testbed.errors import TestbedError
 from testbed.host.doctor import examine
 from testbed.machines import Machine
+from testbed.progress import PrintLine
 from testbed.recorder.collect import versions
 from testbed.recorder.redaction import Redaction, secrets_of
 from testbed.settings import Settings
@@ -35,17 +36,15 @@ TROUBLE = (TestbedError, DockerException, RequestException, OSError, ValueError,
 # Of the environment; its other variables are the user's own.
 PREFIXES = ("TESTBED_", "COMPOSE_", "DOCKER_")
 
-Say = Callable[[str], None]
 
-
-def write_bundle(settings: Settings, target: Path, run: Path | None, say: Say) -> list[str]:
+def write_bundle(settings: Settings, target: Path, run: Path | None, print_line: PrintLine) -> list[str]:
     """Write a compressed tar archive; what cannot be had is named in it, and keeps nothing else out.
 
     Args:
         settings: of the checkout.
         target: the file; it is readable by its owner only.
         run: a run to put into it.
-        say: called with each part that could not be had.
+        print_line: called with each part that could not be had.
 
     Returns:
         The names of the files in it.
@@ -56,7 +55,7 @@ def write_bundle(settings: Settings, target: Path, run: Path | None, say: Say) -
     try:
         unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w:gz") as archive:
-            for name, text in _parts(settings, run, say):
+            for name, text in _parts(settings, run, print_line):
                 content = redaction.text(text).encode(errors="replace")
                 member = tarfile.TarInfo(f"{top}/{name}")
                 member.size, member.mtime, member.mode = len(content), int(time.time()), 0o600
@@ -68,7 +67,7 @@ def write_bundle(settings: Settings, target: Path, run: Path | None, say: Say) -
     return names
 
 
-def _parts(settings: Settings, run: Path | None, say: Say) -> Iterator[tuple[str, str]]:
+def _parts(settings: Settings, run: Path | None, print_line: PrintLine) -> Iterator[tuple[str, str]]:
     """Each file of the bundle, with its content."""
     makers: dict[str, Callable[[], str]] = {
         "environment.json": lambda: _json(_environment(settings)),
@@ -76,7 +75,7 @@ def _parts(settings: Settings, run: Path | None, say: Say) -> Iterator[tuple[str
         "state-folder.txt": lambda: _listing(settings.state_dir),
         "holders.json": lambda: _json([str(holder) for holder in holders(settings)]),
     }
-    yield from _made(makers, say)
+    yield from _made(makers, print_line)
     cluster = Cluster(settings)
     makers = {
         "compose.yaml": lambda: compose_config(cluster.shape.files(settings), cluster.shape.environment(settings)),
@@ -85,20 +84,20 @@ def _parts(settings: Settings, run: Path | None, say: Say) -> Iterator[tuple[str
         "status.json": lambda: _json(_status(cluster)),
         "versions.json": lambda: _json(versions(cluster, cluster.fleet.machines())),
     }
-    yield from _made(makers, say)
-    yield from _node_logs(cluster, say)
-    yield from _files(settings.logs_dir, "logs", say)
+    yield from _made(makers, print_line)
+    yield from _node_logs(cluster, print_line)
+    yield from _files(settings.logs_dir, "logs", print_line)
     if run is not None:
         for name in RUN_FILES:
-            yield from _whole(run / name, f"run/{name}", say)
+            yield from _whole(run / name, f"run/{name}", print_line)
 
 
-def _made(makers: Mapping[str, Callable[[], str]], say: Say) -> Iterator[tuple[str, str]]:
+def _made(makers: Mapping[str, Callable[[], str]], print_line: PrintLine) -> Iterator[tuple[str, str]]:
     for name, make in makers.items():
         try:
             yield name, make()
         except TROUBLE as error:
-            say(f"{name}: {error}")
+            print_line(f"{name}: {error}")
             yield f"{name}.missing", f"{type(error).__name__}: {error}\n"
 
 
@@ -129,18 +128,20 @@ def _status(cluster: Cluster) -> dict[str, Any]:
     return {"complaints": complaints(state, cluster.topology), **asdict(state)}
 
 
-def _node_logs(cluster: Cluster, say: Say) -> Iterator[tuple[str, str]]:
+def _node_logs(cluster: Cluster, print_line: PrintLine) -> Iterator[tuple[str, str]]:
     try:
         machines = cluster.fleet.machines()
     except TROUBLE as error:
-        say(f"nodes: {error}")
+        print_line(f"nodes: {error}")
         return
     with ThreadPoolExecutor(max_workers=8) as pool:
         for machine, text in zip(machines, pool.map(_log, machines), strict=True):
             yield f"nodes/{machine.name}.log", text
     for machine in machines:
         if console := machine.console():
-            yield from _file(console.with_name("console.log"), f"nodes/{machine.name}-console.log", LOG_BYTES, say)
+            yield from _file(
+                console.with_name("console.log"), f"nodes/{machine.name}-console.log", LOG_BYTES, print_line
+            )
 
 
 def _log(machine: Machine) -> str:
@@ -150,20 +151,20 @@ def _log(machine: Machine) -> str:
         return f"{error}\n"
 
 
-def _files(folder: Path, name: str, say: Say) -> Iterator[tuple[str, str]]:
+def _files(folder: Path, name: str, print_line: PrintLine) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.glob("*.log")):
-        yield from _file(path, f"{name}/{path.name}", LOG_BYTES, say)
+        yield from _file(path, f"{name}/{path.name}", LOG_BYTES, print_line)
 
 
-def _whole(path: Path, name: str, say: Say) -> Iterator[tuple[str, str]]:
+def _whole(path: Path, name: str, print_line: PrintLine) -> Iterator[tuple[str, str]]:
     """A file of a run, unless it is too large to send: half a journal cannot be read."""
     if path.is_file() and path.stat().st_size > RUN_FILE_BYTES:
-        say(f"{name}: {path.stat().st_size / 1e6:.0f} MB is too large; send {path} separately")
+        print_line(f"{name}: {path.stat().st_size / 1e6:.0f} MB is too large; send {path} separately")
         return
-    yield from _file(path, name, RUN_FILE_BYTES, say)
+    yield from _file(path, name, RUN_FILE_BYTES, print_line)
 
 
-def _file(path: Path, name: str, most: int, say: Say) -> Iterator[tuple[str, str]]:
+def _file(path: Path, name: str, most: int, print_line: PrintLine) -> Iterator[tuple[str, str]]:
     """The end of a file, where there is one."""
     try:
         with path.open("rb") as file:
@@ -173,6 +174,6 @@ def _file(path: Path, name: str, most: int, say: Say) -> Iterator[tuple[str, str
     except FileNotFoundError:
         return
     except OSError as error:
-        say(f"{name}: {error.strerror}")
+        print_line(f"{name}: {error.strerror}")
         return
     yield name, text

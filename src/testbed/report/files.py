@@ -54,9 +54,7 @@ def examine(folder: Path) -> Findings:
     """
     path = folder / JOURNAL
     if not path.is_file():
-        raise UsageError(
-            f"no {JOURNAL} in it", where=str(folder), mend="name a run's folder; `testbed runs` lists them"
-        )
+        raise UsageError(f"no {JOURNAL} in it", where=str(folder), fix="name a run's folder; `testbed runs` lists them")
     return Findings.of(read(path))
 
 

@@ -39,7 +39,7 @@ def load(
     for file in files:
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
-            raise UsageError("no such Compose file", where=str(file), mend=f"there are: {known}")
+            raise UsageError("no such Compose file", where=str(file), fix=f"there are: {known}")
     sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
     return _resolve(merge(files, environment or {}), sources, scale)
 
@@ -63,15 +63,15 @@ def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str
         )
     except FileNotFoundError:
         raise UsageError(
-            "docker is not installed", mend="`make testbed-up` installs it, `testbed doctor` tells more"
+            "docker is not installed", fix="`make testbed-up` installs it, `testbed doctor` tells more"
         ) from None
     except subprocess.TimeoutExpired:
-        raise TestbedError("docker compose config does not end", where=files[-1].name, mend="try it by hand") from None
+        raise TestbedError("docker compose config does not end", where=files[-1].name, fix="try it by hand") from None
     if result.returncode:
         if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
-            raise UsageError("Docker has no Compose v2 plugin", mend="`make testbed-up` installs it")
+            raise UsageError("Docker has no Compose v2 plugin", fix="`make testbed-up` installs it")
         reason = last_line(result.stderr, otherwise="docker compose config failed")
-        raise UsageError(reason, where=files[-1].name, mend="mend the Compose file")
+        raise UsageError(reason, where=files[-1].name, fix="correct the Compose file")
     return result.stdout
 
 
@@ -79,7 +79,7 @@ def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, An
     """Return some Compose files as Compose merges them; the arguments and errors are those of ``compose_config``."""
     merged = Source(Path("docker compose config"), compose_config(files, environment), COMPOSE).data
     if not isinstance(merged, dict):
-        raise TestbedError("docker compose config prints no mapping", where=files[-1].name, mend="try it by hand")
+        raise TestbedError("docker compose config prints no mapping", where=files[-1].name, fix="try it by hand")
     return merged
 
 

@@ -32,7 +32,7 @@ class Sources:
         """The error that reports a problem, at its place in the last file that has the most of its path."""
         source = self._of(problem.path)
         dotted = ".".join(quoted(str(key))[1:-1] for key in problem.path)
-        shown = Problem(problem.path, f"{dotted}: {problem.what}", problem.mend, problem.at_key)
+        shown = Problem(problem.path, f"{dotted}: {problem.what}", problem.fix, problem.at_key)
         return source.refusal([shown])
 
     def written(self, path: KeyPath, value: object) -> str:

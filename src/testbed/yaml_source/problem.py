@@ -19,13 +19,13 @@ class Problem:
     Attributes:
         path: keys from the top of the file to the place.
         what: what is wrong there.
-        mend: how to fix it.
+        fix: how to fix it.
         at_key: whether the key itself is meant, not its value.
     """
 
     path: KeyPath
     what: str
-    mend: str
+    fix: str
     at_key: bool = False
 
 

@@ -70,10 +70,10 @@ class Source:
                 content = file.read(dialect.size + 1)
         except OSError as error:
             what = error.strerror or "unreadable"
-            raise UsageError(what, where=str(path), mend="name a YAML file that can be read") from None
+            raise UsageError(what, where=str(path), fix="name a YAML file that can be read") from None
         if len(content) > dialect.size:
             what = f"the file is larger than {dialect.size // 1024} KiB"
-            raise UsageError(what, where=str(path), mend=f"{dialect.noun} is smaller; {dialect.guide}")
+            raise UsageError(what, where=str(path), fix=f"{dialect.noun} is smaller; {dialect.guide}")
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -81,7 +81,7 @@ class Source:
             line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
             where = f"{path}:{line}:{column}"
             what = f"byte 0x{content[error.start]:02x} is not UTF-8"
-            raise UsageError(what, where=where, mend="save the file as text in UTF-8") from None
+            raise UsageError(what, where=where, fix="save the file as text in UTF-8") from None
         return cls(path, text, dialect)
 
     def place(self, path: KeyPath, *, at_key: bool = False) -> tuple[int, int]:
@@ -124,7 +124,7 @@ class Source:
         """
         # Of several at one place a mistyped key explains why another one is missing.
         first = min(problems, key=lambda each: (self.place(each.path, at_key=each.at_key), not each.at_key))
-        return self._error(self.place(first.path, at_key=first.at_key), first.what, first.mend)
+        return self._error(self.place(first.path, at_key=first.at_key), first.what, first.fix)
 
     def refuse_ambiguous(self, path: KeyPath = ()) -> None:
         """Refuse numbers below ``path`` that YAML 1.1 and YAML 1.2 read differently.
@@ -136,8 +136,8 @@ class Source:
         for each in _scalars(node, set()):
             if _is_plain(each) and scalars.is_ambiguous(each.value):
                 what = f"{quoted(each.value)} is ambiguous: YAML 1.1 and YAML 1.2 read it as different numbers"
-                mend = "write it in decimal without leading zeros and underscores, or put it in quotes"
-                raise self._refused(each.start_mark, what, mend)
+                fix = "write it in decimal without leading zeros and underscores, or put it in quotes"
+                raise self._refused(each.start_mark, what, fix)
 
     def _at(self, path: KeyPath) -> Node | None:
         steps = list(self._descend(path))
@@ -237,13 +237,13 @@ class Source:
         line, column = before.count("\n") + 1, position - before.rfind("\n")
         return self._error((line, column), f"character {self._text[position]!r} is not allowed", "write text in UTF-8")
 
-    def _refused(self, mark: StreamMark | None, what: str, mend: str) -> UsageError:
-        return self._error((mark.line + 1, mark.column + 1) if mark else (1, 1), what, mend)
+    def _refused(self, mark: StreamMark | None, what: str, fix: str) -> UsageError:
+        return self._error((mark.line + 1, mark.column + 1) if mark else (1, 1), what, fix)
 
-    def _error(self, place: tuple[int, int], what: str, mend: str) -> UsageError:
+    def _error(self, place: tuple[int, int], what: str, fix: str) -> UsageError:
         """The error in its one form; whatever was quoted in it, it is short and on one line."""
         where = f"{self.path}:{place[0]}:{place[1]}"
-        return UsageError(shortened(what, WHAT_CHARACTERS), where=where, mend=shortened(mend, 2 * WHAT_CHARACTERS))
+        return UsageError(shortened(what, WHAT_CHARACTERS), where=where, fix=shortened(fix, 2 * WHAT_CHARACTERS))
 
 
 def _is_plain(node: ScalarNode) -> bool:

@@ -71,32 +71,32 @@ def _problem(
     at_key = "[key]" in error["loc"]
     key = quoted(str(path[-1]))[1:-1] if path else "the file"
     word = quoted(str(inner[-1])) if at_key else "" if error["type"] == "missing" else written(path)
-    mend = _explained(model, inner) or guide
+    fix = _explained(model, inner) or guide
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
             at_key = True
             known = [name for name, _ in _fields(_block(model, inner[:-1]))]
-            what, mend = f"unknown key {key!r}", nearest(key, known, "known keys here:")
+            what, fix = f"unknown key {key!r}", nearest(key, known, "known keys here:")
         case "missing":
             what = f"key {key!r} is missing"
         case "literal_error" | "enum":
             known = re.findall(r"'([^']+)'", str(context.get("expected", "")))
-            what, mend = f"{word} is not known here", nearest(str(error["input"]), known, "known are")
+            what, fix = f"{word} is not known here", nearest(str(error["input"]), known, "known are")
         case "string_pattern_mismatch":
             what = f"{key} cannot be {word}"
             if str(context.get("pattern", "")).startswith(_NAMES):
-                what, mend = f"{word} cannot be a name", "use small letters, digits and -"
+                what, fix = f"{word} cannot be a name", "use small letters, digits and -"
         case "model_type" | "dict_type":
             what = f"{key} holds keys, not {word}"
         case "value_error":
             what, _, better = error["msg"].removeprefix("Value error, ").partition(": ")
-            what, mend = what.replace(repr(error["input"]), word, 1), better or mend
+            what, fix = what.replace(repr(error["input"]), word, 1), better or fix
         case kind if kind in _KINDS:
-            what, mend = f"{key} must be {_KINDS[kind]}, not {word}", _converted(kind, error["input"]) or mend
+            what, fix = f"{key} must be {_KINDS[kind]}, not {word}", _converted(kind, error["input"]) or fix
         case _:
             what = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {word}"
-    return Problem(path, what, mend, at_key=at_key)
+    return Problem(path, what, fix, at_key=at_key)
 
 
 def _converted(kind: str, value: object) -> str:

@@ -33,12 +33,12 @@ class InstallError(FinalError):
         what: what went wrong, one line.
         screen: what stood on the console last, a line each.
         where: at which stage.
-        mend: where to look closer.
+        fix: where to look closer.
     """
 
-    def __init__(self, what: str, *, screen: Sequence[str] = (), where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, screen: Sequence[str] = (), where: str = "", fix: str = "") -> None:
         self.screen = tuple(screen)
-        super().__init__(what, where=where, mend=mend)
+        super().__init__(what, where=where, fix=fix)
 
 
 class StuckAtFirstQuestionError(InstallError):
@@ -202,5 +202,5 @@ class Console:
             f"{what}; last on the screen: {screen[-1] if screen else 'nothing'}",
             screen=screen,
             where=f"installing OpenBSD ({at})",
-            mend=f"the whole console is in {self._log}",
+            fix=f"the whole console is in {self._log}",
         )

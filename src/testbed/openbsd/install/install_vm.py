@@ -238,7 +238,7 @@ class _Room:
         status = container.wait(timeout=60)["StatusCode"]
         if status != 0:
             said = last_line(container.logs())
-            raise TestbedError(f"the installer's machine failed: {said}", where=self._image, mend=f"see {self.log}")
+            raise TestbedError(f"the installer's machine failed: {said}", where=self._image, fix=f"see {self.log}")
 
 
 def _is_over(container: Container) -> bool:

@@ -131,7 +131,7 @@ class _Job:
         """Return the byte the answer begins at, and the file's whole size if the server tells it."""
         status = response.status_code
         if status in (404, 410):
-            raise Missing(f"the server does not have it ({status})", where=self.url, mend=_OTHER_MIRROR)
+            raise Missing(f"the server does not have it ({status})", where=self.url, fix=_OTHER_MIRROR)
         if status == 416 or (status == 206 and not have):
             drop(self.target)
             raise _Cut(f"the server answers {status} out of turn")
@@ -144,9 +144,9 @@ class _Job:
         if status >= 500 or status == 429:
             raise _Cut(f"the server answers {status}")
         if status != 200:
-            raise TestbedError(f"the server answers {status} {response.reason}", where=self.url, mend=_OTHER_MIRROR)
+            raise TestbedError(f"the server answers {status} {response.reason}", where=self.url, fix=_OTHER_MIRROR)
         if not self.page and response.headers.get("Content-Type", "").startswith("text/html"):
-            raise TestbedError("the server sends a web page in place of the file", where=self.url, mend=_OTHER_MIRROR)
+            raise TestbedError("the server sends a web page in place of the file", where=self.url, fix=_OTHER_MIRROR)
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdigit() else None
 

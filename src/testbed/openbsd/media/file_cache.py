@@ -115,9 +115,7 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise TestbedError(
-                "no space left on the disk", where=str(folder), mend="free some and run again"
-            ) from error
+            raise TestbedError("no space left on the disk", where=str(folder), fix="free some and run again") from error
         raise TestbedError(f"cannot be written: {error.strerror}", where=str(folder)) from error
 
 
@@ -136,5 +134,5 @@ def need_room(folder: Path, size: int) -> None:
         raise TestbedError(
             f"no space left on the disk: {free // _MIB} MiB free, {size // _MIB + 1} MiB to come",
             where=str(folder),
-            mend="free some and run again",
+            fix="free some and run again",
         )

@@ -97,7 +97,7 @@ class Directory:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise UsageError("no such folder", where=str(folder), mend="name the folder that holds OpenBSD's files")
+            raise UsageError("no such folder", where=str(folder), fix="name the folder that holds OpenBSD's files")
         self.name = str(folder)
         self._folder = folder
 
@@ -113,7 +113,7 @@ class Directory:
         flat = self._folder / path.rpartition("/")[2]
         found = next((place for place in (*self._places(path), flat) if place.is_file()), None)
         if found is None:
-            raise Missing(f"no {path}", where=self.name, mend=f"put it there, as {path} or as {flat.name}")
+            raise Missing(f"no {path}", where=self.name, fix=f"put it there, as {path} or as {flat.name}")
         try:
             original = found.open("rb")
         except OSError as error:
@@ -172,7 +172,7 @@ class InstallImage:
         if done.returncode != 0:
             target.unlink(missing_ok=True)
             reason = last_line(done.stderr)
-            raise TestbedError(f"{path} cannot be read: {reason}", where=self.name, mend="get the image anew")
+            raise TestbedError(f"{path} cannot be read: {reason}", where=self.name, fix="get the image anew")
 
     def at_hand(self, path: str) -> Path | None:
         """What lies beside the image."""
@@ -190,12 +190,12 @@ class InstallImage:
                 ) from missing
             if not isinstance(self._rest, Directory):
                 raise
-            mend = f"an image lacks {_LACKED}: put the mirror's {folder}/{name} into {self._rest.name}"
-            raise Missing(f"no {name} in it or beside it", where=self.name, mend=mend) from missing
+            fix = f"an image lacks {_LACKED}: put the mirror's {folder}/{name} into {self._rest.name}"
+            raise Missing(f"no {name} in it or beside it", where=self.name, fix=fix) from missing
 
     def _members(self) -> tuple[str, ...]:
         if self._names is None:
-            listed = run([BSDTAR, "-t", "-f", self._image], f"listing {self._image.name}", mend="get the image anew")
+            listed = run([BSDTAR, "-t", "-f", self._image], f"listing {self._image.name}", fix="get the image anew")
             self._names = tuple(line.removeprefix("./").rstrip("/") for line in listed.splitlines())
         return self._names
 
@@ -222,5 +222,5 @@ def _refuse_others(image: Path) -> None:
         return
     if image.suffix in (".img", ".fs"):
         # Its sets lie in an FFS, which nothing that Debian keeps can read without mounting it.
-        raise UsageError("an .img cannot be read here", where=str(image), mend="use the .iso: it has the same sets")
-    raise UsageError("is no install image", where=str(image), mend="name an installXX.iso, or a folder")
+        raise UsageError("an .img cannot be read here", where=str(image), fix="use the .iso: it has the same sets")
+    raise UsageError("is no install image", where=str(image), fix="name an installXX.iso, or a folder")

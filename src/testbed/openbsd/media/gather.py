@@ -156,8 +156,8 @@ class _Gathering:
         path = f"{self.release.path}/{name}"
         digest = listed.get(name)
         if digest is None:
-            mend = "it is another release's, or damaged: get it from another mirror"
-            raise TestbedError(f"lists no {name}", where=self._where(f"{self.release.path}/{SIGNATURE}"), mend=mend)
+            fix = "it is another release's, or damaged: get it from another mirror"
+            raise TestbedError(f"lists no {name}", where=self._where(f"{self.release.path}/{SIGNATURE}"), fix=fix)
         kept = self.store.find(digest)
         if kept:
             self.report(f"{name} is in the cache")
@@ -171,7 +171,7 @@ class _Gathering:
             raise TestbedError(
                 f"does not match its signed checksum: truncated or changed ({size} bytes came)",
                 where=self._where(path),
-                mend="run again; if it stays so, get it from another mirror",
+                fix="run again; if it stays so, get it from another mirror",
             )
         return self.store.keep(incoming, digest)
 
@@ -205,7 +205,5 @@ class _Gathering:
         if kept or beside is None:
             return kept
         if digest_of(beside) != digest:
-            raise TestbedError(
-                "does not match its signed checksum", where=str(beside), mend="remove it, or get it anew"
-            )
+            raise TestbedError("does not match its signed checksum", where=str(beside), fix="remove it, or get it anew")
         return beside

@@ -22,7 +22,7 @@ def find(name: str, keys: Path | None = None) -> Path:
     """
     held = [folder / name for folder in ([keys] if keys else [PACKAGED, OWN]) if (folder / name).is_file()]
     if not held:
-        raise TestbedError(f"no key {name}", where=str(keys or OWN), mend="use a release that testbed has the keys of")
+        raise TestbedError(f"no key {name}", where=str(keys or OWN), fix="use a release that testbed has the keys of")
     for other in held[1:]:
         compare(held[0], other.read_bytes(), str(other))
     return held[0]
@@ -43,7 +43,7 @@ def compare(key: Path, other: bytes, where: str) -> None:
         raise TestbedError(
             f"{key.name} is not the key in {where}",
             where=str(key),
-            mend="one of the two is forged: trust neither before you know which",
+            fix="one of the two is forged: trust neither before you know which",
         )
 
 

@@ -120,7 +120,7 @@ class Packages:
         return chosen
 
     def _list(self) -> dict[str, str]:
-        """Return the packages there are, name to path; a package that was mended since goes before the release's."""
+        """Return the packages there are, name to path; a package that was fixed since goes before the release's."""
         places: dict[str, str] = {}
         for folder in (self._release.stable_packages_path, self._release.packages_path):
             for file in self._source.names(folder):
@@ -137,7 +137,7 @@ class Packages:
             what = depend.spec.removesuffix("-*")
             why = ", which pkg_add asks for before any other" if what == QUIRKS else ""
         where = f"{self._source.name}, {self._release.packages_path}"
-        raise TestbedError(f"no package {what}{why}", where=where, mend="put it there, or use another mirror")
+        raise TestbedError(f"no package {what}{why}", where=where, fix="put it there, or use another mirror")
 
     def _verified(self, name: Name) -> tuple[Path, PackingList]:
         path = self._places[name.text]
@@ -164,7 +164,7 @@ class Packages:
         found = archive.members(file, (_CONTENTS,), where)
         packing = parse_contents(found.get(_CONTENTS, b"").decode(errors="replace"), where)
         if packing.name != name.text:
-            raise TestbedError(f"is {packing.name} under another name", where=where, mend="get it from another mirror")
+            raise TestbedError(f"is {packing.name} under another name", where=where, fix="get it from another mirror")
         if packing.arch not in (ARCH, "*"):
             raise TestbedError(f"is for {packing.arch}, not {ARCH}", where=where)
         return packing

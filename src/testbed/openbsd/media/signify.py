@@ -82,5 +82,5 @@ def _run(arguments: list[str | Path], where: str, key: Path) -> None:
         raise TestbedError(
             f"not signed by OpenBSD: it does not verify with {key.name} ({said})",
             where=where,
-            mend="remove it and get it anew, from another mirror if need be",
+            fix="remove it and get it anew, from another mirror if need be",
         )

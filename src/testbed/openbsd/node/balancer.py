@@ -69,7 +69,7 @@ class Balancer:
         """
         node = topology.nodes[name]
         if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
-            raise UsageError(f"{name!r} cannot be a host's name", where=f"services.{name}", mend="use a-z, 0-9 and -")
+            raise UsageError(f"{name!r} cannot be a host's name", where=f"services.{name}", fix="use a-z, 0-9 and -")
         public = topology.networks[topology.site.network]
         return cls(
             name=name,
@@ -94,7 +94,7 @@ def _own_address(topology: Topology, node: Node, network: str) -> IPv4Interface:
     address = node.addresses.get(network)
     if address is None:
         where = f"services.{node.name}.networks.{network}"
-        raise UsageError("a balancer needs an address of its own here", where=where, mend="give it an ipv4_address")
+        raise UsageError("a balancer needs an address of its own here", where=where, fix="give it an ipv4_address")
     return IPv4Interface((address, topology.networks[network].prefixlen))
 
 
@@ -104,7 +104,7 @@ def _addresses(node: Node, variable: str) -> list[IPv4Address]:
         return [IPv4Address(word) for word in text.split()]
     except ValueError as error:
         raise UsageError(
-            str(error), where=f"services.{node.name}.environment.{variable}", mend="use IPv4 addresses"
+            str(error), where=f"services.{node.name}.environment.{variable}", fix="use IPv4 addresses"
         ) from None
 
 
@@ -114,6 +114,6 @@ def _number(node: Node, variable: str, least: int, most: int) -> int:
         raise UsageError(
             f"{text!r} is no number from {least} to {most}" if text else "it is missing",
             where=f"services.{node.name}.environment.{variable}",
-            mend=f"use a number from {least} to {most}",
+            fix=f"use a number from {least} to {most}",
         )
     return int(text)

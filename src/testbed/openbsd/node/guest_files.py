@@ -72,7 +72,7 @@ class NodeSecrets:
             raise TestbedError(
                 f"the cluster's secrets cannot be read: {error}",
                 where=str(state_dir),
-                mend="`testbed down` and `testbed up` make new ones",
+                fix="`testbed down` and `testbed up` make new ones",
             ) from None
 
 

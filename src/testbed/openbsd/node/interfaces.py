@@ -33,7 +33,7 @@ def hostname_if(balancer: Balancer, carp_password: str) -> dict[str, str]:
     if not (carp_password.isascii() and carp_password.isalnum() and len(carp_password) <= PASSWORD_BYTES):
         raise TestbedError(
             f"CARP_PASSWORD must be at most {PASSWORD_BYTES} letters and digits",
-            mend="`testbed down` and `testbed up` make new secrets",
+            fix="`testbed down` and `testbed up` make new secrets",
         )
     carp = (
         f"vhid {balancer.vhid} carpdev {PUBLIC} advbase {balancer.advbase} advskew {balancer.advskew}"
