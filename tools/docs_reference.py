@@ -29,7 +29,7 @@ from testbed.incidents.incident_schema import schema as incident_schema
 from testbed.journal.events import KINDS
 from testbed.probes.catalogue import PROBES
 from testbed.pytest_plugin import bed, fixtures, options
-from testbed.recorder.alarms import PATTERNS
+from testbed.recorder.log_patterns import PATTERNS
 
 FOLDER = "reference"
 # Settings whose variable is not called as the field.

@@ -32,7 +32,7 @@ def take(run: Path, picture: Path, width: int, height: int) -> None:
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         sys.exit(f"no browser: install one of {', '.join(BROWSERS)}")
-    report.write(run)
+    report.write_report(run)
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
             [

@@ -18,7 +18,7 @@ from testbed.host import engine, identity
 from testbed.journal import Leftover, Writer, read
 from testbed.machines import cutting
 from testbed.progress import Progress
-from testbed.recorder import leftovers, survey
+from testbed.recorder import record_leftovers, survey_leftovers
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
 
 TESTBED = Path(sys.executable).with_name("testbed")
@@ -102,14 +102,14 @@ def test_an_exporter_on_the_clusters_network_is_nobodys_leftover(cluster: Cluste
         network=f"{project}_backend", name=f"{project}-exporter-1", detach=True,
     )  # fmt: skip
     try:
-        before = survey(cluster)
+        before = survey_leftovers(cluster)
         helper = engine.client().containers.run(
             f"{cluster.settings.images}/client", ["600"], entrypoint="sleep", labels=identity.labels(cluster.settings),
             network_mode="none", detach=True,
         )  # fmt: skip
         try:
             with Writer(tmp_path / "journal.jsonl", "host", run="leftovers") as writer:
-                leftovers(cluster, writer, before)
+                record_leftovers(cluster, writer, before)
         finally:
             helper.remove(force=True)
         left = [each.detail for each in read(tmp_path / "journal.jsonl").of(Leftover)]

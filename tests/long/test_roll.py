@@ -19,7 +19,7 @@ from testbed.cluster import Cluster, copy_verification
 from testbed.host import engine
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
-from testbed.journal import Outcome, Plan, RequestSample
+from testbed.journal import Outcome, RequestSample, RunPlan
 from testbed.machines.container import ContainerMachine
 from testbed.topology import Role
 
@@ -61,7 +61,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
     active, primary = str(state.active_balancer), str(state.primary_database)
     before = {each.name: each.started_at() for role in ROLLED for each in cluster.fleet.machines(role)}
     expect = {"max_outage": {probe: f"{limit}s" for probe, limit in PAUSES.items()}}
-    with Run(cluster, "roll", plan=Plan("roll", {"expect": expect}, platform=cluster.platform)) as run:
+    with Run(cluster, "roll", plan=RunPlan("roll", {"expect": expect}, platform=cluster.platform)) as run:
         run.probe(INTERVALS, only=list(PAUSES))
         run.load(Load.model_validate(LOAD))
         run.steady()

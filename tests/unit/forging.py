@@ -21,9 +21,9 @@ from testbed.journal.events import (
     FaultStep,
     Mark,
     Outcome,
-    Plan,
     ProbeSample,
     RequestSample,
+    RunPlan,
     Scan,
     Settled,
     StateChange,
@@ -91,7 +91,7 @@ def _stages(story: Story) -> Iterator[Line]:
     db, app = ("k-db", "power-loss", "db1", "db:primary"), ("k-app", "power-loss", "app-1", "app:any")
     end = story.seconds
     told: list[tuple[float, Event]] = [
-        (0.0, Plan("forged", incident, seed=7)),
+        (0.0, RunPlan("forged", incident, seed=7)),
         (0.0, Mark("run-begins")),
         (STEADY, Mark("steady")),
         (DB_LOSS, _step("inject", db)),

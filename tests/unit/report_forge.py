@@ -19,9 +19,9 @@ from testbed.journal.events import (
     FaultStep,
     Mark,
     Outcome,
-    Plan,
     ProbeSample,
     RequestSample,
+    RunPlan,
     Settled,
     StateChange,
     to_fields,
@@ -107,7 +107,7 @@ class Forge:
     def _stages(self) -> None:
         incident = {**INCIDENT, "name": self.name, "expect": INCIDENT["expect"] if self.expect is None else self.expect}
         incident["profiles"] = {"reference": {"known_failures": dict(self.known)}}
-        plan = Plan(
+        plan = RunPlan(
             self.name, incident, seed=2006, repeat=self.repeat, repeats=self.repeats, series=self.series,
             platform={"balancer": "debian", "accel": "tcg"},
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.checks.moments import is_complete, moment
+from testbed.checks.run_stages import is_complete, stage_time
 from testbed.journal import Journal
 from testbed.units import format_duration
 
@@ -12,7 +12,7 @@ FACTOR = 2.0
 
 def run_seconds(journal: Journal) -> float | None:
     """Return the seconds from a run's beginning to its end, None if the run did not come to its end."""
-    begin, end = moment(journal, "run-begins"), moment(journal, "run-ends")
+    begin, end = stage_time(journal, "run-begins"), stage_time(journal, "run-ends")
     return None if begin is None or end is None or not is_complete(journal) else end - begin
 
 

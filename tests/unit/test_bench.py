@@ -10,7 +10,7 @@ from forging import Story, lines, write
 from testbed.bench.failover import KINDS, _hit, _measured
 from testbed.bench.soak import _soaked
 from testbed.checks import Status
-from testbed.checks.moments import Fault
+from testbed.checks.injected_faults import InjectedFault
 from testbed.incidents.runner import Result
 from testbed.journal import Outcome, RequestSample, read
 
@@ -30,7 +30,7 @@ def request(started: float, latency: float, cause: str = "timeout") -> RequestSa
     ],
 )
 def test_a_request_failed_by_the_fault_or_by_something_else(sent: RequestSample, *, hit: bool) -> None:
-    fault = Fault("1", "power-loss", "app-1", "app:any", (), 10, 11, 29, 30)
+    fault = InjectedFault("1", "power-loss", "app-1", "app:any", (), 10, 11, 29, 30)
     assert _hit(sent, fault) is hit
 
 

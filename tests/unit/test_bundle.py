@@ -69,7 +69,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )  # fmt: skip
     monkeypatch.setattr(bundle, "Cluster", lambda _: cluster)
     monkeypatch.setattr(bundle, "examine", lambda _: [])
-    monkeypatch.setattr(bundle, "versions", lambda *_: {"testbed": "1"})
+    monkeypatch.setattr(bundle, "collect_versions", lambda *_: {"testbed": "1"})
     monkeypatch.setattr(bundle, "compose_config", lambda *_: f"services: {{db1: {{x: {told}}}}}\n")
     for name, text in (("runs/20261124-1-x/journal.jsonl", told), ("logs/compose.log", told)):
         path = state / name
@@ -119,7 +119,7 @@ def test_what_cannot_be_had_is_named_and_keeps_nothing_else_out(
         raise TestbedError("the engine is gone")
 
     monkeypatch.setattr(bundle, "examine", refuse)
-    monkeypatch.setattr(bundle, "versions", refuse)
+    monkeypatch.setattr(bundle, "collect_versions", refuse)
     make(tmp_path / "b.tar.gz")
     files = written(tmp_path / "b.tar.gz")
     assert "the engine is gone" in files["versions.json.missing"]

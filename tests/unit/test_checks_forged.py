@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from forging import Story, lines, write
 
-from testbed.checks import Status, first_format, judge, overall
+from testbed.checks import Status, first_format, judge, overall_status
 from testbed.journal import parse
 
 PASSED = ("app-power-loss", "balancer-power-loss", "database-power-loss")
@@ -67,7 +67,7 @@ def first_fault(run: Lines) -> float:
 
 def expect(run: Lines, **expected: object) -> None:
     plan = of(run, "plan")[0]
-    plan["scenario"] = first_format.second(plan["scenario"])
+    plan["scenario"] = first_format.to_second_format(plan["scenario"])
     plan["scenario"].setdefault("expect", {}).update(expected)
 
 
@@ -314,7 +314,7 @@ def test_the_recorded_split_brain_is_a_known_failure() -> None:
     told = "\n".join(fact.text for fact in failed["ownership"].evidence)
     for words in ("database-address held on db1 and db2", "Primary on db1 and db2", "split brain: db1 and db2"):
         assert words in told
-    assert overall(verdicts) is Status.PASS
+    assert overall_status(verdicts) is Status.PASS
 
 
 def test_what_is_made_up_is_a_run_that_passes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from testbed.checks import Status, Verdict, judge, overall
+from testbed.checks import Status, Verdict, judge, overall_status
 from testbed.journal import (
     Alarm,
     Event,
@@ -14,25 +14,25 @@ from testbed.journal import (
     Leftover,
     Mark,
     Outcome,
-    Plan,
     ProbeSample,
     RequestSample,
+    RunPlan,
     Scan,
     Settled,
     StateChange,
-    gather,
+    build_journal,
 )
 
 PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
 END = Mark("run-ends", at=100)
 
 
-def plan(users: int = 6, **expect: object) -> Plan:
-    return Plan("story", {"load": {"users": users}, "steps": [{"sleep": "5s"}], "expect": expect})
+def plan(users: int = 6, **expect: object) -> RunPlan:
+    return RunPlan("story", {"load": {"users": users}, "steps": [{"sleep": "5s"}], "expect": expect})
 
 
 def verdicts(*events: Event) -> Mapping[str, Verdict]:
-    return {verdict.check: verdict for verdict in judge(gather(events))}
+    return {verdict.check: verdict for verdict in judge(build_journal(events))}
 
 
 def status(check: str, *events: Event) -> Status | None:
@@ -83,8 +83,8 @@ def test_expectations_that_cannot_be_read_are_told() -> None:
 def test_what_is_not_expected_is_not_judged() -> None:
     told = verdicts(plan(users=0), END)
     assert sorted(told) == ["alarms", "durability", "healthy", "leftovers", "ownership"]
-    assert overall([]) is UNKNOWN
-    assert overall(list(verdicts(plan(users=0), END).values())) is UNKNOWN
+    assert overall_status([]) is UNKNOWN
+    assert overall_status(list(verdicts(plan(users=0), END).values())) is UNKNOWN
 
 
 # --- outage and stopped --------------------------------------------------------------------------------
@@ -334,7 +334,7 @@ def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -
 
 
 def test_nothing_is_said_of_what_a_test_of_its_own_did_not_do() -> None:
-    told = verdicts(Plan("test", {}), *HELD, END)
+    told = verdicts(RunPlan("test", {}), *HELD, END)
     assert {check: verdict.status for check, verdict in told.items()} == {
         "ownership": PASS, "alarms": PASS, "healthy": PASS, "leftovers": PASS,
     }  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from testbed.checks import Phases, failovers
-from testbed.journal import Event, FaultStep, Outcome, ProbeSample, StateChange, gather
+from testbed.journal import Event, FaultStep, Outcome, ProbeSample, StateChange, build_journal
 
 FAULT = 100.0
 
@@ -45,7 +45,7 @@ def probe(name: str, last_good: float, first_good: float | None) -> list[Event]:
 
 
 def told(*events: Event) -> list[Phases]:
-    return failovers(gather(events))
+    return failovers(build_journal(events))
 
 
 def test_all_phases_of_a_failover() -> None:

@@ -9,8 +9,8 @@ import pytest
 from testbed.checks import Status, Verdict, failovers, judge
 from testbed.checks.outage import outage_of
 from testbed.checks.standstills import standstills
-from testbed.journal import Event, FaultStep, Mark, Opening, Outcome, Plan, ProbeSample, RequestSample, StateChange
-from testbed.journal.journal import Journal, gather
+from testbed.journal import Event, FaultStep, Mark, Opening, Outcome, ProbeSample, RequestSample, RunPlan, StateChange
+from testbed.journal.journal import Journal, build_journal
 
 STEP = 0.05
 OUTSTANDING = 20
@@ -50,11 +50,11 @@ def run(
     more: tuple[Event, ...] = (),
 ) -> Journal:
     """A run whose client container is paused; the observer's is not."""
-    plan = Plan("story", {"load": {"users": 0}, "steps": [{"sleep": "5s"}], "expect": expect})
+    plan = RunPlan("story", {"load": {"users": 0}, "steps": [{"sleep": "5s"}], "expect": expect})
     samples = [sample for probe in SITE for sample in probed(probe, paused=paused, away=away)]
     samples += [sample for probe in DATABASE for sample in probed(probe, away=away)]
     marks = [Mark("steady", at=2.0), Mark("timeline-done", at=38.0), Mark("run-ends", at=40.0)]
-    return gather([plan, *samples, *marks, *more], OPENINGS)
+    return build_journal([plan, *samples, *marks, *more], OPENINGS)
 
 
 def outage(journal: Journal) -> Verdict:
@@ -173,7 +173,7 @@ def test_a_busy_prober_that_is_a_little_late_stood_not_still() -> None:
 def test_two_pauses_are_two_standstills() -> None:
     once = run(paused=(10, 14), expect={})
     again = run(paused=(20, 22), expect={})
-    both = gather([*list(once.probes["tcp"])[:360], *list(again.probes["tcp"])[360:]], OPENINGS)
+    both = build_journal([*list(once.probes["tcp"])[:360], *list(again.probes["tcp"])[360:]], OPENINGS)
     assert [round(stop.begin) for stop in standstills(both)["tcp"]] == [10, 20]
     report = outage_of(both, "tcp", ceiling=3)
     assert len(report.hidden) == 2

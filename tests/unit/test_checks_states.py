@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 
 from testbed.checks import Span, timelines
-from testbed.checks.states import held, value_at, without
-from testbed.journal import StateChange, gather
+from testbed.checks.states import spans_with_value, subtract_spans, value_at
+from testbed.journal import StateChange, build_journal
 
 
 def change(at: float, aspect: str, value: str, *, node: str = "db1", error: float = 0.0) -> StateChange:
@@ -16,7 +16,7 @@ def change(at: float, aspect: str, value: str, *, node: str = "db1", error: floa
 def told(*changes: StateChange) -> dict[tuple[str, str], list[tuple[float, float, str]]]:
     return {
         key: [(span.start, span.end, span.value) for span in spans]
-        for key, spans in timelines(gather(changes)).items()
+        for key, spans in timelines(build_journal(changes)).items()
     }  # fmt: skip
 
 
@@ -57,25 +57,25 @@ def test_a_frozen_node_keeps_its_states() -> None:
 
 def test_each_end_has_its_own_error() -> None:
     [first, second] = timelines(
-        gather([change(1, "carp", "master", error=0.1), change(5, "carp", "backup", error=0.4)])
+        build_journal([change(1, "carp", "master", error=0.1), change(5, "carp", "backup", error=0.4)])
     )[("db1", "carp")]
     assert (first.error, first.end_error) == (0.1, 0.4)
     assert (second.error, second.end_error) == (0.4, 0.0)
 
 
 def test_asking_for_a_moment() -> None:
-    lines = timelines(gather([change(1, "carp", "master"), change(5, "carp", "backup")]))
+    lines = timelines(build_journal([change(1, "carp", "master"), change(5, "carp", "backup")]))
     assert value_at(lines, "db1", "carp", 0.5) is None
     assert value_at(lines, "db1", "carp", 1) == "master"
     assert value_at(lines, "db1", "carp", 5) == "backup"
     assert value_at(lines, "db2", "carp", 5) is None
-    assert held(lines, "carp", "master") == {"db1": [Span(1, 5, "master", 0.0, "node")]}
+    assert spans_with_value(lines, "carp", "master") == {"db1": [Span(1, 5, "master", 0.0, "node")]}
 
 
 def test_gaps_are_taken_out_of_spans() -> None:
     whole = [Span(0, 10, "held", 2.0), Span(20, inf, "held", 0.1)]
     gaps = [Span(2, 4, "frozen", 0.2, end_error=0.3), Span(9, 21, "cut"), Span(30, inf, "cut"), Span(11, 12, "cut")]
-    assert [(span.start, span.end, span.error, span.end_error) for span in without(whole, gaps)] == [
+    assert [(span.start, span.end, span.error, span.end_error) for span in subtract_spans(whole, gaps)] == [
         (0, 2, 2.0, 0.2),
         (4, 9, 0.3, 0.0),
         (21, 30, 0.0, 0.0),

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.checks import Absence, Span, check_stickiness
 from testbed.checks.absences import absences
-from testbed.checks.moments import Fault
+from testbed.checks.injected_faults import InjectedFault
 from testbed.journal import Outcome, RequestSample
 
 
@@ -110,8 +110,8 @@ def test_sessions_in_the_database_roam_and_are_never_lost() -> None:
 LB_ERROR = [Span(0, 4.9, "ok"), Span(4.9, 6, "error"), Span(6, inf, "ok")]
 
 
-def a_fault(name: str, **options: str) -> Fault:
-    return Fault("k", name, "app-1", "app:any", tuple(options.items()), 1.5, 1.6, 30.0, 31.0)
+def a_fault(name: str, **options: str) -> InjectedFault:
+    return InjectedFault("k", name, "app-1", "app:any", tuple(options.items()), 1.5, 1.6, 30.0, 31.0)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def a_fault(name: str, **options: str) -> Fault:
      a_fault("process-hang", process="php-worker")],
     ids=lambda fault: fault.name,
 )  # fmt: skip
-def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: Fault) -> None:
+def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: InjectedFault) -> None:
     moved = [*ALIVE, asked(20, "app-2")]
     assert check_stickiness(moved, absences(["app-1"], [weak], {}, moved)).uncaused
     # What a balancer was seen to give up is gone all the same.
@@ -134,7 +134,7 @@ def test_a_fault_that_only_disturbs_a_node_excuses_no_move(weak: Fault) -> None:
      a_fault("process-hang", process="apache"), a_fault("process-stop", process="apache")],
     ids=lambda fault: fault.name,
 )  # fmt: skip
-def test_a_fault_that_takes_a_node_away_excuses_its_moves(strong: Fault) -> None:
+def test_a_fault_that_takes_a_node_away_excuses_its_moves(strong: InjectedFault) -> None:
     moved = [*ALIVE, asked(20, "app-2"), asked(21, "app-2", cause="session-lost")]
     assert check_stickiness(moved, absences(["app-1"], [strong], {}, moved)).uncaused == ()
 

@@ -18,7 +18,7 @@ from testbed.cluster import Cluster, copy_verification, project
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.machines import ExecResult, Power
-from testbed.recorder.translate import translate
+from testbed.recorder.log_events import parse_log_line
 from testbed.roles.database_state import DatabaseState
 from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, Comparison, parse
 from testbed.settings import find_root
@@ -54,9 +54,9 @@ def test_copies_that_are_compared_are_connected(connection: str, whole: bool) ->
 
 
 def test_a_comparison_changes_no_state_in_the_journal() -> None:
-    told = translate(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5")
+    told = parse_log_line(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5")
     assert (told.name, told.changes) == ("drbd", ())
-    again = translate(Role.DATABASE, "event=drbd conn( VerifyT -> Connected ) up=90.5")
+    again = parse_log_line(Role.DATABASE, "event=drbd conn( VerifyT -> Connected ) up=90.5")
     assert again.changes == (("drbd-connection", "Connected"),)
 
 

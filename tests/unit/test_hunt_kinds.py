@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from testbed.checks import Evidence, Status, Verdict
-from testbed.checks.case import Findings
 from testbed.checks.healthy import HEALTHY, REPAIRED
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.cluster.remedies import DESCRIPTIONS, Remedy
 from testbed.hunt.kinds import Kind, kind_of, kinds
 from testbed.hunt.known import CATALOGUE, known
@@ -75,7 +75,7 @@ def test_a_failure_without_what_differs_from_run_to_run(check: str, text: str, k
 
 
 def test_each_cause_of_a_check_is_a_kind_and_what_is_in_doubt_is_none() -> None:
-    findings = Findings()
+    findings = VerdictBuilder()
     findings.fail("site-address held on lb1 and lb2 at once, for 1.00 s")
     findings.fail("site-address held on lb1 and lb2 at once, for 2.00 s")
     findings.fail("drbd-role Primary on db1 and db2 at once, for 3.00 s")

@@ -20,7 +20,7 @@ from testbed.hunt.play import ClusterPlayer, Played
 from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
 from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
 from testbed.incidents.run import Run
-from testbed.journal import Mark, Plan, Writer
+from testbed.journal import Mark, RunPlan, Writer
 from testbed.progress import Progress
 
 STEPS: Steps = (
@@ -213,7 +213,7 @@ class EndingRun(FakeRun):
 
     def __exit__(self, *_: object) -> None:
         with Writer(self.folder / "journal.jsonl", "host", run="x") as out:
-            out.write(Plan("x", {}, 1))
+            out.write(RunPlan("x", {}, 1))
             for mark in (Mark("timeline-done"), self.last, Mark("run-ends", attrs={"error": ""})):
                 out.write(mark)
 
@@ -230,8 +230,8 @@ def test_a_cluster_that_did_not_become_healthy_by_itself_is_a_failure_of_its_own
     last: Mark, healthy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playing, "Run", lambda *_, **__: EndingRun(tmp_path, last))
-    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
-    monkeypatch.setattr("testbed.report.write", lambda _: None)
+    monkeypatch.setattr("testbed.recorder.collect_artifacts", lambda *_: None)
+    monkeypatch.setattr("testbed.report.write_report", lambda _: None)
     cluster = cast("Cluster", SimpleNamespace(platform={}))
     played = playing.play(cluster, as_incident(STEPS, "x", "It was drawn.", 1))
     assert played.healthy is healthy
@@ -243,10 +243,12 @@ class EndedRun:
 
     marks: tuple[str, ...] = ()
 
-    def __init__(self, cluster: Cluster, name: str, *, plan: Plan, healthy_within: float, collect: bool = True) -> None:
+    def __init__(
+        self, cluster: Cluster, name: str, *, plan: RunPlan, healthy_within: float, collect: bool = True
+    ) -> None:
         assert healthy_within
         if collect:
-            recorder.collect(cluster, Path(name))
+            recorder.collect_artifacts(cluster, Path(name))
         self.folder = cluster.settings.state_dir / "runs" / name
         self.folder.mkdir(parents=True)
         with Writer(self.folder / "journal.jsonl", "host") as writer:
@@ -285,8 +287,8 @@ def test_a_run_that_ended_with_a_sick_or_a_repaired_cluster_is_told(
     monkeypatch.setattr(EndedRun, "marks", marks)
     monkeypatch.setattr(playing, "Run", EndedRun)
     monkeypatch.setattr(playing, "_timeline", lambda *_: None)
-    monkeypatch.setattr("testbed.report.write", lambda _: None)
-    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
+    monkeypatch.setattr("testbed.report.write_report", lambda _: None)
+    monkeypatch.setattr("testbed.recorder.collect_artifacts", lambda *_: None)
     assert hunting(1, STEPS, drawn=True).repair == repair
     assert repairs["look"] == (0 if "not-healthy" in marks else look)  # a healthy cluster is not asked again
 
@@ -313,8 +315,8 @@ def test_logs_are_copied_before_the_report_and_of_no_run_that_is_deleted(
     monkeypatch.setattr(playing, "Run", EndedRun)
     monkeypatch.setattr(playing, "_timeline", lambda *_: None)
     monkeypatch.setattr(playing, "judge", lambda _: [Verdict("durability", status, "x")])
-    monkeypatch.setattr("testbed.recorder.collect", collect)
-    monkeypatch.setattr("testbed.report.write", lambda _: done.append("report"))
+    monkeypatch.setattr("testbed.recorder.collect_artifacts", collect)
+    monkeypatch.setattr("testbed.report.write_report", lambda _: done.append("report"))
     played = player(tmp_path, keep_passing=keep)(1, STEPS, drawn=True)
     assert done == (["logs", "report"] if copied else [])
     assert played.kept is copied

@@ -20,7 +20,7 @@ from testbed.incidents import Incident, find, load
 from testbed.incidents.incident_model import CONDITIONS, KINDS, ActionName, ClusterShape, Load, SteadyState, Step
 from testbed.incidents.incident_schema import schema
 from testbed.incidents.incident_text import describe, describe_step
-from testbed.recorder.alarms import PATTERNS
+from testbed.recorder.log_patterns import PATTERNS
 from testbed.topology import Topology, resolve
 from testbed.topology import load as load_topology
 

@@ -22,9 +22,9 @@ from testbed.journal import (
     Leftover,
     Mark,
     Outcome,
-    Plan,
     ProbeSample,
     RequestSample,
+    RunPlan,
     Scan,
     Settled,
     StateChange,
@@ -38,7 +38,7 @@ from testbed.journal.events import KINDS
 SAMPLE = ProbeSample("https", 1.0, 1.25, 1.5, Outcome.OK, attrs={"app": "app-1"})
 REQUEST = RequestSample("s1", "user01", "read", "lb1", "app-1", 2.0, 0.5, Outcome.UNKNOWN, "timeout")
 EVERY: list[Event] = [
-    Plan("story", {"name": "story", "timeline": [{"at": "5s"}]}, 7, 1, 2, "series", {"accel": "tcg"}),
+    RunPlan("story", {"name": "story", "timeline": [{"at": "5s"}]}, 7, 1, 2, "series", {"accel": "tcg"}),
     SAMPLE,
     ProbeSample("sql-write", 3.0, 3.0, 3.5, Outcome.FAILED, "refused", "run-000001", {"database": "db1"}),
     REQUEST,

@@ -10,7 +10,7 @@ import pytest
 from forging import Story, lines, write
 
 from testbed.journal.events import HEADER, KINDS
-from testbed.journal.published import schema
+from testbed.journal.json_schema import schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "journal.schema.json"
 TYPES: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "object": dict, "array": list}

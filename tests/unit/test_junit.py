@@ -36,7 +36,7 @@ def test_it(request):
 )
 def test_a_runs_report_is_valid(tmp_path: Path, forge: Forge) -> None:
     folder = forge.write(tmp_path / "run")
-    report.write(folder)
+    report.write_report(folder)
     SCHEMA.validate(str(folder / "junit.xml"))
 
 
@@ -45,13 +45,13 @@ def test_a_damaged_runs_report_is_valid(tmp_path: Path) -> None:
     journal = folder / "journal.jsonl"
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
-    report.write(folder)
+    report.write_report(folder)
     SCHEMA.validate(str(folder / "junit.xml"))
 
 
 def test_the_schema_refuses_properties_in_a_case(tmp_path: Path) -> None:
     folder = Forge().write(tmp_path / "run")
-    report.write(folder)
+    report.write_report(folder)
     tree = ET.parse(folder / "junit.xml")  # noqa: S314 - our own
     case = next(tree.iter("testcase"))
     ET.SubElement(ET.SubElement(case, "properties"), "property", name="known_failure", value="why")

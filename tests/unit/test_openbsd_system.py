@@ -19,7 +19,7 @@ from testbed.journal import Leftover
 from testbed.machines import ExecResult
 from testbed.machines.openbsd_system import OpenBSD
 from testbed.machines.processes import Process
-from testbed.recorder.leftovers import Disk, found
+from testbed.recorder.leftover_survey import DiskSpace, parse_survey
 
 SYSTEM = OpenBSD()
 PROCESSES = """\
@@ -89,8 +89,8 @@ def test_ports_that_others_can_reach() -> None:
 
 
 def test_what_it_found_when_it_looked_around() -> None:
-    seen = list(found("lb1", "process 7012 (httpd2) is stopped\nfree 5120 /dev/sd0a /\n"))
-    assert seen == [Leftover("process", "lb1", "7012 (httpd2) is stopped"), Disk("lb1", "/", 5 << 20)]
+    seen = list(parse_survey("lb1", "process 7012 (httpd2) is stopped\nfree 5120 /dev/sd0a /\n"))
+    assert seen == [Leftover("process", "lb1", "7012 (httpd2) is stopped"), DiskSpace("lb1", "/", 5 << 20)]
 
 
 def test_apache_is_stopped_and_goes_on(ledger: Ledger) -> None:

@@ -12,14 +12,14 @@ from fakes import topology
 from forging import Story, lines, write
 
 from testbed.checks import Status, Verdict, judge
-from testbed.checks.expectations import Expect, Profile, Profiles, expected
+from testbed.checks.expectations import Expect, Profile, Profiles, merge_expectations
 from testbed.cluster import Cluster
 from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.incident_text import describe
 from testbed.incidents.runner import reshape_for_incident
-from testbed.journal import Plan, parse
+from testbed.journal import RunPlan, parse
 
 REASON = "nobody watches PostgreSQL"
 
@@ -41,7 +41,7 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 
 def under(profile: str, profiles: Profiles | None = None) -> Profile:
-    return expected(Expect.model_validate(EXPECT), profiles or Profiles.model_validate(PROFILES), profile)
+    return merge_expectations(Expect.model_validate(EXPECT), profiles or Profiles.model_validate(PROFILES), profile)
 
 
 def test_a_profile_replaces_key_by_key_and_of_a_mapping_only_the_entries_it_names() -> None:
@@ -89,8 +89,8 @@ def test_a_known_hole_excuses_the_reference_alone(tmp_path: Path, platform: dict
 
 
 def test_a_journal_of_before_the_profiles_is_the_references() -> None:
-    assert Plan("old", {}).profile == "reference"
-    assert Plan("new", {}, platform={"profile": "hardened"}).profile == "hardened"
+    assert RunPlan("old", {}).profile == "reference"
+    assert RunPlan("new", {}, platform={"profile": "hardened"}).profile == "hardened"
 
 
 def incident(**cluster: object) -> Incident:

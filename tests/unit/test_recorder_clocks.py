@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from testbed.journal import ClockSample
-from testbed.recorder.clocks import GuestClock, SharedClock, stamped
+from testbed.recorder.clocks import GuestClock, SharedClock, estimate_from_stamp
 
 DRIFT = 60e-6
 
@@ -48,7 +48,7 @@ def test_an_event_confines_the_clock() -> None:
 
 def test_without_a_reading_the_engines_stamp_counts() -> None:
     moment = GuestClock().moment(5.0, 1000.0)
-    assert moment == stamped(1000.0)
+    assert moment == estimate_from_stamp(1000.0)
     assert moment.at + moment.error == 1000.0
 
 
@@ -57,7 +57,7 @@ def test_a_guest_that_stood_still_unseen_is_not_believed_until_two_readings_agre
     clock.sample(guest.sample(2100))
     guest.skew += 7
     clock.sample(guest.sample(2110))
-    assert clock.moment(guest.up(2112), 2112.01) == stamped(2112.01)
+    assert clock.moment(guest.up(2112), 2112.01) == estimate_from_stamp(2112.01)
     clock.sample(guest.sample(2120))
     assert clock.known
     moment = clock.moment(guest.up(2125), 2125.01)
@@ -68,7 +68,7 @@ def test_a_clock_that_runs_26_times_too_fast_is_found_out_and_read() -> None:
     guest, clock, chance = Guest(3085.0, 26.2), GuestClock(), Random(3)  # noqa: S311
     clock.sample(guest.sample(3088))
     # Dated by this clock it would have happened 13 seconds later than it was told.
-    assert clock.moment(guest.up(3090), 3090.02) == stamped(3090.02)
+    assert clock.moment(guest.up(3090), 3090.02) == estimate_from_stamp(3090.02)
     readings = [3098.0 + 10 * tick for tick in range(20)]
     for now in readings:
         clock.sample(guest.sample(now))

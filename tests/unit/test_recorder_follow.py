@@ -15,9 +15,9 @@ from docker.models.containers import Container
 from testbed.cluster import Cluster
 from testbed.journal import Writer
 from testbed.recorder import Recorder
-from testbed.recorder.follow import EngineEvent, EngineEvents, Line, NodeLog, stamped_lines, unix_nanoseconds
+from testbed.recorder.follow import EngineEvent, EngineEvents, NodeLog, NodeLogLine, stamped_lines, unix_nanoseconds
 from testbed.recorder.nodes import Listener
-from testbed.recorder.place import Place
+from testbed.recorder.stream_position import StreamPosition
 from testbed.recorder.wallclock import WallClock
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -117,7 +117,7 @@ class Following:
         self.errors: list[Exception] = []
         self.log = NodeLog("db1", cast("Container", log), host.wall, host.clock, self._take, self.errors.append)
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: NodeLogLine) -> None:
         self.told.append(line.text)
         if line.text == "wrong":
             raise AttributeError("the consumer is wrong")
@@ -276,7 +276,7 @@ def test_a_log_that_is_taken_up_in_the_run_is_guarded_too(host: Host) -> None:
 
 def test_each_line_is_told_once_however_often_the_log_is_read() -> None:
     log = [490, 500, 500]
-    place = Place(0)
+    place = StreamPosition(0)
     place.reopen(0)
     assert [place.new(stamp) for stamp in log] == [True, True, True]
     place.reopen(0)
@@ -286,8 +286,8 @@ def test_each_line_is_told_once_however_often_the_log_is_read() -> None:
 
 
 def test_what_was_forgotten_of_a_long_log_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.recorder.place.MOST", 10)
-    place = Place(0)
+    monkeypatch.setattr("testbed.recorder.stream_position.MOST", 10)
+    place = StreamPosition(0)
     place.reopen(0)
     assert all(place.new(stamp) for stamp in range(25))
     place.reopen(0)

@@ -14,11 +14,18 @@ from testbed.journal import Leftover
 from testbed.machines.linux import Linux
 from testbed.probes.ports import main, ports, scan
 from testbed.recorder import PATTERNS
-from testbed.recorder.alarms import alarm
-from testbed.recorder.console import ConsoleLog
-from testbed.recorder.leftovers import Disk, Survey, cables, compare, disciplines, found
-from testbed.recorder.scan import _written
-from testbed.recorder.translate import member_state, translate
+from testbed.recorder.console_log import ConsoleLog
+from testbed.recorder.leftover_survey import (
+    DiskSpace,
+    Survey,
+    bridge_ports,
+    leftover_qdiscs,
+    new_leftovers,
+    parse_survey,
+)
+from testbed.recorder.log_events import member_state, parse_log_line
+from testbed.recorder.log_patterns import matching_pattern
+from testbed.recorder.scan import format_ports
 from testbed.topology import Role
 
 SAMPLES = Path(__file__).parent / "samples" / "recorder"
@@ -48,13 +55,13 @@ ALARMING = {
 
 def test_every_pattern_has_a_line_that_it_alone_is_for() -> None:
     assert set(ALARMING) == set(PATTERNS)
-    assert {name: alarm(text) for name, text in ALARMING.items()} == {name: name for name in ALARMING}
+    assert {name: matching_pattern(text) for name, text in ALARMING.items()} == {name: name for name in ALARMING}
 
 
 def test_ordinary_days_and_failovers_raise_no_alarm() -> None:
     for path in SAMPLES.glob("*.log"):
         for line in path.read_text().splitlines():
-            assert not alarm(line), line
+            assert not matching_pattern(line), line
 
 
 def test_names_of_patterns_can_be_names_of_groups() -> None:
@@ -74,18 +81,18 @@ def test_states_of_members(status: str, state: str) -> None:
 
 def test_an_address_is_the_role_that_holds_it() -> None:
     line = "event=address-claimed address=198.18.0.10 interface=eth1 up=1817.30"
-    assert translate(Role.BALANCER, line).changes == (("site-address", "held"),)
-    assert translate(Role.DATABASE, "event=address-claimed up=7.521528").changes == (("database-address", "held"),)
-    assert translate(Role.MAIL, line).changes == ()
+    assert parse_log_line(Role.BALANCER, line).changes == (("site-address", "held"),)
+    assert parse_log_line(Role.DATABASE, "event=address-claimed up=7.521528").changes == (("database-address", "held"),)
+    assert parse_log_line(Role.MAIL, line).changes == ()
 
 
 def test_lines_that_tell_of_no_state() -> None:
     for line in ("event=booted node=db1 up=3.4", "event=pool-changed members=app-1:198.18.1.129", "event=", "hello"):
-        assert translate(Role.BALANCER, line).changes == ()
+        assert parse_log_line(Role.BALANCER, line).changes == ()
 
 
 def test_a_database_machine_comes_up_as_a_spare() -> None:
-    told = dict(translate(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
+    told = dict(parse_log_line(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
     assert told == {"drbd-role": "Secondary", "mount": "none", "postgres": "stopped", "database-address": "none"}
 
 
@@ -138,8 +145,8 @@ def test_ports_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_runs_of_ports_are_shortened_and_read_back() -> None:
     numbers = [22, 25, *range(80, 91), 5432]
-    assert _written(numbers) == "22,25,80-90,5432"
-    assert ports(_written(numbers)) == numbers
+    assert format_ports(numbers) == "22,25,80-90,5432"
+    assert ports(format_ports(numbers)) == numbers
 
 
 def test_listening_ports_are_those_that_others_can_reach() -> None:
@@ -157,11 +164,11 @@ def test_listening_ports_are_those_that_others_can_reach() -> None:
 
 def test_what_a_node_found_when_it_looked_around() -> None:
     output = "process 6335 (sh) is stopped\ncore /tmp/core.12\nfree 2048 /dev/vda1 /\nfree 4 /dev/drbd0 /srv/database\n"
-    assert list(found("app-2", output)) == [
+    assert list(parse_survey("app-2", output)) == [
         Leftover("process", "app-2", "6335 (sh) is stopped"),
         Leftover("core", "app-2", "/tmp/core.12"),  # noqa: S108
-        Disk("app-2", "/", 2 << 20),
-        Disk("app-2", "/srv/database", 4 << 10, moves=True),
+        DiskSpace("app-2", "/", 2 << 20),
+        DiskSpace("app-2", "/srv/database", 4 << 10, moves=True),
     ]
 
 
@@ -176,22 +183,22 @@ def test_linux_prints_the_free_space_of_its_own_disks(tmp_path: Path) -> None:
     path = f"{tmp_path}:/usr/bin:/bin"
     script = ["sh", "-c", Linux().look_around()]
     printed = subprocess.run(script, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=30).stdout
-    disks = [each for each in found("db1", printed) if isinstance(each, Disk)]
-    assert disks == [Disk("db1", "/", 10 << 10), Disk("db1", "/srv/database", 800 << 10, moves=True)]
+    disks = [each for each in parse_survey("db1", printed) if isinstance(each, DiskSpace)]
+    assert disks == [DiskSpace("db1", "/", 10 << 10), DiskSpace("db1", "/srv/database", 800 << 10, moves=True)]
 
 
 GIB = 1 << 30
 
 
-def survey(*found: Leftover, disks: tuple[Disk, ...] = ()) -> Survey:
+def survey(*found: Leftover, disks: tuple[DiskSpace, ...] = ()) -> Survey:
     return Survey(frozenset(found), disks)
 
 
 def test_what_was_there_when_the_run_began_is_not_left_behind_by_it() -> None:
     exporter = Leftover("container", "host", "testbed-exporter-1 is not a node of the cluster")
     core, helper = Leftover("core", "app-1", "/core"), Leftover("container", "host", "happy_bohr is not a node")
-    assert compare(survey(exporter, core), survey(exporter, core)) == []
-    assert compare(survey(exporter, core), survey(exporter, helper)) == [helper]
+    assert new_leftovers(survey(exporter, core), survey(exporter, core)) == []
+    assert new_leftovers(survey(exporter, core), survey(exporter, helper)) == [helper]
 
 
 @pytest.mark.parametrize(
@@ -205,20 +212,30 @@ def test_what_was_there_when_the_run_began_is_not_left_behind_by_it() -> None:
     ],
 )
 def test_a_disk_is_judged_by_free_bytes_and_what_the_run_used(before: float, after: float, reported: bool) -> None:
-    left = compare(survey(disks=(Disk("host", "/", int(before)),)), survey(disks=(Disk("host", "/", int(after)),)))
+    left = new_leftovers(
+        survey(disks=(DiskSpace("host", "/", int(before)),)), survey(disks=(DiskSpace("host", "/", int(after)),))
+    )
     assert [each.what for each in left] == (["disk"] if reported else [])
 
 
 def test_the_replicated_volume_is_the_same_disk_on_either_node() -> None:
-    was = Disk("db1", "/srv/database", 400 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 100 << 20)
-    is_full = Disk("db2", "/srv/database", 1 << 20, moves=True), Disk("db1", "/", 500 << 20), Disk("db2", "/", 99 << 20)
-    [left] = compare(survey(disks=was), survey(disks=is_full))
+    was = (
+        DiskSpace("db1", "/srv/database", 400 << 20, moves=True),
+        DiskSpace("db1", "/", 500 << 20),
+        DiskSpace("db2", "/", 100 << 20),
+    )
+    is_full = (
+        DiskSpace("db2", "/srv/database", 1 << 20, moves=True),
+        DiskSpace("db1", "/", 500 << 20),
+        DiskSpace("db2", "/", 99 << 20),
+    )
+    [left] = new_leftovers(survey(disks=was), survey(disks=is_full))
     assert left == Leftover("disk", "db2", "the run used 399 MiB on /srv/database and left 1 MiB free")
 
 
 def test_only_a_faults_queueing_discipline_is_left_over() -> None:
     listing = '[{"kind":"noqueue","dev":"lo"},{"kind":"netem","dev":"eth0"},{"kind":"fq_codel","dev":"eth1"}]'
-    assert list(disciplines("lb1", listing)) == [Leftover("network", "lb1", "netem on eth0")]
+    assert list(leftover_qdiscs("lb1", listing)) == [Leftover("network", "lb1", "netem on eth0")]
 
 
 def test_a_limit_on_a_cable_of_another_cluster_is_not_counted() -> None:
@@ -226,6 +243,6 @@ def test_a_limit_on_a_cable_of_another_cluster_is_not_counted() -> None:
         {"ifname": "veth1", "master": "br-own"}, {"ifname": "veth2", "master": "br-other"}, {"ifname": "eth0"},
     ])  # fmt: skip
     listing = json.dumps([{"kind": "tbf", "dev": name} for name in ("veth1", "veth2", "eth0")])
-    assert list(disciplines("host", listing, cables(links, {"br-own"}))) == [
+    assert list(leftover_qdiscs("host", listing, bridge_ports(links, {"br-own"}))) == [
         Leftover("network", "host", "tbf on veth1")
     ]

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from testbed.checks import first_format as first
-from testbed.checks.expectations import CheckName, Owner, Profile, recorded
+from testbed.checks.expectations import CheckName, Owner, Profile, recorded_expectations
 from testbed.errors import UsageError
 from testbed.faults import FAULTS, OPERATIONS
 from testbed.faults.fault_registry import FORMER_NAMES
@@ -245,7 +245,7 @@ OLD: dict[str, Any] = {
 
 
 def test_a_recorded_plan_of_the_first_format_is_read_in_the_words_of_the_second() -> None:
-    plan = first.second(OLD)
+    plan = first.to_second_format(OLD)
     assert [{key: value for key, value in step.items() if value} for step in plan["steps"]] == [
         {"sleep": "3s"},
         {"inject": "process-hang", "target": "db1", "options": {"process": "ucarp"}, "id": "hung"},
@@ -260,7 +260,7 @@ def test_a_recorded_plan_of_the_first_format_is_read_in_the_words_of_the_second(
     ]
     assert plan["load"] == {"users": 3, "spawn_rate": "2/s", "think_time": "30%", "actions": {}}
     assert Incident.model_validate({**plan, "title": "It is old"}).expected("hardened").no_failback
-    reference, hardened = recorded(plan, "reference"), recorded(plan, "hardened")
+    reference, hardened = recorded_expectations(plan, "reference"), recorded_expectations(plan, "hardened")
     assert reference.known_failures == {"failback": "it fails back", "outage": "it lasts"}
     assert hardened.known_failures == {}
     assert (reference.no_service_until_heal, hardened.no_service_until_heal) == (["https"], [])
@@ -274,9 +274,9 @@ def test_a_recorded_plan_of_the_first_format_is_read_in_the_words_of_the_second(
 
 
 def test_a_plan_of_the_second_format_is_read_as_it_is() -> None:
-    plan = first.second(OLD)
-    assert first.second(plan) == plan
-    assert first.second({}) == {}
+    plan = first.to_second_format(OLD)
+    assert first.to_second_format(plan) == plan
+    assert first.to_second_format({}) == {}
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.partition(".")[0])
@@ -284,6 +284,9 @@ def test_a_recorded_run_expects_what_the_shipped_incident_expects(path: Path) ->
     with gzip.open(path) as lines:
         plan = next(each for each in map(json.loads, lines) if each["kind"] == "plan")
     shipped = load(Path(__file__).parents[2] / "incidents" / f"{plan['name']}.yaml")
-    old, new = recorded(first.second(plan["scenario"]), "reference"), shipped.expected("reference")
+    old, new = (
+        recorded_expectations(first.to_second_format(plan["scenario"]), "reference"),
+        shipped.expected("reference"),
+    )
     assert {name for name in type(old).model_fields if getattr(old, name) != getattr(new, name)} <= {"known_failures"}
     assert old.known_failures.keys() == new.known_failures.keys()

@@ -46,10 +46,10 @@ def test_report_writes_prints_and_exits_by_the_verdict(parent: Path) -> None:
 
 
 def test_a_name_is_its_latest_run(parent: Path) -> None:
-    assert report.find("db-power-loss", parent).name == "20261124-120002-db-power-loss-2"
-    assert report.find("bad", parent).name == "20261124-130000-bad"
+    assert report.find_run("db-power-loss", parent).name == "20261124-120002-db-power-loss-2"
+    assert report.find_run("bad", parent).name == "20261124-130000-bad"
     assert (
-        report.find(str(parent / "20261124-130000-bad" / "journal.jsonl"), Path("/nowhere")).name
+        report.find_run(str(parent / "20261124-130000-bad" / "journal.jsonl"), Path("/nowhere")).name
         == "20261124-130000-bad"
     )
 
@@ -78,7 +78,7 @@ def test_not_a_journal_is_refused(parent: Path) -> None:
 
 
 def test_runs_lists_them(parent: Path) -> None:
-    report.write(parent / "20261124-130000-bad")
+    report.write_report(parent / "20261124-130000-bad")
     status, output = run("runs")
     assert status == 0
     assert "none yet" in output
@@ -93,8 +93,8 @@ def test_runs_lists_them(parent: Path) -> None:
 
 
 def test_compare_takes_the_series_and_writes_nothing(parent: Path) -> None:
-    for folder in report.runs(parent):
-        report.write(folder)
+    for folder in report.list_runs(parent):
+        report.write_report(folder)
     before = {path: path.stat().st_mtime_ns for path in parent.rglob("*")}
     status, output = run("compare", "db-power-loss", "bad", "--json")
     assert status == 0

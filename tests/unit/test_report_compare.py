@@ -10,7 +10,7 @@ import pytest
 
 from testbed.report import Distribution, Summary, compare
 from testbed.report.comparison import BETTER, FEW, ONE_SIDED, SAME, SPREAD, WORSE
-from testbed.report.ranks import holm, p_value, shift
+from testbed.report.rank_tests import hodges_lehmann, holm_correction, p_value
 from testbed.report.summary import CheckResult, OutageResult, PhaseResult
 
 
@@ -160,23 +160,23 @@ def test_values_that_are_tied_or_infinite_are_tested() -> None:
 
 def test_the_correction_is_holms() -> None:
     # The example of R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_correction([0.5, 0.9]) == [1.0, 1.0]
+    assert holm_correction([]) == []
 
 
 def test_the_interval_of_the_difference() -> None:
-    assert shift([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) == (5, 2, 8)
-    assert shift([1, 2], [3, 4]) == (2, -math.inf, math.inf)
-    assert shift([1] * 4, [2] * 4) == (1, 1, 1)
-    assert shift([1, math.inf], [1, 2]) is None
+    assert hodges_lehmann([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]) == (5, 2, 8)
+    assert hodges_lehmann([1, 2], [3, 4]) == (2, -math.inf, math.inf)
+    assert hodges_lehmann([1] * 4, [2] * 4) == (1, 1, 1)
+    assert hodges_lehmann([1, math.inf], [1, 2]) is None
 
 
 def test_the_interval_holds_the_difference_as_often_as_it_says() -> None:
     rng = random.Random(3)  # noqa: S311 - a simulation
     held = 0
     for _ in range(100):
-        found = shift([rng.gauss(0, 1) for _ in range(7)], [rng.gauss(1, 1) for _ in range(7)])
+        found = hodges_lehmann([rng.gauss(0, 1) for _ in range(7)], [rng.gauss(1, 1) for _ in range(7)])
         assert found is not None
         assert found[1] <= found[0] <= found[2]
         held += found[1] <= 1 <= found[2]

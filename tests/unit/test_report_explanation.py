@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from testbed.checks import OutageReport, Phases
-from testbed.checks.moments import Fault
+from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.standstills import Standstill
 from testbed.checks.windows import Window
 from testbed.report.explanation import explain_longest
 
-LOSS = Fault("key", "power-loss", "db1", "db:primary", (), 100.0, 100.1, None, None)
+LOSS = InjectedFault("key", "power-loss", "db1", "db:primary", (), 100.0, 100.1, None, None)
 
 
 def outage(*windows: Window) -> OutageReport:

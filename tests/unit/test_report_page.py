@@ -12,7 +12,7 @@ from testbed import report
 from testbed.errors import UsageError
 from testbed.journal import Mark
 from testbed.journal.events import to_fields
-from testbed.report.versions import parts
+from testbed.report.versions import version_sections
 
 EXPECT = {
     "max_outage": {"sql-write": "3s"},
@@ -32,7 +32,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Forge(lost=3, two_owners=2.0, moved=True, expect=EXPECT, known=KNOWN, app_dies=40.0).write(folder)
     versions = {"lb1": {"apache2": "2.4.62"}, "host": {"kernel": "6.1.0"}, "images": {"app": IMAGE}}
     (folder / "versions.json").write_text(json.dumps(versions))
-    report.write(folder)
+    report.write_report(folder)
     return folder
 
 
@@ -62,11 +62,13 @@ def test_packages_are_folded_away_and_counted(page: str) -> None:
 
 def test_versions_of_any_shape_are_told() -> None:
     many = {f"p{n}": str(n) for n in range(20)}
-    told = parts({"accel": "tcg", "overlays": [], "guests": {"db1": "6.1"}, "app": {"image": "a", "packages": many}})
+    told = version_sections(
+        {"accel": "tcg", "overlays": [], "guests": {"db1": "6.1"}, "app": {"image": "a", "packages": many}}
+    )
     assert told[0].facts == [("accel", "tcg"), ("guests db1", "6.1"), ("app image", "a")]
     assert [part.title for part in told] == ["", "app, 20 packages"]
-    assert [part.title for part in parts({"app": many})] == ["app, 20 entries"]
-    assert parts({}) == []
+    assert [part.title for part in version_sections({"app": many})] == ["app, 20 entries"]
+    assert version_sections({}) == []
 
 
 def test_the_page_tells_the_verdict_and_each_check(page: str) -> None:
@@ -123,7 +125,7 @@ def test_junit(failed: Path) -> None:
 
 
 def test_the_summary_tells_the_figures(failed: Path) -> None:
-    summary = report.load(failed)
+    summary = report.load_summary(failed)
     assert summary is not None
     assert (summary.verdict, summary.exit_status) == ("fail", 1)
     assert {each.name for each in summary.checks if each.status == "fail" and not each.documented} == {
@@ -147,13 +149,13 @@ def test_the_summary_tells_the_figures(failed: Path) -> None:
 
 def test_reporting_again_changes_nothing(failed: Path) -> None:
     before = {name: (failed / name).read_bytes() for name in ("report.html", "junit.xml", "summary.json")}
-    report.write(failed)
+    report.write_report(failed)
     assert before == {name: (failed / name).read_bytes() for name in before}
     assert not list(failed.glob(".*"))
 
 
 def test_a_good_run_passes(tmp_path: Path) -> None:
-    summary = report.write(Forge(users=60).write(tmp_path / "good"))
+    summary = report.write_report(Forge(users=60).write(tmp_path / "good"))
     assert (summary.verdict, summary.exit_status, summary.sessions_lost) == ("pass", 0, 0)
     page = (tmp_path / "good" / "report.html").read_text()
     assert "Passed: 9 checks hold" in page
@@ -164,10 +166,10 @@ def test_a_good_run_passes(tmp_path: Path) -> None:
 def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:
     for number in range(1, 4):
         folder = tmp_path / f"run-{number}"
-        summary = report.write(Forge(outage=4.0 + number, repeat=number, repeats=3, seed=number).write(folder))
+        summary = report.write_report(Forge(outage=4.0 + number, repeat=number, repeats=3, seed=number).write(folder))
     Forge(name="other", series="other").write(tmp_path / "other")
-    report.write(tmp_path / "other")
-    found = report.siblings(folder, summary)
+    report.write_report(tmp_path / "other")
+    found = report.runs_of_series(folder, summary)
     assert [each.repeat for each in found] == [1, 2, 3]
     page = folder.joinpath("report.html").read_text()
     assert "3 runs of this series" in page
@@ -179,7 +181,7 @@ def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:
 
 def test_a_run_that_broke_is_an_error(tmp_path: Path) -> None:
     folder = Forge(error="db2: the guest agent does not answer").write(tmp_path / "broken")
-    summary = report.write(folder)
+    summary = report.write_report(folder)
     assert summary.verdict == "error"
     assert summary.exit_status != 0
     assert "The run itself broke: db2: the guest agent does not answer" in (folder / "report.html").read_text()
@@ -198,7 +200,7 @@ def test_a_step_of_the_wall_clock_is_shown(tmp_path: Path) -> None:
     }
     with (folder / "journal.jsonl").open("a") as journal:
         journal.write(json.dumps(line) + "\n")
-    report.write(folder)
+    report.write_report(folder)
     assert "the host&#39;s wall clock steps by -20.000 s" in (folder / "report.html").read_text()
 
 
@@ -210,7 +212,7 @@ def test_a_prober_that_stood_still_is_shown(tmp_path: Path) -> None:
         if line.get("probe") == "tcp" and BASE + 40 <= line["scheduled"] < BASE + 44:
             line["started"], line["finished"] = BASE + 44, BASE + 44.01
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert report.write(folder).verdict == "unknown"
+    assert report.write_report(folder).verdict == "unknown"
     page = (folder / "report.html").read_text()
     assert 'class="window still"' in page
     assert "the prober itself stood still for 4.0" in page
@@ -221,7 +223,7 @@ def test_a_damaged_journal_is_reported_up_to_the_damage(tmp_path: Path) -> None:
     journal = folder / "journal.jsonl"
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
-    summary = report.write(folder)
+    summary = report.write_report(folder)
     assert summary.damage
     assert summary.verdict == "unknown"
     assert summary.exit_status == 3
@@ -236,24 +238,24 @@ def test_a_journal_that_says_next_to_nothing_is_unknown(tmp_path: Path, lines: i
     folder = Forge().write(tmp_path / "short")
     journal = folder / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:lines]))
-    assert report.write(folder).verdict == "unknown"
+    assert report.write_report(folder).verdict == "unknown"
     assert "</html>" in (folder / "report.html").read_text()
 
 
 def test_no_journal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no journal\.jsonl"):
-        report.write(tmp_path)
+        report.write_report(tmp_path)
 
 
 def test_control_characters_do_not_break_junit(tmp_path: Path) -> None:
     folder = Forge(error="\x1b[31mred\x00 \ud800").write(tmp_path / "rude")
-    report.write(folder)
+    report.write_report(folder)
     ET.parse(folder / "junit.xml")  # noqa: S314 - our own
 
 
 def test_a_probe_that_held_back_is_told(tmp_path: Path) -> None:
     folder = Forge().write(tmp_path / "held")
-    report.write(folder)
+    report.write_report(folder)
     assert "held back" not in (folder / "report.html").read_text()
     journal = folder / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
@@ -261,7 +263,7 @@ def test_a_probe_that_held_back_is_told(tmp_path: Path) -> None:
         if line.get("probe") == "https" and BASE + 20 <= line["scheduled"] < BASE + 21:
             line["attrs"] = {**line["attrs"], "held": "yes"}
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    report.write(folder)
+    report.write_report(folder)
     assert re.search(
         r"The probe held back 5\d of \d+ requests, [^:]+ to [^:]+: new connections would have overloaded the site",
         (folder / "report.html").read_text(),

@@ -9,7 +9,7 @@ import pytest
 from run_duration import duration_mistake, run_seconds
 
 from testbed.incidents import load
-from testbed.journal import Mark, gather, parse
+from testbed.journal import Mark, build_journal, parse
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = sorted((ROOT / "tests" / "unit" / "recordings").glob("*.jsonl.gz"))
@@ -44,9 +44,9 @@ def test_a_duration_that_is_off_by_more_than_two_is_a_mistake(stated: float, too
 
 def test_a_run_takes_the_time_from_its_beginning_to_its_end() -> None:
     begin, end = Mark("run-begins", at=10), Mark("run-ends", at=47.5)
-    assert run_seconds(gather([begin, Mark("steady", at=15), end])) == 37.5
-    assert run_seconds(gather([begin, Mark("steady", at=15)])) is None
-    assert run_seconds(gather([end])) is None
+    assert run_seconds(build_journal([begin, Mark("steady", at=15), end])) == 37.5
+    assert run_seconds(build_journal([begin, Mark("steady", at=15)])) is None
+    assert run_seconds(build_journal([end])) is None
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "incidents").glob("*.yaml")), ids=lambda path: path.stem)

@@ -17,7 +17,7 @@ from testbed.incidents.incident_model import Step
 from testbed.incidents.live_state import LiveState
 from testbed.incidents.run import Run
 from testbed.incidents.runner import take_step
-from testbed.journal import Aspect, FaultStep, Mark, Plan, StateChange, Writer, read
+from testbed.journal import Aspect, FaultStep, Mark, RunPlan, StateChange, Writer, read
 
 NODES = ("app-1", "app-2", "lb1", "lb2", "db1", "db2")
 
@@ -39,7 +39,7 @@ def run(tmp_path: Path, ledger: Ledger, machines: dict[str, FakeMachine]) -> Ite
     cluster = SimpleNamespace(
         settings=SimpleNamespace(state_dir=tmp_path), fleet=nodes, ledger=ledger, platform={}, topology=topology()
     )
-    begun = Run(cast("Cluster", cluster), "steps", plan=Plan("steps", {}, 7))
+    begun = Run(cast("Cluster", cluster), "steps", plan=RunPlan("steps", {}, 7))
     path = tmp_path / "journal.jsonl"
     begun.writer = Writer(path, "host", run="steps")
     begun.live = LiveState(path)

@@ -18,7 +18,7 @@ from testbed.incidents.incident_model import Incident
 from testbed.incidents.run import Run
 from testbed.incidents.runner import play_once
 from testbed.incidents.task import Task
-from testbed.journal import Mark, Outcome, Plan, ProbeSample, StateChange, Writer
+from testbed.journal import Mark, Outcome, ProbeSample, RunPlan, StateChange, Writer
 from testbed.machines import ExecResult
 from testbed.probes.exit_status import UNREADABLE
 from testbed.progress import PrintLine
@@ -62,9 +62,9 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("testbed.incidents.run.Recorder", NoRecorder)
     monkeypatch.setattr("testbed.incidents.run.end_strays", lambda _: None)
-    monkeypatch.setattr("testbed.recorder.collect", lambda *_: None)
-    monkeypatch.setattr("testbed.recorder.leftovers", lambda *_: None)
-    monkeypatch.setattr("testbed.recorder.survey", lambda _: None)
+    monkeypatch.setattr("testbed.recorder.collect_artifacts", lambda *_: None)
+    monkeypatch.setattr("testbed.recorder.record_leftovers", lambda *_: None)
+    monkeypatch.setattr("testbed.recorder.survey_leftovers", lambda _: None)
     monkeypatch.setattr("testbed.faults.heal_all", heal_all)
     monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", lambda *_: "")
     monkeypatch.setattr("testbed.cluster.recovery.recover", lambda *_: None)
@@ -123,7 +123,7 @@ def test_the_logs_are_copied_unless_the_caller_does_it(
     collect: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied: list[Path] = []
-    monkeypatch.setattr("testbed.recorder.collect", lambda _, folder: copied.append(folder))
+    monkeypatch.setattr("testbed.recorder.collect_artifacts", lambda _, folder: copied.append(folder))
     first = a_run(tmp_path)
     run = Run(first.cluster, "no-logs", collect=collect)
     with run:
@@ -216,7 +216,7 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
     with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
-        play_once(run.cluster, incident, Plan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
+        play_once(run.cluster, incident, RunPlan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]
 
@@ -274,7 +274,7 @@ def test_a_repair_that_is_documented_fails_no_run(
         "testbed.cluster.recovery.recover", lambda _, __, print_line, ___: print_line("db2 was off: started")
     )
     run = a_run(tmp_path)
-    run.plan = Plan("known", {"profiles": {"reference": {"known_failures": {"healthy": "Nothing starts it."}}}}, 1)
+    run.plan = RunPlan("known", {"profiles": {"reference": {"known_failures": {"healthy": "Nothing starts it."}}}}, 1)
     with run:
         pass
     assert healed == ["all"]

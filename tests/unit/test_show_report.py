@@ -38,8 +38,8 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     parent = tmp_path / "runs"
     Forge(seconds=45, users=2, interval=0.1, repeat=1, repeats=1, seed=1).write(parent / "20261124-120001-good")
     Forge(seconds=45, users=2, interval=0.1, lost=1, name="bad", series="bad").write(parent / "20261124-130000-bad")
-    report.write(parent / "20261124-120001-good")
-    report.write(parent / "20261124-130000-bad")
+    report.write_report(parent / "20261124-120001-good")
+    report.write_report(parent / "20261124-130000-bad")
     return parent
 
 
@@ -116,12 +116,12 @@ def test_without_a_name_the_latest_run_is_judged(parent: Path) -> None:
     assert json.loads(result.stdout)["run"] == "20261124-130000-bad"
     assert json.loads(result.stdout)["report"] == str(parent / "20261124-130000-bad" / "report.html")
     Forge(seconds=45, users=2, interval=0.1, seed=1).write(parent / "20261124-140000-goes-on")
-    assert report.latest(parent).name == "20261124-130000-bad"
+    assert report.latest_run(parent).name == "20261124-130000-bad"
     for page in parent.glob("*/report.html"):
         page.unlink()
-    assert report.latest(parent).name == "20261124-140000-goes-on"
+    assert report.latest_run(parent).name == "20261124-140000-goes-on"
     with pytest.raises(UsageError, match="there are no runs"):
-        report.latest(parent / "nowhere")
+        report.latest_run(parent / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_over_ssh_the_way_is_printed(monkeypatch: pytest.MonkeyPatch, opened: li
 
 
 def names(parent: Path) -> list[str]:
-    return [folder.name for folder in report.runs(parent)]
+    return [folder.name for folder in report.list_runs(parent)]
 
 
 def test_named_runs_are_deleted(parent: Path) -> None:

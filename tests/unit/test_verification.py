@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.bench.verification import Played, page
+from testbed.bench.verification import PlayedIncident, format_issue
 from testbed.report.summary import CheckResult, OutageResult, PhaseResult, Summary
 
 VERSIONS = {
@@ -31,7 +31,9 @@ def _summary(**values: object) -> Summary:
 
 
 def test_the_page_tells_each_incident_in_a_row() -> None:
-    text = page("openbsd", VERSIONS, [("image", 400.4)], [Played("balancer-power-loss", _summary(), "")], [])
+    text = format_issue(
+        "openbsd", VERSIONS, [("image", 400.4)], [PlayedIncident("balancer-power-loss", _summary(), "")], []
+    )
     assert "1 of 1 incidents passed." in text
     assert "| balancer-power-loss | pass | 2.51 s | no end | - | lb1 to lb2: first page +3.10 |" in text
     assert "openbsd" in text.splitlines()[0]
@@ -42,8 +44,8 @@ def test_the_page_tells_each_incident_in_a_row() -> None:
 
 def test_what_failed_is_told_with_its_reason() -> None:
     broken = _summary(verdict="fail", checks=[CheckResult(name="outage", status="fail", summary="tcp: no end")])
-    played = [Played("paper-2006", broken, ""), Played("mail-gone", None, "no engine")]
-    text = page("debian", VERSIONS, [], played, [("lb1: uname -a", "OpenBSD lb1")])
+    played = [PlayedIncident("paper-2006", broken, ""), PlayedIncident("mail-gone", None, "no engine")]
+    text = format_issue("debian", VERSIONS, [], played, [("lb1: uname -a", "OpenBSD lb1")])
     assert "0 of 2 incidents passed." in text
     assert "paper-2006: outage fail: tcp: no end" in text
     assert "| mail-gone | error |" in text

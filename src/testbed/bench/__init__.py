@@ -1,9 +1,9 @@
 """Figures: measured several times, told as a distribution."""
 
-from testbed.bench.failover import KINDS, Failover, repeated
+from testbed.bench.failover import KINDS, Failover, repeat_failovers
 from testbed.bench.idle import Idle, idle
 from testbed.bench.overhead import Round, overhead
-from testbed.bench.soak import Soaked, soak
+from testbed.bench.soak import SoakResult, soak
 from testbed.bench.work import Work, work
 
 __all__ = [
@@ -11,11 +11,11 @@ __all__ = [
     "Failover",
     "Idle",
     "Round",
-    "Soaked",
+    "SoakResult",
     "Work",
     "idle",
     "overhead",
-    "repeated",
+    "repeat_failovers",
     "soak",
     "work",
 ]

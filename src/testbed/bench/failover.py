@@ -8,7 +8,8 @@ from math import inf
 from pathlib import Path
 
 from testbed.checks import Phases, Status, check_durability, failovers, outage_of
-from testbed.checks.moments import Fault, faults, watched
+from testbed.checks.injected_faults import InjectedFault, injected_faults
+from testbed.checks.run_stages import observation_period
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
@@ -17,7 +18,7 @@ from testbed.journal import Outcome, RequestSample, Settled, read
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FailoverKind:
     """A kind of failover.
 
     Attributes:
@@ -33,16 +34,16 @@ class Kind:
     targets: Mapping[str, tuple[float, float]]
 
 
-KINDS: dict[str, Kind] = {
-    "database": Kind(
+KINDS: dict[str, FailoverKind] = {
+    "database": FailoverKind(
         "database primary loses power", "database-power-loss", "sql-write",
         {"reference": (7.0, inf), "hardened": (3.0, 5.0)},
     ),
-    "balancer": Kind(
+    "balancer": FailoverKind(
         "active balancer loses power", "balancer-power-loss", "https", {"reference": (4.0, inf), "hardened": (1.5, 3.0)}
     ),
     # What counts is not the time but the requests: those that were in flight are lost, and no other should be.
-    "app": Kind("an app node loses power", "app-power-loss", "webmail", {}),
+    "app": FailoverKind("an app node loses power", "app-power-loss", "webmail", {}),
 }  # fmt: skip
 
 
@@ -73,7 +74,7 @@ class Failover:
     beyond: int
 
 
-def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[Failover]:
+def repeat_failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[Failover]:
     """Kill and heal, again and again, under load.
 
     Args:
@@ -95,13 +96,13 @@ def repeated(cluster: Cluster, kind: str, repeat: int, users: int) -> Iterator[F
         yield _measured(what, result)
 
 
-def _measured(what: Kind, result: Result) -> Failover:
+def _measured(what: FailoverKind, result: Result) -> Failover:
     journal = read(result.folder / "journal.jsonl")
-    begin, end = watched(journal)
+    begin, end = observation_period(journal)
     worst = outage_of(journal, what.probe, begin=begin, end=end).longest
     if worst is None and what.targets:
         raise TestbedError("the probe saw no outage, so nothing was measured", where=str(result.folder))
-    first = faults(journal)[0]
+    first = injected_faults(journal)[0]
     moved = failovers(journal)
     mine = [phases for phases in moved if phases.source == first.node]
     failed = [each for each in journal.of(RequestSample) if each.outcome is not Outcome.OK and _hit(each, first)]
@@ -113,7 +114,7 @@ def _measured(what: Kind, result: Result) -> Failover:
     )  # fmt: skip
 
 
-def _hit(request: RequestSample, fault: Fault) -> bool:
+def _hit(request: RequestSample, fault: InjectedFault) -> bool:
     """Whether a request may have failed by a fault: it ended after that, and began before the fault was healed.
 
     A session that died with its node is no failed request: the site answers, with the page to log in.

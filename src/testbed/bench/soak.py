@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.checks import outage_of
-from testbed.checks.moments import moment, watched
+from testbed.checks.run_stages import observation_period, stage_time
 from testbed.cluster import Cluster, complaints, lifecycle
 from testbed.incidents.incident_model import LIMIT_SECONDS, Load
 from testbed.incidents.run import Run
@@ -23,7 +23,7 @@ ADDRESSES = (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Soaked:
+class SoakResult:
     """A stretch under load.
 
     Attributes:
@@ -47,7 +47,7 @@ class Soaked:
     outages: dict[str, float]
 
 
-def soak(cluster: Cluster, seconds: float, users: int) -> Iterator[Soaked]:
+def soak(cluster: Cluster, seconds: float, users: int) -> Iterator[SoakResult]:
     """Load the cluster as hard as so many users can, who never think, and look at it now and then.
 
     Args:
@@ -82,9 +82,9 @@ def _watch(cluster: Cluster, seconds: float) -> tuple[int, dict[str, int]]:
     return samples, wrong
 
 
-def _soaked(folder: Path, journal: Journal, samples: int, wrong: dict[str, int]) -> Soaked:
-    begin, end = watched(journal)
-    ends = moment(journal, "timeline-done") or end
+def _soaked(folder: Path, journal: Journal, samples: int, wrong: dict[str, int]) -> SoakResult:
+    begin, end = observation_period(journal)
+    ends = stage_time(journal, "timeline-done") or end
     requests = [each for each in journal.of(RequestSample) if begin <= each.finished <= ends]
     good = sum(each.outcome is Outcome.OK for each in requests)
     moves = [
@@ -93,7 +93,7 @@ def _soaked(folder: Path, journal: Journal, samples: int, wrong: dict[str, int])
         if change.aspect in ADDRESSES and begin <= change.at <= ends and change.source != "snapshot"
     ]
     worst = {name: outage_of(journal, name, begin=begin, end=ends).longest for name in journal.probes}
-    return Soaked(
+    return SoakResult(
         folder, ends - begin, good / max(ends - begin, 1.0), len(requests) - good, tuple(moves), samples,
         tuple(f"{what} ({times} times)" for what, times in wrong.items()),
         {name: window.seconds if window else 0.0 for name, window in worst.items()},

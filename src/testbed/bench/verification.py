@@ -15,8 +15,8 @@ from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.runner import Told, play_repeats
-from testbed.recorder.collect import versions
-from testbed.report.summary import Summary, load
+from testbed.recorder.run_artifacts import collect_versions
+from testbed.report.summary import Summary, load_summary
 from testbed.topology import Role
 
 # What strikes a balancer, or needs both to agree: each failover of the site, the pool, and the paper's experiment.
@@ -36,7 +36,7 @@ QUESTIONS: Mapping[str, Sequence[tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedIncident:
     """An incident, played.
 
     Attributes:
@@ -60,7 +60,7 @@ class Played:
         return self.summary.exit_status if self.summary else TestbedError.exit_status
 
 
-def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]:
+def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[PlayedIncident]:
     """Play incidents, one after the other; one that breaks does not keep the others from being played.
 
     Args:
@@ -75,13 +75,13 @@ def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[Played]
         summary, error = None, ""
         try:
             for result in play_repeats(cluster, load_for_cluster(name, cluster.settings), tell=tell, repeat=1):
-                summary = load(result.folder)
+                summary = load_summary(result.folder)
         except TestbedError as broken:
             error = str(broken)
-        yield Played(name, summary, error)
+        yield PlayedIncident(name, summary, error)
 
 
-def answers(cluster: Cluster) -> Iterator[tuple[str, str]]:
+def balancer_answers(cluster: Cluster) -> Iterator[tuple[str, str]]:
     """What each balancer says of itself.
 
     Yields:
@@ -94,16 +94,16 @@ def answers(cluster: Cluster) -> Iterator[tuple[str, str]]:
                 yield f"{machine.name}: {' '.join(question)}", (result.stdout + result.stderr).strip()
 
 
-def facts(cluster: Cluster) -> dict[str, Any]:
+def run_versions(cluster: Cluster) -> dict[str, Any]:
     """Versions of everything that ran."""
-    return versions(cluster, cluster.fleet.machines())
+    return collect_versions(cluster, cluster.fleet.machines())
 
 
-def page(
+def format_issue(
     platform: str,
     versions: Mapping[str, Any],
     stages: Sequence[tuple[str, float]],
-    played: Sequence[Played],
+    played: Sequence[PlayedIncident],
     answers: Sequence[tuple[str, str]],
 ) -> str:
     """The page to paste into an issue, in Markdown.
@@ -140,7 +140,7 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def _row(played: Played) -> str:
+def _row(played: PlayedIncident) -> str:
     if played.summary is None:
         return f"| {played.name} | error | | | | |"
     cells = [_outage(played.summary, probe) for probe in ("tcp", "https", "webmail")]

@@ -7,7 +7,7 @@ from testbed.checks.outage import OutageReport, check_outage, outage_of
 from testbed.checks.phases import Phases, failovers
 from testbed.checks.states import Span, timelines
 from testbed.checks.stickiness import Move, Stay, Stickiness, check_stickiness
-from testbed.checks.verdict import Evidence, Status, Verdict, overall
+from testbed.checks.verdict import Evidence, Status, Verdict, overall_status
 from testbed.checks.windows import Window
 
 __all__ = [
@@ -29,6 +29,6 @@ __all__ = [
     "failovers",
     "judge",
     "outage_of",
-    "overall",
+    "overall_status",
     "timelines",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from testbed.checks.moments import Fault
+from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.states import Span
 from testbed.faults.fault_registry import recorded_action
 from testbed.journal import Aspect, Outcome, RequestSample
@@ -42,7 +42,7 @@ class Absence:
 
 def absences(
     nodes: Iterable[str],
-    known: Iterable[Fault],
+    known: Iterable[InjectedFault],
     lines: Mapping[tuple[str, str], list[Span]],
     requests: Iterable[RequestSample] = (),
 ) -> list[Absence]:
@@ -83,7 +83,7 @@ def absences(
     return found
 
 
-def _takes_away(fault: Fault) -> bool:
+def _takes_away(fault: InjectedFault) -> bool:
     """Whether a node surely does not serve while the fault is in force."""
     action = recorded_action(fault.name)
     return action is not None and action.moves_sessions(dict(fault.options))

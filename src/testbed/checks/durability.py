@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from testbed.checks.case import Case, Findings
+from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Mark, Outcome, ProbeSample, Series, Settled
 from testbed.journal.series import OUTCOMES
 
@@ -84,21 +85,21 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
     )
 
 
-def judge_durability(case: Case) -> Verdict | None:
+def judge_durability(run: RecordedRun) -> Verdict | None:
     """Every acknowledged write is in the table once, and no refused write is there.
 
     The verdict is unknown if the table was not read back.
 
     An incident always writes. Of a run without steps, such as a test's own, that has no writes nothing is said.
     """
-    if "sql-write" not in case.journal.probes and case.plans_no("steps"):
+    if "sql-write" not in run.journal.probes and run.plans_no("steps"):
         return None
-    findings = Findings()
-    if case.moment("settled") is None:
-        _judge_unread(case, findings)
-        return findings.verdict("durability")
-    series = Series.of(case.journal.probes.get("sql-write", ()))
-    found = check_durability(series, case.journal.of(Settled))
+    builder = VerdictBuilder()
+    if run.stage_time("settled") is None:
+        _judge_unread(run, builder)
+        return builder.verdict("durability")
+    series = Series.of(run.journal.probes.get("sql-write", ()))
+    found = check_durability(series, run.journal.of(Settled))
     answered = {series.token(place): series.finished[place] for place in range(len(series))}
     for problem, tokens in (
         ("was acknowledged, and is not there", found.missing),
@@ -107,36 +108,36 @@ def judge_durability(case: Case) -> Verdict | None:
         ("is there, and nobody wrote it", found.strangers),
     ):
         for token in tokens:
-            findings.fail(f"{token} {problem}", answered.get(token))
+            builder.fail(f"{token} {problem}", answered.get(token))
     for token in found.unsettled:
-        findings.doubt(f"{token} was never looked for", answered.get(token))
+        builder.doubt(f"{token} was never looked for", answered.get(token))
     if not found.acknowledged:
-        findings.doubt("no write was acknowledged: nothing is proved")
+        builder.doubt("no write was acknowledged: nothing is proved")
     for text, tokens in (("is there", found.kept), ("is not there", found.dropped)):
         for token in tokens:
-            findings.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
-    return findings.verdict("durability", found.explain())
+            builder.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
+    return builder.verdict("durability", found.explain())
 
 
-def _judge_unread(case: Case, findings: Findings) -> None:
+def _judge_unread(run: RecordedRun, builder: VerdictBuilder) -> None:
     """A table that cannot be read although every fault is healed has lost every acknowledged write."""
-    unreadable = [each for each in case.journal.of(Mark) if each.name == "unreadable"]
+    unreadable = [each for each in run.journal.of(Mark) if each.name == "unreadable"]
     if not unreadable:
-        findings.doubt("the table was not read back: what became of the writes is not known")
+        builder.doubt("the table was not read back: what became of the writes is not known")
         return
     last = unreadable[-1]
     reason, seconds = last.attrs.get("reason", "no reason given"), last.attrs.get("seconds", "?")
-    series = Series.of(case.journal.probes.get("sql-write", ()))
+    series = Series.of(run.journal.probes.get("sql-write", ()))
     acknowledged = series.count(Outcome.OK)
     text = f"the table of writes cannot be read back, tried for {seconds} s: {reason}"
-    if case.moment("kept") is not None:
-        findings.doubt(f"{text}; the faults were kept in force", last.at)
+    if run.stage_time("kept") is not None:
+        builder.doubt(f"{text}; the faults were kept in force", last.at)
     elif last.attrs.get("at-rest") == "no":
-        findings.doubt(text, last.at)
+        builder.doubt(text, last.at)
     elif not acknowledged:
-        findings.doubt(f"{text}; no write was acknowledged", last.at)
+        builder.doubt(f"{text}; no write was acknowledged", last.at)
     else:
-        findings.fail(f"{text}; {acknowledged} writes were acknowledged", last.at)
+        builder.fail(f"{text}; {acknowledged} writes were acknowledged", last.at)
 
 
 def _examples(tokens: tuple[str, ...]) -> str:

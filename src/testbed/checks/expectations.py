@@ -93,7 +93,7 @@ class Profiles(BaseModel):
         return found
 
 
-def expected(expect: Expect, profiles: Profiles, profile: str) -> Profile:
+def merge_expectations(expect: Expect, profiles: Profiles, profile: str) -> Profile:
     """Return all that is expected of a cluster of one profile, with its known failures."""
     mine = profiles[profile]
     values = {name: getattr(expect, name) for name in Expect.model_fields}
@@ -102,14 +102,14 @@ def expected(expect: Expect, profiles: Profiles, profile: str) -> Profile:
     return Profile.model_construct(**values)
 
 
-def recorded(incident: Mapping[str, Any], profile: str) -> Profile:
+def recorded_expectations(incident: Mapping[str, Any], profile: str) -> Profile:
     """Return all that an incident's data, as a journal holds it, expects of a cluster of one profile.
 
     Raises:
         ValidationError: the data is not that.
     """
     expect = Expect.model_validate(incident.get("expect", {}))
-    return expected(expect, Profiles.model_validate(incident.get("profiles", {})), profile)
+    return merge_expectations(expect, Profiles.model_validate(incident.get("profiles", {})), profile)
 
 
 def _laid_over(general: object, special: object) -> object:

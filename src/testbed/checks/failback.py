@@ -7,75 +7,76 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from testbed.checks.case import Case, Findings
 from testbed.checks.outage import check_outage, is_certain
 from testbed.checks.phases import ADDRESSES
-from testbed.checks.states import held
+from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.states import spans_with_value
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.units import format_duration
 
 
-def judge_failback(case: Case) -> Verdict | None:
+def judge_failback(run: RecordedRun) -> Verdict | None:
     """From the first heal after the last fault, no address moves, and no outage is longer than its limit."""
-    expect = case.expect
+    expect = run.expect
     if not expect.max_outage_after_heal and not expect.no_failback:
         return None
-    findings = Findings()
-    healed = _healed(case)
+    builder = VerdictBuilder()
+    healed = _healed(run)
     if healed is None:
-        findings.doubt("nothing was healed after the last fault")
-        return findings.verdict("failback")
+        builder.doubt("nothing was healed after the last fault")
+        return builder.verdict("failback")
     for resource, aspect in ADDRESSES.items() if expect.no_failback else ():
-        _judge_address(case, findings, resource, aspect, healed)
+        _judge_address(run, builder, resource, aspect, healed)
     for probe, ceiling in expect.max_outage_after_heal.items():
-        _judge_probe(case, findings, probe, ceiling, healed)
-    if not case.complete:
-        findings.doubt("the run did not come to its end: it may have moved or failed later")
-    return findings.verdict("failback")
+        _judge_probe(run, builder, probe, ceiling, healed)
+    if not run.complete:
+        builder.doubt("the run did not come to its end: it may have moved or failed later")
+    return builder.verdict("failback")
 
 
-def _healed(case: Case) -> float | None:
-    struck = max((fault.begins for fault in case.breakages), default=None)
+def _healed(run: RecordedRun) -> float | None:
+    struck = max((fault.begins for fault in run.breakages), default=None)
     if struck is None:
         return None
-    return min((at for fault in case.breakages if (at := fault.heal) is not None and at > struck), default=None)
+    return min((at for fault in run.breakages if (at := fault.heal) is not None and at > struck), default=None)
 
 
-def _judge_address(case: Case, findings: Findings, resource: str, aspect: str, healed: float) -> None:
+def _judge_address(run: RecordedRun, builder: VerdictBuilder, resource: str, aspect: str, healed: float) -> None:
     """Of two that held the address then, as after a cut that neither noticed, the one that took it last serves."""
     spans = sorted(
-        ((span, node) for node, of_node in held(case.lines, aspect, "held").items() for span in of_node),
+        ((span, node) for node, of_node in spans_with_value(run.lines, aspect, "held").items() for span in of_node),
         key=lambda each: each[0].start,
     )
     holding = [(span, node) for span, node in spans if span.at(healed)]
     if not holding:
         if spans:
-            findings.doubt(f"nobody held the {resource} address when the heal began", healed)
+            builder.doubt(f"nobody held the {resource} address when the heal began", healed)
         return
     serving, server = holding[-1]
-    taken = next(((span, node) for span, node in spans if healed < span.start < case.end and node != server), None)
+    taken = next(((span, node) for span, node in spans if healed < span.start < run.end and node != server), None)
     if taken is not None:
         span, node = taken
-        findings.fail(f"the {resource} address went from {server} to {node} after the heal", span.start, node)
-    elif serving.end < case.end:
-        findings.fail(f"{server} served at the {resource} address, and gave it up after the heal", serving.end, server)
+        builder.fail(f"the {resource} address went from {server} to {node} after the heal", span.start, node)
+    elif serving.end < run.end:
+        builder.fail(f"{server} served at the {resource} address, and gave it up after the heal", serving.end, server)
     else:
-        findings.note(f"the {resource} address stayed with {server}", healed, server)
+        builder.note(f"the {resource} address stayed with {server}", healed, server)
 
 
-def _judge_probe(case: Case, findings: Findings, probe: str, ceiling: float, healed: float) -> None:
-    series = case.journal.probes.get(probe)
+def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, ceiling: float, healed: float) -> None:
+    series = run.journal.probes.get(probe)
     if series is None:
-        findings.doubt(f"{probe} was not probed")
+        builder.doubt(f"{probe} was not probed")
         return
-    stops = case.standstills.get(probe, ())
-    report = check_outage(series, ceiling=ceiling, begin=healed, end=case.end, stops=stops)
+    stops = run.standstills.get(probe, ())
+    report = check_outage(series, ceiling=ceiling, begin=healed, end=run.end, stops=stops)
     # What had begun before the heal is not the return's.
     report = replace(report, windows=tuple(window for window in report.windows if window.first_bad >= healed))
     for window in (*report.excessive, *report.possible):
         text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(ceiling)}"
         if window.stops:
             text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
-        (findings.fail if is_certain(case, report, window) else findings.doubt)(text, window.first_bad)
+        (builder.fail if is_certain(run, report, window) else builder.doubt)(text, window.first_bad)
     if not report.excessive and not report.possible:
-        findings.note(f"{probe}, after the heal: {report.briefly()}", healed)
+        builder.note(f"{probe}, after the heal: {report.briefly()}", healed)

@@ -28,20 +28,20 @@ CHECKS = {"stopped": "no-service", "owner": "address-owner", "rejoin": "recovery
 Data = dict[str, Any]
 
 
-def is_first(incident: Mapping[str, Any]) -> bool:
+def is_first_format(incident: Mapping[str, Any]) -> bool:
     """Whether an incident's data is in the first format."""
     expect = incident.get("expect")
     old = {*EXPECT, "documented", "hardened"}
     return "timeline" in incident or (isinstance(expect, Mapping) and not old.isdisjoint(expect))
 
 
-def second(incident: Mapping[str, Any]) -> Data:
+def to_second_format(incident: Mapping[str, Any]) -> Data:
     """Return an incident's data in the second format; data that is in the second format already is unchanged.
 
     Args:
         incident: as a journal holds it; parts may be missing.
     """
-    if not is_first(incident):
+    if not is_first_format(incident):
         return dict(incident)
     changed = {TOP.get(key, key): value for key, value in incident.items()}
     if "steps" in changed:

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from testbed.checks.case import Case, Findings
+from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.standstills import Standstill
 from testbed.checks.stickiness import LOG_IN
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Outcome, RequestSample
 
 # The probes that run where the users do.
 SITE = ("tcp", "https", "webmail")
 
 
-def judge_logins(case: Case) -> Verdict | None:
+def judge_logins(run: RecordedRun) -> Verdict | None:
     """No more logins fail than the incident allows, from the steady state to the end of the steps.
 
     A login is several exchanges. One that is not good ends it; one that is good and yet not the end of it (a redirect,
     half a login) carries a cause.
     """
-    most = case.expect.max_failed_logins
+    most = run.expect.max_failed_logins
     if most is None:
         return None
-    findings = Findings()
-    requests = [request for request in case.journal.of(RequestSample) if request.action == LOG_IN]
-    watched = [request for request in requests if case.begin <= request.started <= case.end]
-    stops = [stop for probe in SITE for stop in case.standstills.get(probe, ())]
+    builder = VerdictBuilder()
+    requests = [request for request in run.journal.of(RequestSample) if request.action == LOG_IN]
+    watched = [request for request in requests if run.begin <= request.started <= run.end]
+    stops = [stop for probe in SITE for stop in run.standstills.get(probe, ())]
     bad = [request for request in watched if request.outcome is not Outcome.OK]
     failed = [request for request in bad if not _under_way(request, stops)]
     good = sum(request.outcome is Outcome.OK and not request.cause for request in watched)
     for request in failed:
         text = f"{request.user} could not log in ({request.outcome}: {request.cause}), session {request.session}"
-        (findings.fail if len(failed) > most else findings.note)(text, request.finished, request.app)
+        (builder.fail if len(failed) > most else builder.note)(text, request.finished, request.app)
     if len(bad) > most >= len(failed):
-        findings.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
+        builder.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
     if not watched:
-        findings.doubt("nobody logged in under observation: nothing is proved")
-    if not case.complete:
-        findings.doubt("the run did not come to its end: more logins may have failed")
+        builder.doubt("nobody logged in under observation: nothing is proved")
+    if not run.complete:
+        builder.doubt("the run did not come to its end: more logins may have failed")
     summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"
-    return findings.verdict("logins", summary)
+    return builder.verdict("logins", summary)
 
 
 def _under_way(request: RequestSample, stops: Iterable[Standstill]) -> bool:

@@ -13,10 +13,11 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
-from testbed.checks.case import Case, Findings
-from testbed.checks.standstills import Standstill, measured, standstills
+from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.standstills import Standstill, samples_outside, standstills
 from testbed.checks.verdict import Verdict
-from testbed.checks.windows import Window, find, hidden, marked
+from testbed.checks.verdict_builder import VerdictBuilder
+from testbed.checks.windows import Window, find_hidden, find_outages, with_standstills
 from testbed.journal import Journal, ProbeSample, Series
 from testbed.journal.series import FAILED, OK, UNKNOWN
 from testbed.units import format_duration
@@ -137,13 +138,13 @@ def check_outage(
         stops: when the prober stood still; the samples that were under way then say nothing about the service.
     """
     all_due = Series.of(samples)
-    due = measured(all_due, stops)
+    due = samples_outside(all_due, stops)
     first = _from(due, begin)
     times, outcomes = due.scheduled[first:], due.outcomes[first:]
     steps = [after - before for before, after in pairwise(times)]
     resolution = median(steps) if steps else 0.0
     slow = max(slow, 2 * resolution)
-    windows = tuple(marked(each, stops, due) for each in find(due, first, slow, 2 * resolution))
+    windows = tuple(with_standstills(each, stops, due) for each in find_outages(due, first, slow, 2 * resolution))
     unseen = [stop for stop in stops if not any(stop in window.stops for window in windows)]
     counted = outcomes[: bisect_right(times, end)]
     return OutageReport(
@@ -155,7 +156,7 @@ def check_outage(
         ceiling=ceiling,
         hidden=tuple(
             window
-            for window in hidden(due, all_due, unseen, slow)
+            for window in find_hidden(due, all_due, unseen, slow)
             if window.first_bad <= end and window.last_bad >= begin
         ),
         slow=slow,
@@ -185,33 +186,33 @@ def _from(due: Series, begin: float) -> int:
     return first if last_good < 0 else last_good
 
 
-def judge_outage(case: Case) -> Verdict | None:
+def judge_outage(run: RecordedRun) -> Verdict | None:
     """No outage of a probe is longer than its limit, and the probes that must notice the fault saw an outage.
 
     Outages of probes without a limit are reported only.
 
     Only outages that began between the steady state and the timeline's end count, each to its own end.
     """
-    expect = case.expect
+    expect = run.expect
     ceilings: Mapping[str, float] = dict(expect.max_outage.items())
     expected = {*ceilings, *expect.must_notice}
     if not expected:
         return None
-    findings = Findings()
+    builder = VerdictBuilder()
     reports: dict[str, OutageReport] = {}
-    for probe in sorted({*expected, *case.journal.probes}):
-        series = case.journal.probes.get(probe)
+    for probe in sorted({*expected, *run.journal.probes}):
+        series = run.journal.probes.get(probe)
         if series is None:
-            findings.doubt(f"{probe} was not probed")
+            builder.doubt(f"{probe} was not probed")
             continue
         report = check_outage(
-            series, ceiling=ceilings.get(probe), begin=case.begin, end=case.end, stops=case.standstills.get(probe, ())
+            series, ceiling=ceilings.get(probe), begin=run.begin, end=run.end, stops=run.standstills.get(probe, ())
         )
         if probe in expected or report.windows or report.hidden:
             reports[probe] = report
     for probe in sorted(reports, key=lambda name: _badness(reports[name]), reverse=True):
-        _judge_probe(case, findings, probe, reports[probe])
-    return findings.verdict("outage", _summary(findings, reports))
+        _judge_probe(run, builder, probe, reports[probe])
+    return builder.verdict("outage", _summary(builder, reports))
 
 
 def _badness(report: OutageReport) -> tuple[bool, float]:
@@ -220,9 +221,9 @@ def _badness(report: OutageReport) -> tuple[bool, float]:
     return bool(report.excessive), longest.seconds if longest else -1.0
 
 
-def _summary(findings: Findings, reports: Mapping[str, OutageReport]) -> str:
+def _summary(builder: VerdictBuilder, reports: Mapping[str, OutageReport]) -> str:
     """What each probe saw in few words, the worst first; what was not seen at all in as few as can be."""
-    told = [fact.text for fact in (*findings.wrong, *findings.doubtful) if fact.at is None]
+    told = [fact.text for fact in (*builder.wrong, *builder.doubtful) if fact.at is None]
     worst_first = sorted(reports, key=lambda name: _badness(reports[name]), reverse=True)
     told += [f"{probe}: {reports[probe].briefly()}" for probe in worst_first if reports[probe].windows]
     quiet: dict[str, list[str]] = {}
@@ -232,32 +233,32 @@ def _summary(findings: Findings, reports: Mapping[str, OutageReport]) -> str:
     return "; ".join([*told, *(f"{', '.join(probes)}: {text}" for text, probes in quiet.items())])
 
 
-def _judge_probe(case: Case, findings: Findings, probe: str, report: OutageReport) -> None:
-    if not report.good and probe in {*case.expect.max_outage, *case.expect.must_notice}:
-        findings.doubt(f"{probe} had no good answer at all")
-    if probe in case.expect.must_notice and not report.windows:
-        certain = case.complete and not report.hidden
-        (findings.fail if certain else findings.doubt)(f"{probe} saw no outage, so the fault had no effect")
+def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: OutageReport) -> None:
+    if not report.good and probe in {*run.expect.max_outage, *run.expect.must_notice}:
+        builder.doubt(f"{probe} had no good answer at all")
+    if probe in run.expect.must_notice and not report.windows:
+        certain = run.complete and not report.hidden
+        (builder.fail if certain else builder.doubt)(f"{probe} saw no outage, so the fault had no effect")
     excessive = set(report.excessive)
     for window in report.windows:
         told = _told(probe, window, report.ceiling)
         if window not in excessive:
-            findings.note(told, window.first_bad)
-        elif is_certain(case, report, window):
-            findings.fail(told, window.first_bad)
+            builder.note(told, window.first_bad)
+        elif is_certain(run, report, window):
+            builder.fail(told, window.first_bad)
         else:
-            findings.doubt(told, window.first_bad)
+            builder.doubt(told, window.first_bad)
     for window in report.hidden:
         told = _told_hidden(probe, window, report.ceiling)
         if window not in report.possible:
-            findings.note(told, window.first_bad)
-        elif is_certain(case, report, window):
-            findings.fail(told, window.first_bad)
+            builder.note(told, window.first_bad)
+        elif is_certain(run, report, window):
+            builder.fail(told, window.first_bad)
         else:
-            findings.doubt(told, window.first_bad)
+            builder.doubt(told, window.first_bad)
 
 
-def is_certain(case: Case, report: OutageReport, window: Window) -> bool:
+def is_certain(run: RecordedRun, report: OutageReport, window: Window) -> bool:
     """Whether an outage surely was longer than the ceiling.
 
     One whose begin or end the journal may just not hold proves no more than the probes that saw it. One in which the
@@ -266,8 +267,8 @@ def is_certain(case: Case, report: OutageReport, window: Window) -> bool:
     ceiling = report.ceiling or 0.0
     if window.stops and not window.longer(ceiling, report.slow, report.resolution):
         return False
-    begun = window.last_good is not None or case.begin > -inf
-    ended = window.first_good is not None or case.complete
+    begun = window.last_good is not None or run.begin > -inf
+    ended = window.first_good is not None or run.complete
     return (begun and ended) or window.proven > ceiling
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise, product
 from math import inf
 
-from testbed.checks.case import Case, Findings
-from testbed.checks.holding import NETWORKS, VALUES, usable
-from testbed.checks.states import Span, held
+from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.role_holders import NETWORKS, VALUES, reachable_holders
+from testbed.checks.states import Span, spans_with_value
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Aspect, Series
 from testbed.journal.series import OK
 
@@ -18,29 +19,29 @@ from testbed.journal.series import OK
 TOLERANCE = 0.25
 
 
-def judge_ownership(case: Case) -> Verdict:
+def judge_ownership(run: RecordedRun) -> Verdict:
     """No address, DRBD primary role or write ever has two owners at once, beyond the error of measuring."""
-    findings = Findings()
+    builder = VerdictBuilder()
     for aspect in NETWORKS:
-        _judge_state(case, findings, aspect)
-    _judge_writes(case, findings)
-    _judge_replicas(case, findings)
-    if not findings.wrong and not findings.doubtful:
-        return findings.verdict("ownership", "at no time had an address, DRBD's primary role or the writes two owners")
-    return findings.verdict("ownership")
+        _judge_state(run, builder, aspect)
+    _judge_writes(run, builder)
+    _judge_replicas(run, builder)
+    if not builder.wrong and not builder.doubtful:
+        return builder.verdict("ownership", "at no time had an address, DRBD's primary role or the writes two owners")
+    return builder.verdict("ownership")
 
 
-def _judge_state(case: Case, findings: Findings, aspect: str) -> None:
-    everyone, of_use = held(case.lines, aspect, VALUES[aspect]), usable(case, aspect)
+def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str) -> None:
+    everyone, of_use = spans_with_value(run.lines, aspect, VALUES[aspect]), reachable_holders(run, aspect)
     if not everyone:
-        findings.doubt(f"nobody is known to have held: {aspect}")
+        builder.doubt(f"nobody is known to have held: {aspect}")
     for node, begin, end, text in _together(of_use, f"{aspect} {VALUES[aspect]}"):
         # An end that is missing may be what the journal lost.
-        certain = end < inf or case.complete
-        (findings.fail if certain else findings.doubt)(text, begin, node)
-    if not findings.wrong:
+        certain = end < inf or run.complete
+        (builder.fail if certain else builder.doubt)(text, begin, node)
+    if not builder.wrong:
         for node, begin, _, text in _together(everyone, f"{aspect} {VALUES[aspect]}"):
-            findings.note(f"{text}, one of them frozen or cut off", begin, node)
+            builder.note(f"{text}, one of them frozen or cut off", begin, node)
 
 
 def _together(holders: Mapping[str, list[Span]], what: str) -> Iterator[tuple[str, float, float, str]]:
@@ -64,20 +65,20 @@ def _end(span: Span) -> float:
     return span.end
 
 
-def _judge_writes(case: Case, findings: Findings) -> None:
+def _judge_writes(run: RecordedRun, builder: VerdictBuilder) -> None:
     """Acknowledged writes pass from one node to another only when the other has become primary between the two."""
-    series = case.journal.probes.get("sql-write")
+    series = run.journal.probes.get("sql-write")
     if series is None:
         return
-    primaries = held(case.lines, Aspect.DRBD_ROLE, "Primary")
+    primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")
     for node, other, before, after in _passings(series):
         if not primaries:
-            findings.doubt("writes were acknowledged by several nodes, and which was primary is not known")
+            builder.doubt("writes were acknowledged by several nodes, and which was primary is not known")
             return
         sent, answered = series.started[before], series.finished[after]
         if not any(_between(span, sent, answered) for span in primaries.get(other, ())):
             text = f"write {series.token(after)} was acknowledged by {other}, which had not taken over from {node}"
-            findings.fail(text, answered, other)
+            builder.fail(text, answered, other)
 
 
 def _between(span: Span, sent: float, answered: float) -> bool:
@@ -95,11 +96,13 @@ def _passings(series: Series) -> Iterator[tuple[str, str, int, int]]:
             yield nodes[before], nodes[after], before, after
 
 
-def _judge_replicas(case: Case, findings: Findings) -> None:
+def _judge_replicas(run: RecordedRun, builder: VerdictBuilder) -> None:
     """DRBD gives up connecting where both replicas were written apart from each other: a split brain."""
-    primaries = held(case.lines, Aspect.DRBD_ROLE, "Primary")
-    connected = [span for spans in held(case.lines, Aspect.DRBD_CONNECTION, "Connected").values() for span in spans]
-    for node, spans in held(case.lines, Aspect.DRBD_CONNECTION, "StandAlone").items():
+    primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")
+    connected = [
+        span for spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "Connected").values() for span in spans
+    ]
+    for node, spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "StandAlone").items():
         for span in spans:
             parted = max((it.end for it in connected if it.end <= span.start), default=-inf)
             wrote = sorted(
@@ -109,6 +112,6 @@ def _judge_replicas(case: Case, findings: Findings) -> None:
             )
             if len(wrote) > 1:
                 text = f"split brain: {' and '.join(wrote)} were both primary since they parted, {node} stands alone"
-                findings.fail(text, span.start, node)
+                builder.fail(text, span.start, node)
             else:
-                findings.note(f"{node} stands alone", span.start, node)
+                builder.note(f"{node} stands alone", span.start, node)

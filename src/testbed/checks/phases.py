@@ -8,12 +8,13 @@ from itertools import pairwise
 from math import inf
 from types import MappingProxyType
 
-from testbed.checks.case import Case, Findings
-from testbed.checks.moments import Fault, faults
+from testbed.checks.injected_faults import InjectedFault, injected_faults
 from testbed.checks.outage import check_outage
+from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.standstills import standstills
-from testbed.checks.states import Span, Timelines, held, timelines
+from testbed.checks.states import Span, Timelines, spans_with_value, timelines
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window
 from testbed.journal import Aspect, Journal
 
@@ -65,7 +66,7 @@ class Phases:
     source: str
     target: str
     at: float
-    fault: Fault | None
+    fault: InjectedFault | None
     healing: bool
     seconds: Mapping[str, float]
     disorder: tuple[str, ...] = ()
@@ -107,7 +108,7 @@ class Phases:
         return self._told(NAMES)
 
     def _told(self, names: Sequence[str]) -> str:
-        known = [f"{name} {signed(self.seconds[name])}" for name in names if name in self.seconds]
+        known = [f"{name} {format_offset(self.seconds[name])}" for name in names if name in self.seconds]
         text = f"{self.title}: {', '.join(known)}"
         if self.unsure:
             text += f"; the prober itself stood still in the outage of {', '.join(self.unsure)}"
@@ -120,7 +121,7 @@ class Phases:
         return text + "."
 
 
-def signed(seconds: float) -> str:
+def format_offset(seconds: float) -> str:
     """A time before or after the cause; what rounds to nothing is no time before it."""
     return f"{round(seconds, 2) + 0.0:+.2f} s"
 
@@ -130,10 +131,10 @@ def failovers(journal: Journal) -> list[Phases]:
     lines = timelines(journal)
     stops = standstills(journal)
     reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
-    known = faults(journal)
+    known = injected_faults(journal)
     found = []
     for resource, aspect in ADDRESSES.items():
-        claims = _claims(held(lines, aspect, "held"))
+        claims = _claims(spans_with_value(lines, aspect, "held"))
         for place, (source, target, span) in enumerate(claims):
             until = claims[place + 1][2].start if place + 1 < len(claims) else inf
             fault, healing, at = _trigger(known, source, target, span.start)
@@ -156,24 +157,24 @@ def failovers(journal: Journal) -> list[Phases]:
     return sorted(found, key=lambda phases: phases.at)
 
 
-def judge_phases(case: Case) -> Verdict | None:
+def judge_phases(run: RecordedRun) -> Verdict | None:
     """The phases of each failover come in order, and service returns. A run without a failover has no verdict.
 
     How soon service must come back is for the outage check. A failover that nobody felt is none that failed; nor is
     one that was refused, where the incident expects that service stops.
     """
-    every = failovers(case.journal)
+    every = failovers(run.journal)
     if not every:
         return None
-    findings = Findings()
+    builder = VerdictBuilder()
     for phases in every:
-        lost = bool(phases.away) and not case.expect.no_service_until_heal
-        if phases.disorder or (lost and case.complete):
-            findings.fail(phases.explain(), phases.at, phases.target)
+        lost = bool(phases.away) and not run.expect.no_service_until_heal
+        if phases.disorder or (lost and run.complete):
+            builder.fail(phases.explain(), phases.at, phases.target)
         else:
-            tell = findings.doubt if lost or phases.unsure else findings.note
+            tell = builder.doubt if lost or phases.unsure else builder.note
             tell(phases.explain(), phases.at, phases.target)
-    return findings.verdict("phases", " ".join(phases.briefly() for phases in every))
+    return builder.verdict("phases", " ".join(phases.briefly() for phases in every))
 
 
 def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:
@@ -182,7 +183,9 @@ def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]
     return [(source, target, span) for (_, source), (span, target) in pairwise(in_order) if source != target]
 
 
-def _trigger(known: Sequence[Fault], source: str, target: str, claimed: float) -> tuple[Fault | None, bool, float]:
+def _trigger(
+    known: Sequence[InjectedFault], source: str, target: str, claimed: float
+) -> tuple[InjectedFault | None, bool, float]:
     """What brought a claim about, whether that was a healing, and when it was.
 
     It is the last fault of the node that lost the address or the last healing of the node that took it, whichever came
@@ -246,7 +249,7 @@ def _outage(windows: Sequence[Window], at: float, claimed: float) -> Window | No
 
 def _disorder(seconds: Mapping[str, float], slack: float) -> tuple[str, ...]:
     return tuple(
-        f"{later} ({signed(seconds[later])}) before {earlier} ({signed(seconds[earlier])})"
+        f"{later} ({format_offset(seconds[later])}) before {earlier} ({format_offset(seconds[earlier])})"
         for later, earlier in DEPENDS
         if later in seconds and earlier in seconds and seconds[later] < seconds[earlier] - slack
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from testbed.checks.case import Case, Findings
-from testbed.checks.states import held
+from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.states import spans_with_value
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Aspect, Mark
 from testbed.units import format_duration
 
@@ -17,50 +18,50 @@ WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspe
 HELPED_SECONDS = 3.0
 
 
-def judge_recovery(case: Case) -> Verdict | None:
+def judge_recovery(run: RecordedRun) -> Verdict | None:
     """After the last heal, DRBD and every member of the pools are healthy within the limit, and stay so."""
-    ceiling = case.expect.max_recovery
+    ceiling = run.expect.max_recovery
     if ceiling is None:
         return None
-    findings = Findings()
-    heals = [fault.heal for fault in case.faults if fault.heal is not None]
+    builder = VerdictBuilder()
+    heals = [fault.heal for fault in run.faults if fault.heal is not None]
     if not heals:
-        findings.doubt("nothing was healed")
-        return findings.verdict("recovery")
+        builder.doubt("nothing was healed")
+        return builder.verdict("recovery")
     healed = max(heals)
-    whole, broken = _state(case)
+    whole, broken = _state(run)
     for text in broken:
-        (findings.fail if case.complete else findings.doubt)(f"not whole at the end: {text}")
+        (builder.fail if run.complete else builder.doubt)(f"not whole at the end: {text}")
     if not whole:
-        findings.doubt("no state of DRBD or of a balancer's members is known")
-    struck = min(fault.begins for fault in case.faults)
-    _judge_helped(case, findings, healed)
+        builder.doubt("no state of DRBD or of a balancer's members is known")
+    struck = min(fault.begins for fault in run.faults)
+    _judge_helped(run, builder, healed)
     for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
-        tell = findings.fail if at - healed > ceiling else findings.note
+        tell = builder.fail if at - healed > ceiling else builder.note
         tell(f"{text}, {_since(at - healed)}", at)
-    if not case.complete:
-        findings.doubt("the run did not come to its end: it may have broken again")
-    if findings.wrong or findings.doubtful:
-        return findings.verdict("recovery")
+    if not run.complete:
+        builder.doubt("the run did not come to its end: it may have broken again")
+    if builder.wrong or builder.doubtful:
+        return builder.verdict("recovery")
     told = _since(max(at for at, _ in whole) - healed)
-    return findings.verdict("recovery", f"whole {told}; {format_duration(ceiling)} after it allowed")
+    return builder.verdict("recovery", f"whole {told}; {format_duration(ceiling)} after it allowed")
 
 
-def _judge_helped(case: Case, findings: Findings, healed: float) -> None:
+def _judge_helped(run: RecordedRun, builder: VerdictBuilder, healed: float) -> None:
     """Members that came back by a request of testbed's own: how soon they would have by themselves is unknown.
 
     A balancer tries a member in error again when a request comes (mod_proxy, ``retry``). One that does not hold the
     site's address gets none but testbed's: its members could not come back otherwise, and no user would see that.
     """
-    addresses = held(case.lines, Aspect.SITE_ADDRESS, "held")
-    for (node, aspect), spans in case.lines.items():
+    addresses = spans_with_value(run.lines, Aspect.SITE_ADDRESS, "held")
+    for (node, aspect), spans in run.lines.items():
         last = spans[-1] if spans else None
         member = aspect.removeprefix(f"{Aspect.MEMBER}:")
         if last is None or member == aspect or last.value != "ok" or last.start <= healed:
             continue
         tries = [
             each.at
-            for each in case.journal.of(Mark)
+            for each in run.journal.of(Mark)
             if each.name == "member-tried" and each.node == node and each.attrs.get("member") == member
         ]
         if not any(last.start - HELPED_SECONDS <= at <= last.start + last.error for at in tries):
@@ -68,9 +69,9 @@ def _judge_helped(case: Case, findings: Findings, healed: float) -> None:
         serving = any(span.at(last.start) for span in addresses.get(node, ()))
         text = f"{node}: {member} came back by a request of testbed's own"
         if serving:
-            findings.doubt(f"{text}, while {node} held the site's address", last.start, node)
+            builder.doubt(f"{text}, while {node} held the site's address", last.start, node)
         else:
-            findings.note(f"{text}: {node} got no others", last.start, node)
+            builder.note(f"{text}: {node} got no others", last.start, node)
 
 
 def _since(seconds: float) -> str:
@@ -78,11 +79,11 @@ def _since(seconds: float) -> str:
     return f"{seconds:.1f} s after the last heal" if seconds > 0 else "already at the last heal"
 
 
-def _state(case: Case) -> tuple[list[tuple[float, str]], list[str]]:
+def _state(run: RecordedRun) -> tuple[list[tuple[float, str]], list[str]]:
     """Since when each part is as it must be, and those that are not."""
     whole: list[tuple[float, str]] = []
     broken: list[str] = []
-    for (node, aspect), spans in case.lines.items():
+    for (node, aspect), spans in run.lines.items():
         wanted = WHOLE.get(Aspect(aspect.partition(":")[0])) if aspect.partition(":")[0] in WHOLE else None
         if wanted is None or not spans:
             continue

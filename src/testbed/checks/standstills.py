@@ -48,13 +48,13 @@ def standstills(journal: Journal) -> Mapping[str, tuple[Standstill, ...]]:
     found: dict[str, tuple[Standstill, ...]] = {}
     for probes in together:
         here = [journal.probes[probe] for probe in probes if probe in journal.probes]
-        stops = stood_still(here)
+        stops = find_standstills(here)
         for probe in probes:
             found[probe] = tuple(sorted({*found.get(probe, ()), *stops}))
     return found
 
 
-def stood_still(together: Iterable[Series]) -> tuple[Standstill, ...]:
+def find_standstills(together: Iterable[Series]) -> tuple[Standstill, ...]:
     """The standstills of one prober.
 
     Args:
@@ -75,7 +75,7 @@ def stood_still(together: Iterable[Series]) -> tuple[Standstill, ...]:
     return tuple(stops)
 
 
-def measured(series: Series, stops: Sequence[Standstill]) -> Series:
+def samples_outside(series: Series, stops: Sequence[Standstill]) -> Series:
     """The samples that were under way in none of the standstills.
 
     Args:
@@ -91,7 +91,7 @@ def measured(series: Series, stops: Sequence[Standstill]) -> Series:
     return Series.of(compress(series, keep))
 
 
-def outside(begin: float, end: float, stops: Iterable[Standstill]) -> list[tuple[float, float]]:
+def parts_outside(begin: float, end: float, stops: Iterable[Standstill]) -> list[tuple[float, float]]:
     """The parts of a stretch of time that lie in none of the standstills.
 
     Args:

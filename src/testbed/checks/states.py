@@ -58,7 +58,7 @@ def timelines(journal: Journal) -> dict[tuple[str, str], list[Span]]:
     return found
 
 
-def held(lines: Timelines, aspect: str, value: str) -> dict[str, list[Span]]:
+def spans_with_value(lines: Timelines, aspect: str, value: str) -> dict[str, list[Span]]:
     """The spans in which a part had a value, by node."""
     return {
         node: matching
@@ -72,7 +72,7 @@ def value_at(lines: Timelines, node: str, aspect: str, moment: float) -> str | N
     return next((span.value for span in lines.get((node, aspect), ()) if span.at(moment)), None)
 
 
-def without(spans: Iterable[Span], gaps: Sequence[Span]) -> list[Span]:
+def subtract_spans(spans: Iterable[Span], gaps: Sequence[Span]) -> list[Span]:
     """Spans less the times of the gaps; an edge that a gap makes is as uncertain as the gap's."""
     left = list(spans)
     for gap in gaps:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from testbed.checks.absences import Absence, absences
-from testbed.checks.case import Case, Findings
+from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
+from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Outcome, RequestSample
 
 LOG_IN = "log in"
@@ -162,45 +163,45 @@ def check_stickiness(
     )
 
 
-def stickiness(case: Case) -> Stickiness:
+def stickiness(run: RecordedRun) -> Stickiness:
     """The sessions of a run, with the causes of their moves."""
-    requests = case.journal.of(RequestSample)
+    requests = run.journal.of(RequestSample)
     nodes = {request.app for request in requests if request.app}
-    roaming = bool(case.journal.plan and case.journal.plan.platform.get("sessions") == "database")
-    return check_stickiness(requests, absences(nodes, case.faults, case.lines, requests), roaming=roaming)
+    roaming = bool(run.journal.plan and run.journal.plan.platform.get("sessions") == "database")
+    return check_stickiness(requests, absences(nodes, run.faults, run.lines, requests), roaming=roaming)
 
 
-def judge_stickiness(case: Case) -> Verdict | None:
+def judge_stickiness(run: RecordedRun) -> Verdict | None:
     """A session moves only when its app node is absent, and only the sessions of absent nodes are lost.
 
     Of sessions that are kept in the database, none is lost.
     """
-    if not case.journal.of(RequestSample) and case.plans_no("load"):
+    if not run.journal.of(RequestSample) and run.plans_no("load"):
         return None
-    found = stickiness(case)
-    findings = Findings()
+    found = stickiness(run)
+    builder = VerdictBuilder()
     for move in () if found.roaming else found.moves:
         text = f"session {move.session} went from {move.source} to {move.target}"
         if move.cause:
-            findings.note(f"{text}: {move.cause.why}", move.at, move.source)
+            builder.note(f"{text}: {move.cause.why}", move.at, move.source)
         else:
-            findings.fail(f"{text} without a cause", move.at, move.source)
+            builder.fail(f"{text} without a cause", move.at, move.source)
     for session in found.strays:
         where = "it is in the database" if found.roaming else "its node was there"
-        findings.fail(f"session {session} was lost, though {where}", found.lost[session])
+        builder.fail(f"session {session} was lost, though {where}", found.lost[session])
     for session in found.survivors:
         # What told that it was lost may be what the journal does not hold.
-        (findings.fail if case.complete else findings.doubt)(
+        (builder.fail if run.complete else builder.doubt)(
             f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
         )
-    most = case.expect.max_lost_sessions
+    most = run.expect.max_lost_sessions
     if most is not None and len(found.lost) > most:
-        findings.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
+        builder.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
     if not found.matrix:
-        findings.doubt("no session was answered by any app node")
-    elif case.expect.must_affect_sessions and not found.doomed:
-        findings.doubt("no session lived on a node that died: stickiness was not tried")
-    return findings.verdict("stickiness", found.explain())
+        builder.doubt("no session was answered by any app node")
+    elif run.expect.must_affect_sessions and not found.doomed:
+        builder.doubt("no session lived on a node that died: stickiness was not tried")
+    return builder.verdict("stickiness", found.explain())
 
 
 def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:

@@ -55,7 +55,7 @@ class Verdict:
         return self.status is Status.PASS or (self.status is Status.FAIL and bool(self.documented))
 
 
-def overall(verdicts: list[Verdict]) -> Status:
+def overall_status(verdicts: list[Verdict]) -> Status:
     """The verdict over all: one that fails and is not a known failure fails them all, one unknown leaves doubt."""
     if any(each.status is Status.FAIL and not each.documented for each in verdicts):
         return Status.FAIL

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from testbed.checks.standstills import Standstill, outside
+from testbed.checks.standstills import Standstill, parts_outside
 from testbed.journal import Series
 from testbed.journal.series import OK, UNKNOWN
 
@@ -79,7 +79,7 @@ class Window:
         """
         if ceiling:
             return any(end - begin > ceiling for begin, end in self._parts())
-        failed = outside(self.first_bad, self.last_bad, self.stops) if self.failed or self.unknown else []
+        failed = parts_outside(self.first_bad, self.last_bad, self.stops) if self.failed or self.unknown else []
         # Two probes that failed one after the other, of which neither was due while the prober stood still.
         return any(end - begin >= 0.9 * resolution for begin, end in failed) or any(
             end - begin >= slow for begin, end in self._parts()
@@ -90,10 +90,10 @@ class Window:
         return begin, inf if self.first_good is None else self.first_good
 
     def _parts(self) -> list[tuple[float, float]]:
-        return outside(*self._edges(), self.stops)
+        return parts_outside(*self._edges(), self.stops)
 
 
-def hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow: float) -> Iterator[Window]:
+def find_hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow: float) -> Iterator[Window]:
     """The times around standstills in which an outage may have been that no probe could see.
 
     Args:
@@ -118,7 +118,7 @@ def hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow: floa
             yield window
 
 
-def find(due: Series, first: int, slow: float, apart: float) -> tuple[Window, ...]:
+def find_outages(due: Series, first: int, slow: float, apart: float) -> tuple[Window, ...]:
     """The outages that a probe saw, in order of time.
 
     Args:
@@ -228,7 +228,7 @@ def overlap(window: Window, stops: Sequence[Standstill]) -> bool:
     return any(stop.begin < _end(window) and _begin(window) < stop.end for stop in stops)
 
 
-def marked(window: Window, stops: Sequence[Standstill], due: Series) -> Window:
+def with_standstills(window: Window, stops: Sequence[Standstill], due: Series) -> Window:
     """The window with the standstills that lie in it.
 
     Args:

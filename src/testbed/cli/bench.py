@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from testbed.bench import KINDS, Failover, Round, Soaked, idle, overhead, repeated, soak
+from testbed.bench import KINDS, Failover, Round, SoakResult, idle, overhead, repeat_failovers, soak
 from testbed.checks import Status
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
@@ -61,7 +61,7 @@ def failover(
     documents = {}
     for kind in chosen:
         runs = []
-        for run in repeated(cluster, kind, repeat, users):
+        for run in repeat_failovers(cluster, kind, repeat, users):
             good = run.status is Status.PASS
             verdict = "" if good else f" [red]verdict: {run.status.value}[/], see {run.folder / 'report.html'}"
             progress.print_line(f"  {KINDS[kind].title}: {run.victim}, {run.outage:.2f} s, {_losses([run])}{verdict}")
@@ -169,7 +169,7 @@ def heaviest_load(
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def _stretch(each: Soaked) -> dict[str, object]:
+def _stretch(each: SoakResult) -> dict[str, object]:
     return asdict(each) | {"folder": each.folder.name}
 
 

@@ -43,7 +43,7 @@ def bundle(
     parent = settings.state_dir / "runs"
     folder = None
     if run is not None:
-        folder = reports.latest(parent) if run == "latest" else reports.find(run, parent)
+        folder = reports.latest_run(parent) if run == "latest" else reports.find_run(run, parent)
     target = output or Path(time.strftime("testbed-%Y%m%d-%H%M%S.tar.gz"))
     with progress.step("collecting"):
         names = write_bundle(settings, target, folder, lambda text: err.print(f"  not there: {text}", markup=False))

@@ -16,9 +16,9 @@ from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
-from testbed.report import Comparison, Distribution, Summary
-from testbed.report.axis import signed
-from testbed.report.comparison import BETTER, WORSE, Row
+from testbed.report import Distribution, SeriesComparison, Summary
+from testbed.report.axis import format_signed
+from testbed.report.comparison import BETTER, WORSE, MeasureRow
 
 CAPTION = "seconds: median (p95 and max; of fewer than 20 runs the max alone); p corrected for the number of measures"
 COLOURS = {BETTER: "green", WORSE: "red"}
@@ -45,13 +45,13 @@ def compare(
     difference stands its interval with a confidence of 95 %.
     """
     parent = settings.load().state_dir / "runs"
-    folders = [report.find(text, parent) for text in (before, after)]
+    folders = [report.find_run(text, parent) for text in (before, after)]
     summaries = [report.summarize(folder) for folder in folders]
     together = summaries[0].series and summaries[0].series == summaries[1].series
     if together and not alone:
         err.print("both are of one series: they are compared alone", highlight=False)
     sides = [
-        [summary] if alone or together else report.siblings(folder, summary)
+        [summary] if alone or together else report.runs_of_series(folder, summary)
         for folder, summary in zip(folders, summaries, strict=True)
     ]
     found = report.compare(*sides)
@@ -61,7 +61,7 @@ def compare(
     _print(found, folders)
 
 
-def _print(found: Comparison, folders: list[Path]) -> None:
+def _print(found: SeriesComparison, folders: list[Path]) -> None:
     for name, folder, runs in zip(("before", "after"), folders, (found.before, found.after), strict=True):
         out.print(f"{name}: {_called(folder, runs)}", highlight=False)
     out.print(_measures(found.rows))
@@ -81,7 +81,7 @@ def _called(folder: Path, runs: tuple[Summary, ...]) -> str:
     return escape(f"{folder.name} ({several})")
 
 
-def _measures(rows: tuple[Row, ...]) -> Table:
+def _measures(rows: tuple[MeasureRow, ...]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, caption=CAPTION)
     table.add_column("measure", overflow="fold")
     for heading in ("before", "after", "difference"):
@@ -91,7 +91,7 @@ def _measures(rows: tuple[Row, ...]) -> Table:
     for row in rows:
         colour = COLOURS.get(row.judgement)
         told = row.judgement if row.p is None else f"{row.judgement} (p {row.p:.2g})"
-        difference = "" if row.difference is None else signed(row.difference)
+        difference = "" if row.difference is None else format_signed(row.difference)
         judged = f"[{colour}]{told}[/]" if colour else f"[dim]{told}[/]"
         table.add_row(escape(row.name), _figures(row.before), _figures(row.after), difference, _interval(row), judged)
     return table
@@ -101,21 +101,21 @@ def _figures(of: Distribution | None) -> str:
     return "" if of is None else f"{of.median:.2f} ({of.tail('{:.2f}'.format)})"
 
 
-def _interval(row: Row) -> str:
+def _interval(row: MeasureRow) -> str:
     if row.low is None or row.high is None:
         return ""
-    low, high = (signed(each) if isfinite(each) else "any" for each in (row.low, row.high))
+    low, high = (format_signed(each) if isfinite(each) else "any" for each in (row.low, row.high))
     return f"{low} to {high}"
 
 
-def _tallies(found: Comparison) -> Table:
+def _tallies(found: SeriesComparison) -> Table:
     table = Table("counted", "before", "after", "", box=None, header_style="bold", pad_edge=False)
     for each in found.tallies:
         table.add_row(escape(each.name), each.before, each.after, "[yellow]changed[/]" if each.changed else "")
     return table
 
 
-def _document(found: Comparison) -> dict[str, Any]:
+def _document(found: SeriesComparison) -> dict[str, Any]:
     """The comparison as JSON, which has no infinity: what has no end is null."""
     return {
         "before": [run.run for run in found.before],

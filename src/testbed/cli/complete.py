@@ -49,6 +49,6 @@ def incidents() -> Iterable[str]:
 @_quietly
 def runs() -> Iterable[str]:
     """The runs, the latest first."""
-    from testbed.report.folders import runs as folders  # noqa: PLC0415 - only when Tab is pressed
+    from testbed.report.run_folders import list_runs as folders  # noqa: PLC0415 - only when Tab is pressed
 
     return [folder.name for folder in reversed(folders(configuration.load().state_dir / "runs"))]

@@ -32,10 +32,10 @@ def open_page(
     """
     settings = configuration.load()
     if page == "report":
-        folder = reports.latest(settings.state_dir / "runs")
+        folder = reports.latest_run(settings.state_dir / "runs")
         file = folder / reports.PAGE
         if not file.exists():
-            reports.write(folder)
+            reports.write_report(folder)
         if has_display():
             show(file.resolve().as_uri())
         else:

@@ -18,8 +18,8 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
 from testbed.report import server
-from testbed.report.page import headline
-from testbed.report.plots import shown
+from testbed.report.plots import format_latency
+from testbed.report.run_page import headline
 from testbed.report.summary import CheckResult, Summary
 
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow", "error": "red"}
@@ -58,8 +58,8 @@ def report(
     Exit status: 0 the run passes, 1 it fails, 3 it could not be judged, 4 the run itself broke.
     """
     parent = settings.load().state_dir / "runs"
-    folder = reports.latest(parent) if run is None else reports.find(run, parent)
-    summary = reports.write(folder)
+    folder = reports.latest_run(parent) if run is None else reports.find_run(run, parent)
+    summary = reports.write_report(folder)
     if as_json:
         print_json({"report": str(folder / reports.PAGE), **summary.model_dump()})
     else:
@@ -112,8 +112,10 @@ def _outages(summary: Summary) -> Table:
     table = Table("probe", "outages", "longest", "together", "interval", box=None, header_style="bold", pad_edge=False)
     for probe, seen in summary.outages.items():
         if not seen.count:
-            table.add_row(probe, "none", "", "", shown(seen.resolution))
+            table.add_row(probe, "none", "", "", format_latency(seen.resolution))
             continue
-        longest, total = (shown(float("inf") if value is None else value) for value in (seen.longest, seen.total))
-        table.add_row(probe, str(seen.count), longest, total, shown(seen.resolution))
+        longest, total = (
+            format_latency(float("inf") if value is None else value) for value in (seen.longest, seen.total)
+        )
+        table.add_row(probe, str(seen.count), longest, total, format_latency(seen.resolution))
     return table

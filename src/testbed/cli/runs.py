@@ -18,7 +18,7 @@ from testbed.cli.options import Consent, Json, Yes, duration_option, print_json
 from testbed.cli.output import err, out
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
-from testbed.report.plots import shown
+from testbed.report.plots import format_latency
 from testbed.report.summary import Summary
 
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow", "error": "red"}
@@ -35,7 +35,7 @@ def runs(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     parent = settings.load().state_dir / "runs"
-    found = [(folder, report.load(folder)) for folder in report.runs(parent)]
+    found = [(folder, report.load_summary(folder)) for folder in report.list_runs(parent)]
     if as_json:
         print_json([_document(folder, summary) for folder, summary in found])
         return
@@ -77,9 +77,9 @@ def remove(
     if not (names or all_runs or passed or older_than is not None):
         raise UsageError("no run is named", fix="name runs, or use --all, --passed or --older-than")
     if names:
-        chosen = list(dict.fromkeys(report.find(name, parent) for name in names))
+        chosen = list(dict.fromkeys(report.find_run(name, parent) for name in names))
     else:
-        chosen = [each for each in report.runs(parent) if _applies(each, passed=passed, older_than=older_than)]
+        chosen = [each for each in report.list_runs(parent) if _applies(each, passed=passed, older_than=older_than)]
     if not chosen:
         err.print("no run is deleted", highlight=False)
         return
@@ -95,7 +95,7 @@ def remove(
 
 def _applies(folder: Path, *, passed: bool, older_than: float | None) -> bool:
     """Whether a run is one of those that the options choose."""
-    summary = report.load(folder)
+    summary = report.load_summary(folder)
     if passed and (summary is None or summary.verdict != "pass"):
         return False
     began = summary.started if summary else folder.stat().st_mtime
@@ -133,4 +133,4 @@ def _longest(summary: Summary) -> str:
     worst = max(lengths, key=lambda probe: lengths[probe], default="")
     if not worst:
         return ""
-    return f"{shown(lengths[worst])} {worst}" if lengths[worst] else "none"
+    return f"{format_latency(lengths[worst])} {worst}" if lengths[worst] else "none"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from testbed.checks import Status, Verdict
-from testbed.checks.breakage import RUN, STEPS
 from testbed.checks.healthy import HEALTHY, REPAIRED
+from testbed.checks.run_integrity import RUN, STEPS
 from testbed.probes.catalogue import PROBES
 
 SERVED = "served"

@@ -22,7 +22,7 @@ from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Failure, 
 from testbed.incidents.incident_model import ALL, Incident
 from testbed.incidents.run import Run
 from testbed.incidents.runner import reach_steady_state, take_step
-from testbed.journal import Mark, Plan, read
+from testbed.journal import Mark, RunPlan, read
 from testbed.progress import Progress
 
 # The wait of the timeline itself is longer: this one is for what a split brain's resolution leaves to copy.
@@ -170,7 +170,7 @@ def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) ->
         incident: the sequence with its final heal and wait.
         keep_passing: copy the logs and write the report of a run that passes too.
     """
-    plan = Plan(
+    plan = RunPlan(
         incident.name, incident.model_dump(mode="json"), incident.seed, 1, 1, incident.name,
         cluster.platform,
     )  # fmt: skip
@@ -188,8 +188,8 @@ def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) ->
     verdicts = judge(journal)
     if keep_passing or any(each.status is not Status.PASS for each in verdicts):
         with suppress(*TROUBLE):
-            recorder.collect(cluster, run.folder)
-        report.write(run.folder)
+            recorder.collect_artifacts(cluster, run.folder)
+        report.write_report(run.folder)
     marks = {mark.name for mark in journal.of(Mark)}
     healthy = healthy and "not-healthy" not in marks
     repair = SPLIT_BRAIN if "split-brain-resolved" in marks else REMEDIES if "repaired" in marks else ""

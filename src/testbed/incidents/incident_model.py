@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from testbed.checks.expectations import Expect, ProbeName, Profile, ProfileName, Profiles, expected
+from testbed.checks.expectations import Expect, ProbeName, Profile, ProfileName, Profiles, merge_expectations
 from testbed.units import Duration, Percent, PerSecond
 
 ActionName = Literal["inbox", "read", "write", "find contact", "add contact", "vacation", "log out"]
@@ -152,4 +152,4 @@ class Incident(Block):
 
     def expected(self, profile: str) -> Profile:
         """Return all that is expected of a cluster of one profile, with its known failures."""
-        return expected(self.expect, self.profiles, profile)
+        return merge_expectations(self.expect, self.profiles, profile)

@@ -34,7 +34,7 @@ from testbed.incidents.incident_model import LIMIT_SECONDS, Load
 from testbed.incidents.live_state import LiveState
 from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
-from testbed.journal import Aspect, Journal, Mark, Plan, Writer, read
+from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
 from testbed.machines import Machine
 from testbed.probes.catalogue import PROBES
 from testbed.probes.exit_status import UNREADABLE
@@ -64,12 +64,12 @@ class Run:
     """
 
     def __init__(
-        self, cluster: Cluster, name: str, *, plan: Plan | None = None, scan: bool = False, keep: bool = False,
+        self, cluster: Cluster, name: str, *, plan: RunPlan | None = None, scan: bool = False, keep: bool = False,
         site: str = CLUSTER, healthy_within: float = lifecycle.HEALTHY_SECONDS, collect: bool = True,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
-        self.plan = plan or Plan(name, {}, seed=2006, platform=cluster.platform)
+        self.plan = plan or RunPlan(name, {}, seed=2006, platform=cluster.platform)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
         self._url = site_url(cluster.topology, site)
@@ -115,7 +115,7 @@ class Run:
         try:
             for role in (Role.CLIENT, Role.OBSERVER):
                 end_strays(self._machine(role))
-            self._before = recorder.survey(self.cluster)
+            self._before = recorder.survey_leftovers(self.cluster)
             self._recording.enter_context(self._recorder)
         except BaseException:
             self.writer.close()
@@ -138,7 +138,7 @@ class Run:
             told = told or self._recorder.trouble
             if self._collect:
                 with suppress(TestbedError, DockerException, OSError):
-                    recorder.collect(self.cluster, self.folder)
+                    recorder.collect_artifacts(self.cluster, self.folder)
             try:
                 self.mark("run-ends", error=told)
             finally:
@@ -415,7 +415,7 @@ class Run:
             self.mark("not-healthy", reason=error.what)
         if not settled:  # it may only have been slow
             self._settle(SETTLE_AGAIN_SECONDS)
-        recorder.leftovers(self.cluster, self.writer, self._before)
+        recorder.record_leftovers(self.cluster, self.writer, self._before)
 
     def _recover(self) -> TestbedError | None:
         """Bring the cluster back to health before the writes are read back, without discarding data.

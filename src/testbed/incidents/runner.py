@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from testbed import report
-from testbed.checks import Status, Verdict, overall
+from testbed.checks import Status, Verdict, overall_status
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
@@ -21,7 +21,7 @@ from testbed.images import build_images
 from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
 from testbed.incidents.incident_text import describe_step
 from testbed.incidents.run import Run
-from testbed.journal import Plan
+from testbed.journal import RunPlan
 from testbed.progress import Progress
 from testbed.wait import FinalError, WaitTimeout
 
@@ -49,7 +49,7 @@ class Result:
     @property
     def status(self) -> Status:
         """The verdict over all."""
-        return overall(list(self.verdicts))
+        return overall_status(list(self.verdicts))
 
 
 def play_repeats(
@@ -96,9 +96,11 @@ def series_name(incident: Incident) -> str:
     return time.strftime("%Y%m%d-%H%M%S-") + incident.name
 
 
-def plan_repeat(cluster: Cluster, incident: Incident, seed: int | None, number: int, repeats: int, series: str) -> Plan:
+def plan_repeat(
+    cluster: Cluster, incident: Incident, seed: int | None, number: int, repeats: int, series: str
+) -> RunPlan:
     """Return what one run of a series is to do; its random choices depend on the seed and the number alone."""
-    return Plan(
+    return RunPlan(
         incident.name, incident.model_dump(mode="json"), incident.seed if seed is None else seed, number, repeats,
         series, cluster.platform,
     )  # fmt: skip
@@ -143,7 +145,7 @@ def play_all(
 def play_once(
     cluster: Cluster,
     incident: Incident,
-    plan: Plan,
+    plan: RunPlan,
     *,
     keep: bool = False,
     begun: Begun = _silent,
@@ -186,7 +188,7 @@ def play_once(
         raise TestbedError(error.what, where=error.where, fix=error.fix) from None
     finally:
         if (run.folder / "journal.jsonl").exists():
-            report.write(run.folder)
+            report.write_report(run.folder)
     return Result(run.folder, tuple(run.verdicts()))
 
 

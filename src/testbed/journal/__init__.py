@@ -9,15 +9,15 @@ from testbed.journal.events import (
     Leftover,
     Mark,
     Outcome,
-    Plan,
     ProbeSample,
     RequestSample,
+    RunPlan,
     Scan,
     Settled,
     StateChange,
 )
-from testbed.journal.journal import Journal, Opening, gather
-from testbed.journal.published import schema
+from testbed.journal.journal import Journal, Opening, build_journal
+from testbed.journal.json_schema import schema
 from testbed.journal.reader import JournalError, parse, read
 from testbed.journal.series import Series
 from testbed.journal.tail import Tail
@@ -35,16 +35,16 @@ __all__ = [
     "Mark",
     "Opening",
     "Outcome",
-    "Plan",
     "ProbeSample",
     "RequestSample",
+    "RunPlan",
     "Scan",
     "Series",
     "Settled",
     "StateChange",
     "Tail",
     "Writer",
-    "gather",
+    "build_journal",
     "parse",
     "read",
     "schema",

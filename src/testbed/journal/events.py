@@ -186,7 +186,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What the run was to do and what was expected of it: the incident file, and how it was called.
 
     Args:
@@ -295,7 +295,7 @@ Event = (
     | FaultStep
     | Settled
     | Mark
-    | Plan
+    | RunPlan
     | Alarm
     | Scan
     | Leftover
@@ -304,7 +304,7 @@ Event = (
 KINDS: dict[str, type[Event]] = {
     event.kind: event
     for event in (
-        ProbeSample, RequestSample, StateChange, FaultStep, Settled, Mark, Plan, Alarm, Scan, Leftover, ClockSample
+        ProbeSample, RequestSample, StateChange, FaultStep, Settled, Mark, RunPlan, Alarm, Scan, Leftover, ClockSample
     )
 }  # fmt: skip
 

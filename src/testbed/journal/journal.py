@@ -9,7 +9,7 @@ from math import isfinite
 from statistics import median
 from typing import Any, TypeVar, cast
 
-from testbed.journal.events import Event, Plan, ProbeSample
+from testbed.journal.events import Event, ProbeSample, RunPlan
 from testbed.journal.series import CODES, Series
 
 E = TypeVar("E", bound=Event)
@@ -62,14 +62,14 @@ class Journal:
         return cast("list[E]", list(self.events.get(kind, ())))
 
     @property
-    def plan(self) -> Plan | None:
+    def plan(self) -> RunPlan | None:
         """What the run was to do; None if the journal does not say."""
-        plans = self.events.get(Plan, ())
-        return cast("Plan", plans[0]) if plans else None
+        plans = self.events.get(RunPlan, ())
+        return cast("RunPlan", plans[0]) if plans else None
 
 
 @dataclass
-class Gathering:
+class JournalBuilder:
     """A journal while it is read."""
 
     openings: list[Opening] = field(default_factory=list)
@@ -133,14 +133,14 @@ class Gathering:
         return Journal(tuple(self.openings), self._probes, self._events, offset, truncated, damage)
 
 
-def gather(events: Iterable[Event], openings: Sequence[Opening] = ()) -> Journal:
+def build_journal(events: Iterable[Event], openings: Sequence[Opening] = ()) -> Journal:
     """A journal of events that are in memory.
 
     Args:
         events: in the order in which they were recorded.
         openings: its writers.
     """
-    gathering = Gathering()
+    gathering = JournalBuilder()
     for opening in openings:
         gathering.open(opening)
     for event in events:

@@ -10,7 +10,7 @@ from typing import Any
 from testbed.errors import UsageError
 from testbed.journal import lines
 from testbed.journal.events import ProbeSample, RequestSample, Settled, from_fields
-from testbed.journal.journal import Gathering, Journal
+from testbed.journal.journal import Journal, JournalBuilder
 
 # What is longer is no line of a journal, and must not fill the memory.
 LONGEST = 1 << 22
@@ -58,7 +58,7 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._gathering = Gathering()
+        self._gathering = JournalBuilder()
         self._cut_off: list[int] = []
         self._pending = 0  # the last line, if it was cut off
 

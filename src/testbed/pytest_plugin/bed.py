@@ -97,7 +97,7 @@ class Bed:
         if not self._ended:
             self._ended = True
             self._running.close()
-            report.write(run.folder)
+            report.write_report(run.folder)
         return run
 
     def abandon(self) -> None:

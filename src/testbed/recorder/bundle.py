@@ -22,8 +22,8 @@ from testbed.errors import TestbedError
 from testbed.host.doctor import examine
 from testbed.machines import Machine
 from testbed.progress import PrintLine
-from testbed.recorder.collect import versions
 from testbed.recorder.redaction import Redaction, secrets_of
+from testbed.recorder.run_artifacts import collect_versions
 from testbed.settings import Settings
 from testbed.topology.compose import compose_config
 
@@ -82,7 +82,7 @@ def _parts(settings: Settings, run: Path | None, print_line: PrintLine) -> Itera
         "shape.json": lambda: _json(asdict(cluster.shape)),
         "faults.json": lambda: _json([asdict(entry) for entry in cluster.ledger.readable()]),
         "status.json": lambda: _json(_status(cluster)),
-        "versions.json": lambda: _json(versions(cluster, cluster.fleet.machines())),
+        "versions.json": lambda: _json(collect_versions(cluster, cluster.fleet.machines())),
     }
     yield from _made(makers, print_line)
     yield from _node_logs(cluster, print_line)

@@ -28,7 +28,7 @@ UPTIME_STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimeEstimate:
     """A time on the host's clock.
 
     Args:
@@ -40,14 +40,14 @@ class Moment:
     error: float
 
 
-def between(earliest: float, latest: float) -> Moment:
+def estimate_between(earliest: float, latest: float) -> TimeEstimate:
     """The moment of something that happened within an interval."""
-    return Moment((earliest + latest) / 2, max(latest - earliest, 0.0) / 2)
+    return TimeEstimate((earliest + latest) / 2, max(latest - earliest, 0.0) / 2)
 
 
-def stamped(stamp: float, late: float = LATE_SECONDS) -> Moment:
+def estimate_from_stamp(stamp: float, late: float = LATE_SECONDS) -> TimeEstimate:
     """The moment of something known only by a stamp that it got later, by at most ``late`` seconds."""
-    return between(stamp - late, stamp)
+    return estimate_between(stamp - late, stamp)
 
 
 class GuestClock:
@@ -96,7 +96,7 @@ class GuestClock:
         self._most += seconds + error
         self._anchor = self._last = None
 
-    def moment(self, up: float, stamp: float) -> Moment:
+    def moment(self, up: float, stamp: float) -> TimeEstimate:
         """When an event was.
 
         Args:
@@ -108,9 +108,9 @@ class GuestClock:
         if self.known and not passed + self._least <= stamp <= passed + self._most + BELIEVABLE_SECONDS:
             self._trusted = False  # told before it was, or too long afterwards
         if not self.known:
-            return stamped(stamp)
+            return estimate_from_stamp(stamp)
         self._most = min(self._most, stamp - passed)
-        return between(passed + self._least, passed + self._most)
+        return estimate_between(passed + self._least, passed + self._most)
 
     def _contradicted(self, sample: ClockSample) -> None:
         """Two pairs of readings in a row that tell of the same rate are believed; one may have seen a standstill."""
@@ -162,7 +162,7 @@ class SharedClock:
         own = time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_BOOTTIME)
         self._boot = own if boot is None else boot
 
-    def moment(self, up: float, stamp: float, after: float | None = None) -> Moment:
+    def moment(self, up: float, stamp: float, after: float | None = None) -> TimeEstimate:
         """When an event was; one that was looked for happened between the look before it and the one that saw it.
 
         Args:
@@ -171,4 +171,4 @@ class SharedClock:
             after: seconds since the host's boot before which it did not happen.
         """
         earliest = self._boot + (up if after is None else after)
-        return between(earliest, max(min(self._boot + up + UPTIME_STEP, stamp), earliest))
+        return estimate_between(earliest, max(min(self._boot + up + UPTIME_STEP, stamp), earliest))

@@ -24,7 +24,7 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
-from testbed.recorder.place import Place
+from testbed.recorder.stream_position import StreamPosition
 from testbed.recorder.wallclock import WallClock
 
 # How reading a stream ends when its other end or this one closes it.
@@ -52,7 +52,7 @@ class Stamped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NodeLogLine:
     """A line of a node's log.
 
     Args:
@@ -139,7 +139,7 @@ class NodeLog(Follower):
         container: Container,
         begin: float,
         clock: WallClock,
-        take: Callable[[Line], None],
+        take: Callable[[NodeLogLine], None],
         failed: Failed,
     ) -> None:
         self.node = node
@@ -147,7 +147,7 @@ class NodeLog(Follower):
         self._clock = clock
         self._take = take
         self._started = Event()
-        self._place = Place(_nanoseconds(begin))
+        self._place = StreamPosition(_nanoseconds(begin))
         self._latest = begin
         super().__init__(f"log of {node}", failed)
 
@@ -213,7 +213,7 @@ class NodeLog(Follower):
                 wall = line.stamp / 1e9
                 # Docker gives lines from this moment on; a float of its seconds is exact to a microsecond.
                 self._latest = wall - 1e-5
-                self._guarded(self._take, Line(self.node, wall, line.text))
+                self._guarded(self._take, NodeLogLine(self.node, wall, line.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ class EngineEvents(Follower):
         self._clock = clock
         self._name = name
         self._take = take
-        self._place = Place(_nanoseconds(begin))
+        self._place = StreamPosition(_nanoseconds(begin))
         super().__init__("events of the engine", failed)
 
     def end(self, until: float) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from testbed.journal import Alarm, Aspect, ClockSample, Event, Mark, StateChange
 from testbed.machines import Power
-from testbed.recorder.alarms import alarm
-from testbed.recorder.clocks import GuestClock, Moment, SharedClock, stamped
-from testbed.recorder.translate import DECISIONS, Told, console_time, translate
+from testbed.recorder.clocks import GuestClock, SharedClock, TimeEstimate, estimate_from_stamp
+from testbed.recorder.log_events import DECISIONS, LogEvent, console_time, parse_log_line
+from testbed.recorder.log_patterns import matching_pattern
 from testbed.topology import Role
 
 # A kill and the death it causes belong together when no more than so many seconds lie between them.
@@ -68,14 +68,14 @@ class Listener:
             stamp: Docker's stamp on the host's monotonic clock, seconds.
             offset: the host's wall clock less its monotonic clock, seconds.
         """
-        told = translate(self.role, text)
+        told = parse_log_line(self.role, text)
         if told.name.startswith("clock"):
             yield from self._clock_line(told, stamp, offset)
             return
         if told.name in DECISIONS:
             words = {name: value for name, value in (told.words or {}).items() if name not in ("up", "at")}
             yield Mark(told.name, self.node, words)
-        pattern = alarm(text)
+        pattern = matching_pattern(text)
         if not told.changes and not pattern:
             return
         moment = self._moment(told, stamp, offset)
@@ -95,9 +95,9 @@ class Listener:
             text: the line.
             now: the host's monotonic clock; the line was written before, seconds.
         """
-        if pattern := alarm(text):
+        if pattern := matching_pattern(text):
             up = console_time(text)
-            moment = stamped(now) if up is None or not self.clock.known else self.clock.moment(up, now)
+            moment = estimate_from_stamp(now) if up is None or not self.clock.known else self.clock.moment(up, now)
             yield from self._alarm(pattern, text, moment, up)
 
     def engine(self, action: str, at: float, signal: str = "") -> Iterator[Event]:
@@ -111,10 +111,10 @@ class Listener:
         if action == "kill":
             self._killed_at = at if signal in ("9", "SIGKILL") else None
             return
-        moment = stamped(at, ENGINE_SECONDS[action])
+        moment = estimate_from_stamp(at, ENGINE_SECONDS[action])
         if action == "die" and self._killed_at is not None and at - self._killed_at < KILL_SECONDS:
             # Nothing runs once the signal has been sent; that all is cleared away is told later.
-            moment = Moment(self._killed_at, at - self._killed_at)
+            moment = TimeEstimate(self._killed_at, at - self._killed_at)
         value = {"start": "on", "die": "off", "pause": "frozen", "unpause": "on"}[action]
         self.power = Power(value)
         if action == "die":
@@ -123,11 +123,11 @@ class Listener:
             self.node, Aspect.POWER, value, at=_rounded(moment.at), error=_rounded(moment.error), source="docker"
         )
 
-    def _moment(self, told: Told, stamp: float, offset: float) -> Moment:
+    def _moment(self, told: LogEvent, stamp: float, offset: float) -> TimeEstimate:
         if told.wall is not None:
-            return Moment(told.wall - offset, QEMU_SECONDS)
+            return TimeEstimate(told.wall - offset, QEMU_SECONDS)
         if told.up is None:
-            return stamped(stamp)
+            return estimate_from_stamp(stamp)
         if self.guest:
             return self.clock.moment(told.up, stamp)
         return self._shared.moment(told.up, stamp, told.after)
@@ -144,7 +144,7 @@ class Listener:
             self.clock = GuestClock()
             self._frozen_at = None
 
-    def _clock_line(self, told: Told, stamp: float, offset: float) -> Iterator[Event]:
+    def _clock_line(self, told: LogEvent, stamp: float, offset: float) -> Iterator[Event]:
         """Two ways to read a guest's clock: it asks the launcher for the time; or a mark is written into its log."""
         words = told.words or {}
         if told.up is None:
@@ -173,7 +173,7 @@ class Listener:
             text = f"the guest's clock runs {self.clock.speed:.4g} times too fast"
             yield Alarm(self.node, "guest-clock", text, _rounded(sample.after))
 
-    def _alarm(self, pattern: str, text: str, moment: Moment, up: float | None) -> Iterator[Event]:
+    def _alarm(self, pattern: str, text: str, moment: TimeEstimate, up: float | None) -> Iterator[Event]:
         """What the kernel says of grave things comes by two ways: they are told once."""
         if up is not None and (pattern, up) in self._alarmed:
             return

@@ -19,8 +19,8 @@ from testbed.journal import Mark, Writer
 from testbed.machines.fleet import name_of
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import Power
-from testbed.recorder.console import ConsoleLog
-from testbed.recorder.follow import EngineEvent, EngineEvents, Line, NodeLog
+from testbed.recorder.console_log import ConsoleLog
+from testbed.recorder.follow import EngineEvent, EngineEvents, NodeLog, NodeLogLine
 from testbed.recorder.nodes import Listener
 from testbed.recorder.snapshot import snapshot
 from testbed.recorder.wallclock import WallClock
@@ -124,7 +124,7 @@ class Recorder:
         log = NodeLog(node, container, begin, self._clock, self._line, self._failed)
         self._logs[node] = (str(container.id), log)
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: NodeLogLine) -> None:
         at = self._clock.monotonic(line.wall)
         with self._lock:
             for event in self._listeners[line.node].line(line.text, at, line.wall - at):

@@ -24,7 +24,7 @@ SCAN_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ScanTarget:
     """An address to be tried.
 
     Args:
@@ -54,10 +54,10 @@ def scan(cluster: Cluster, writer: Writer) -> None:
     with ThreadPoolExecutor(max_workers=16) as pool:
         listening = dict(zip([each.name for each in machines], pool.map(_listening, machines), strict=True))
     everywhere = sorted({*ALWAYS, *(port for ports in listening.values() for port in ports)})
-    tried = {target: _ports(target, everywhere) for target in targets(cluster, machines, listening)}
+    tried = {target: _ports(target, everywhere) for target in scan_targets(cluster, machines, listening)}
     [client] = cluster.fleet.machines(Role.CLIENT)
     command = ["python3", "-m", "testbed.probes.ports"]
-    command += [f"{target.address}={_written(ports)}" for target, ports in tried.items()]
+    command += [f"{target.address}={format_ports(ports)}" for target, ports in tried.items()]
     output = client.exec(command, timeout=SCAN_SECONDS).check("the ports could not be tried", client.name)
     found: dict[str, list[int]] = json.loads(output)
     for target, ports in tried.items():
@@ -65,7 +65,9 @@ def scan(cluster: Cluster, writer: Writer) -> None:
         writer.write(Scan(SOURCE, target.node, target.address, len(ports), answered, target.allowed))
 
 
-def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, list[int]]) -> Iterator[Target]:
+def scan_targets(
+    cluster: Cluster, machines: Sequence[Machine], listening: dict[str, list[int]]
+) -> Iterator[ScanTarget]:
     """Every address of the cluster but the client's own, which is tried from.
 
     Args:
@@ -74,8 +76,8 @@ def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, 
         listening: the ports each of them listens on.
     """
     topology = cluster.topology
-    yield Target("site", str(topology.site.address), full=True, allowed=SITE_PORTS)
-    yield Target("database", str(topology.database.address), full=True)
+    yield ScanTarget("site", str(topology.site.address), full=True, allowed=SITE_PORTS)
+    yield ScanTarget("database", str(topology.database.address), full=True)
     for machine in machines:
         if machine.node.role is Role.CLIENT or not isinstance(machine, ContainerMachine):
             continue
@@ -88,7 +90,7 @@ def targets(cluster: Cluster, machines: Sequence[Machine], listening: dict[str, 
                 allowed = SITE_PORTS
             elif machine.node.role is Role.GATEWAY:  # the way in for who sits at this machine: it stands outside
                 allowed = tuple(listening[machine.name])
-            yield Target(machine.name, address, full=machine.node.role is Role.BALANCER, allowed=allowed)
+            yield ScanTarget(machine.name, address, full=machine.node.role is Role.BALANCER, allowed=allowed)
 
 
 def _listening(machine: Machine) -> list[int]:
@@ -98,11 +100,11 @@ def _listening(machine: Machine) -> list[int]:
         return []  # off or frozen: it listens to nobody
 
 
-def _ports(target: Target, everywhere: Sequence[int]) -> list[int]:
+def _ports(target: ScanTarget, everywhere: Sequence[int]) -> list[int]:
     return sorted({*everywhere, *FULL}) if target.full else list(everywhere)
 
 
-def _written(ports: Sequence[int]) -> str:
+def format_ports(ports: Sequence[int]) -> str:
     """Port numbers as ``testbed.probes.ports`` reads them, runs of them shortened."""
     parts: list[str] = []
     begin = end = ports[0]

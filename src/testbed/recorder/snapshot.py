@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from testbed.cluster import Cluster, ClusterState
 from testbed.journal import Aspect, StateChange, Writer
-from testbed.recorder.translate import member_aspect, member_state
+from testbed.recorder.log_events import member_aspect, member_state
 
 
 def snapshot(cluster: Cluster, writer: Writer) -> None:

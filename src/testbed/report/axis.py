@@ -63,7 +63,7 @@ class Axis:
         """A moment as seconds after zero, ``+12.34 s``."""
         if at is None or at in (inf, -inf):
             return DASH
-        return signed(at - self.zero)
+        return format_signed(at - self.zero)
 
     def wall(self, at: float) -> str:
         """A moment as the wall clock's time here, to the millisecond."""
@@ -85,7 +85,7 @@ class Axis:
         return min(max((at - self.begin) / self.span, 0.0), 1.0)
 
 
-def signed(value: float, digits: int = 2) -> str:
+def format_signed(value: float, digits: int = 2) -> str:
     """Seconds with their sign."""
     return f"{'+' if value >= 0 else MINUS}{abs(value):.{digits}f} s"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from testbed.report.axis import DASH
 from testbed.report.distribution import Distribution
-from testbed.report.ranks import LEVEL, holm, p_value, shift, smallest_p_value
+from testbed.report.rank_tests import LEVEL, hodges_lehmann, holm_correction, p_value, smallest_p_value
 from testbed.report.summary import OUTAGE, Summary
 
 BETTER, WORSE, SPREAD, FEW, SAME, ONE_SIDED = (
@@ -20,7 +20,7 @@ BETTER, WORSE, SPREAD, FEW, SAME, ONE_SIDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MeasureRow:
     """One measure in both series.
 
     Args:
@@ -61,7 +61,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SeriesComparison:
     """All of it.
 
     Args:
@@ -73,20 +73,20 @@ class Comparison:
 
     before: tuple[Summary, ...]
     after: tuple[Summary, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MeasureRow, ...]
     tallies: tuple[Tally, ...]
     remarks: tuple[str, ...]
 
 
-def compare(before: Sequence[Summary], after: Sequence[Summary]) -> Comparison:
+def compare(before: Sequence[Summary], after: Sequence[Summary]) -> SeriesComparison:
     """Compare two series of runs, each with at least one."""
-    return Comparison(
+    return SeriesComparison(
         tuple(before), tuple(after), tuple(_rows(before, after)), tuple(_tallies(before, after)),
         tuple(_remarks(before, after)),
     )  # fmt: skip
 
 
-def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[Row]:
+def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[MeasureRow]:
     """Every measure of either side, judged; the p-values are corrected for how many were tested."""
     names = list(dict.fromkeys(name for run in (*before, *after) for name in run.measures()))
     values = {
@@ -95,16 +95,18 @@ def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[Row]:
     }
     both = [name for name in names if all(values[name])]
     tested = [name for name in both if _can_tell(len(values[name][0]), len(values[name][1]), len(both))]
-    corrected = dict(zip(tested, holm([p_value(*values[name]) for name in tested]), strict=True))
+    corrected = dict(zip(tested, holm_correction([p_value(*values[name]) for name in tested]), strict=True))
     rows = []
     for name in names:
         old, new = values[name]
         if name not in both:
             rows.append(
-                Row(name, Distribution.of(old) if old else None, Distribution.of(new) if new else None, ONE_SIDED)
+                MeasureRow(
+                    name, Distribution.of(old) if old else None, Distribution.of(new) if new else None, ONE_SIDED
+                )
             )
         elif name not in tested:
-            rows.append(Row(name, Distribution.of(old), Distribution.of(new), FEW))
+            rows.append(MeasureRow(name, Distribution.of(old), Distribution.of(new), FEW))
         else:
             rows.append(_judged(name, old, new, corrected[name], _resolution(name, [*before, *after])))
     return rows
@@ -115,9 +117,9 @@ def _can_tell(n: int, m: int, measures: int) -> bool:
     return smallest_p_value(n, m) * measures <= LEVEL
 
 
-def _judged(name: str, old: Sequence[float], new: Sequence[float], p: float, resolution: float) -> Row:
-    one, other, found = Distribution.of(old), Distribution.of(new), shift(old, new)
-    row = Row(name, one, other, SPREAD, p, *(found or ()))
+def _judged(name: str, old: Sequence[float], new: Sequence[float], p: float, resolution: float) -> MeasureRow:
+    one, other, found = Distribution.of(old), Distribution.of(new), hodges_lehmann(old, new)
+    row = MeasureRow(name, one, other, SPREAD, p, *(found or ()))
     if p > LEVEL:
         return row
     if row.difference is not None and abs(row.difference) <= resolution:

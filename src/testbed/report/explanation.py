@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import inf
 
 from testbed.checks import OutageReport, Phases
-from testbed.checks.moments import Fault
+from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.windows import Window
 
 # The resource whose failover each probe sees; the webmail needs both.
@@ -28,7 +28,7 @@ NOTHING = 0.05
 
 
 def explain_longest(
-    outages: Mapping[str, OutageReport], failovers: Sequence[Phases], known: Sequence[Fault] = ()
+    outages: Mapping[str, OutageReport], failovers: Sequence[Phases], known: Sequence[InjectedFault] = ()
 ) -> str:
     """Explain the longest outage of a run.
 
@@ -70,7 +70,7 @@ def _failover(window: Window, probe: str, failovers: Sequence[Phases]) -> Phases
     return None
 
 
-def _last_fault(window: Window, known: Sequence[Fault]) -> str:
+def _last_fault(window: Window, known: Sequence[InjectedFault]) -> str:
     """The last fault before the outage, when no failover explains it."""
     before = [fault for fault in known if fault.begins <= window.first_bad]
     if not before:

@@ -9,16 +9,16 @@ from typing import Any
 from testbed.errors import UsageError
 from testbed.journal import read
 from testbed.record_file import replace_file
-from testbed.report.findings import Findings
-from testbed.report.folders import JOURNAL, PAGE
+from testbed.report.analysis import RunAnalysis
 from testbed.report.junit import junit
-from testbed.report.page import render
-from testbed.report.summary import FILE, Summary, load, siblings
+from testbed.report.run_folders import JOURNAL, PAGE
+from testbed.report.run_page import render
+from testbed.report.summary import FILE, Summary, load_summary, runs_of_series
 
 JUNIT, VERSIONS = "junit.xml", "versions.json"
 
 
-def write(folder: Path) -> Summary:
+def write_report(folder: Path) -> Summary:
     """Judge the run in ``folder`` and write ``report.html``, ``junit.xml`` and ``summary.json`` into it.
 
     What is written depends on nothing but the journal, ``versions.json`` if it is there, and the summaries of the
@@ -28,11 +28,11 @@ def write(folder: Path) -> Summary:
         UsageError: there is no journal, or none that can be read.
         OSError: the files cannot be written.
     """
-    findings = examine(folder)
-    summary = findings.summary(folder.resolve().name)
+    analysis = analyze_run(folder)
+    summary = analysis.summary(folder.resolve().name)
     versions = _versions(folder / VERSIONS)
-    replace_file(folder / PAGE, render(findings, summary, siblings(folder, summary), versions))
-    replace_file(folder / JUNIT, junit(summary, list(findings.verdicts), findings.axis).decode())
+    replace_file(folder / PAGE, render(analysis, summary, runs_of_series(folder, summary), versions))
+    replace_file(folder / JUNIT, junit(summary, list(analysis.verdicts), analysis.axis).decode())
     replace_file(folder / FILE, json.dumps(summary.model_dump(), indent=2, ensure_ascii=False) + "\n")
     return summary
 
@@ -43,10 +43,10 @@ def summarize(folder: Path) -> Summary:
     Raises:
         UsageError: there is no journal, or none that can be read.
     """
-    return load(folder) or examine(folder).summary(folder.resolve().name)
+    return load_summary(folder) or analyze_run(folder).summary(folder.resolve().name)
 
 
-def examine(folder: Path) -> Findings:
+def analyze_run(folder: Path) -> RunAnalysis:
     """What a run's journal says.
 
     Raises:
@@ -55,7 +55,7 @@ def examine(folder: Path) -> Findings:
     path = folder / JOURNAL
     if not path.is_file():
         raise UsageError(f"no {JOURNAL} in it", where=str(folder), fix="name a run's folder; `testbed runs` lists them")
-    return Findings.of(read(path))
+    return RunAnalysis.of(read(path))
 
 
 def _versions(path: Path) -> dict[str, Any]:

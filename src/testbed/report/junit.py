@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from testbed.checks.breakage import RUN
+from testbed.checks.run_integrity import RUN
 from testbed.checks.verdict import Status, Verdict
 from testbed.report.axis import Axis
 from testbed.report.summary import Summary

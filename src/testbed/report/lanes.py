@@ -10,7 +10,7 @@ from math import inf
 from testbed.checks.states import Span
 from testbed.journal.events import Aspect
 from testbed.report.axis import Axis
-from testbed.report.plots import Box, box
+from testbed.report.plots import TimeBox, box
 
 Timelines = Mapping[tuple[str, str], Sequence[Span]]
 
@@ -56,12 +56,12 @@ class Lane:
 
     name: str
     node: str
-    boxes: tuple[Box, ...]
+    boxes: tuple[TimeBox, ...]
     description: str
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LaneGroup:
     """Lanes that belong together.
 
     Args:
@@ -74,10 +74,10 @@ class Group:
     title: str
     lanes: tuple[Lane, ...]
     note: str = ""
-    conflicts: tuple[Box, ...] = ()
+    conflicts: tuple[TimeBox, ...] = ()
 
 
-def groups(timelines: Timelines, axis: Axis, numbers: Mapping[str, int]) -> list[Group]:
+def groups(timelines: Timelines, axis: Axis, numbers: Mapping[str, int]) -> list[LaneGroup]:
     """All states of a run, in the order in which a request meets them.
 
     Args:
@@ -106,7 +106,7 @@ def overlaps(owners: Mapping[str, Sequence[tuple[float, float]]]) -> list[tuple[
     )
 
 
-def _address(timelines: Timelines, axis: Axis, aspect: Aspect, title: str, numbers: Mapping[str, int]) -> Group:
+def _address(timelines: Timelines, axis: Axis, aspect: Aspect, title: str, numbers: Mapping[str, int]) -> LaneGroup:
     lanes = []
     owners: dict[str, list[tuple[float, float]]] = {}
     for node in _nodes(timelines, aspect):
@@ -122,10 +122,10 @@ def _address(timelines: Timelines, axis: Axis, aspect: Aspect, title: str, numbe
         box(axis, begin, end, "two owners", f"two owners, {one} and {other}, {axis.after(begin)} to {axis.after(end)}")
         for begin, end, one, other in overlaps(owners)
     )
-    return Group(title, tuple(lanes), conflicts=conflicts)
+    return LaneGroup(title, tuple(lanes), conflicts=conflicts)
 
 
-def _pool(timelines: Timelines, axis: Axis, balancer: str) -> Group:
+def _pool(timelines: Timelines, axis: Axis, balancer: str) -> LaneGroup:
     lanes = []
     for node, aspect in sorted(timelines):
         if node == balancer and aspect.startswith(f"{Aspect.MEMBER}:"):
@@ -133,19 +133,19 @@ def _pool(timelines: Timelines, axis: Axis, balancer: str) -> Group:
             if "/" in member and len(timelines[node, aspect]) == 1:
                 continue  # of another application than the webmail, and nothing happened to it
             lanes.append(_lane(timelines[node, aspect], axis, Aspect.MEMBER, member, balancer))
-    return Group(f"pool of {balancer}", tuple(lanes))
+    return LaneGroup(f"pool of {balancer}", tuple(lanes))
 
 
-def _database(timelines: Timelines, axis: Axis, node: str) -> Group:
+def _database(timelines: Timelines, axis: Axis, node: str) -> LaneGroup:
     lanes = [
         _lane(timelines[node, aspect], axis, aspect, name, node)
         for aspect, name in DATABASE
         if (node, aspect) in timelines
     ]
-    return Group(node, tuple(lanes))
+    return LaneGroup(node, tuple(lanes))
 
 
-def _power(timelines: Timelines, axis: Axis) -> Group:
+def _power(timelines: Timelines, axis: Axis) -> LaneGroup:
     """The power of each node that was not on all the time; the others are named."""
     lanes, steady = [], []
     for node in _nodes(timelines, Aspect.POWER):
@@ -155,7 +155,7 @@ def _power(timelines: Timelines, axis: Axis) -> Group:
         else:
             lanes.append(_lane(spans, axis, Aspect.POWER, node, node))
     note = f"on throughout: {', '.join(steady)}" if steady else ""
-    return Group("power", tuple(lanes), note)
+    return LaneGroup("power", tuple(lanes), note)
 
 
 def _lane(spans: Sequence[Span], axis: Axis, aspect: Aspect, name: str, node: str) -> Lane:
@@ -168,7 +168,7 @@ def _lane(spans: Sequence[Span], axis: Axis, aspect: Aspect, name: str, node: st
     return Lane(name, node, boxes, _words(axis, spans))
 
 
-def _boxed(axis: Axis, span: Span, tone: str, *, label: str, of: str) -> Box:
+def _boxed(axis: Axis, span: Span, tone: str, *, label: str, of: str) -> TimeBox:
     title = f"{of}, from {axis.after(span.start)}"
     title += f" to {axis.after(span.end)}" if span.end != inf else " on"
     if span.error >= 0.0005:

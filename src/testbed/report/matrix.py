@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from testbed.checks.stickiness import Move, Stickiness
 from testbed.journal import RequestSample
 from testbed.report.axis import Axis
-from testbed.report.plots import Box, box
+from testbed.report.plots import TimeBox, box
 
 ROOMY = 24  # rows; more are drawn lower and without their names
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """A user's sessions, one after the other.
 
     Args:
@@ -26,9 +26,9 @@ class Row:
     """
 
     user: str
-    stays: tuple[Box, ...]
-    moves: tuple[Box, ...]
-    lost: tuple[Box, ...]
+    stays: tuple[TimeBox, ...]
+    moves: tuple[TimeBox, ...]
+    lost: tuple[TimeBox, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Matrix:
         moves: session, from, to, when, cause.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
     nodes: tuple[tuple[str, int], ...]
     table: tuple[tuple[str, ...], ...]
     moves: tuple[tuple[str, ...], ...]
@@ -74,7 +74,7 @@ def matrix(found: Stickiness, requests: Sequence[RequestSample], axis: Axis, num
     for session in sorted(found.matrix, key=lambda name: found.matrix[name][0].first):
         sessions[users.get(session, session)].append(session)
     rows = [
-        Row(
+        MatrixRow(
             user,
             tuple(each for session in own for each in _stays(found, session, axis, numbers)),
             tuple(_moved(axis, move) for session in own for move in moves[session]),
@@ -92,7 +92,7 @@ def matrix(found: Stickiness, requests: Sequence[RequestSample], axis: Axis, num
     )
 
 
-def _stays(found: Stickiness, session: str, axis: Axis, numbers: Mapping[str, int]) -> list[Box]:
+def _stays(found: Stickiness, session: str, axis: Axis, numbers: Mapping[str, int]) -> list[TimeBox]:
     return [
         box(
             axis, stay.first, stay.last, stay.node,
@@ -104,13 +104,13 @@ def _stays(found: Stickiness, session: str, axis: Axis, numbers: Mapping[str, in
     ]  # fmt: skip
 
 
-def _moved(axis: Axis, move: Move) -> Box:
+def _moved(axis: Axis, move: Move) -> TimeBox:
     why = f"since {move.cause.node} was gone" if move.cause else "without a cause"
     title = f"session {move.session} went from {move.source} to {move.target} at {axis.after(move.at)}, {why}"
     return box(axis, move.at, move.at, "", title, "caused" if move.cause else "uncaused")
 
 
-def _lost(axis: Axis, session: str, at: float) -> Box:
+def _lost(axis: Axis, session: str, at: float) -> TimeBox:
     return box(axis, at, at, "", f"session {session} was lost at {axis.after(at)}")
 
 

@@ -23,7 +23,7 @@ NEAR = 1 / 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class TimeBox:
     """A stretch of time, drawn.
 
     Args:
@@ -63,7 +63,7 @@ class Plot:
     dots: str
     failed: str
     unknown: str
-    windows: tuple[Box, ...]
+    windows: tuple[TimeBox, ...]
     good: int
     bad: int
     doubtful: int
@@ -82,7 +82,7 @@ def plot(
     latencies: Sequence[float],
     outcomes: Sequence[int],
     *,
-    windows: Sequence[Box] = (),
+    windows: Sequence[TimeBox] = (),
     interest: Sequence[tuple[float, float]] = (),
     scattered: bool = False,
 ) -> Plot:
@@ -125,10 +125,10 @@ def plot(
     )
 
 
-def box(axis: Axis, begin: float, end: float, label: str, title: str, tone: str = "") -> Box:
+def box(axis: Axis, begin: float, end: float, label: str, title: str, tone: str = "") -> TimeBox:
     """A stretch of time on the page; what has no end lasts as long as the page does."""
     left, right = axis.percent(begin), axis.percent(end)
-    return Box(left, round(right - left, 4), label, title, tone)
+    return TimeBox(left, round(right - left, 4), label, title, tone)
 
 
 def _bars(axis: Axis, found: list[Spell]) -> str:
@@ -197,7 +197,7 @@ def _dots(axis: Axis, due: Sequence[float], latencies: Sequence[float], outcomes
     return "".join(f"M{round(x * cell)} {y}h0" for x, y in sorted(cells))
 
 
-def shown(seconds: float | None) -> str:
+def format_latency(seconds: float | None) -> str:
     """A length of time for people."""
     if seconds is None:
         return DASH

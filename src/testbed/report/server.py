@@ -11,7 +11,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from testbed.errors import UsageError
-from testbed.report.folders import PAGE
+from testbed.report.run_folders import PAGE
 
 ADDRESS = "127.0.0.1"
 # Names by which a browser may call this server: another one is a page of somebody else that points at loopback.

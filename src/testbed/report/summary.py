@@ -13,13 +13,13 @@ OUTAGE = "outage of "
 RunVerdict = Literal["pass", "fail", "unknown", "error"]
 
 
-class Part(BaseModel):
+class SummaryPart(BaseModel):
     """Base of all parts; a later version may know more than this one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class CheckResult(Part):
+class CheckResult(SummaryPart):
     """What one check said."""
 
     name: str
@@ -28,7 +28,7 @@ class CheckResult(Part):
     summary: str = ""
 
 
-class OutageResult(Part):
+class OutageResult(SummaryPart):
     """What one probe saw.
 
     Seconds; None where an outage has no end.
@@ -43,7 +43,7 @@ class OutageResult(Part):
     unknown: int
 
 
-class PhaseResult(Part):
+class PhaseResult(SummaryPart):
     """One failover: seconds from its cause to each phase that was seen."""
 
     resource: str
@@ -54,7 +54,7 @@ class PhaseResult(Part):
     disorder: list[str] = Field(default_factory=list)
 
 
-class RequestResult(Part):
+class RequestResult(SummaryPart):
     """What the load asked for."""
 
     ok: int = 0
@@ -62,7 +62,7 @@ class RequestResult(Part):
     unknown: int = 0
 
 
-class WriteResult(Part):
+class WriteResult(SummaryPart):
     """What became of the writes."""
 
     acknowledged: int = 0
@@ -71,7 +71,7 @@ class WriteResult(Part):
     unknown: int = 0
 
 
-class Summary(Part):
+class Summary(SummaryPart):
     """A run in figures; recomputed from its journal whenever it is reported."""
 
     version: Literal[1] = 1
@@ -119,7 +119,7 @@ class Summary(Part):
         return found
 
 
-def load(folder: Path) -> Summary | None:
+def load_summary(folder: Path) -> Summary | None:
     """The summary in a run's folder; None if there is none, or none that this version understands."""
     try:
         return Summary.model_validate_json((folder / FILE).read_bytes())
@@ -127,7 +127,7 @@ def load(folder: Path) -> Summary | None:
         return None
 
 
-def siblings(folder: Path, summary: Summary) -> list[Summary]:
+def runs_of_series(folder: Path, summary: Summary) -> list[Summary]:
     """All runs of the same series in the folder's neighbourhood, with this one, in the order they were run.
 
     A run that broke measured nothing and is left out; without a series each run is alone.
@@ -135,7 +135,7 @@ def siblings(folder: Path, summary: Summary) -> list[Summary]:
     found = {summary.run: summary}
     if summary.series:
         for other in folder.resolve().parent.iterdir():
-            each = load(other) if other.is_dir() and other.name != folder.resolve().name else None
+            each = load_summary(other) if other.is_dir() and other.name != folder.resolve().name else None
             if each and each.series == summary.series and each.name == summary.name and each.verdict != "error":
                 found[each.run] = each
     return sorted(found.values(), key=lambda each: (each.started, each.repeat))

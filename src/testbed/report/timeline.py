@@ -11,10 +11,10 @@ from math import inf
 from testbed.checks import OutageReport, Window
 from testbed.journal import Mark, RequestSample, Series
 from testbed.journal.series import CODES
+from testbed.report.analysis import RunAnalysis
 from testbed.report.axis import DASH, Axis
-from testbed.report.findings import Findings
-from testbed.report.lanes import Group, groups
-from testbed.report.plots import Box, Plot, box, plot, shown
+from testbed.report.lanes import LaneGroup, groups
+from testbed.report.plots import Plot, TimeBox, box, format_latency, plot
 
 # Seconds around a fault's step or an outage that are drawn from more points.
 AROUND = 3.0
@@ -61,7 +61,7 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """A step or a stage, for the list.
 
     Args:
@@ -90,33 +90,33 @@ class Timeline:
         numbers: each node's number among its kind, for its colour.
     """
 
-    faults: tuple[tuple[Box, ...], ...]
+    faults: tuple[tuple[TimeBox, ...], ...]
     badges: tuple[Badge, ...]
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineEntry, ...]
     plots: tuple[Plot, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[LaneGroup, ...]
     numbers: dict[str, int]
 
 
-def timeline(findings: Findings) -> Timeline:
+def timeline(analysis: RunAnalysis) -> Timeline:
     """Lay a run out in time."""
-    axis = findings.axis
-    numbers = node_numbers(findings)
-    moments = _moments(findings)
+    axis = analysis.axis
+    numbers = node_numbers(analysis)
+    moments = _moments(analysis)
     return Timeline(
-        faults=_rows(_faults(findings)),
+        faults=_rows(_faults(analysis)),
         badges=_badges(axis, [each for each in moments if each.number]),
         moments=tuple(moments),
-        plots=tuple(_plots(findings)),
-        groups=tuple(groups(findings.lines, axis, numbers)),
+        plots=tuple(_plots(analysis)),
+        groups=tuple(groups(analysis.lines, axis, numbers)),
         numbers=numbers,
     )
 
 
-def node_numbers(findings: Findings) -> dict[str, int]:
+def node_numbers(analysis: RunAnalysis) -> dict[str, int]:
     """Each node's number among those of its kind: lb1 and lb2 are 1 and 2, app-1 and app-2 too."""
-    names = {node for node, _ in findings.lines}
-    names |= {stay.node for stays in findings.stickiness.matrix.values() for stay in stays}
+    names = {node for node, _ in analysis.lines}
+    names |= {stay.node for stays in analysis.stickiness.matrix.values() for stay in stays}
     seen: Counter[str] = Counter()
     numbers = {}
     for name in sorted(
@@ -128,10 +128,10 @@ def node_numbers(findings: Findings) -> dict[str, int]:
     return numbers
 
 
-def _faults(findings: Findings) -> list[Box]:
-    axis = findings.axis
+def _faults(analysis: RunAnalysis) -> list[TimeBox]:
+    axis = analysis.axis
     boxes = []
-    for fault in findings.faults:
+    for fault in analysis.faults:
         begin = fault.begins if fault.begins > -inf else axis.begin
         options = "".join(f" {key}={value}" for key, value in fault.options)
         title = f"{fault.name} on {fault.node}{options}: asked for at {axis.after(fault.inject)}"
@@ -143,8 +143,8 @@ def _faults(findings: Findings) -> list[Box]:
     return boxes
 
 
-def _rows(boxes: Sequence[Box]) -> tuple[tuple[Box, ...], ...]:
-    rows: list[list[Box]] = []
+def _rows(boxes: Sequence[TimeBox]) -> tuple[tuple[TimeBox, ...], ...]:
+    rows: list[list[TimeBox]] = []
     for each in sorted(boxes, key=lambda each: each.left):
         room = next((row for row in rows if row[-1].left + max(row[-1].width, ROOM) <= each.left), None)
         if room is None:
@@ -154,8 +154,8 @@ def _rows(boxes: Sequence[Box]) -> tuple[tuple[Box, ...], ...]:
     return tuple(tuple(row) for row in rows)
 
 
-def _moments(findings: Findings) -> list[Moment]:
-    marks = findings.journal.of(Mark)
+def _moments(analysis: RunAnalysis) -> list[TimelineEntry]:
+    marks = analysis.journal.of(Mark)
     done = {mark.attrs.get("number"): mark.at for mark in marks if mark.name == "step-done"}
     found = []
     for mark in marks:
@@ -163,22 +163,26 @@ def _moments(findings: Findings) -> list[Moment]:
             number = mark.attrs.get("number", "?")
             ended = done.get(number)
             found.append(
-                Moment(mark.at, number, mark.attrs.get("text", ""), None if ended is None else ended - mark.at)
+                TimelineEntry(mark.at, number, mark.attrs.get("text", ""), None if ended is None else ended - mark.at)
             )
         elif mark.name in STAGES:
-            found.append(Moment(mark.at, "", STAGES[mark.name]))
+            found.append(TimelineEntry(mark.at, "", STAGES[mark.name]))
         elif mark.name == "clock-stepped":
-            found.append(Moment(mark.at, "", f"the host's wall clock steps by {mark.attrs.get('seconds', '?')} s"))
+            found.append(
+                TimelineEntry(mark.at, "", f"the host's wall clock steps by {mark.attrs.get('seconds', '?')} s")
+            )
         elif mark.name == "member-tried":
             text = f"testbed itself has {mark.node} try {mark.attrs.get('member', '?')} again"
-            found.append(Moment(mark.at, "", text))
+            found.append(TimelineEntry(mark.at, "", text))
         elif mark.name in DECISIONS and mark.node:
             told = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
-            found.append(Moment(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({told})' if told else ''}"))
+            found.append(
+                TimelineEntry(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({told})' if told else ''}")
+            )
     return sorted(found, key=lambda each: each.at)
 
 
-def _badges(axis: Axis, steps: Sequence[Moment]) -> tuple[Badge, ...]:
+def _badges(axis: Axis, steps: Sequence[TimelineEntry]) -> tuple[Badge, ...]:
     badges: list[Badge] = []
     for step in steps:
         left, title = axis.percent(step.at), f"{step.number}: {step.text} ({axis.after(step.at)})"
@@ -190,23 +194,23 @@ def _badges(axis: Axis, steps: Sequence[Moment]) -> tuple[Badge, ...]:
     return tuple(badges)
 
 
-def _plots(findings: Findings) -> list[Plot]:
-    axis = findings.axis
-    steps = [at for fault in findings.faults for at in (fault.inject, fault.heal, fault.healed) if at is not None]
+def _plots(analysis: RunAnalysis) -> list[Plot]:
+    axis = analysis.axis
+    steps = [at for fault in analysis.faults for at in (fault.inject, fault.heal, fault.healed) if at is not None]
     interest = [(at - AROUND, at + AROUND) for at in steps]
     interest += [
         (window.last_good - AROUND, window.first_good + AROUND)
-        for report in findings.outages.values()
+        for report in analysis.outages.values()
         for window in report.windows
         if window.last_good is not None and window.first_good is not None
     ]
     plots = []
-    for probe, report in findings.outages.items():
-        series: Series = findings.journal.probes[probe]
+    for probe, report in analysis.outages.items():
+        series: Series = analysis.journal.probes[probe]
         waits = [end - due for end, due in zip(series.finished, series.scheduled, strict=True)]
         windows = [*_outages(axis, probe, report), *_standstills(axis, probe, report)]
         plots.append(plot(probe, axis, series.scheduled, waits, series.outcomes, windows=windows, interest=interest))
-    requests = sorted(findings.journal.of(RequestSample), key=lambda request: request.started)
+    requests = sorted(analysis.journal.of(RequestSample), key=lambda request: request.started)
     if requests:
         plots.append(plot(
             LOAD, axis, [each.started for each in requests], [each.latency for each in requests],
@@ -215,7 +219,7 @@ def _plots(findings: Findings) -> list[Plot]:
     return plots
 
 
-def _outages(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
+def _outages(axis: Axis, probe: str, report: OutageReport) -> list[TimeBox]:
     """All outages of a probe; the longest of a neighbourhood says how long it was."""
     boxes = {window: _outage(axis, probe, window) for window in report.windows}
     labelled: list[float] = []
@@ -228,7 +232,7 @@ def _outages(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
     return list(boxes.values())
 
 
-def _standstills(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
+def _standstills(axis: Axis, probe: str, report: OutageReport) -> list[TimeBox]:
     """When the prober itself stood still."""
     stops = {stop for window in (*report.windows, *report.hidden) for stop in window.stops}
     boxes = []
@@ -238,9 +242,11 @@ def _standstills(axis: Axis, probe: str, report: OutageReport) -> list[Box]:
     return boxes
 
 
-def _outage(axis: Axis, probe: str, window: Window) -> Box:
+def _outage(axis: Axis, probe: str, window: Window) -> TimeBox:
     begin = axis.begin if window.last_good is None else window.last_good
     end = axis.end if window.first_good is None else window.first_good
     title = f"{probe}: no good answer from {axis.after(window.last_good)} to {axis.after(window.first_good)}"
     title += f"; {window.failed} failed, {window.unknown} unknown"
-    return box(axis, begin, end, shown(window.seconds), f"{title}: {window.detail}" if window.detail else title)
+    return box(
+        axis, begin, end, format_latency(window.seconds), f"{title}: {window.detail}" if window.detail else title
+    )

@@ -15,7 +15,7 @@ Rows = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VersionSection:
     """Something that ran: the host, an image.
 
     Args:
@@ -34,42 +34,44 @@ class Part:
         return ", ".join([self.name, *(f"{len(rows)} {name}" for name, rows in self.lists.items())])
 
 
-def parts(versions: Mapping[str, Any]) -> list[Part]:
+def version_sections(versions: Mapping[str, Any]) -> list[VersionSection]:
     """What ran: first all that is short, as one part without a name, then each that has long lists.
 
     Args:
         versions: of each part, its facts; they may be tables of tables.
     """
     general: Rows = []
-    found: list[Part] = []
+    found: list[VersionSection] = []
     for name, facts in versions.items():
         if not isinstance(facts, Mapping):
-            general += flat(facts, name)
+            general += flatten(facts, name)
             continue
         large = {each: table for each, table in facts.items() if _has_long(table)}
         if _is_long(facts):
-            found.append(Part(name, [], {"entries": flat(facts)}))
+            found.append(VersionSection(name, [], {"entries": flatten(facts)}))
             continue
-        general += flat({each: table for each, table in facts.items() if each not in large}, name)
+        general += flatten({each: table for each, table in facts.items() if each not in large}, name)
         for each, table in large.items():
             found.append(_part(name, each, table))
-    return [*([Part("", general, {})] if general else []), *found]
+    return [*([VersionSection("", general, {})] if general else []), *found]
 
 
-def flat(value: Any, prefix: str = "") -> Rows:  # noqa: ANN401 - data from a file
+def flatten(value: Any, prefix: str = "") -> Rows:  # noqa: ANN401 - data from a file
     """Nested data as rows of a table, without what is empty."""
     if isinstance(value, Mapping):
-        return [row for key, each in value.items() for row in flat(each, f"{prefix} {key}".strip())]
+        return [row for key, each in value.items() for row in flatten(each, f"{prefix} {key}".strip())]
     if isinstance(value, list | tuple):
         value = ", ".join(str(each) for each in value)
     return [] if value in (None, "", False) else [(prefix, _short(str(value)))]
 
 
-def _part(group: str, name: str, table: Mapping[str, Any]) -> Part:
+def _part(group: str, name: str, table: Mapping[str, Any]) -> VersionSection:
     if _is_long(table):
-        return Part(group, [], {name: flat(table)})
+        return VersionSection(group, [], {name: flatten(table)})
     facts = {key: value for key, value in table.items() if not _is_long(value)}
-    return Part(name, flat(facts), {key: flat(value) for key, value in table.items() if _is_long(value)})
+    return VersionSection(
+        name, flatten(facts), {key: flatten(value) for key, value in table.items() if _is_long(value)}
+    )
 
 
 def _is_long(table: Any) -> bool:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.checks.moments import mark
+from testbed.checks.run_stages import first_mark
 from testbed.checks.verdict import Evidence, Status, Verdict
 from testbed.journal import Journal, Mark
 
@@ -11,12 +11,12 @@ STEPS = "steps"
 JOURNAL = "journal"
 
 
-def breakage(journal: Journal) -> list[Verdict]:
+def judge_run_integrity(journal: Journal) -> list[Verdict]:
     """What went wrong with the measuring: nothing, when all is well."""
     verdicts = []
-    end = mark(journal, "run-ends")
+    end = first_mark(journal, "run-ends")
     if end is None:
-        begun = mark(journal, "run-begins")
+        begun = first_mark(journal, "run-begins")
         evidence = (Evidence("the run begins", begun.at),) if begun else ()
         verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal does not tell of the run's end", evidence))
     elif error := end.attrs.get("error"):

@@ -42,7 +42,7 @@ def smallest_p_value(n: int, m: int) -> float:
     return 2 / comb(n + m, n)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """The p-values corrected for their number, in the same order.
 
     Holm's step-down procedure (Scand. J. Statist. 6, 1979): if nothing differs, the probability that any of the
@@ -59,7 +59,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def shift(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float] | None:
+def hodges_lehmann(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float] | None:
     """By how much the other sample is higher, and between which limits that lies with a confidence of 95 %.
 
     The estimate is the median of all differences (Hodges and Lehmann, Ann. Math. Statist. 34, 1963). The interval holds

@@ -13,14 +13,14 @@ _STAMP = re.compile(r"^\d{8}-\d{6}-")
 EXAMPLES = 4
 
 
-def runs(parent: Path) -> list[Path]:
+def list_runs(parent: Path) -> list[Path]:
     """The folders that hold a run, oldest first."""
     if not parent.is_dir():
         return []
     return sorted(folder for folder in parent.iterdir() if (folder / JOURNAL).is_file())
 
 
-def latest(parent: Path) -> Path:
+def latest_run(parent: Path) -> Path:
     """Return the run that began last among those that have a report: a run that goes on has none yet.
 
     Without any report it is the run that began last.
@@ -31,13 +31,13 @@ def latest(parent: Path) -> Path:
     Raises:
         UsageError: there is none.
     """
-    found = runs(parent)
+    found = list_runs(parent)
     if not found:
         raise UsageError("there are no runs", where=str(parent), fix="`testbed run FILE` makes one")
     return next((folder for folder in reversed(found) if (folder / PAGE).is_file()), found[-1])
 
 
-def find(text: str, parent: Path) -> Path:
+def find_run(text: str, parent: Path) -> Path:
     """The run that is meant.
 
     Args:
@@ -52,7 +52,7 @@ def find(text: str, parent: Path) -> Path:
         folder = folder.parent
     if folder.is_dir() and (folder / JOURNAL).is_file():
         return folder
-    known = runs(parent)
+    known = list_runs(parent)
     exact = [each for each in known if each.name == text]
     begins = [each for each in known if text and each.name.startswith(text)]
     named = [each for each in known if text and re.sub(r"-\d+$", "", _STAMP.sub("", each.name)) == text]

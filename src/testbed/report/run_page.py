@@ -14,16 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from testbed.checks import Evidence, Phases, Status, Verdict, first_format
 from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
-from testbed.report.axis import signed
+from testbed.report.analysis import RunAnalysis
+from testbed.report.axis import format_signed
 from testbed.report.distribution import Distribution
 from testbed.report.explanation import explain_longest
-from testbed.report.findings import Findings
-from testbed.report.heldback import HeldBack
 from testbed.report.matrix import matrix
-from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, height_of, shown
+from testbed.report.plots import GUIDES, HEIGHT, STRIP, STRIP_TOP, format_latency, height_of
 from testbed.report.summary import OUTAGE, Summary
+from testbed.report.throttling import ThrottledRequests
 from testbed.report.timeline import timeline
-from testbed.report.versions import flat, parts
+from testbed.report.versions import flatten, version_sections
 
 HEADLINES = {
     "pass": ("\N{CHECK MARK}", "Passed"),
@@ -53,43 +53,43 @@ class Spread:
     dots: tuple[tuple[float, bool, str], ...]
 
 
-def render(findings: Findings, summary: Summary, series: Sequence[Summary], versions: Mapping[str, Any]) -> str:
+def render(analysis: RunAnalysis, summary: Summary, series: Sequence[Summary], versions: Mapping[str, Any]) -> str:
     """The whole page.
 
     Args:
-        findings: of the run.
+        analysis: of the run.
         summary: the same in figures.
         series: this run and its siblings, in the order they were run.
         versions: what ran: of each part, its facts.
     """
-    plan = findings.journal.plan
-    incident = first_format.second(plan.scenario) if plan else {}
-    requests = findings.journal.of(RequestSample)
-    laid_out = timeline(findings)
+    plan = analysis.journal.plan
+    incident = first_format.to_second_format(plan.scenario) if plan else {}
+    requests = analysis.journal.of(RequestSample)
+    laid_out = timeline(analysis)
     return _environment().get_template("page.html.j2").render(
         summary=summary,
-        axis=findings.axis,
+        axis=analysis.axis,
         icon=HEADLINES[summary.verdict][0],
         headline=headline(summary),
-        explanation=explain_longest(findings.outages, findings.phases, findings.faults),
+        explanation=explain_longest(analysis.outages, analysis.phases, analysis.faults),
         facts=_facts(summary),
         started=_started(summary),
         time=laid_out,
-        checks=sorted(findings.verdicts, key=_severity),
-        outages=findings.outages,
-        held={probe: HeldBack.of_series(findings.journal.probes[probe]) for probe in findings.outages},
-        reasons=_reasons(findings, requests),
-        phases=[(each, _steps(each)) for each in findings.phases],
-        matrix=matrix(findings.stickiness, requests, findings.axis, laid_out.numbers),
-        stickiness=findings.stickiness,
-        durability=findings.durability,
+        checks=sorted(analysis.verdicts, key=_severity),
+        outages=analysis.outages,
+        held={probe: ThrottledRequests.of_series(analysis.journal.probes[probe]) for probe in analysis.outages},
+        reasons=_reasons(analysis, requests),
+        phases=[(each, _steps(each)) for each in analysis.phases],
+        matrix=matrix(analysis.stickiness, requests, analysis.axis, laid_out.numbers),
+        stickiness=analysis.stickiness,
+        durability=analysis.durability,
         spreads=_grouped(spreads(summary, series)),
         series=series,
         what=incident.get("title", ""),
         why=incident.get("why", ""),
         planned=incident.get("steps", []),
-        expect=[*flat(incident.get("expect", {})), *flat(incident.get("profiles", {}))],
-        versions=parts(versions),
+        expect=[*flatten(incident.get("expect", {})), *flatten(incident.get("profiles", {}))],
+        versions=version_sections(versions),
         guides=[(height_of(at), text) for at, text in GUIDES],
         heights=(HEIGHT, STRIP_TOP, STRIP),
     )  # fmt: skip
@@ -121,7 +121,11 @@ def spreads(summary: Summary, series: Sequence[Summary]) -> list[Spread]:
     for name in names:
         values = [(run, measures[name]) for run, measures in measured if name in measures]
         dots = tuple(
-            (round(100 * min(max(value / widest, 0), 1), 2), run.run == summary.run, f"{run.run}: {shown(value)}")
+            (
+                round(100 * min(max(value / widest, 0), 1), 2),
+                run.run == summary.run,
+                f"{run.run}: {format_latency(value)}",
+            )
             for run, value in values
         )
         this = next((value for run, value in values if run.run == summary.run), None)
@@ -143,7 +147,9 @@ def _facts(summary: Summary) -> list[tuple[str, str, str]]:
     if summary.outages:
         probe, worst = max(summary.outages.items(), key=lambda it: inf if it[1].longest is None else it[1].longest)
         longest = inf if worst.longest is None else worst.longest
-        facts.append(("longest outage", shown(longest) if longest else "none", probe if longest else "of any probe"))
+        facts.append(
+            ("longest outage", format_latency(longest) if longest else "none", probe if longest else "of any probe")
+        )
     asked = summary.requests
     total = asked.ok + asked.failed + asked.unknown
     if total:
@@ -181,7 +187,7 @@ def _steps(phases: Phases) -> list[tuple[str, float | None, float, float]]:
     return steps
 
 
-def _reasons(findings: Findings, requests: Sequence[RequestSample]) -> list[tuple[str, str, str, int, float, float]]:
+def _reasons(analysis: RunAnalysis, requests: Sequence[RequestSample]) -> list[tuple[str, str, str, int, float, float]]:
     """What was said when an answer was not good: who asked, outcome, reason, how often, first and last time."""
     found: dict[tuple[str, str, str], list[float]] = {}
 
@@ -189,8 +195,8 @@ def _reasons(findings: Findings, requests: Sequence[RequestSample]) -> list[tupl
         entry = found.setdefault((who, outcome, why), [0, at, at])
         entry[0], entry[1], entry[2] = entry[0] + 1, min(entry[1], at), max(entry[2], at)
 
-    for probe in findings.outages:
-        series = findings.journal.probes[probe]
+    for probe in analysis.outages:
+        series = analysis.journal.probes[probe]
         for place, outcome in enumerate(series.outcomes):
             if outcome:
                 add(probe, OUTCOMES[outcome].value, series.detail(place), series.scheduled[place])
@@ -207,7 +213,7 @@ def _environment() -> Environment:
         loader=PackageLoader("testbed.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"shown": shown, "signed": signed, "step": _step, "evidence": _evidence}
+    environment.filters |= {"shown": format_latency, "signed": format_signed, "step": _step, "evidence": _evidence}
     return environment
 
 
@@ -218,4 +224,4 @@ def _evidence(verdict: Verdict) -> list[Evidence]:
 
 def _step(step: Mapping[str, Any]) -> str:
     """A step in one line."""
-    return ", ".join(" ".join(pair) for pair in flat(step))
+    return ", ".join(" ".join(pair) for pair in flatten(step))

@@ -28,7 +28,7 @@ from testbed.machines import Machine
 GUEST_LOG_BYTES = 4_000_000
 
 
-def collect(cluster: Cluster, folder: Path) -> None:
+def collect_artifacts(cluster: Cluster, folder: Path) -> None:
     """Copy logs and consoles of all nodes, and write versions down.
 
     Args:
@@ -41,10 +41,10 @@ def collect(cluster: Cluster, folder: Path) -> None:
     machines = cluster.fleet.machines()
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(lambda machine: _node(machine, nodes, since, offset), machines))
-    (folder / "versions.json").write_text(json.dumps(versions(cluster, machines), indent=2) + "\n")
+    (folder / "versions.json").write_text(json.dumps(collect_versions(cluster, machines), indent=2) + "\n")
 
 
-def versions(cluster: Cluster, machines: list[Machine]) -> dict[str, Any]:
+def collect_versions(cluster: Cluster, machines: list[Machine]) -> dict[str, Any]:
     """What ran: testbed, the host, the engine, each guest's kernel, and each image's packages."""
     images = {path.stem: _manifest(path) for path in sorted((cluster.settings.state_dir / "manifests").glob("*.json"))}
     client = engine.client()

@@ -16,12 +16,13 @@ from testbed.checks import (
     check_stickiness,
     failovers,
     judge,
-    overall,
+    overall_status,
     timelines,
 )
 from testbed.checks.absences import absences
 from testbed.checks.durability import Durability, check_durability
-from testbed.checks.moments import Fault, faults, mark, moment, watched
+from testbed.checks.injected_faults import InjectedFault, injected_faults
+from testbed.checks.run_stages import first_mark, observation_period, stage_time
 from testbed.checks.standstills import standstills
 from testbed.checks.states import Timelines
 from testbed.journal import Alarm, Journal, Mark, RequestSample, Settled, StateChange
@@ -41,7 +42,7 @@ WRITES = "sql-write"
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class RunAnalysis:
     """A run, judged.
 
     Args:
@@ -63,20 +64,20 @@ class Findings:
     phases: tuple[Phases, ...]
     stickiness: Stickiness
     durability: Durability
-    faults: tuple[Fault, ...]
+    faults: tuple[InjectedFault, ...]
     lines: Timelines
     error: str
 
     @property
     def verdict(self) -> RunVerdict:
         """Of the run: an error if it broke, whatever its checks found."""
-        return "error" if self.error else overall(list(self.verdicts)).value
+        return "error" if self.error else overall_status(list(self.verdicts)).value
 
     @classmethod
-    def of(cls, journal: Journal) -> Findings:
+    def of(cls, journal: Journal) -> RunAnalysis:
         """Judge a run."""
-        begin, end = watched(journal)
-        lines, known, stops = timelines(journal), faults(journal), standstills(journal)
+        begin, end = observation_period(journal)
+        lines, known, stops = timelines(journal), injected_faults(journal), standstills(journal)
         requests = journal.of(RequestSample)
         apps = {request.app for request in requests if request.app}
         return cls(
@@ -147,20 +148,22 @@ def _ordered(probes: Iterable[str]) -> list[str]:
 
 
 def _error(journal: Journal) -> str:
-    ended = mark(journal, "run-ends")
+    ended = first_mark(journal, "run-ends")
     return ended.attrs.get("error", "") if ended else ""
 
 
 def _axis(journal: Journal) -> Axis:
     """From the first sample to the last one, and to the last thing that was done to the cluster or happened in it."""
-    steady, hurt = moment(journal, "steady"), faults(journal)
+    steady, hurt = stage_time(journal, "steady"), injected_faults(journal)
     requests = journal.of(RequestSample)
     moments = [at for fault in hurt for at in (fault.inject, fault.healed) if at is not None]
     moments += [
         at for series in journal.probes.values() if len(series) for at in (series.scheduled[0], max(series.finished))
     ]
     moments += [request.started for request in requests[:1]] + [request.finished for request in requests]
-    moments += [at for name in ("steady", "timeline-done", "probes-end") if (at := moment(journal, name)) is not None]
+    moments += [
+        at for name in ("steady", "timeline-done", "probes-end") if (at := stage_time(journal, name)) is not None
+    ]
     moments = (
         moments or [each.at for each in journal.of(Mark)] or [opening.mono for opening in journal.openings] or [0.0]
     )

@@ -9,7 +9,7 @@ from testbed.report.axis import Axis
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class ThrottledRequests:
     """The samples of one probe that opened no connection of their own.
 
     Args:
@@ -24,7 +24,7 @@ class HeldBack:
     last: float
 
     @classmethod
-    def of_series(cls, series: Series) -> HeldBack | None:
+    def of_series(cls, series: Series) -> ThrottledRequests | None:
         """What a probe held back; None if nothing.
 
         Args:

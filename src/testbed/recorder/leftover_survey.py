@@ -28,7 +28,7 @@ HOST = "host"
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskSpace:
     """Free space on a disk.
 
     Args:
@@ -59,23 +59,23 @@ class Survey:
     """
 
     found: frozenset[Leftover]
-    disks: tuple[Disk, ...]
+    disks: tuple[DiskSpace, ...]
 
 
-def survey(cluster: Cluster) -> Survey:
+def survey_leftovers(cluster: Cluster) -> Survey:
     """Look around in the whole cluster and on the host.
 
     Args:
         cluster: the cluster, healed.
     """
-    found: list[Leftover | Disk] = [*_faults(cluster), *_containers(cluster), *_host(cluster), *_nodes(cluster)]
+    found: list[Leftover | DiskSpace] = [*_faults(cluster), *_containers(cluster), *_host(cluster), *_nodes(cluster)]
     return Survey(
         frozenset(each for each in found if isinstance(each, Leftover)),
-        tuple(each for each in found if isinstance(each, Disk)),
+        tuple(each for each in found if isinstance(each, DiskSpace)),
     )
 
 
-def leftovers(cluster: Cluster, writer: Writer, before: Survey) -> None:
+def record_leftovers(cluster: Cluster, writer: Writer, before: Survey) -> None:
     """Look for what the run left behind, and record it.
 
     Args:
@@ -83,11 +83,11 @@ def leftovers(cluster: Cluster, writer: Writer, before: Survey) -> None:
         writer: the run's journal.
         before: what was there when the run began.
     """
-    for left in compare(before, survey(cluster)):
+    for left in new_leftovers(before, survey_leftovers(cluster)):
         writer.write(left)
 
 
-def compare(before: Survey, after: Survey) -> list[Leftover]:
+def new_leftovers(before: Survey, after: Survey) -> list[Leftover]:
     """Return what came while the run was on and is still there. Pure.
 
     Args:
@@ -98,7 +98,7 @@ def compare(before: Survey, after: Survey) -> list[Leftover]:
     return [*new, *_used(before.disks, after.disks)]
 
 
-def _used(before: Iterable[Disk], after: Iterable[Disk]) -> Iterator[Leftover]:
+def _used(before: Iterable[DiskSpace], after: Iterable[DiskSpace]) -> Iterator[Leftover]:
     """Disks that the run nearly filled: it used more than it left free, so that another one like it may not fit."""
     was: Mapping[tuple[str, str], int] = {disk.key: disk.free for disk in before}
     for disk in after:
@@ -108,7 +108,7 @@ def _used(before: Iterable[Disk], after: Iterable[Disk]) -> Iterator[Leftover]:
             yield Leftover("disk", disk.where, f"the run used {used / MIB:.0f} MiB on {disk.mount} and {left}")
 
 
-def found(node: str, output: str) -> Iterator[Leftover | Disk]:
+def parse_survey(node: str, output: str) -> Iterator[Leftover | DiskSpace]:
     """What a node's own look around found. Pure.
 
     Args:
@@ -119,12 +119,12 @@ def found(node: str, output: str) -> Iterator[Leftover | Disk]:
         what, _, detail = line.partition(" ")
         if what == "free":
             kib, device, mount = detail.split(" ", 2)
-            yield Disk(node, mount, int(kib) * 1024, moves=device.startswith("/dev/drbd"))
+            yield DiskSpace(node, mount, int(kib) * 1024, moves=device.startswith("/dev/drbd"))
         else:
             yield Leftover(what, node, detail)
 
 
-def disciplines(node: str, listing: str, interfaces: Collection[str] | None = None) -> Iterator[Leftover]:
+def leftover_qdiscs(node: str, listing: str, interfaces: Collection[str] | None = None) -> Iterator[Leftover]:
     """Queueing disciplines that a fault has left on interfaces. Pure.
 
     Args:
@@ -138,7 +138,7 @@ def disciplines(node: str, listing: str, interfaces: Collection[str] | None = No
             yield Leftover("network", node, f"{entry['kind']} on {device}")
 
 
-def cables(listing: str, bridges: Collection[str]) -> frozenset[str]:
+def bridge_ports(listing: str, bridges: Collection[str]) -> frozenset[str]:
     """Return the host's interfaces that stand on these bridges. Pure.
 
     Args:
@@ -166,19 +166,19 @@ def _containers(cluster: Cluster) -> Iterator[Leftover]:
     client.close()
 
 
-def _host(cluster: Cluster) -> Iterator[Leftover | Disk]:
+def _host(cluster: Cluster) -> Iterator[Leftover | DiskSpace]:
     yield from _host_disks(cluster)
     client = engine.client()
     helper = Helper(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
     with suppress(TestbedError):
         # Interfaces of the host itself and of other clusters are not this cluster's.
         own = host_addresses.bridges(client.api.networks(filters={"label": identity.own(cluster.settings)}))
-        interfaces = cables(wire.run(LINKS, wire.HOST, helper), own)
-        yield from disciplines(HOST, wire.run(DISCIPLINES, wire.HOST, helper), interfaces)
+        interfaces = bridge_ports(wire.run(LINKS, wire.HOST, helper), own)
+        yield from leftover_qdiscs(HOST, wire.run(DISCIPLINES, wire.HOST, helper), interfaces)
     client.close()
 
 
-def _host_disks(cluster: Cluster) -> Iterator[Disk]:
+def _host_disks(cluster: Cluster) -> Iterator[DiskSpace]:
     """Where records go, and where the engine keeps the nodes' disks; each disk once."""
     client = engine.client()
     folders = (cluster.settings.state_dir, find_store(client.info()).volumes)
@@ -188,23 +188,23 @@ def _host_disks(cluster: Cluster) -> Iterator[Disk]:
         with suppress(OSError):  # the engine's folder may be another machine's, or forbidden
             device = folder.stat().st_dev
             if device not in seen:
-                yield Disk(HOST, str(folder), shutil.disk_usage(folder).free)
+                yield DiskSpace(HOST, str(folder), shutil.disk_usage(folder).free)
             seen.add(device)
 
 
-def _nodes(cluster: Cluster) -> Iterator[Leftover | Disk]:
+def _nodes(cluster: Cluster) -> Iterator[Leftover | DiskSpace]:
     machines = cluster.fleet.machines()
     with ThreadPoolExecutor(max_workers=16) as pool:
         for each in pool.map(_look, machines):
             yield from each
 
 
-def _look(machine: Machine) -> list[Leftover | Disk]:
-    seen: list[Leftover | Disk] = []
+def _look(machine: Machine) -> list[Leftover | DiskSpace]:
+    seen: list[Leftover | DiskSpace] = []
     with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
         result = machine.exec(["sh", "-c", machine.system.look_around()], timeout=30)
-        seen += found(machine.name, result.stdout)
+        seen += parse_survey(machine.name, result.stdout)
     if isinstance(machine, ContainerMachine):  # for a VM: the container around it
         with suppress(TestbedError):
-            seen += disciplines(machine.name, machine.exec_in_container(DISCIPLINES).stdout)
+            seen += leftover_qdiscs(machine.name, machine.exec_in_container(DISCIPLINES).stdout)
     return seen

@@ -8,7 +8,7 @@ from collections import Counter
 MOST = 40_000
 
 
-class Place:
+class StreamPosition:
     """Tells which lines of a stream are new, when it is read again from some earlier stamp.
 
     Lines are in order by their position in the stream. Their stamps say which line is which, and nothing about the

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import inf
 from types import MappingProxyType
 
-from testbed.checks.case import Case
-from testbed.checks.states import Span, held, without
+from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.states import Span, spans_with_value, subtract_spans
 from testbed.faults.fault_registry import recorded_action
 from testbed.journal import Aspect
 
@@ -20,26 +20,26 @@ VALUES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def usable(case: Case, aspect: str) -> dict[str, list[Span]]:
+def reachable_holders(run: RecordedRun, aspect: str) -> dict[str, list[Span]]:
     """When each node held something that clients could use.
 
     What a frozen node holds, or one that is cut off from the network in question, is of no use until it thaws or is
     connected again; if it still holds it then, it counts.
 
     Args:
-        case: the run.
+        run: the run.
         aspect: the site's or the database's address, or DRBD's role.
     """
     return {
-        node: without(spans, _gaps(case, node, NETWORKS[aspect]))
-        for node, spans in held(case.lines, aspect, VALUES[aspect]).items()
+        node: subtract_spans(spans, _gaps(run, node, NETWORKS[aspect]))
+        for node, spans in spans_with_value(run.lines, aspect, VALUES[aspect]).items()
     }
 
 
-def _gaps(case: Case, node: str, network: str) -> list[Span]:
-    frozen = [span for span in case.lines.get((node, Aspect.POWER), ()) if span.value == "frozen"]
+def _gaps(run: RecordedRun, node: str, network: str) -> list[Span]:
+    frozen = [span for span in run.lines.get((node, Aspect.POWER), ()) if span.value == "frozen"]
     cut = []
-    for fault in case.faults:
+    for fault in run.faults:
         options = dict(fault.options)
         networks = options.get("network", "").replace(",", " ").split()
         action = recorded_action(fault.name)

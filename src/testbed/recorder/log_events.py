@@ -71,7 +71,7 @@ MACHINE = {"vm-stopped": "frozen", "vm-resumed": "on", "vm-reset": "reset"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogEvent:
     """What a line tells.
 
     Args:
@@ -93,7 +93,7 @@ class Told:
     source: str = "node"
 
 
-def translate(role: Role, text: str) -> Told:
+def parse_log_line(role: Role, text: str) -> LogEvent:
     """What a line of a node's log tells.
 
     Args:
@@ -102,15 +102,15 @@ def translate(role: Role, text: str) -> Told:
     """
     if solved := _SOLVED.search(text):
         words = {"primaries": solved[1] or "", "how": solved[2], "keeps": "own" if solved[3] == "this" else "peer"}
-        return Told(SOLVED, words, up=_up(text))
+        return LogEvent(SOLVED, words, up=_up(text))
     if not (match := _EVENT.search(text)):
-        return Told(up=_up(text))
+        return LogEvent(up=_up(text))
     name, rest = match[1], match[2]
     words = dict(_WORD.findall(rest))
     if name in MACHINE:
-        return Told(name, words, ((Aspect.POWER, MACHINE[name]),), wall=_number(words, "at"), source="qemu")
+        return LogEvent(name, words, ((Aspect.POWER, MACHINE[name]),), wall=_number(words, "at"), source="qemu")
     changes = tuple(_changes(role, name, rest, words))
-    return Told(name, words, changes, up=_number(words, "up"), after=_number(words, "after") or None)
+    return LogEvent(name, words, changes, up=_number(words, "up"), after=_number(words, "after") or None)
 
 
 def console_time(line: str) -> float | None:

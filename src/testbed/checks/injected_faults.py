@@ -1,17 +1,17 @@
-"""When a run's stages began, and which faults it saw."""
+"""The faults of a run, with the times at which each was injected and healed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
 
-from testbed.journal import FaultStep, Journal, Mark
+from testbed.journal import FaultStep, Journal
 
 STEPS = ("inject", "injected", "heal", "healed")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """A fault's life, in monotonic seconds; None where the journal does not tell.
 
     Args:
@@ -45,7 +45,7 @@ class Fault:
         return inf if self.healed is None else self.healed
 
 
-def faults(journal: Journal) -> list[Fault]:
+def injected_faults(journal: Journal) -> list[InjectedFault]:
     """The run's faults in the order in which they were injected."""
     first: dict[str, FaultStep] = {}
     times: dict[str, dict[str, float]] = {}
@@ -53,33 +53,10 @@ def faults(journal: Journal) -> list[Fault]:
         first.setdefault(step.key, step)
         times.setdefault(step.key, {}).setdefault(step.step, step.at)
     found = [
-        Fault(
+        InjectedFault(
             key, step.fault, step.node, step.target, tuple(step.options.items()),
             *(times[key].get(name) for name in STEPS),
         )
         for key, step in first.items()
     ]  # fmt: skip
     return sorted(found, key=lambda fault: fault.begins)
-
-
-def mark(journal: Journal, name: str) -> Mark | None:
-    """The first mark of this name."""
-    return next((each for each in journal.of(Mark) if each.name == name), None)
-
-
-def moment(journal: Journal, name: str) -> float | None:
-    """When a stage of the run was reached; None if it was not."""
-    found = mark(journal, name)
-    return None if found is None else found.at
-
-
-def is_complete(journal: Journal) -> bool:
-    """Whether the run came to its end and the journal holds all of it: only then does silence prove anything."""
-    return not journal.damage and mark(journal, "run-ends") is not None
-
-
-def watched(journal: Journal) -> tuple[float, float]:
-    """The time that expectations are about: from the steady state to the timeline's end, if the journal has them."""
-    begin = moment(journal, "steady")
-    ends = [at for name in ("timeline-done", "probes-end", "run-ends") if (at := moment(journal, name)) is not None]
-    return (-inf if begin is None else begin), min(ends, default=inf)

@@ -51,7 +51,7 @@ PATTERNS: Mapping[str, str] = {
 _ANY = re.compile("|".join(f"(?P<{name.replace('-', '_')}>{pattern})" for name, pattern in PATTERNS.items()))
 
 
-def alarm(text: str) -> str:
+def matching_pattern(text: str) -> str:
     """Name of the pattern that a line matches, empty when it is harmless."""
     match = _ANY.search(text)
     return match.lastgroup.replace("_", "-") if match and match.lastgroup else ""

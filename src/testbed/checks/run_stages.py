@@ -1,0 +1,30 @@
+"""When the stages of a run began and ended."""
+
+from __future__ import annotations
+
+from math import inf
+
+from testbed.journal import Journal, Mark
+
+
+def first_mark(journal: Journal, name: str) -> Mark | None:
+    """The first mark of this name."""
+    return next((each for each in journal.of(Mark) if each.name == name), None)
+
+
+def stage_time(journal: Journal, name: str) -> float | None:
+    """When a stage of the run was reached; None if it was not."""
+    found = first_mark(journal, name)
+    return None if found is None else found.at
+
+
+def is_complete(journal: Journal) -> bool:
+    """Whether the run came to its end and the journal holds all of it: only then does silence prove anything."""
+    return not journal.damage and first_mark(journal, "run-ends") is not None
+
+
+def observation_period(journal: Journal) -> tuple[float, float]:
+    """The time that expectations are about: from the steady state to the timeline's end, if the journal has them."""
+    begin = stage_time(journal, "steady")
+    ends = [at for name in ("timeline-done", "probes-end", "run-ends") if (at := stage_time(journal, name)) is not None]
+    return (-inf if begin is None else begin), min(ends, default=inf)
