@@ -160,6 +160,10 @@ test-filesystems: venv ## The database on ext4, xfs and btrfs, on a fresh cluste
 bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (REPEAT=20, PROFILE=hardened)
 	@$(TESTBED) bench failover $(if $(REPEAT),--repeat $(REPEAT))
 
+.PHONY: bench-paper
+bench-paper: testbed-up ## Measure the figures of the 2006 design (ONLY=transactions, ROUNDS=6)
+	@$(TESTBED) bench paper $(foreach each,$(ONLY),--only $(each)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal
 	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new

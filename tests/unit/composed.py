@@ -23,6 +23,7 @@ SHAPES = (
     Shape(("single",)),
     Shape(("hardened",)),
     Shape(("hardened", "single")),
+    Shape(("bench",)),
     Shape(("openbsd",)),
     Shape(("openbsd",), accel="kvm"),
 )

@@ -71,6 +71,13 @@ COMMANDS: tuple[Entry, ...] = (
     _entry(DEVELOPMENT, "build", "Build the images whose sources changed."),
     _entry(DEVELOPMENT, "openbsd", "Install OpenBSD for the balancers, and verify it."),
     _entry(DEVELOPMENT, "verify", "Play the balancers' incidents, and print a page to paste into an issue."),
-    _entry(DEVELOPMENT, "bench", "Measure failovers, the cost of measuring, and the load.", "bench", "bench_work"),
+    _entry(
+        DEVELOPMENT,
+        "bench",
+        "Measure failovers, the cost of measuring, and the load.",
+        "bench",
+        "bench_work",
+        "bench_paper",
+    ),
     _entry(DEVELOPMENT, "schema", "Print a JSON schema of the files that people and programs write."),
 )

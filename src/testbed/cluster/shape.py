@@ -12,6 +12,8 @@ from testbed.settings import Settings
 
 # Overlays that add machines and change none: they come and go beside a cluster that is up.
 ADDING = frozenset({"single"})
+# Overlays that a command adds for the time of its work. `testbed up` takes away what an interrupted one has left.
+TEMPORARY = frozenset({"bench"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Shape:
         if not named or ADDING.issuperset(named):
             named = tuple(dict.fromkeys((*self.overlays, *named)))
         return replace(self, overlays=named)
+
+    def lasting(self) -> Shape:
+        """This shape without the overlays that are there for the time of a command alone."""
+        return replace(self, overlays=tuple(name for name in self.overlays if name not in TEMPORARY))
 
     def files(self, settings: Settings) -> list[Path]:
         """The Compose files of this shape, in the order they are merged.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from testbed.cluster.shape import ADDING, Shape
+from testbed.cluster.shape import ADDING, TEMPORARY, Shape
 from testbed.errors import UsageError
 from testbed.settings import Settings
 from testbed.topology.keys import Filesystem, Platform, Profile, Store
@@ -45,6 +45,7 @@ class Wanted:
         Raises:
             UsageError: a scale that is none.
         """
+        now = now.lasting()
         shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
         overlays = _with(shape.overlays, OPENBSD, None if self.balancer is None else self.balancer == OPENBSD)
         overlays = _with(overlays, HARDENED, None if self.profile is None else self.profile == HARDENED)
@@ -68,7 +69,7 @@ class Wanted:
         Raises:
             UsageError: the cluster has to be taken down first.
         """
-        if (set(now.overlays) ^ set(shape.overlays)) - ADDING:
+        if (set(now.overlays) ^ set(shape.overlays)) - ADDING - TEMPORARY:
             has = f"the overlay {', '.join(now.overlays)}" if now.overlays else "no overlay"
             raise _refusal(has, self._words())
         if now.filesystem and now.filesystem != shape.filesystem:

@@ -97,6 +97,7 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
             bases={"VM": f"{prefix}/vm", "GUEST": f"{prefix}/guest", "SCHEMA": f"{prefix}/schema"},
             args={"FILESYSTEM": choices.filesystem},
         ),
+        Image(f"{prefix}/bench", folder / "bench", bases={"BASE": base}, optional=True),
         Image(f"{prefix}/single", folder / "single", bases={"BASE": f"{prefix}/schema"}, optional=True),
         Image(f"{prefix}/openbsd-installer", folder / "openbsd", bases={"VM": f"{prefix}/vm"}, optional=True),
     ]

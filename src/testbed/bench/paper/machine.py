@@ -1,0 +1,57 @@
+"""The machine that figures were measured on, and the versions of what ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.recorder.run_artifacts import collect_versions
+from testbed.topology import Role
+
+_ACCELERATION = {"kvm": "KVM", "tcg": "TCG (the processor is emulated)"}
+# Asked of a database guest: its kernel, and the versions of DRBD and PostgreSQL.
+_GUEST = "uname -r; sed -n 's/^version: \\([^ ]*\\).*/\\1/p' /proc/drbd; /usr/lib/postgresql/15/bin/postgres --version"
+
+
+def describe(cluster: Cluster) -> dict[str, str]:
+    """Return labels and values: the processor, the memory, systems and versions.
+
+    Args:
+        cluster: a cluster that is up.
+    """
+    machines = cluster.fleet.machines()
+    known = collect_versions(cluster, machines)
+    host, own = known["host"], known["testbed"]
+    found = {
+        "processor": f"{host['processors']} \N{MULTIPLICATION SIGN} {processor(Path('/proc/cpuinfo').read_text())}",
+        "memory": memory(Path("/proc/meminfo").read_text()),
+        "system": f"{host['system']}, Linux {host['kernel']}",
+        "engine": f"Docker {host['docker']}, Compose {host['compose']}",
+        "virtual machines": f"QEMU {known['qemu']}, {_ACCELERATION[cluster.shape.accel]}",
+        "cluster": ", ".join(f"{key} {value}" for key, value in cluster.platform.items() if key != "accel"),
+        "testbed": f"{own['version']} {own['commit']}".strip(),
+    }
+    for machine in cluster.fleet.machines(Role.DATABASE)[:1]:
+        result = machine.exec(["sh", "-c", _GUEST])
+        if result.status:
+            raise TestbedError(f"its versions cannot be read: {result.stderr.strip()}", where=machine.name)
+        kernel, drbd, postgres = result.stdout.splitlines()[:3]
+        release = postgres.split()[2]  # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
+        found["database guest"] = f"Linux {kernel}, DRBD {drbd}, PostgreSQL {release}"
+    return found
+
+
+def processor(cpuinfo: str) -> str:
+    """Return the model of the first processor, from /proc/cpuinfo; processors of other kinds than x86 name none."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return " ".join(value.split())
+    return "processor of unknown model"
+
+
+def memory(meminfo: str) -> str:
+    """Return the whole memory, from /proc/meminfo."""
+    kib = next(int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemTotal:"))
+    return f"{kib / 2**20:.1f} GiB"

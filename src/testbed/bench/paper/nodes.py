@@ -1,0 +1,56 @@
+"""One to four app nodes: throughput, and what is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from testbed.bench.paper.model import Claim, Measure, Options, Say, Take
+from testbed.bench.paper.workload import FACTOR, LATENCY, RATE, TAIL, load_of, reshaping, values_of
+from testbed.bench.work import work
+from testbed.cluster import Cluster
+from testbed.incidents.runner import reshape
+
+USERS = 16
+COUNTS = (1, 2, 3, 4)
+
+
+def _name(count: int) -> str:
+    return f"{count} app node{'s' if count > 1 else ''}"
+
+
+class Nodes(Claim):
+    """Throughput by the number of app nodes."""
+
+    key = "nodes"
+    title = "More app nodes"
+    method = (
+        "Sixteen webmail users who do not think work on a cluster of one to four app nodes. The busy cores say what "
+        "saturates. All nodes share the processors of one host, so a node more adds no processor."
+    )
+    variants = tuple(map(_name, COUNTS))
+    bases = dict.fromkeys(map(_name, COUNTS[1:]), _name(1))
+    base_title = "one app node"
+    measures = (
+        RATE, LATENCY, TAIL, Measure("app-cores", "busy: app nodes", "cores"),
+        Measure("db-cores", "busy: database nodes", "cores"), Measure("lb-cores", "busy: balancers", "cores"),
+        Measure("client-cores", "busy: the load itself", "cores"),
+    )  # fmt: skip
+    rounds = 2
+
+    @contextmanager
+    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+        """Nothing has to be prepared; at the end the cluster has as many app nodes as before."""
+        del say
+        load = load_of(USERS, 0.0)
+
+        def take(variant: str) -> dict[str, float]:
+            scale = {**dict(cluster.shape.scale), "app": int(variant.split(maxsplit=1)[0])}
+            changed = reshape(cluster, replace(cluster.shape, scale=tuple(scale.items())))
+            found = work(changed, "bench-paper-nodes", load, options.seconds * FACTOR)
+            busy = {f"{part}-cores": found.busy(part) for part in ("app", "db", "lb", "client")}
+            return {**values_of(found), **busy}
+
+        with reshaping(cluster):
+            yield take

@@ -1,0 +1,148 @@
+"""The folder of a session: every measurement on a line of its own, on the disk before the next one begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from testbed.errors import UsageError
+
+SAMPLES, PREFIX = "samples.jsonl", "paper-"
+
+
+class Line(BaseModel):
+    """Base of what is kept as JSON; a later version may know more than this one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Opening(Line):
+    """The first line of a session.
+
+    Attributes:
+        started: Unix seconds.
+        rounds, seconds, users: what the user chose.
+        claims: which claims, in order.
+        machine: the machine and the versions of what ran: label and value.
+    """
+
+    started: float
+    rounds: int
+    seconds: float
+    users: int
+    claims: tuple[str, ...]
+    machine: dict[str, str]
+
+
+class Sample(Line):
+    """One variant, measured once.
+
+    Attributes:
+        claim, variant: what was measured.
+        round: in which round, from 1.
+        started: Unix seconds.
+        took: seconds that the turn took, with its preparation.
+        load: the computer's load average of the last minute before it.
+        values: a value for each measure.
+    """
+
+    claim: str
+    variant: str
+    round: int
+    started: float
+    took: float
+    load: float
+    values: dict[str, float]
+
+
+class Failure(Line):
+    """A turn that could not be measured.
+
+    Attributes:
+        claim, variant, round: as for a sample.
+        failure: why.
+    """
+
+    claim: str
+    variant: str
+    round: int
+    failure: str
+
+
+class Session:
+    """A session's folder.
+
+    Args:
+        folder: it; it exists.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / SAMPLES
+
+    @classmethod
+    def create(cls, folder: Path, opening: Opening) -> Session:
+        """Make the folder of a new session.
+
+        Args:
+            folder: where.
+            opening: what is going to be measured.
+        """
+        folder.mkdir(parents=True)
+        session = cls(folder)
+        session.write(opening)
+        return session
+
+    @classmethod
+    def newest(cls, parent: Path) -> Session:
+        """The session that was begun last.
+
+        Args:
+            parent: the folder of all sessions.
+
+        Raises:
+            UsageError: there is none.
+        """
+        folders = sorted(path.parent for path in parent.glob(f"{PREFIX}*/{SAMPLES}"))
+        if not folders:
+            raise UsageError("there is no earlier session", where=str(parent), fix="run `testbed bench paper`")
+        return cls(folders[-1])
+
+    def write(self, line: Line) -> None:
+        """Append a line."""
+        with self._path.open("a") as file:
+            file.write(json.dumps(line.model_dump(mode="json")) + "\n")
+
+    @property
+    def opening(self) -> Opening:
+        """The first line.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        try:
+            return Opening.model_validate(next(self._lines(), {}))
+        except ValidationError:
+            raise UsageError(f"the first line of {SAMPLES} is damaged", where=str(self.folder)) from None
+
+    def samples(self) -> list[Sample]:
+        """All measurements, in the order in which they were made."""
+        return [Sample.model_validate(line) for line in self._lines() if "values" in line]
+
+    def failures(self) -> list[Failure]:
+        """The turns that could not be measured, also those that a resumed session has measured since."""
+        return [Failure.model_validate(line) for line in self._lines() if "failure" in line]
+
+    def _lines(self) -> Iterator[Mapping[str, Any]]:
+        """Every whole line; the last one may have been cut off by a power loss."""
+        for text in self._path.read_text().splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                yield line

@@ -1,0 +1,416 @@
+"""The paper's figures: order of turns, estimates, verdicts, what is kept, and the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import cast
+
+import paper_forge
+import pytest
+from typer.testing import CliRunner, Result
+
+import testbed.cli.bench_paper as command
+from testbed.bench import paper
+from testbed.bench.paper.chart import chart, figure
+from testbed.bench.paper.estimate import Estimate, coverage, ratios
+from testbed.bench.paper.failovers import KINDS, disconnection
+from testbed.bench.paper.guest import BenchGuest, disk_rates, rates
+from testbed.bench.paper.machine import memory, processor
+from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Take
+from testbed.bench.paper.page import render
+from testbed.bench.paper.results import Judgement, judge, result
+from testbed.bench.paper.samples import SAMPLES, Sample, Session
+from testbed.bench.paper.session import measure, pending, turns
+from testbed.bench.paper.tables import markdown
+from testbed.cli.main import app
+from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.shape import Shape
+from testbed.cluster.up_options import Wanted
+from testbed.errors import TestbedError, UsageError
+from testbed.incidents.loader import load
+from testbed.machines import ExecResult, Machine
+from testbed.settings import load as load_settings
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = Options(rounds=2, seconds=1, users=2)
+
+
+class Forged(Claim):
+    key = "forged"
+    title = "A forged claim"
+    method = "None."
+    variants = ("one", "two")
+    base_title = "the one"
+    bases = {"two": "one"}  # noqa: RUF012 - as the shipped claims have it
+    measures = (Measure("speed", "speed", "m/s"),)
+    expectations = (Expectation("two is half as fast", "speed", "two", "one", at_least=0.5),)
+
+    def __init__(self, *broken: str) -> None:
+        self.broken = broken
+        self.unprepared = False
+        self.events: list[str] = []
+
+    @contextmanager
+    def stage(self, cluster: Cluster, options: Options, say: object) -> Iterator[Take]:
+        del cluster, say
+        if self.unprepared:
+            raise TestbedError("no disk")
+
+        def take(variant: str) -> Mapping[str, float]:
+            self.events.append(variant)
+            if variant in self.broken:
+                raise TestbedError("it broke", where=variant)
+            return {"speed": options.seconds * (2 if variant == "one" else 1)}
+
+        try:
+            yield take
+        finally:
+            self.events.append("undone")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session.create(tmp_path / "paper-1", paper_forge.opening("forged", rounds=2))
+
+
+def run(session: Session, claim: Claim) -> bool:
+    return measure(cast("Cluster", None), session, claim, OPTIONS, lambda _: None)
+
+
+# --- turns -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 8])
+def test_each_variant_has_one_turn_in_each_round(count: int) -> None:
+    names = [f"v{number}" for number in range(count)]
+    taken = list(turns(names, 6))
+    assert Counter(taken) == Counter((number, name) for number in range(1, 7) for name in names)
+
+
+def test_two_variants_alternate_as_abba() -> None:
+    assert "".join(name for _, name in turns(("A", "B"), 4)) == "ABBABAAB"
+
+
+def test_no_variant_is_always_first() -> None:
+    first = [next(name for number, name in turns("abcde", 10) if number == each) for each in range(1, 11)]
+    assert len(set(first)) >= 4
+
+
+def test_a_session_takes_every_turn_and_undoes_its_preparation(session: Session) -> None:
+    claim = Forged()
+    assert run(session, claim)
+    assert claim.events == ["one", "two", "two", "one", "undone"]
+    assert [each.values for each in session.samples()] == [{"speed": 2}, {"speed": 1}, {"speed": 1}, {"speed": 2}]
+    assert run(session, claim)  # nothing is left, so nothing is prepared either
+    assert len(claim.events) == 5
+
+
+def test_a_session_goes_on_where_it_was_interrupted(session: Session) -> None:
+    assert not run(session, Forged("two"))
+    assert [each.variant for each in session.failures()] == ["two", "two"]
+    claim = Forged()
+    assert run(session, claim)
+    assert Counter((each.round, each.variant) for each in session.samples()) == Counter(turns(Forged.variants, 2))
+
+
+def test_a_claim_whose_turns_keep_failing_is_given_up(session: Session) -> None:
+    claim = Forged("one", "two")
+    assert not run(session, claim)
+    assert claim.events == ["one", "two", "undone"]
+
+
+def test_a_preparation_that_fails_is_kept_as_the_reason(session: Session) -> None:
+    claim = Forged()
+    claim.unprepared = True
+    assert not run(session, claim)
+    assert [each.failure for each in session.failures()] == ["no disk"]
+
+
+def test_a_last_line_that_was_cut_off_costs_one_turn(session: Session) -> None:
+    run(session, Forged())
+    path = session.folder / SAMPLES
+    path.write_text(path.read_text()[:-30])
+    assert len(pending(Forged(), 2, session.samples())) == 1
+
+
+# --- estimates and verdicts --------------------------------------------------------------------------------
+
+
+def test_the_interval_is_the_narrowest_that_has_95_percent() -> None:
+    assert Estimate.of([3, 1, 2, 6, 5, 4]) == Estimate(6, 3.5, 1, 6, 1 - 2 / 64)
+    ten = Estimate.of(range(1, 11))
+    assert (ten.low, ten.high) == (2, 9)
+    assert ten.confidence == pytest.approx(0.9785, abs=1e-4)
+
+
+@pytest.mark.parametrize(("n", "confidence"), [(1, 0.0), (2, 0.5), (3, 0.75), (5, 0.9375)])
+def test_few_measurements_have_their_range_and_say_how_sure_that_is(n: int, confidence: float) -> None:
+    found = Estimate.of(range(n))
+    assert (found.low, found.high, found.confidence) == (0, n - 1, confidence)
+
+
+def test_the_interval_contains_the_median_as_often_as_it_says() -> None:
+    random = Random(2006)  # noqa: S311
+    intervals = [Estimate.of([random.expovariate(1) for _ in range(9)]) for _ in range(2000)]
+    hits = sum(each.low <= 0.6931 <= each.high for each in intervals)
+    assert hits / 2000 == pytest.approx(coverage(9, 2), abs=0.02)
+
+
+def test_a_ratio_is_of_one_round() -> None:
+    assert ratios([10, 30], [20, 40]) == [0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("expected", "low", "high", "judgement"),
+    [
+        (Expectation("", "", "", at_least=0.9), 0.85, 0.95, Judgement.REPRODUCED),
+        (Expectation("", "", "", at_least=0.9), 0.92, 0.95, Judgement.EXCEEDED),
+        (Expectation("", "", "", at_least=0.9), 0.5, 0.89, Judgement.NOT_REPRODUCED),
+        (Expectation("", "", "", at_most=5), 4, 6, Judgement.REPRODUCED),
+        (Expectation("", "", "", at_most=5), 2, 3, Judgement.EXCEEDED),
+        (Expectation("", "", "", at_most=5), 5.1, 6, Judgement.NOT_REPRODUCED),
+        (Expectation("", "", "", at_least=1, strict=True), 1.1, 1.2, Judgement.REPRODUCED),
+        (Expectation("", "", "", at_least=1, strict=True), 0.9, 1.2, Judgement.NOT_SHOWN),
+        (Expectation("", "", "", at_least=1, strict=True), 0.8, 0.9, Judgement.NOT_REPRODUCED),
+    ],
+)
+def test_a_claim_is_judged_by_its_interval(
+    expected: Expectation, low: float, high: float, judgement: Judgement
+) -> None:
+    assert judge(expected, Estimate(6, (low + high) / 2, low, high, 0.97)) is judgement
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    assert judge(Expectation("", "", ""), None) is Judgement.NOT_MEASURED
+
+
+def test_ratios_pair_the_rounds_that_both_have() -> None:
+    kept = [
+        Sample(claim="forged", variant=name, round=number, started=0, took=1, load=0, values={"speed": speed})
+        for number, name, speed in ((1, "one", 2.0), (1, "two", 1.0), (2, "two", 9.0), (3, "one", 4.0), (3, "two", 1.0))
+    ]
+    found = result(Forged(), kept)
+    [rows] = found.rows.values()
+    assert rows[1].ratio == Estimate.of([0.5, 0.25])
+    assert found.found[0].estimate == rows[1].ratio
+    assert found.n == 3
+
+
+@pytest.mark.parametrize("claim", paper.CLAIMS.values(), ids=paper.CLAIMS)
+def test_the_parts_of_each_claim_fit_together(claim: Claim) -> None:
+    keys = {each.key for each in claim.measures}
+    assert len(keys) == len(claim.measures)
+    assert len(set(claim.variants)) == len(claim.variants)
+    assert {*claim.bases, *claim.bases.values()} <= set(claim.variants)
+    assert bool(claim.bases) == bool(claim.base_title)
+    for each in claim.expectations:
+        assert each.measure in keys
+        assert {each.variant} | ({each.base} - {""}) <= set(claim.variants)
+        assert (each.at_least is None) != (each.at_most is None)
+        assert each.reason
+
+
+# --- the guest ----------------------------------------------------------------------------------------------
+
+
+def guest(*answers: ExecResult) -> tuple[BenchGuest, list[list[str]]]:
+    asked: list[list[str]] = []
+    left = list(answers)
+
+    def execute(words: list[str], timeout: float) -> ExecResult:
+        asked.append([*words[3:], f"{timeout:g}"])
+        return left.pop(0)
+
+    return BenchGuest(cast("Machine", SimpleNamespace(name="db2", exec=execute))), asked
+
+
+def test_the_guest_is_asked_with_whole_seconds() -> None:
+    machine, asked = guest(ExecResult(0, "select-1 250.5\nwrite-1 24.25\n", ""))
+    assert machine.pgbench(3.0, (1,)) == {"select-1": 250.5, "write-1": 24.25}
+    assert asked == [["bench", "pgbench", "3", "1", "66"]]
+
+
+def test_what_the_guest_says_of_a_failure_is_the_message() -> None:
+    machine, _ = guest(ExecResult(1, "", "no disk has the serial number bench-xfs\n"))
+    with pytest.raises(TestbedError, match=r"db2: bench begin xfs raw: no disk has the serial number bench-xfs"):
+        machine.begin("xfs", "raw")
+
+
+def test_a_rate_that_is_missing_is_an_error() -> None:
+    with pytest.raises(TestbedError, match="no rate for write-4"):
+        rates("select-4 100.0\nwrite-4 \n", "db2")
+
+
+def fio(**errors: int) -> str:
+    jobs = [
+        {"jobname": name, "error": errors.get(name, 0), "read": {"bw": 2048, "iops": 32.5},
+         "write": {"bw": 1024, "iops": 8}}
+        for name in ("read", "write", "random-read", "commit")
+    ]  # fmt: skip
+    return f"fio: a note\n{json.dumps({'jobs': jobs})}"
+
+
+def test_fio_is_read() -> None:
+    assert disk_rates(fio(), "db2") == {
+        "disk-read": 2.0, "disk-write": 1.0, "disk-random-read": 32.5, "disk-commit": 8.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "fio: no such file", '{"jobs": []}', fio(commit=5)])
+def test_fio_that_failed_is_an_error(text: str) -> None:
+    with pytest.raises(TestbedError, match="fio"):
+        disk_rates(text, "db2")
+
+
+def test_shellcheck_finds_nothing_in_the_guests_program() -> None:
+    program = Path(sys.executable).with_name("shellcheck")
+    path = ROOT / "src" / "testbed" / "bench" / "paper" / "guest.sh"
+    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+def test_a_measured_resource_is_set_like_the_clusters() -> None:
+    def options(text: str) -> str:
+        [net] = re.findall(r"net \{(.*?)(?:after-sb|\})", text, re.DOTALL)
+        return " ".join(net.split())
+
+    own = (ROOT / "src" / "testbed" / "bench" / "paper" / "guest.sh").read_text()
+    cluster = (ROOT / "images" / "guest" / "files" / "usr" / "lib" / "testbed" / "drbd-configuration").read_text()
+    assert options(own) == options(cluster)
+
+
+# --- the disks, and other preparations ------------------------------------------------------------------------
+
+
+def test_up_takes_away_the_disks_of_an_interrupted_measurement() -> None:
+    left = Shape(("hardened", "bench"))
+    assert left.lasting() == Shape(("hardened",))
+    settings = load_settings({}, ROOT)
+    wanted = Wanted()
+    shape = wanted.shape(settings, left)
+    assert shape.overlays == ("hardened",)
+    wanted.must_fit(settings, left, shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_disconnection_is_an_incident_with_another_fault(kind: str) -> None:
+    name, fault, _ = KINDS[kind]
+    found = disconnection(load(ROOT / "incidents" / f"{name}.yaml"), fault, 3)
+    assert [step.inject for step in found.steps if step.inject] == [fault]
+    assert found.load.users == 3
+
+
+def test_a_processor_is_named() -> None:
+    assert processor("processor\t: 0\nmodel name\t: Some  CPU @ 2 GHz\n") == "Some CPU @ 2 GHz"
+    assert processor("processor : 0\n") == "processor of unknown model"
+    assert memory("MemFree: 1 kB\nMemTotal:   24117248 kB\n") == "23.0 GiB"
+
+
+# --- page, tables and command -----------------------------------------------------------------------------------
+
+
+def results(kept: Session) -> list[paper.Result]:
+    return [result(paper.CLAIMS[key], kept.samples()) for key in kept.opening.claims]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.0412, "0.0412"), (3.14159, "3.14"), (250.9, "251"), (4321, "4321")]
+)
+def test_figures_have_three_digits(value: float, text: str) -> None:
+    assert figure(value) == text
+
+
+def test_a_chart_holds_everything_it_draws(tmp_path: Path) -> None:
+    for each in results(paper_forge.session(tmp_path, *paper.CLAIMS)):
+        for quantity, rows in each.rows.items():
+            drawn = chart(quantity, rows, each.found)
+            places = [place for lane in drawn.lanes for place in (*lane.dots, lane.low, lane.median, lane.high)]
+            places += [place for place, _ in (*drawn.ticks, *drawn.paper)]
+            assert all(0 <= place <= 100 for place in places)
+            assert 3 <= len(drawn.ticks) <= 8
+
+
+def test_the_page_is_whole_and_escapes_what_it_is_told(tmp_path: Path) -> None:
+    kept = paper_forge.session(tmp_path, *paper.CLAIMS)
+    page = render(kept.folder.name, kept.opening, results(kept), kept.failures())
+    assert page.count("<section") == len(paper.CLAIMS) + 2
+    assert "it &lt;fell&gt;" in page
+    assert "TCG &lt;emulated&gt;" in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=\"http", page)
+    assert "not reproduced" in page
+
+
+def test_the_tables_have_every_figure(tmp_path: Path) -> None:
+    kept = paper_forge.session(tmp_path, "transactions", "failovers", rounds=3)
+    text = markdown(kept.opening, results(kept))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows if "outage" not in line}) == 3
+    assert "| writes reach about 25 % of the raw disk's speed: transactions | 30" in text
+    assert "(75 %)" in text  # what three rounds are sure of
+    assert "2 Forged CPUs" in text
+
+
+@dataclass
+class Bench:
+    """A bench without a cluster: its one claim, and the folder of its sessions."""
+
+    claim: Forged
+    folder: Path
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["bench", "paper", *words])
+
+    @property
+    def sessions(self) -> list[Session]:
+        return [Session(path) for path in self.folder.iterdir()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    made = Bench(Forged(), tmp_path / "state" / "bench")
+    fake = SimpleNamespace(settings=SimpleNamespace(state_dir=tmp_path / "state"))
+    monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(command, "Cluster", lambda *_: fake)
+    monkeypatch.setattr(lifecycle, "wait_healthy", lambda *_: None)
+    monkeypatch.setattr(paper, "CLAIMS", {"forged": made.claim})
+    monkeypatch.setattr(paper, "describe", lambda _: paper_forge.MACHINE)
+    return made
+
+
+def test_the_command_measures_and_writes_page_and_tables(bench: Bench) -> None:
+    done = bench.run("--rounds", "2", "--for", "2s")
+    assert done.exit_code == 0, done.output
+    [kept] = bench.sessions
+    assert {path.name for path in kept.folder.iterdir()} == {SAMPLES, paper.PAGE, paper.TABLES}
+    again = bench.run("--report", "--json")
+    assert json.loads(again.stdout)["figures"][0]["judgement"] == "reproduced"
+
+
+def test_the_command_goes_on_with_a_session(bench: Bench) -> None:
+    bench.claim.broken = ("two",)
+    assert isinstance(bench.run("--rounds", "3").exception, TestbedError)
+    bench.claim.broken = ()
+    assert bench.run("--resume").exit_code == 0
+    [kept] = bench.sessions
+    assert len(kept.samples()) == 6
+
+
+def test_a_claim_that_does_not_exist_is_named(bench: Bench) -> None:
+    error = bench.run("--only", "nonsense").exception
+    assert str(error) == "--only: no claim 'nonsense'; there are forged"
+    assert not bench.folder.exists()
+
+
+def test_there_is_nothing_to_resume(bench: Bench) -> None:
+    assert isinstance(bench.run("--resume").exception, UsageError)
