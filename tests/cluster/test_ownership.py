@@ -16,7 +16,7 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.faults import inject
 from testbed.host import engine, identity
 from testbed.journal import Leftover, Writer, read
-from testbed.machines import cutting
+from testbed.machines import packet_rules
 from testbed.progress import Progress
 from testbed.recorder import record_leftovers, survey_leftovers
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
@@ -129,8 +129,8 @@ def test_rules_of_a_cut_go_from_the_host_though_their_container_is_gone(cluster:
 
 
 def test_rules_that_no_record_holds_are_swept(cluster: Cluster) -> None:
-    name = cutting.on_host(identity.read(cluster.settings), "app-9", "silent-cut-backend-both")
-    other = cutting.on_host("0123456789abcdef", "app-9", "silent-cut-backend-both")
+    name = packet_rules.host_table(identity.read(cluster.settings), "app-9", "silent-cut-backend-both")
+    other = packet_rules.host_table("0123456789abcdef", "app-9", "silent-cut-backend-both")
     for table in (name, other):
         nft(cluster, f"add table netdev {table}")
     try:

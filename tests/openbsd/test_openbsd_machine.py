@@ -22,7 +22,7 @@ from testbed.images.build_job import Stop
 from testbed.images.image_build import build
 from testbed.images.input_hash import write_context
 from testbed.machines import Unreachable
-from testbed.machines.openbsd import OpenBSDMachine
+from testbed.machines.openbsd_machine import OpenBSDMachine
 from testbed.openbsd.node import ssh
 from testbed.openbsd.node.balancer import CONTROL_GUEST
 from testbed.wait import wait_until

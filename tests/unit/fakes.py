@@ -124,10 +124,10 @@ class FakeMachine:
     def reset(self) -> None:
         self._do("reset")
 
-    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+    def drop_packets(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         self._do(f"cut {network} {name} {' '.join(ways)} {which}".rstrip())
 
-    def let_pass(self, name: str) -> None:
+    def pass_packets(self, name: str) -> None:
         self._do(f"let pass {name}")
 
     def filter(self, script: str) -> None:

@@ -23,7 +23,7 @@ from testbed.cluster import project
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
 from testbed.machines import packets
-from testbed.machines.capture import PROGRAM, Wire, capture, wire_of_network, wire_of_node
+from testbed.machines.capture import PROGRAM, CapturePoint, capture, network_capture_point, node_capture_point
 from testbed.machines.container import ContainerMachine
 from testbed.settings import Settings
 
@@ -76,10 +76,10 @@ def test_a_node_s_packets_are_heard_at_its_container() -> None:
     node.name, node.node = "db1", TOPOLOGY.nodes["db1"]
     node.container_id = lambda: "abc"
     node.port = lambda network: {"backend": "eth0", "replication": "eth1"}[network]
-    assert wire_of_node(node, []) == Wire("container:abc", ("eth0", "eth1"))
-    assert wire_of_node(node, ["replication"]) == Wire("container:abc", ("eth1",))
+    assert node_capture_point(node, []) == CapturePoint("container:abc", ("eth0", "eth1"))
+    assert node_capture_point(node, ["replication"]) == CapturePoint("container:abc", ("eth1",))
     with pytest.raises(UsageError, match="db1 is not on 'public'; its networks are backend, replication"):
-        wire_of_node(node, ["public"])
+        node_capture_point(node, ["public"])
 
 
 def test_a_network_s_packets_are_heard_at_its_bridge() -> None:
@@ -94,11 +94,11 @@ def test_a_network_s_packets_are_heard_at_its_bridge() -> None:
 
     plain = SimpleNamespace(id="0123456789abcdef", attrs={"Options": None})
     named = SimpleNamespace(id="0", attrs={"Options": {"com.docker.network.bridge.name": "mine"}})
-    assert wire_of_network(client(plain), "c1", "public") == Wire("host", ("br-0123456789ab",))
-    assert wire_of_network(client(named), "c1", "public") == Wire("host", ("mine",))
+    assert network_capture_point(client(plain), "c1", "public") == CapturePoint("host", ("br-0123456789ab",))
+    assert network_capture_point(client(named), "c1", "public") == CapturePoint("host", ("mine",))
     assert asked[0] == {"filters": {"label": ["org.testbed.cluster=c1", "com.docker.compose.network=public"]}}
     with pytest.raises(UsageError, match="no network 'public' of this cluster exists"):
-        wire_of_network(client(), "c1", "public")
+        network_capture_point(client(), "c1", "public")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_container_may_record_and_nothing_else(docker: Path) -> None:
     with (docker / "out").open("wb") as out:
-        capture(Wire("container:abc", ("eth0", "eth1")), "testbed/client", {"a": "b"}, out, seconds=30, most=99)
+        capture(CapturePoint("container:abc", ("eth0", "eth1")), "testbed/client", {"a": "b"}, out, seconds=30, most=99)
     words = (docker / "words").read_text()
     assert (docker / "out").read_bytes() == b"packets"
     assert "--network\ncontainer:abc\n--cap-drop\nALL\n--cap-add\nNET_RAW\n" in words
@@ -129,7 +129,7 @@ def test_the_container_may_record_and_nothing_else(docker: Path) -> None:
 def test_a_capture_that_fails_is_an_error(docker: Path) -> None:
     (docker / "status").write_text("1")
     with (docker / "out").open("wb") as out, pytest.raises(TestbedError, match=r"eth9: packets .*: OSError: no such"):
-        capture(Wire("host", ("eth9",)), "testbed/client", {}, out, seconds=30, most=99)
+        capture(CapturePoint("host", ("eth9",)), "testbed/client", {}, out, seconds=30, most=99)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setattr(identity, "labels", lambda _: {})
     monkeypatch.setattr(engine, "client", lambda: None)
-    monkeypatch.setattr(command, "wire_of_network", lambda *_: Wire("host", ("br-1",)))
+    monkeypatch.setattr(command, "network_capture_point", lambda *_: CapturePoint("host", ("br-1",)))
     return settings
 
 

@@ -16,7 +16,10 @@ from testbed.machines.systems import System
 
 @pytest.mark.parametrize(
     ("system", "told"),
-    [(Linux(), "a root shell;"), (OpenBSD(), "its messages, and a login that takes nobody: root has no password;")],
+    [
+        (Linux(), "a root shell;"),
+        (OpenBSD(), "its messages, and a login prompt that accepts no user (root has no password);"),
+    ],
 )
 def test_the_consoles_line_says_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], system: System, told: str

@@ -16,7 +16,7 @@ from testbed.faults.options import as_text
 from testbed.faults.process import ServiceName
 from testbed.faults.processes import SERVICES
 from testbed.journal import FaultStep
-from testbed.machines import ExecResult, cutting
+from testbed.machines import ExecResult, packet_rules
 from testbed.machines.linux import Linux
 
 parse = Linux().processes
@@ -112,10 +112,12 @@ def test_a_share_of_the_packets_is_lost_both_ways(ledger: Ledger) -> None:
 
 
 def test_rules_stand_where_the_machine_cannot_see_them() -> None:
-    towards = cutting.drop("t", "veth1", cutting.TOWARDS, ("in", "out"))
+    towards = packet_rules.drop_rules("t", "veth1", packet_rules.TOWARDS_NODE, ("in", "out"))
     assert "chain in {\ntype filter hook egress device veth1" in towards
     assert "chain out {\ntype filter hook ingress device veth1" in towards
-    assert "chain in {\ntype filter hook ingress device eth0" in cutting.drop("t", "eth0", cutting.AWAY, ["in"])
+    assert "chain in {\ntype filter hook ingress device eth0" in packet_rules.drop_rules(
+        "t", "eth0", packet_rules.FROM_NODE, ["in"]
+    )
 
 
 def test_rules_of_a_machine_that_lost_power_are_gone_with_it(ledger: Ledger) -> None:

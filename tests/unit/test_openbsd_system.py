@@ -17,8 +17,8 @@ from testbed.errors import UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.journal import Leftover
 from testbed.machines import ExecResult
+from testbed.machines.node_process import Process
 from testbed.machines.openbsd_system import OpenBSD
-from testbed.machines.processes import Process
 from testbed.recorder.leftover_survey import DiskSpace, parse_survey
 
 SYSTEM = OpenBSD()
@@ -108,7 +108,7 @@ def test_apache_is_stopped_and_goes_on(ledger: Ledger) -> None:
 
 def test_a_part_of_the_kernel_cannot_be_killed() -> None:
     design = topology(platform="openbsd")
-    with pytest.raises(UsageError, match="process-kill is impossible on lb1: its CARP is a part of the kernel"):
+    with pytest.raises(UsageError, match="process-kill is impossible on lb1: its CARP is part of the kernel"):
         faults.check("process-kill", "lb1", {"process": "ucarp"}, design)
     faults.check("process-kill", "db1", {"process": "ucarp"}, design)
 
@@ -139,5 +139,5 @@ def test_a_delay_is_the_containers(ledger: Ledger) -> None:
 def test_no_tool_of_linux_is_asked_for(ledger: Ledger) -> None:
     victim = lb1(ledger)
     victim.answers["ps -axo"] = ExecResult(0, PROCESSES, "")
-    scripts = [SYSTEM.list_listeners(), SYSTEM.list_interfaces(), SYSTEM.list_processes(""), SYSTEM.look_around()]
+    scripts = [SYSTEM.list_listeners(), SYSTEM.list_interfaces(), SYSTEM.list_processes(""), SYSTEM.list_leftovers()]
     assert not any(word in script for script in scripts for word in ("/proc", "ip -", "ss -"))

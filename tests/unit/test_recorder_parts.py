@@ -181,7 +181,7 @@ def test_linux_prints_the_free_space_of_its_own_disks(tmp_path: Path) -> None:
     )
     df.chmod(0o755)
     path = f"{tmp_path}:/usr/bin:/bin"
-    script = ["sh", "-c", Linux().look_around()]
+    script = ["sh", "-c", Linux().list_leftovers()]
     printed = subprocess.run(script, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=30).stdout
     disks = [each for each in parse_survey("db1", printed) if isinstance(each, DiskSpace)]
     assert disks == [DiskSpace("db1", "/", 10 << 10), DiskSpace("db1", "/srv/database", 800 << 10, moves=True)]

@@ -18,7 +18,7 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster, project
 from testbed.errors import UsageError
 from testbed.host import engine, identity
-from testbed.machines.capture import Wire, capture, wire_of_network, wire_of_node
+from testbed.machines.capture import CapturePoint, capture, network_capture_point, node_capture_point
 from testbed.machines.container import ContainerMachine
 
 app = new_app()
@@ -61,7 +61,7 @@ def capture_packets(
     cluster = Cluster()
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", fix="run `testbed up`")
-    wire = _wire(cluster, where, network or [])
+    point = _capture_point(cluster, where, network or [])
     labels = identity.labels(cluster.settings)
     image = f"{cluster.settings.images}/client"
     to_pipe = output == Path("-")
@@ -73,10 +73,10 @@ def capture_packets(
     if not to_pipe:
         target.parent.mkdir(parents=True, exist_ok=True)
     limits = f"{format_duration(seconds)}, at most {size}; Ctrl-C ends it"
-    err.print(f"capturing {where} ({', '.join(wire.interfaces)}): {limits}", highlight=False)
+    err.print(f"capturing {where} ({', '.join(point.interfaces)}): {limits}", highlight=False)
     with nullcontext(sys.stdout.buffer) if to_pipe else target.open("wb") as out:
         try:
-            capture(wire, image, labels, out, seconds=seconds, most=most)
+            capture(point, image, labels, out, seconds=seconds, most=most)
         except KeyboardInterrupt:  # what was captured is whole
             err.print("ended", highlight=False)
     if not to_pipe:
@@ -84,17 +84,17 @@ def capture_packets(
         typer.echo(target)
 
 
-def _wire(cluster: Cluster, where: str, networks: list[str]) -> Wire:
+def _capture_point(cluster: Cluster, where: str, networks: list[str]) -> CapturePoint:
     if where in cluster.topology.networks:
         if networks:
             raise UsageError(f"{where!r} is a network already", where="--network", fix="name a node, or no --network")
-        return wire_of_network(engine.client(), identity.read(cluster.settings), where)
+        return network_capture_point(engine.client(), identity.read(cluster.settings), where)
     nodes = {machine.name: machine for machine in cluster.fleet.machines()}
     machine = nodes.get(where)
     if not isinstance(machine, ContainerMachine):
         known = ", ".join([*nodes, *cluster.topology.networks])
         raise UsageError(f"no node or network {where!r}", fix=f"there are {known}")
-    return wire_of_node(machine, networks)
+    return node_capture_point(machine, networks)
 
 
 def _bytes(text: str) -> int:

@@ -22,7 +22,7 @@ from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.host import engine, identity, project_owner
-from testbed.machines import Power, cutting
+from testbed.machines import Power, packet_rules
 from testbed.machines.machine import last_log_line
 from testbed.openbsd.node import guest_files
 from testbed.progress import PrintLine, Progress
@@ -296,13 +296,13 @@ def _remove(settings: Settings, clusters: Collection[str], print_line: PrintLine
     """Remove clusters and their rules on the host; returns those whose rules could not be looked for."""
     client, unswept = engine.client(), []
     project.must_have_own_networks(clusters)
-    images = {each: cutting.image_with_nft(client, settings.images, each) for each in clusters}
+    images = {each: packet_rules.image_with_nft(client, settings.images, each) for each in clusters}
     project.remove(clusters)
     for each, image in images.items():
         of_helper = {**identity.labels(settings), CLUSTER_LABEL: each}
         try:
-            cutting.sweep(client, image, of_helper)
-        except cutting.NoNftError as error:
+            packet_rules.delete_host_tables(client, image, of_helper)
+        except packet_rules.NoNftError as error:
             print_line(f"  {error}")
             unswept.append(each)
     return unswept

@@ -20,7 +20,7 @@ from testbed.faults.disk_full import give_back
 from testbed.faults.fault_registry import FAULTS
 from testbed.faults.options import DIRECTIONS, rule_name
 from testbed.host.process_identity import lives
-from testbed.machines import Machine, Power, cutting
+from testbed.machines import Machine, Power, packet_rules
 from testbed.topology import Role
 
 CLOCK_SECONDS = 3.0
@@ -79,7 +79,7 @@ def sweep_host(cluster: Cluster) -> list[str]:
     """
     try:
         return [f"removed the rules {table} from the host" for table in cluster.fleet.sweep()]
-    except cutting.NoNftError as error:
+    except packet_rules.NoNftError as error:
         return [str(error)]
 
 
@@ -152,7 +152,7 @@ def _queues(machine: Machine) -> Iterator[str]:
 
 def _processes(machine: Machine) -> Iterator[str]:
     """Processes that were stopped (SIGSTOP)."""
-    for line in _run(machine, machine.system.look_around()).splitlines():
+    for line in _run(machine, machine.system.list_leftovers()).splitlines():
         what, _, detail = line.partition(" ")
         if what == "process" and detail.endswith("is stopped"):
             _run(machine, f"kill -CONT {int(detail.split()[0])}")
@@ -176,7 +176,7 @@ def _cuts(machine: Machine) -> Iterator[str]:
         for network in machine.node.addresses
         for direction in DIRECTIONS
     ]
-    machine.filter("".join(cutting.without(name) for name in names))
+    machine.filter("".join(packet_rules.delete_rules(name) for name in names))
     return iter(())
 
 

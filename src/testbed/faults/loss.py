@@ -41,9 +41,11 @@ class Loss(MachineFault[LossOptions]):
         """Drop some."""
         which = f"numgen random mod 10000 < {round(options.share * 100)}"
         for network in options.on(machine.node):
-            machine.cut(network, rule_name(self.name, network, options.direction), ways(options.direction), which)
+            machine.drop_packets(
+                network, rule_name(self.name, network, options.direction), ways(options.direction), which
+            )
 
     def heal(self, machine: Machine, options: LossOptions) -> None:
         """Drop none, on replication first."""
         for network in reversed(options.on(machine.node)):
-            machine.let_pass(rule_name(self.name, network, options.direction))
+            machine.pass_packets(rule_name(self.name, network, options.direction))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from testbed.faults.fault import done
 from testbed.machines import Machine
-from testbed.machines.processes import Process
+from testbed.machines.node_process import Process
 from testbed.topology import Role
 
 

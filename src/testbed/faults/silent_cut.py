@@ -42,9 +42,9 @@ class SilentCut(MachineFault[SilentCutOptions]):
     def inject(self, machine: Machine, options: SilentCutOptions) -> None:
         """Drop."""
         for network in options.on(machine.node):
-            machine.cut(network, rule_name(self.name, network, options.direction), ways(options.direction))
+            machine.drop_packets(network, rule_name(self.name, network, options.direction), ways(options.direction))
 
     def heal(self, machine: Machine, options: SilentCutOptions) -> None:
         """Let pass, replication first."""
         for network in reversed(options.on(machine.node)):
-            machine.let_pass(rule_name(self.name, network, options.direction))
+            machine.pass_packets(rule_name(self.name, network, options.direction))

@@ -1,4 +1,4 @@
-"""Machines: what every node can be told to do, whether it is a container or a VM inside one."""
+"""Machines: one protocol for the operations on a node, whether it is a container or a VM in a container."""
 
 from testbed.machines.machine import ExecResult, Machine, Power, Unreachable, Way
 

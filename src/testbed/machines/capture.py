@@ -21,7 +21,7 @@ MARGIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class CapturePoint:
     """Where to capture.
 
     Attributes:
@@ -33,7 +33,7 @@ class Wire:
     interfaces: tuple[str, ...]
 
 
-def wire_of_node(machine: ContainerMachine, networks: Sequence[str]) -> Wire:
+def node_capture_point(machine: ContainerMachine, networks: Sequence[str]) -> CapturePoint:
     """Return where a node's packets are seen: at its container's interfaces, outside the guest of a VM.
 
     Args:
@@ -49,10 +49,10 @@ def wire_of_node(machine: ContainerMachine, networks: Sequence[str]) -> Wire:
             known = ", ".join(machine.node.addresses)
             raise UsageError(f"{machine.name} is not on {name!r}", where="--network", fix=f"its networks are {known}")
     chosen = networks or tuple(machine.node.addresses)
-    return Wire(f"container:{machine.container_id()}", tuple(machine.port(name) for name in chosen))
+    return CapturePoint(f"container:{machine.container_id()}", tuple(machine.port(name) for name in chosen))
 
 
-def wire_of_network(docker: DockerClient, cluster: str, network: str) -> Wire:
+def network_capture_point(docker: DockerClient, cluster: str, network: str) -> CapturePoint:
     """Return where a network's packets are seen: at its bridge on the host.
 
     Args:
@@ -70,14 +70,16 @@ def wire_of_network(docker: DockerClient, cluster: str, network: str) -> Wire:
         raise UsageError(f"no network {network!r} of this cluster exists", fix="`testbed graph` shows the networks")
     options = found[0].attrs.get("Options") or {}
     bridge = options.get("com.docker.network.bridge.name") or f"br-{str(found[0].id)[:12]}"
-    return Wire("host", (bridge,))
+    return CapturePoint("host", (bridge,))
 
 
-def capture(wire: Wire, image: str, labels: Mapping[str, str], out: BinaryIO, *, seconds: float, most: int) -> None:
+def capture(
+    point: CapturePoint, image: str, labels: Mapping[str, str], out: BinaryIO, *, seconds: float, most: int
+) -> None:
     """Write a capture in the format of libpcap.
 
     Args:
-        wire: where.
+        point: where.
         image: one that has Python: the client's.
         labels: of the container, by which it goes with the cluster and is no node of it.
         out: where to.
@@ -89,18 +91,18 @@ def capture(wire: Wire, image: str, labels: Mapping[str, str], out: BinaryIO, *,
         KeyboardInterrupt: Ctrl-C; what was captured until then is written.
     """
     command = ["docker", "run", "--rm", "--pull", "never", "--log-driver", "none"]
-    command += ["--network", wire.mode, "--cap-drop", "ALL"]
+    command += ["--network", point.mode, "--cap-drop", "ALL"]
     command += ["--cap-add", "NET_RAW", "--security-opt", "no-new-privileges", "--entrypoint", "python3"]
     command += [word for label in labels.items() for word in ("--label", "=".join(label))]
-    command += [image, "-c", PROGRAM.read_text(), f"{seconds:g}", str(most), *wire.interfaces]
+    command += [image, "-c", PROGRAM.read_text(), f"{seconds:g}", str(most), *point.interfaces]
     process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
     try:
         _, errors = process.communicate(timeout=seconds + MARGIN_SECONDS)
     except subprocess.TimeoutExpired:
-        raise TestbedError("the capture does not end", where=" ".join(wire.interfaces)) from None
+        raise TestbedError("the capture does not end", where=" ".join(point.interfaces)) from None
     finally:
         # Ctrl-C goes to `docker run` too, which hands it to the program: the end of the file is whole.
         process.terminate()
         process.wait(timeout=MARGIN_SECONDS)
     if process.returncode:
-        raise TestbedError(f"packets cannot be captured: {last_line(errors)}", where=" ".join(wire.interfaces))
+        raise TestbedError(f"packets cannot be captured: {last_line(errors)}", where=" ".join(point.interfaces))

@@ -13,13 +13,13 @@ from docker.models.containers import Container
 from requests import RequestException
 
 from testbed.errors import TestbedError
-from testbed.machines import cutting, wire
-from testbed.machines.execution import execute
-from testbed.machines.helper import Helper
+from testbed.machines import network_namespace, packet_rules
+from testbed.machines.container_exec import execute
+from testbed.machines.helper_container import HelperContainer
 from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable, Way
+from testbed.machines.network_namespace import Namespace
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
-from testbed.machines.wire import Namespace
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Node
 
@@ -79,45 +79,47 @@ class ContainerMachine:
 
     def unplug(self, *networks: str) -> None:
         """Take the host's ends of its cables down: the container sees NO-CARRIER, as with a pulled cable."""
-        wire.set_links(self._host_indexes(networks), self._helper, up=False)
+        network_namespace.set_links(self._host_indexes(networks), self._helper, up=False)
 
     def plug(self, *networks: str) -> None:
         """Bring the host's ends up again."""
-        wire.set_links(self._host_indexes(networks), self._helper, up=True)
+        network_namespace.set_links(self._host_indexes(networks), self._helper, up=True)
 
-    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+    def drop_packets(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets at the host's end of its cable."""
         [index] = self._host_indexes([network])
-        script = cutting.drop(self._table(name), wire.host_interface(index), cutting.TOWARDS, ways, which)
-        self._helper.run(["nft", script], wire.HOST.mode)
+        script = packet_rules.drop_rules(
+            self._table(name), network_namespace.host_interface(index), packet_rules.TOWARDS_NODE, ways, which
+        )
+        self._helper.run(["nft", script], network_namespace.HOST.mode)
 
-    def let_pass(self, name: str) -> None:
+    def pass_packets(self, name: str) -> None:
         """Take the rules away: the table outlives the cable."""
-        self._helper.run(["nft", cutting.without(self._table(name))], wire.HOST.mode)
+        self._helper.run(["nft", packet_rules.delete_rules(self._table(name))], network_namespace.HOST.mode)
 
     def filter(self, script: str) -> None:
         """Load the script into the container's own network namespace."""
         self._helper.run(["nft", script], f"container:{self._container.id}")
 
     def _table(self, name: str) -> str:
-        return cutting.on_host(self._container.labels[CLUSTER_LABEL], self.name, name)
+        return packet_rules.host_table(self._container.labels[CLUSTER_LABEL], self.name, name)
 
     @property
-    def _helper(self) -> Helper:
+    def _helper(self) -> HelperContainer:
         mine = self._container.labels
         labels = {key: mine[key] for key in (PROJECT_LABEL, CLUSTER_LABEL)} | {ONEOFF_LABEL: "True"}
-        return Helper(self._docker, f"{self.node.image.rpartition('/')[0]}/lb", labels, self.name)
+        return HelperContainer(self._docker, f"{self.node.image.rpartition('/')[0]}/lb", labels, self.name)
 
     def tc(self, network: str, *words: str, inward: bool = False) -> str:
         """Run tc with the host's kernel, on the host's end or in the container's network namespace."""
         link = self._link(network)
-        device = wire.host_interface(int(link["link_index"])) if inward else str(link["ifname"])
+        device = network_namespace.host_interface(int(link["link_index"])) if inward else str(link["ifname"])
         command = ["tc", *(device if word == "DEV" else word for word in words)]
-        return wire.run(command, wire.HOST if inward else self._namespace(), self._helper)
+        return network_namespace.run(command, network_namespace.HOST if inward else self._namespace(), self._helper)
 
     def try_tc(self, *words: str) -> None:
         """Run tc with the host's kernel, where nothing else is."""
-        wire.run(["tc", *words], wire.NEW, self._helper)
+        network_namespace.run(["tc", *words], network_namespace.NEW, self._helper)
 
     def break_disk(self, number: int) -> None:
         """A container's disk is the host's, and stays whole."""
@@ -237,14 +239,14 @@ class ContainerMachine:
         """The interfaces of its network namespace, asked from outside: it may be frozen."""
         namespace = self._namespace()
         if namespace not in self._interfaces:  # they stay as long as its power does
-            self._interfaces = {namespace: wire.links(namespace, self._helper)}
+            self._interfaces = {namespace: network_namespace.links(namespace, self._helper)}
         return self._interfaces[namespace]
 
     def _namespace(self) -> Namespace:
         pid = self.pid()
         if not pid:
             raise Unreachable("it is off and has no interfaces", where=self.name)
-        return wire.namespace_of(str(self._container.id), pid)
+        return network_namespace.namespace_of(str(self._container.id), pid)
 
     def _host_indexes(self, networks: Sequence[str]) -> list[int]:
         return [int(self._link(network)["link_index"]) for network in networks]

@@ -10,10 +10,10 @@ from docker.models.containers import Container
 
 from testbed.errors import UsageError
 from testbed.host import engine
-from testbed.machines import cutting
+from testbed.machines import packet_rules
 from testbed.machines.container import ContainerMachine
 from testbed.machines.machine import Machine
-from testbed.machines.openbsd import OpenBSDMachine
+from testbed.machines.openbsd_machine import OpenBSDMachine
 from testbed.machines.virtual import VirtualMachine
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
 from testbed.topology import Role, Topology
@@ -71,8 +71,8 @@ class Fleet:
             TestbedError: nft refuses.
         """
         images = next(iter(self.topology.nodes.values())).image.rpartition("/")[0]
-        image = cutting.image_with_nft(self._docker, images, self._labels[CLUSTER_LABEL])
-        return cutting.sweep(self._docker, image, self._labels, node)
+        image = packet_rules.image_with_nft(self._docker, images, self._labels[CLUSTER_LABEL])
+        return packet_rules.delete_host_tables(self._docker, image, self._labels, node)
 
     def outdated(self) -> list[str]:
         """VMs whose image has been built anew since they were made: their disks fit the old one only."""
@@ -85,7 +85,7 @@ class Fleet:
         return found
 
     def _machine(self, container: Container) -> Machine | None:
-        name = name_of(container.labels, self.topology)
+        name = node_name(container.labels, self.topology)
         if not name:
             return None
         node = self.topology.nodes[container.labels["com.docker.compose.service"]]
@@ -107,7 +107,7 @@ def sockets_of(attributes: Mapping[str, Any]) -> Path | None:
     return next((Path(each["Source"]) for each in mounts if each.get("Destination") == SOCKETS), None)
 
 
-def name_of(labels: Mapping[str, str], topology: Topology) -> str:
+def node_name(labels: Mapping[str, str], topology: Topology) -> str:
     """Name of the machine whose container bears these labels, empty when it is none of the cluster's machines."""
     service = labels.get("com.docker.compose.service", "")
     node = topology.nodes.get(service)

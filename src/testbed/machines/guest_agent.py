@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from testbed.machines.machine import KILL_SECONDS, KILLED, TIMED_OUT, ExecResult, Unreachable, limited
+from testbed.machines.machine import KILL_SECONDS, KILLED, TIMED_OUT, ExecResult, Unreachable, with_time_limit
 
 # Quick commands are answered quickly; a long one must not keep the guest busy with being asked.
 POLL_SECONDS = 0.01
@@ -72,7 +72,7 @@ class GuestAgent:
         Raises:
             Unreachable: the agent stopped answering, or the command did not end in time.
         """
-        pid = self._start(limited(command, timeout))
+        pid = self._start(with_time_limit(command, timeout))
         begin = time.monotonic()
         pause = POLL_SECONDS
         late = Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)

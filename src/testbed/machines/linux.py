@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from testbed.machines.processes import Process
+from testbed.machines.node_process import Process
 
-# Not every machine has `ps`, all have a shell.  Processes that run the file $program itself are marked.
+# Some nodes lack `ps`; all have a shell. Processes that run the file $program itself are marked.
 _LIST = """
 for each in /proc/[0-9]*; do
     mark=
@@ -17,9 +17,9 @@ for each in /proc/[0-9]*; do
 done 2>/dev/null
 true
 """
-# One program start a node: the shell's own means do the rest. Files of a container lie on the host's disk, which is
-# looked at once, so `df` tells of disks of the node's own.
-_LOOK = """
+# The shell does most of the work, so that few programs start on each node. Only disks of the node itself are listed,
+# because the files of a container are on the host's disk, which is checked once.
+_LIST_LEFTOVERS = """
 for each in /proc/[0-9]*; do
     read -r line <"$each/stat" || continue
     name=${line#*(}
@@ -77,7 +77,7 @@ class Linux:
         """From lines of /proc/PID/stat (proc_pid_stat(5)), some with a mark before them."""
         found = []
         for line in listing.splitlines():
-            # The name may hold anything, blanks and brackets too; the last bracket ends it.
+            # The name may contain any character; the last bracket ends it.
             match = re.fullmatch(r"(\* )?(\d+) \((.*)\) (\S) (\d+) (.*)", line)
             if match:
                 rest = match[6].split()
@@ -99,6 +99,6 @@ class Linux:
                 found.add(int(port, 16))
         return sorted(found)
 
-    def look_around(self) -> str:
-        """Stopped processes, probes that run on, core files, rules of faults; free space on disks."""
-        return _LOOK
+    def list_leftovers(self) -> str:
+        """List stopped processes, probes that still run, core files, rules of faults, and free space on disks."""
+        return _LIST_LEFTOVERS

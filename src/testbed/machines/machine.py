@@ -64,7 +64,7 @@ KILLED = 137
 KILL_SECONDS = 2.0
 
 
-def limited(command: Sequence[str], seconds: float) -> list[str]:
+def with_time_limit(command: Sequence[str], seconds: float) -> list[str]:
     """The command under a limit that the machine itself keeps (timeout(1)): nobody who asked needs to be there.
 
     The limit ends the command and its children; a child that has left for a session of its own (setsid(1)) goes on.
@@ -137,12 +137,12 @@ class Machine(Protocol):
     def plug(self, *networks: str) -> None:
         """Put cables back, in this order."""
 
-    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+    def drop_packets(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets on a cable, outside the machine: nothing in it is told.
 
         Args:
             network: which cable.
-            name: by which ``let_pass`` knows it; what bears it already is replaced.
+            name: by which ``pass_packets`` knows it; what bears it already is replaced.
             ways: ``in``: what the machine should receive; ``out``: what it sends.
             which: a condition (nft(8)); by default all packets.
 
@@ -150,7 +150,7 @@ class Machine(Protocol):
             TestbedError: it is refused.
         """
 
-    def let_pass(self, name: str) -> None:
+    def pass_packets(self, name: str) -> None:
         """Drop none any more; no error when none are dropped."""
 
     def filter(self, script: str) -> None:

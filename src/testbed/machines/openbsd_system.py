@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from testbed.machines.processes import Process
+from testbed.machines.node_process import Process
 
 _PROCESS = re.compile(r" *(\d+) +(\d+) +(\S)\S* +(\d+):(\d+)\.(\d+) +(\S.*)")
 _SOCKET = re.compile(r"^tcp6? +\d+ +\d+ +(\S+)\.(\d+) +\S+ +LISTEN", re.MULTILINE)
-_LOOK = r"""
+_LIST_LEFTOVERS = r"""
 ps -axo pid=,state=,ucomm= | while read -r process state name; do
     case $state in T*) echo "process $process ($name) is stopped" ;; esac
 done
@@ -30,9 +30,9 @@ class OpenBSD:
     """OpenBSD's base system."""
 
     programs: Mapping[str, str] = {"apache2": "httpd2"}
-    absent: Mapping[str, str] = {"ucarp": "its CARP is a part of the kernel, no process"}
+    absent: Mapping[str, str] = {"ucarp": "its CARP is part of the kernel, not a process"}
     emulates: bool = False
-    console: str = "its messages, and a login that takes nobody: root has no password; use `testbed exec`"
+    console: str = "its messages, and a login prompt that accepts no user (root has no password); use `testbed exec`"
     logs: tuple[str, ...] = ("messages", "daemon")
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:
@@ -40,7 +40,7 @@ class OpenBSD:
         return " && ".join(f"ifconfig {name} {'up' if up else 'down'}" for name in names)
 
     def set_clock(self, seconds: float) -> str:
-        """date(1), to a second: it knows no fractions."""
+        """date(1), which sets whole seconds only."""
         return f"date -u {datetime.fromtimestamp(round(seconds), UTC):%Y%m%d%H%M.%S}"
 
     def list_interfaces(self) -> str:
@@ -48,7 +48,7 @@ class OpenBSD:
         return "ifconfig -A"
 
     def interface_of(self, address: str, listing: str) -> str:
-        """An interface begins at the margin, its addresses stand below it, behind a tabulator."""
+        """Parse ifconfig: an interface begins at the margin, and its addresses follow, indented by a tab."""
         name = ""
         for line in listing.splitlines():
             if match := re.match(r"(\w+): flags=", line):
@@ -58,11 +58,11 @@ class OpenBSD:
         return ""
 
     def list_processes(self, program: str) -> str:  # noqa: ARG002 - no service of this system needs it
-        """ps(1), whose ``ucomm`` is the program's name as the kernel keeps it."""
+        """ps(1); ``ucomm`` is the program's name in the kernel."""
         return "ps -axo pid=,ppid=,state=,time=,ucomm="
 
     def processes(self, listing: str) -> list[Process]:
-        """Process time is minutes, seconds and hundredths; of the state's letters the first tells what it does."""
+        """Parse ps: time is minutes, seconds and hundredths; the first letter of the state is the process state."""
         found = []
         for line in listing.splitlines():
             if match := _PROCESS.fullmatch(line.rstrip()):
@@ -75,10 +75,10 @@ class OpenBSD:
         return "netstat -an -p tcp"
 
     def listening_ports(self, listing: str) -> list[int]:
-        """The port stands behind the address's last dot."""
+        """Parse netstat: the port follows the last dot of the address."""
         found = _SOCKET.findall(listing)
         return sorted({int(port) for address, port in found if not address.startswith("127.") and address != "::1"})
 
-    def look_around(self) -> str:
-        """Stopped processes, core files, which OpenBSD names after their program; free space on disks."""
-        return _LOOK
+    def list_leftovers(self) -> str:
+        """List stopped processes, core files, which OpenBSD names after their program, and free space on disks."""
+        return _LIST_LEFTOVERS

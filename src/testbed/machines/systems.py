@@ -1,7 +1,7 @@
-"""What a machine's operating system is told and asked: each system's own commands, and what their output means.
+"""The protocol of a node's operating system: its commands, and how to parse their output.
 
-A ``System`` writes scripts for ``sh`` and reads what they print; it runs nothing, so all of it is pure. Faults, the
-recorder and the roles know the protocol only.
+A ``System`` returns scripts for ``sh`` and parses their output. It runs nothing, so it is pure. Faults, the recorder
+and the roles know the protocol only.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from testbed.machines.processes import Process
+from testbed.machines.node_process import Process
 
 
 class System(Protocol):
     """An operating system.
 
     Attributes:
-        programs: its name of a program, where it differs from Debian's.
-        absent: services that are no processes here, and why.
+        programs: names of programs that differ from Debian's.
+        absent: services that have no process on this system, each with the reason.
         emulates: whether its own kernel can delay packets (tc-netem(8)).
-        console: what whoever attaches to a VM's serial console finds.
-        logs: files below /var/log that tell what the machine does not tell the host by itself.
+        console: what a VM's serial console shows.
+        logs: files below /var/log that the node does not send to the host.
     """
 
     programs: Mapping[str, str]
@@ -30,48 +30,48 @@ class System(Protocol):
     logs: tuple[str, ...]
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:
-        """Script that takes interfaces up or down, in their order."""
+        """Return a script that takes interfaces up or down, in their order."""
 
     def set_clock(self, seconds: float) -> str:
-        """Script that sets the wall clock.
+        """Return a script that sets the wall clock.
 
         Args:
             seconds: Unix time.
         """
 
     def list_interfaces(self) -> str:
-        """Script that lists the interfaces with their addresses."""
+        """Return a script that lists the interfaces with their addresses."""
 
     def interface_of(self, address: str, listing: str) -> str:
-        """Name of the interface that has an address, empty when none has.
+        """Return the name of the interface that has an address, or an empty string.
 
         Args:
             address: IPv4.
-            listing: what ``list_interfaces`` printed.
+            listing: output of ``list_interfaces``.
         """
 
     def list_processes(self, program: str) -> str:
-        """Script that lists all processes.
+        """Return a script that lists all processes.
 
         Args:
             program: a file; processes that run it are to be marked where the system can tell. Empty: none.
         """
 
     def processes(self, listing: str) -> list[Process]:
-        """The processes that ``list_processes`` printed; a line that is none is left out."""
+        """Return the processes that ``list_processes`` printed; other lines are skipped."""
 
     def list_listeners(self) -> str:
-        """Script that lists the TCP sockets."""
+        """Return a script that lists the TCP sockets."""
 
     def listening_ports(self, listing: str) -> list[int]:
-        """The ports that are listened on at more than the loopback interface.
+        """Return the ports with a listener on an interface other than loopback.
 
         Args:
-            listing: what ``list_listeners`` printed.
+            listing: output of ``list_listeners``.
         """
 
-    def look_around(self) -> str:
-        """Script that prints what a run should not leave behind, a line each: what, a blank, and which.
+    def list_leftovers(self) -> str:
+        """Return a script that prints what a run should not leave behind: one line each, with a kind and a detail.
 
-        And for each disk of the node's own ``free``, KiB that are free, the device and where it is mounted.
+        For each disk of the node itself, it prints ``free``, the free KiB, the device and the mount point.
         """

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from qemu.qmp import QMPClient, QMPError
 
 from testbed.errors import TestbedError
-from testbed.machines import cutting
+from testbed.machines import packet_rules
 from testbed.machines.container import ContainerMachine
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult, Power, Unreachable, Way, off_reason
@@ -94,15 +94,15 @@ class VirtualMachine(ContainerMachine):
         for network in networks:
             self._qmp("set_link", {"name": network, "up": True})
 
-    def cut(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
+    def drop_packets(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
         """Drop packets at the container's interface in the bridge that the guest's card is plugged into."""
         device = str(self._link(network)["ifname"])
-        self.filter(cutting.drop(name, device, cutting.AWAY, ways, which))
+        self.filter(packet_rules.drop_rules(name, device, packet_rules.FROM_NODE, ways, which))
 
-    def let_pass(self, name: str) -> None:
+    def pass_packets(self, name: str) -> None:
         """Take the rules away; those of a machine without power are gone with its container."""
         if self.power() is not Power.OFF:
-            self.filter(cutting.without(name))
+            self.filter(packet_rules.delete_rules(name))
 
     def break_disk(self, number: int) -> None:
         """Put a filter that fails every request (QEMU's ``blkdebug``) between the disk and its image."""

@@ -14,10 +14,10 @@ from testbed.errors import TestbedError
 from testbed.host import engine, host_addresses, identity
 from testbed.host.image_store import find_store
 from testbed.journal import Leftover, Writer
-from testbed.machines import Machine, wire
+from testbed.machines import Machine, network_namespace
 from testbed.machines.container import ContainerMachine
-from testbed.machines.fleet import name_of
-from testbed.machines.helper import Helper
+from testbed.machines.fleet import node_name
+from testbed.machines.helper_container import HelperContainer
 
 # Queueing disciplines that nothing but a fault puts on an interface here (tc(8)).
 DISCIPLINES = ("tc", "-j", "qdisc", "show")
@@ -113,7 +113,7 @@ def parse_survey(node: str, output: str) -> Iterator[Leftover | DiskSpace]:
 
     Args:
         node: the node.
-        output: what its system's ``look_around`` printed.
+        output: what its system's ``list_leftovers`` printed.
     """
     for line in output.splitlines():
         what, _, detail = line.partition(" ")
@@ -158,7 +158,7 @@ def _containers(cluster: Cluster) -> Iterator[Leftover]:
     """The cluster's own: what others put beside them is no run's doing."""
     client = engine.client()
     for container in client.containers.list(all=True, filters={"label": identity.own(cluster.settings)}):
-        name = name_of(container.labels, cluster.topology)
+        name = node_name(container.labels, cluster.topology)
         if not name:
             yield Leftover("container", HOST, f"{container.name} is not a node of the cluster")
         elif container.status != "running":
@@ -169,12 +169,12 @@ def _containers(cluster: Cluster) -> Iterator[Leftover]:
 def _host(cluster: Cluster) -> Iterator[Leftover | DiskSpace]:
     yield from _host_disks(cluster)
     client = engine.client()
-    helper = Helper(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
+    helper = HelperContainer(client, f"{cluster.settings.images}/lb", identity.labels(cluster.settings), HOST)
     with suppress(TestbedError):
         # Interfaces of the host itself and of other clusters are not this cluster's.
         own = host_addresses.bridges(client.api.networks(filters={"label": identity.own(cluster.settings)}))
-        interfaces = bridge_ports(wire.run(LINKS, wire.HOST, helper), own)
-        yield from leftover_qdiscs(HOST, wire.run(DISCIPLINES, wire.HOST, helper), interfaces)
+        interfaces = bridge_ports(network_namespace.run(LINKS, network_namespace.HOST, helper), own)
+        yield from leftover_qdiscs(HOST, network_namespace.run(DISCIPLINES, network_namespace.HOST, helper), interfaces)
     client.close()
 
 
@@ -202,7 +202,7 @@ def _nodes(cluster: Cluster) -> Iterator[Leftover | DiskSpace]:
 def _look(machine: Machine) -> list[Leftover | DiskSpace]:
     seen: list[Leftover | DiskSpace] = []
     with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
-        result = machine.exec(["sh", "-c", machine.system.look_around()], timeout=30)
+        result = machine.exec(["sh", "-c", machine.system.list_leftovers()], timeout=30)
         seen += parse_survey(machine.name, result.stdout)
     if isinstance(machine, ContainerMachine):  # for a VM: the container around it
         with suppress(TestbedError):

@@ -16,7 +16,7 @@ from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine, identity
 from testbed.journal import Mark, Writer
-from testbed.machines.fleet import name_of
+from testbed.machines.fleet import node_name
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import Power
 from testbed.recorder.console_log import ConsoleLog
@@ -82,10 +82,16 @@ class Recorder:
                 self._consoles[machine.name] = ConsoleLog(socket.with_name("console.log"))
         self._client, own = engine.client(), identity.own(settings)
         self._events = EngineEvents(
-            self._client, own, begin, self._clock, lambda labels: name_of(labels, topology), self._engine, self._failed
+            self._client,
+            own,
+            begin,
+            self._clock,
+            lambda labels: node_name(labels, topology),
+            self._engine,
+            self._failed,
         )
         for container in self._client.containers.list(all=True, filters={"label": own}):
-            if name := name_of(container.labels, topology):
+            if name := node_name(container.labels, topology):
                 self._follow(name, container, begin)
         self._syncer = Thread(target=self._keep_time, name="clocks of the guests", daemon=True)
         self._syncer.start()

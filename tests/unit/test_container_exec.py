@@ -12,7 +12,7 @@ from docker import APIClient
 from docker.errors import APIError
 from requests import RequestException
 
-from testbed.machines.execution import FRAME, demultiplex, execute
+from testbed.machines.container_exec import FRAME, demultiplex, execute
 
 REFUSED = "container is paused"
 
@@ -89,7 +89,7 @@ def test_a_status_that_the_engine_records_late_is_waited_for(tmp_path: Path) -> 
 
 
 def test_a_command_without_an_exit_status_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.machines.execution.STATUS_SECONDS", 0.2)
+    monkeypatch.setattr("testbed.machines.container_exec.STATUS_SECONDS", 0.2)
     with pytest.raises(RequestException, match="whether the command ran is unknown"):
         told(tmp_path, frame(1, b"half of the output"), None)
 

@@ -14,9 +14,9 @@ from docker.models.containers import Container
 from fakes import topology
 
 from testbed.errors import TestbedError
-from testbed.machines import wire
+from testbed.machines import network_namespace
 from testbed.machines.container import ContainerMachine
-from testbed.machines.helper import Helper
+from testbed.machines.helper_container import HelperContainer
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
 
 ADDRESSES = {"public": "198.18.0.11", "backend": "198.18.1.11"}
@@ -60,7 +60,7 @@ class Engine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine that is used by somebody who is not root."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr(wire, "host_interface", lambda index: f"veth{index}")
+    monkeypatch.setattr(network_namespace, "host_interface", lambda index: f"veth{index}")
 
     def never(command: list[str], **_: object) -> None:
         raise AssertionError(f"{command} takes root")
@@ -102,11 +102,11 @@ def test_a_host_without_iproute2_has_a_helper_even_for_root(engine: Engine, monk
     assert engine.started[-1] == ("host", ["sh", "-ec", "ip link set dev veth100 up"])
 
 
-def root(monkeypatch: pytest.MonkeyPatch) -> Helper:
+def root(monkeypatch: pytest.MonkeyPatch) -> HelperContainer:
     """Be root on a host that has every program; the helper is of no use then."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name, **_: f"/usr/bin/{name}")
-    return cast("Helper", None)
+    return cast("HelperContainer", None)
 
 
 def test_root_enters_the_namespace_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +118,8 @@ def test_root_enters_the_namespace_itself(monkeypatch: pytest.MonkeyPatch) -> No
         return subprocess.CompletedProcess(command, 0, "[]", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert wire.links(wire.namespace_of("c0ffee", 77), helper) == []
-    wire.run(["tc", "show"], wire.NEW, helper)
+    assert network_namespace.links(network_namespace.namespace_of("c0ffee", 77), helper) == []
+    network_namespace.run(["tc", "show"], network_namespace.NEW, helper)
     assert done == [
         ["nsenter", "--target", "77", "--net", "ip", "-j", "addr"],
         ["unshare", "--net", "tc", "show"],
@@ -134,11 +134,11 @@ def test_a_program_of_the_host_that_hangs_is_told_in_one_line(monkeypatch: pytes
 
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(TestbedError, match="tc show: no end within 20 s"):
-        wire.run(["tc", "show"], wire.HOST, helper)
+        network_namespace.run(["tc", "show"], network_namespace.HOST, helper)
 
 
 def test_an_interface_is_known_by_its_index() -> None:
     index = int(Path("/sys/class/net/lo/ifindex").read_text())
-    assert wire.host_interface(index) == "lo"
+    assert network_namespace.host_interface(index) == "lo"
     with pytest.raises(TestbedError, match="no interface with index 99999"):
-        wire.host_interface(99999)
+        network_namespace.host_interface(99999)

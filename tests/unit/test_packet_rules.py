@@ -14,7 +14,7 @@ from engines import FakeEngine
 from fakes import FakeFleet, FakeMachine, fleet, topology
 
 from testbed.faults import Ledger, heal
-from testbed.machines import cutting
+from testbed.machines import packet_rules
 from testbed.machines.container import ContainerMachine
 from testbed.machines.virtual import VirtualMachine
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
@@ -46,19 +46,19 @@ def container(engine: Engine) -> Container:
 
 def test_rules_beside_a_vm_that_has_no_power_are_gone_with_its_container(tmp_path: Path) -> None:
     engine = Engine(running=False)
-    VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).let_pass("one")
+    VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).pass_packets("one")
     assert engine.given == []
 
 
 def test_rules_beside_a_vm_that_runs_are_taken_away_in_its_container(tmp_path: Path) -> None:
     engine = Engine(running=True)
-    VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).let_pass("one")
+    VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).pass_packets("one")
     assert engine.given == [("container:c0ffee", DELETED.format("one"))]
 
 
 def test_rules_of_a_container_stand_on_the_host_and_outlive_its_power() -> None:
     engine = Engine(running=False)
-    ContainerMachine("lb1", topology().nodes["lb1"], container(engine)).let_pass("one")
+    ContainerMachine("lb1", topology().nodes["lb1"], container(engine)).pass_packets("one")
     assert engine.given == [("host", DELETED.format("cut.c1.lb1.one"))]
 
 
@@ -66,8 +66,8 @@ def test_a_sweep_finds_a_clusters_tables_by_its_identity() -> None:
     engine = FakeEngine()
     engine.tables = ["cut.c1.lb1.one", "cut.c1.lb10.one", "cut.c12.lb1.one", "filter"]
     labels = {PROJECT_LABEL: "mine", CLUSTER_LABEL: "c1"}
-    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels, "lb1") == ["cut.c1.lb1.one"]
-    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb10.one"]
+    assert packet_rules.delete_host_tables(cast("DockerClient", engine), "mine/lb", labels, "lb1") == ["cut.c1.lb1.one"]
+    assert packet_rules.delete_host_tables(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb10.one"]
     assert engine.tables == ["cut.c12.lb1.one", "filter"]
     assert [labels for _, labels in engine.ran] == [labels, labels]
 
@@ -80,17 +80,17 @@ def test_root_sweeps_with_the_hosts_nft_where_the_image_is_gone(
         f'*) echo "$@" >>{tmp_path}/done ;;\nesac\n'
     )
     (tmp_path / "nft").chmod(0o755)
-    monkeypatch.setattr(cutting, "host_environment", lambda: {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    monkeypatch.setattr(packet_rules, "host_environment", lambda: {"PATH": f"{tmp_path}:/usr/bin:/bin"})
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     engine = FakeEngine()
     engine.no_images = {"mine/lb"}
     labels = {PROJECT_LABEL: "mine", CLUSTER_LABEL: "c1"}
-    assert cutting.sweep(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb1.one"]
+    assert packet_rules.delete_host_tables(cast("DockerClient", engine), "mine/lb", labels) == ["cut.c1.lb1.one"]
     assert (tmp_path / "done").read_text() == "delete table netdev cut.c1.lb1.one\n"
     assert engine.ran == []
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(cutting.NoNftError, match=r"begin with cut\.c1\.lb1\."):
-        cutting.sweep(cast("DockerClient", engine), "mine/lb", labels, "lb1")
+    with pytest.raises(packet_rules.NoNftError, match=r"begin with cut\.c1\.lb1\."):
+        packet_rules.delete_host_tables(cast("DockerClient", engine), "mine/lb", labels, "lb1")
 
 
 def test_healing_a_node_whose_container_is_gone_takes_its_rules_from_the_host(tmp_path: Path) -> None:

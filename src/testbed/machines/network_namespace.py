@@ -1,6 +1,6 @@
-"""The cables of a container, from the host: its network namespace and the interfaces at both ends.
+"""A container's network namespace and cables, seen from the host.
 
-Root runs the host's ip and tc there (iproute2). Without root, or where the host has no such programs, a helper's
+Root runs the host's ip and tc (iproute2) in the namespace. Without root, or on a host that lacks them, a helper
 container runs them.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
-from testbed.machines.helper import Helper
+from testbed.machines.helper_container import HelperContainer
 from testbed.output_line import first_line
 
 PROGRAMS = ("ip", "tc", "nsenter", "unshare")
@@ -30,7 +30,7 @@ class Namespace:
 
     Args:
         mode: as Docker names it, for a container that shares it.
-        enter: what root puts before a command to run it there.
+        enter: the prefix with which root runs a command in it.
     """
 
     mode: str
@@ -48,31 +48,31 @@ def namespace_of(container: str, pid: int) -> Namespace:
         container: its identity.
         pid: the host's process id of any of its processes.
     """
-    return Namespace(f"container:{container}", tuple(inside(pid, ())))
+    return Namespace(f"container:{container}", tuple(nsenter_command(pid, ())))
 
 
-def inside(pid: int, command: Sequence[str]) -> list[str]:
-    """The command that runs ``command`` of the host in the network namespace of process ``pid`` (nsenter(1))."""
+def nsenter_command(pid: int, command: Sequence[str]) -> list[str]:
+    """Return the command that runs ``command`` of the host in the network namespace of process ``pid`` (nsenter(1))."""
     return ["nsenter", "--target", str(pid), "--net", *command]
 
 
-def set_links(indexes: Sequence[int], helper: Helper, *, up: bool) -> None:
+def set_links(indexes: Sequence[int], helper: HelperContainer, *, up: bool) -> None:
     """Bring interfaces of the host up or down, one right after the other.
 
     Args:
-        indexes: the host's interface indexes, as the containers' ``link_index`` tell them.
-        helper: does it without root.
-        up: whether the cables are in.
+        indexes: the host's interface indexes, as the containers' ``link_index`` has them.
+        helper: runs the commands without root.
+        up: whether to bring them up.
 
     Raises:
         TestbedError: there is no such interface, or it does not go up or down.
     """
-    words = [["ip", "link", "set", "dev", host_interface(index), "up" if up else "down"] for index in indexes]
-    run(["sh", "-ec", "\n".join(shlex.join(command) for command in words)], HOST, helper)
+    commands = [["ip", "link", "set", "dev", host_interface(index), "up" if up else "down"] for index in indexes]
+    run(["sh", "-ec", "\n".join(shlex.join(command) for command in commands)], HOST, helper)
 
 
 def host_interface(index: int) -> str:
-    """Name of the host's interface ``index``.
+    """Return the name of the host's interface ``index``.
 
     Raises:
         TestbedError: there is none.
@@ -81,23 +81,23 @@ def host_interface(index: int) -> str:
         if int((interface / "ifindex").read_text()) == index:
             return interface.name
     raise TestbedError(
-        f"no interface with index {index} on this host", fix="testbed must run on the machine the engine runs on"
+        f"no interface with index {index} on this host", fix="testbed must run on the host of the engine"
     )
 
 
-def links(namespace: Namespace, helper: Helper) -> list[dict[str, Any]]:
-    """All interfaces in a network namespace, as ``ip -j addr`` tells them."""
+def links(namespace: Namespace, helper: HelperContainer) -> list[dict[str, Any]]:
+    """Return all interfaces in a network namespace, as ``ip -j addr`` lists them."""
     found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "addr"], namespace, helper))
     return found
 
 
-def run(command: Sequence[str], namespace: Namespace, helper: Helper) -> str:
+def run(command: Sequence[str], namespace: Namespace, helper: HelperContainer) -> str:
     """Run a program of iproute2 in a network namespace.
 
     Args:
         command: the program and its arguments.
-        namespace: where.
-        helper: runs it without root.
+        namespace: the namespace.
+        helper: runs the program without root.
 
     Returns:
         Its output.
@@ -105,19 +105,19 @@ def run(command: Sequence[str], namespace: Namespace, helper: Helper) -> str:
     Raises:
         TestbedError: it failed; with the first line of its errors.
     """
-    if not _able():
+    if not _can_run_host_programs():
         return helper.run(command, namespace.mode)
-    whole = [*namespace.enter, *command]
+    full = [*namespace.enter, *command]
     try:
-        result = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=20, env=host_environment())
+        result = subprocess.run(full, capture_output=True, text=True, check=False, timeout=20, env=host_environment())
     except subprocess.TimeoutExpired as late:
-        raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(whole)) from None
+        raise TestbedError(f"no end within {late.timeout:g} s", where=" ".join(full)) from None
     if result.returncode:
-        raise TestbedError(first_line(result.stderr), where=" ".join(whole))
+        raise TestbedError(first_line(result.stderr), where=" ".join(full))
     return result.stdout
 
 
-def _able() -> bool:
-    """Whether this process may run the host's own programs, and the host has them."""
+def _can_run_host_programs() -> bool:
+    """Return whether this process is root, and the host has the programs."""
     path = host_environment()["PATH"]
     return os.geteuid() == 0 and all(shutil.which(name, path=path) for name in PROGRAMS)

@@ -1,6 +1,6 @@
-"""A container of a moment that runs one program in a network namespace, and is gone when the program ends.
+"""A short-lived container that runs one program in a network namespace.
 
-It needs no root here and no program of this host: the image has nft, ip and tc. It lives for about 0.4 s.
+It needs neither root nor programs on this host, because the image has nft, ip and tc. It lives for about 0.4 s.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from testbed.output_line import first_line
 
 
 @dataclass(frozen=True)
-class Helper:
-    """Starts such containers.
+class HelperContainer:
+    """Runs programs in short-lived containers.
 
     Args:
         docker: the engine.
         image: one that has nft, ip and tc: the balancers'.
-        labels: by which they are removed with the cluster, and are no nodes of it.
-        where: what to call the namespace's owner in a message.
+        labels: they make `testbed down` remove the container, and mark it as one that is not a node.
+        where: name of the namespace's owner in messages.
     """
 
     docker: DockerClient

@@ -1,8 +1,8 @@
-"""Packets that vanish on a cable: rules at an interface outside the machine, so that nothing in it can tell.
+"""nftables rules that drop a node's packets, at an interface outside the node, so that the node cannot notice them.
 
-Rules stand in nftables' netdev tables (nft(8), hooks ``ingress`` and ``egress``). They must stand outside: a program
-that reads packets beside its kernel, as UCARP does by libpcap, sees what arrives at an interface before any hook of it,
-and a sender is told of what an egress hook dropped; CARP then advertises itself as unfit. The carrier stays.
+The rules are in nftables' netdev tables (nft(8), hooks ``ingress`` and ``egress``). They must be outside the node for
+two reasons. A program that reads packets with libpcap, as UCARP does, sees a packet before any hook of the interface.
+And an egress hook reports a dropped packet to its sender, so that CARP advertises itself as unfit. The carrier stays.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from docker.errors import ImageNotFound
 
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
-from testbed.machines.helper import Helper
+from testbed.machines.helper_container import HelperContainer
 from testbed.machines.machine import Way
 from testbed.output_line import first_line
 from testbed.settings import CLUSTER_LABEL
 
-# By the way that a packet takes, seen from the machine: the hook at an interface that leads to it, as the host's end of
-# a container's cable does; and at one that leads away from it, as the card of the container around a VM.
-TOWARDS: Mapping[Way, str] = {"in": "egress", "out": "ingress"}
-AWAY: Mapping[Way, str] = {"in": "ingress", "out": "egress"}
+# The hook for each way of a packet. The host's end of a container's cable leads towards the node. The interface of the
+# container around a VM leads away from the node.
+TOWARDS_NODE: Mapping[Way, str] = {"in": "egress", "out": "ingress"}
+FROM_NODE: Mapping[Way, str] = {"in": "ingress", "out": "egress"}
 
 _SWEEP = """
 nft list tables netdev | while read -r _ _ table; do
@@ -34,44 +34,44 @@ done
 """
 
 
-def drop(table: str, device: str, hooks: Mapping[Way, str], ways: Collection[Way], which: str = "") -> str:
-    """Write rules that drop packets.
+def drop_rules(table: str, device: str, hooks: Mapping[Way, str], ways: Collection[Way], which: str = "") -> str:
+    """Return an nftables script that drops packets.
 
     Args:
-        table: the table's name; one that is there is replaced.
+        table: name of the table; a table of that name is replaced.
         device: the interface.
-        hooks: ``TOWARDS`` or ``AWAY``.
-        ways: ``in``: what the machine should receive; ``out``: what it sends.
+        hooks: ``TOWARDS_NODE`` or ``FROM_NODE``.
+        ways: ``in``: packets to the node; ``out``: packets from the node.
         which: a condition; by default all packets.
     """
     chains = "\n".join(
         f"chain {way} {{\ntype filter hook {hooks[way]} device {device} priority 0\n{which} drop\n}}" for way in ways
     )
-    return f"{without(table)}table netdev {table} {{\n{chains}\n}}\n"
+    return f"{delete_rules(table)}table netdev {table} {{\n{chains}\n}}\n"
 
 
-def without(table: str) -> str:
-    """Write what takes the rules away, and is no error when they are gone."""
+def delete_rules(table: str) -> str:
+    """Return an nftables script that deletes a table, if there is one."""
     return f"table netdev {table}\ndelete table netdev {table}\n"
 
 
-def on_host(cluster: str, machine: str, name: str) -> str:
-    """Name a table on the host, where those of other clusters stand, too.
+def host_table(cluster: str, machine: str, name: str) -> str:
+    """Return the name of a table on the host, which several clusters share.
 
     Args:
         cluster: the cluster's identity.
         machine: the node.
-        name: of the cut.
+        name: name of the rules, by which they are deleted.
     """
     return f"cut.{cluster}.{machine}.{name}"
 
 
 class NoNftError(TestbedError):
-    """Nothing is here that could look for rules on the host."""
+    """There is no nft that could look for rules on the host."""
 
     def __init__(self, prefix: str) -> None:
         super().__init__(
-            "rules of faults may be left on the host: the balancers' image is not here, nor, for root, the program nft",
+            "rules of faults may remain on the host: neither the balancers' image nor (for root) nft exists",
             fix=f"`nft list tables netdev` lists them, their names begin with {prefix}; "
             "`nft delete table netdev NAME` deletes one",
         )
@@ -80,8 +80,8 @@ class NoNftError(TestbedError):
 def image_with_nft(docker: DockerClient, images: str, cluster: str) -> str:
     """Return an image that has nft, the balancers', empty when there is none.
 
-    Look for it before the containers are removed. Containers keep an image that has lost its name, and theirs may have
-    another name than is set now.
+    Call it before the containers are removed: they keep an image that has lost its name, or that has another name than
+    the setting.
 
     Args:
         docker: the engine.
@@ -105,8 +105,8 @@ def _exists(docker: DockerClient, image: str) -> bool:
         return False
 
 
-def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: str = "") -> list[str]:
-    """Delete a cluster's tables on the host, whatever is on record and whether or not its containers still exist.
+def delete_host_tables(docker: DockerClient, image: str, labels: Mapping[str, str], machine: str = "") -> list[str]:
+    """Delete a cluster's tables on the host, including those of containers that no longer exist.
 
     Args:
         docker: the engine.
@@ -115,7 +115,7 @@ def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: 
         machine: only the tables of this node.
 
     Returns:
-        The tables that were there.
+        The tables that it deleted.
 
     Raises:
         NoNftError: there is no nft to run.
@@ -124,7 +124,7 @@ def sweep(docker: DockerClient, image: str, labels: Mapping[str, str], machine: 
     prefix = f"cut.{labels[CLUSTER_LABEL]}." + (f"{machine}." if machine else "")
     command = ["sh", "-c", _SWEEP, prefix]
     if _exists(docker, image):
-        return Helper(docker, image, labels, "the host").run(command, "host").split()
+        return HelperContainer(docker, image, labels, "the host").run(command, "host").split()
     environment = host_environment()
     if os.geteuid() != 0 or not shutil.which("nft", path=environment["PATH"]):
         raise NoNftError(prefix)

@@ -1,4 +1,4 @@
-"""A process of a machine, whatever its system: what /proc or ps(1) tells of it."""
+"""A process of a node, as /proc or ps(1) lists it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Process:
         state: ``R`` running, ``S`` sleeping, ``T`` stopped ...
         parent: its parent's number.
         ticks: processor time it has used, in hundredths of a second.
-        program: whether it is known to run the program that was asked for.
+        program: whether it is known to run the wanted program.
     """
 
     pid: int

@@ -1,9 +1,8 @@
-"""Run a command in a container by the engine's API, and read all that it says.
+"""Run a command in a container by the engine's API, and read all its output.
 
-The library's own ``exec_run`` has the connection upgraded and reads from the socket below the HTTP reader: what came in
-one piece with the answer's headers stays in that reader's buffer, and the output lacks its begin, or a frame its header
-(docker-py's issue 3332). Here the answer is read to its end as any other, which the engine allows as well (Docker
-Engine API, ``ExecStart``).
+``exec_run`` of docker-py loses output: it upgrades the connection and reads from the socket below the HTTP reader, but
+the first bytes may already be in that reader's buffer (docker-py's issue 3332). This module reads the response to its
+end without an upgrade, which the engine allows as well (Docker Engine API, ``ExecStart``).
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from docker import APIClient
 from docker.errors import create_api_error_from_http_exception
 from requests import HTTPError, RequestException
 
-from testbed.machines.machine import KILLED, TIMED_OUT, ExecResult, limited
+from testbed.machines.machine import KILLED, TIMED_OUT, ExecResult, with_time_limit
 from testbed.wait import WaitTimeout, wait_until
 
 # How long the engine may take to record a status after the end of the output.
 STATUS_SECONDS = 2.0
-# What a silent engine is given beyond the command's own time.
+# How long the engine may take to respond after the command's own time.
 MARGIN_SECONDS = 30.0
 STDOUT, STDERR = 1, 2
-# Docker Engine API, "Stream format": the stream's number, three bytes of nothing, the length of what follows.
+# Docker Engine API, "Stream format": the stream's number, three unused bytes, the length of the data.
 FRAME = Struct(">B3xL")
 
 
@@ -41,7 +40,7 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
         APIError: the container does not run, or the engine refuses.
         RequestException: the engine does not answer, or does not know the exit status.
     """
-    run = api.exec_create(container, limited(command, timeout))["Id"]
+    run = api.exec_create(container, with_time_limit(command, timeout))["Id"]
     begin = time.monotonic()
     with api.post(
         f"{api.base_url}/v{api.api_version}/exec/{run}/start",
@@ -52,18 +51,18 @@ def execute(api: APIClient, container: str, command: Sequence[str], timeout: flo
             response.raise_for_status()
         except HTTPError as refusal:
             create_api_error_from_http_exception(refusal)
-        said = demultiplex(response.content)
+        output = demultiplex(response.content)
     status = _status(api, run)
     if status == KILLED and time.monotonic() >= begin + timeout:
         status = TIMED_OUT
-    return ExecResult(status, *(said[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
+    return ExecResult(status, *(output[stream].decode(errors="replace") for stream in (STDOUT, STDERR)))
 
 
 def _status(api: APIClient, run: str) -> int:
-    """The command's exit status; the engine can close the output a moment before it records the status.
+    """Return the command's exit status; the engine may close the output before it records the status.
 
     Raises:
-        RequestException: the engine does not record one, as when it lost its connection to the command.
+        RequestException: the engine records no status, for example because it lost its connection to the command.
     """
 
     def recorded() -> list[int]:
@@ -78,19 +77,19 @@ def _status(api: APIClient, run: str) -> int:
 
 
 def demultiplex(content: bytes) -> dict[int, bytes]:
-    """Take an answer's two streams apart.
+    """Return the output of each stream.
 
     Raises:
         RequestException: the answer ends within a frame.
     """
-    said = {STDOUT: bytearray(), STDERR: bytearray()}
+    output = {STDOUT: bytearray(), STDERR: bytearray()}
     at = 0
     while at < len(content):
         if at + FRAME.size > len(content):
             raise RequestException("the engine's answer ends within a frame")
         stream, length = FRAME.unpack_from(content, at)
         begin, at = at + FRAME.size, at + FRAME.size + length
-        if stream not in said or at > len(content):
+        if stream not in output or at > len(content):
             raise RequestException("the engine's answer ends within a frame")
-        said[stream] += content[begin:at]
-    return {stream: bytes(text) for stream, text in said.items()}
+        output[stream] += content[begin:at]
+    return {stream: bytes(text) for stream, text in output.items()}

@@ -10,7 +10,7 @@ from docker import DockerClient
 from docker.errors import APIError
 
 from testbed.errors import TestbedError
-from testbed.machines.helper import Helper
+from testbed.machines.helper_container import HelperContainer
 
 
 def test_a_helper_that_the_engine_does_not_start_is_told_in_one_line() -> None:
@@ -19,4 +19,4 @@ def test_a_helper_that_the_engine_does_not_start_is_told_in_one_line() -> None:
 
     docker = cast("DockerClient", SimpleNamespace(containers=SimpleNamespace(run=run)))
     with pytest.raises(TestbedError, match="lb1: ip cannot be run: cannot join network of a non running container"):
-        Helper(docker, "testbed/lb", {}, "lb1").run(["ip", "-j", "addr"], "container:c0ffee")
+        HelperContainer(docker, "testbed/lb", {}, "lb1").run(["ip", "-j", "addr"], "container:c0ffee")
