@@ -20,7 +20,7 @@ from testbed import settings
 from testbed.checks.expectations import CheckName, Expect
 from testbed.checks.judge import CHECKS
 from testbed.cli.exit_status import ExitStatus
-from testbed.cli.options import format_duration
+from testbed.cli.options import format_long_duration
 from testbed.faults import FAULTS, Fault
 from testbed.faults.processes import SERVICES
 from testbed.incidents import load
@@ -146,7 +146,7 @@ def shipped_incidents() -> str:
     )
     for path in sorted((ROOT / "incidents").glob("*.yaml")):
         incident = load(path)
-        facts = [f"about {format_duration(incident.duration)}"] if incident.duration else []
+        facts = [f"about {format_long_duration(incident.duration)}"] if incident.duration else []
         facts += [f"profile `{incident.cluster.profile}` only"] if incident.cluster.profile else []
         shown = f" ({', '.join(facts)})" if facts else ""
         text += f"## {incident.name}\n\n**{incident.title}**{shown}\n\n"
@@ -202,7 +202,7 @@ def _option(of: Mapping[str, Any]) -> str:
 def probes() -> str:
     """Return the page of probes."""
     rows = [
-        [code(name), spec.summary, f"every {format_duration(spec.interval)}", spec.role.value]
+        [code(name), spec.summary, f"every {format_long_duration(spec.interval)}", spec.role.value]
         for name, spec in PROBES.items()
     ]
     return title(

@@ -9,25 +9,34 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from testbed.durations import parse_duration
 
-__all__ = ["Duration", "PerSecond", "Percent", "format_duration", "format_percentage", "format_rate", "parse_duration"]
+__all__ = [
+    "Duration",
+    "PerSecond",
+    "Percent",
+    "format_duration",
+    "format_percentage",
+    "format_rate",
+    "parse_duration",
+    "parse_percentage",
+]
 
 _PATTERN = r"^\d+(\.\d+)?(ms|s|m)$"
 
 
 def format_duration(value: float) -> str:
-    """A duration in its most readable unit."""
+    """Return a duration with its unit: ``200ms``, ``1.5s``."""
     if value < 1 and value:
         return f"{value * 1000:g}ms"
     return f"{value:g}s"
 
 
 def format_rate(value: float) -> str:
-    """A rate as a file has it: ``2/s``."""
+    """Return a rate with its unit: ``2/s``."""
     return f"{value:g}/s"
 
 
 def format_percentage(value: float) -> str:
-    """A share as a file has it: ``30%``."""
+    """Return a percentage: ``30%``."""
     return f"{value:g}%"
 
 
@@ -35,7 +44,12 @@ def _per_second(text: object) -> float:
     return _number(text, "/s", "rate", "2/s")
 
 
-def _percent(text: object) -> float:
+def parse_percentage(text: object) -> float:
+    """Return the number of a percentage: 30.0 of ``30%``.
+
+    Raises:
+        ValueError: the text is not a percentage; the message says how to write one.
+    """
     return _number(text, "%", "percentage", "30%")
 
 
@@ -60,7 +74,7 @@ PerSecond = Annotated[
 ]
 Percent = Annotated[
     float,
-    BeforeValidator(_percent),
+    BeforeValidator(parse_percentage),
     PlainSerializer(format_percentage),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$", "examples": ["30%"]}),
 ]

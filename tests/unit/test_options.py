@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from testbed.cli import app
 from testbed.cli.group import RENAMED
 from testbed.cli.main import load_all
-from testbed.cli.options import Consent, format_duration
+from testbed.cli.options import Consent, format_long_duration
 from testbed.durations import parse_long_duration
 from testbed.errors import UsageError
 
@@ -74,7 +74,7 @@ def test_a_wrong_duration_is_one_line(line: str, message: str) -> None:
     ("seconds", "text"), [(0, "0s"), (0.2, "200ms"), (1.5, "1.5s"), (60, "1m"), (90, "90s"), (28800, "8h")]
 )
 def test_a_duration_is_printed_as_it_is_written(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
+    assert format_long_duration(seconds) == text
     assert parse_long_duration(text) == seconds
 
 

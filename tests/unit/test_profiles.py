@@ -114,7 +114,7 @@ def test_an_incident_of_the_other_profile_is_refused() -> None:
     with pytest.raises(UsageError) as refused:
         reshape_for_incident(cluster, incident(profile="hardened"))
     assert "some is played under the profile hardened, and this cluster is reference" in str(refused.value)
-    assert "`testbed up --overlay hardened`" in str(refused.value)
+    assert "`testbed up --profile hardened`" in str(refused.value)
 
 
 def test_the_description_has_both() -> None:

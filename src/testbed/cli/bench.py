@@ -17,22 +17,36 @@ from testbed.checks import Status
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
-from testbed.cli.options import Json, duration_option, print_json
+from testbed.cli.options import Json, duration_option, percentage_option, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
 from testbed.incidents.incident_model import Load
 from testbed.report import Distribution
+from testbed.units import format_percentage
 
 app = new_app(help="Measure failovers, the cost of measuring, and the load.", no_args_is_help=True)
 
 For = Annotated[
     float, duration_option("--for", help="How long each is counted.", least=5, most=600, show_default="40s")
 ]
-Think = Annotated[
-    float, typer.Option("--think-scale", help="Factor on their thinking times; 0: as busy as can be.", min=0)
+ThinkTime = Annotated[
+    float,
+    percentage_option(
+        "--think-time",
+        help="Their thinking times, as a share of the usual ones; 0%: none.",
+        most=1000,
+        show_default="30%",
+    ),
 ]
+
+
+def background_load(users: int, think_time: float) -> Load:
+    """Return a load of so many users, who think for ``think_time`` percent of the usual times."""
+    return Load.model_validate({"users": users, "think_time": format_percentage(think_time)})
+
+
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 
 
@@ -83,12 +97,12 @@ def measuring_cost(
     rounds: Annotated[int, typer.Option("--repeat", help="Rounds with, and as many without.", min=1, max=50)] = 3,
     seconds: For = 40.0,
     users: Annotated[int, typer.Option(help="Webmail users.", min=1, max=60)] = 6,
-    think: Think = 0.3,
+    think_time: ThinkTime = 30.0,
     as_json: Json = False,
 ) -> None:
     """Measure what measuring costs: the load's throughput with and without probes and recorder, in turns."""
     done: list[Round] = []
-    for each in overhead(Cluster(), rounds, seconds, Load.model_validate({"users": users, "think": think})):
+    for each in overhead(Cluster(), rounds, seconds, background_load(users, think_time)):
         how = "with" if each.measured else "without"
         median_ms = each.latency * 1000
         progress.print_line(f"  {how}: {each.throughput:.2f} good exchanges a second, median {median_ms:.0f} ms")

@@ -11,14 +11,13 @@ import typer
 from rich.table import Table
 
 from testbed.bench import Work, work
-from testbed.cli.bench import For, Think, app, write_figures
+from testbed.cli.bench import For, ThinkTime, app, background_load, write_figures
 from testbed.cli.group import examples
 from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
-from testbed.incidents.incident_model import Load
 from testbed.incidents.locust_command import site_url
 from testbed.incidents.runner import reshape
 from testbed.report.axis import DASH
@@ -57,7 +56,7 @@ def sessions(
     rounds: Rounds = 1,
     seconds: For = 40.0,
     users: Users = 6,
-    think: Think = 0.3,
+    think_time: ThinkTime = 30.0,
     padding: Annotated[
         list[int] | None, typer.Option(help="KiB added to each session; by default 0 and 64.", min=0, max=1024)
     ] = None,
@@ -68,7 +67,7 @@ def sessions(
     The cluster is switched from one to the other, and back to what it was in the end.
     """
     cluster = Cluster()
-    load = Load.model_validate({"users": users, "think": think})
+    load = background_load(users, think_time)
     shape = cluster.shape
     done: dict[str, list[Work]] = {}
     try:
@@ -87,12 +86,12 @@ def sessions(
 @app.command(epilog=examples("testbed up --overlay single", "testbed bench single --repeat 3"))
 @holds(Use.EXCLUSIVE)
 def single(
-    rounds: Rounds = 1, seconds: For = 40.0, users: Users = 6, think: Think = 0.3, as_json: Json = False
+    rounds: Rounds = 1, seconds: For = 40.0, users: Users = 6, think_time: ThinkTime = 30.0, as_json: Json = False
 ) -> None:
     """Measure the cluster against the single server that it replaced (overlay single): the same users, in turns."""
     cluster = Cluster()
     site_url(cluster.topology, "single", where="bench single")
-    load = Load.model_validate({"users": users, "think": think})
+    load = background_load(users, think_time)
     done: dict[str, list[Work]] = {}
     for number in range(rounds):
         for site in ("cluster", "single") if number % 2 == 0 else ("single", "cluster"):

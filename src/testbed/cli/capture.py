@@ -13,7 +13,7 @@ import typer
 
 from testbed.cli import complete
 from testbed.cli.group import examples, new_app
-from testbed.cli.options import duration_option, format_duration
+from testbed.cli.options import duration_option, format_long_duration
 from testbed.cli.output import err
 from testbed.cluster import Cluster, project
 from testbed.errors import UsageError
@@ -72,7 +72,7 @@ def capture_packets(
     target = output or cluster.settings.state_dir / FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{where}.pcap")
     if not to_pipe:
         target.parent.mkdir(parents=True, exist_ok=True)
-    limits = f"{format_duration(seconds)}, at most {size}; Ctrl-C ends it"
+    limits = f"{format_long_duration(seconds)}, at most {size}; Ctrl-C ends it"
     err.print(f"capturing {where} ({', '.join(point.interfaces)}): {limits}", highlight=False)
     with nullcontext(sys.stdout.buffer) if to_pipe else target.open("wb") as out:
         try:

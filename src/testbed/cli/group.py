@@ -13,7 +13,7 @@ from testbed.cli.output import verbosity
 from testbed.cli.table import COMMANDS, Entry
 
 OUTPUT_PANEL = "Output"
-# Options that had another name: what a user of the old one is told.
+# The old names of options, with the new ones that the error names.
 RENAMED = {
     ("testbed bench failover", "--trials"): "--repeat",
     ("testbed bench idle", "--seconds"): "--for 30s",
@@ -27,7 +27,11 @@ RENAMED = {
     ("testbed hunt", "--hours"): "--for 8h",
     ("testbed load", "--rate"): "--spawn-rate",
     ("testbed load", "--seconds"): "--for 60s",
-    ("testbed load", "--think"): "--think-scale",
+    ("testbed bench overhead", "--think-scale"): "--think-time 30%",
+    ("testbed bench sessions", "--think-scale"): "--think-time 30%",
+    ("testbed bench single", "--think-scale"): "--think-time 30%",
+    ("testbed load", "--think-scale"): "--think-time 100%",
+    ("testbed load", "--think"): "--think-time 100%",
     ("testbed run", "--keep"): "--no-heal",
     ("testbed up", "--keep"): "--keep-failed",
 }

@@ -13,7 +13,7 @@ import typer
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
-from testbed.cli.options import duration_option
+from testbed.cli.options import duration_option, percentage_option
 from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
@@ -39,9 +39,15 @@ def load(
     rate: Annotated[
         float, typer.Option("--spawn-rate", help="Users that are started every second.", min=0.1, max=50)
     ] = 2.0,
-    think: Annotated[
-        float, typer.Option("--think-scale", help="Factor on the users' thinking times.", min=0.0, max=10)
-    ] = 1.0,
+    think_time: Annotated[
+        float,
+        percentage_option(
+            "--think-time",
+            help="The users' thinking times, as a share of the usual ones; 0%: none.",
+            most=1000,
+            show_default="100%",
+        ),
+    ] = 100.0,
     site: Annotated[str, typer.Option(help="Where: cluster, or single (the overlay of that name).")] = CLUSTER,
 ) -> None:
     """Send webmail users to the site: with Locust's web UI, or headless.
@@ -58,7 +64,7 @@ def load(
     end_strays(machines[0])
     run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"
     (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
-    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think:g}", "--host", host]
+    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think_time / 100:g}", "--host", host]
     if users is None:
         locust += ["--users", "10", "--spawn-rate", f"{rate:g}"]  # what the form proposes
         err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")

@@ -12,6 +12,7 @@ import typer
 
 from testbed.durations import parse_long_duration
 from testbed.errors import UsageError
+from testbed.units import parse_percentage
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before data is deleted.")]
@@ -36,8 +37,32 @@ def duration_option(
     return typer.Option(*names, help=help, metavar="DURATION", parser=_duration(least, most), show_default=show_default)
 
 
-def format_duration(seconds: float) -> str:
-    """Return a duration as options take it."""
+def percentage_option(*names: str, help: str, most: float, show_default: str | bool = True) -> Any:  # noqa: A002, ANN401
+    """Return an option that takes a percentage, such as ``30%``, and gives its number.
+
+    Args:
+        names: of the option.
+        help: what it is for.
+        most: the greatest percentage.
+        show_default: the default as the help shows it.
+    """
+
+    def percentage(value: object) -> float:
+        if isinstance(value, int | float):  # the default
+            return float(value)
+        try:
+            number = parse_percentage(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        if number > most:
+            raise typer.BadParameter(f"{value!r} must be at most {most:g}%")
+        return number
+
+    return typer.Option(*names, help=help, metavar="PERCENTAGE", parser=percentage, show_default=show_default)
+
+
+def format_long_duration(seconds: float) -> str:
+    """Return a duration with the longest unit of which it is a multiple: ``8h``, ``2m``, ``90s``."""
     for unit, factor in (("h", 3600), ("m", 60)):
         if seconds >= factor and seconds % factor == 0:
             return f"{seconds / factor:g}{unit}"
@@ -53,8 +78,8 @@ def _duration(least: float, most: float) -> Callable[[object], float]:
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
         if not least <= seconds <= most:
-            limits = f"at least {format_duration(least)}"
-            limits += "" if most == inf else f" and at most {format_duration(most)}"
+            limits = f"at least {format_long_duration(least)}"
+            limits += "" if most == inf else f" and at most {format_long_duration(most)}"
             raise typer.BadParameter(f"{value!r} must be {limits}")
         return seconds
 

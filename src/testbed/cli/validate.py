@@ -1,4 +1,4 @@
-"""``testbed validate``: are these incident files right? Nothing is played."""
+"""``testbed validate``: check incident files without playing them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,14 @@ def validate(
     The first mistake of each file is printed with its line and column. Nodes, overlays and faults are checked against
     the cluster that the file asks for, which need not be up.
 
-    Exit status: 0 all files are valid, 1 one is not, 2 there is no such file, or Docker Compose is missing.
+    Exit status: 0 all files are valid, 1 a file is invalid, 2 a file does not exist or Docker Compose is missing.
     """
     settings = configuration.load()
     paths = [path for name in files for path in find_all(name, settings.root)]
     shape = remembered(settings)
-    topology.load(shape.files(settings), shape.environment(settings))  # a broken cluster is no incident's mistake
+    topology.load(
+        shape.files(settings), shape.environment(settings)
+    )  # a mistake in the cluster ends here
     mistakes = {path: _mistake(path, settings) for path in paths}
     if as_json:
         print_json([{"file": str(path), "valid": not text, "mistake": text} for path, text in mistakes.items()])

@@ -10,8 +10,6 @@ from pathlib import Path
 from testbed.errors import TestbedError
 from testbed.output_line import last_line
 
-"""Told one line about what is being done, before it is done."""
-
 # Debian's plain users have no sbin on their path; dockerd, ip and mmdebstrap's helpers lie there.
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from testbed import report
 from testbed.checks import Status, Verdict, overall_status
+from testbed.checks.expectations import HARDENED
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
@@ -266,13 +267,13 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
     wanted = incident.cluster
     profile = cluster.topology.profile
     if wanted.profile not in (None, profile):
-        flags = "" if wanted.profile == "reference" else f" --overlay {wanted.profile}"
+        flags = "" if wanted.profile == "reference" else f" --profile {wanted.profile}"
         raise UsageError(
             f"{incident.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
             fix=f"run `testbed down` and `testbed up{flags}`",
         )
     if missing := [name for name in wanted.overlays if name not in cluster.shape.overlays and name not in ADDING]:
-        flags = " ".join(f"--overlay {name}" for name in wanted.overlays)
+        flags = " ".join(_up_option(name) for name in wanted.overlays)
         raise UsageError(
             f"{incident.name} needs the overlay {', '.join(missing)}",
             fix=f"run `testbed down` and `testbed up {flags}`",
@@ -283,6 +284,12 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
     if any(len(_machines(cluster, service)) != count for service, count in wanted.scale.items()):
         shape = replace(shape, scale=tuple({**dict(shape.scale), **wanted.scale}.items()))
     return cluster if shape == cluster.shape else reshape(cluster, shape)
+
+
+def _up_option(overlay: str) -> str:
+    """Return the option of ``testbed up`` that brings up a cluster with an overlay."""
+    options = {HARDENED: f"--profile {HARDENED}", "openbsd": "--balancer openbsd"}
+    return options.get(overlay, f"--overlay {overlay}")
 
 
 def reshape(cluster: Cluster, shape: Shape) -> Cluster:
