@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from argparse import SUPPRESS
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -28,7 +29,7 @@ from testbed.incidents.incident_model import CONDITIONS
 from testbed.incidents.incident_schema import schema as incident_schema
 from testbed.journal.events import KINDS
 from testbed.probes.catalogue import PROBES
-from testbed.pytest_plugin import bed, fixtures, options
+from testbed.pytest_plugin import cluster_under_test, fixtures, pytest_options
 from testbed.recorder.log_patterns import PATTERNS
 
 FOLDER = "reference"
@@ -298,14 +299,14 @@ def pytest_fixtures() -> str:
         ],
     )
     for fixture, kind in {
-        "testbed": bed.Bed,
-        "load": bed.LoadStarter,
-        "probes": bed.ProbeStarter,
-        "journal": bed.Findings,
+        "testbed": cluster_under_test.ClusterUnderTest,
+        "load": cluster_under_test.LoadStarter,
+        "probes": cluster_under_test.ProbeStarter,
+        "journal": cluster_under_test.RecordedRun,
     }.items():
         text += f"\n## The fixture `{fixture}`\n\n{table(['', 'what it does'], _members(kind, fixture))}"
     recorder = _Options()
-    options.pytest_addoption(recorder)  # type: ignore[arg-type]
+    pytest_options.pytest_addoption(recorder)  # type: ignore[arg-type]
     return text + f"\n## Options of pytest\n\n{table(['option', 'meaning'], recorder.rows)}"
 
 
@@ -330,6 +331,8 @@ class _Options:
         return self
 
     def addoption(self, name: str, **given: Any) -> None:  # noqa: ANN401 - as pytest has it
+        if given["help"] == SUPPRESS:
+            return
         shown = (
             given.get("help", "") % {"default": given.get("default")}
             if "%(" in given.get("help", "")

@@ -16,11 +16,11 @@ from testbed import report
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).parent / "schemas" / "junit-10.xsd"))
 A_TEST_WITH_A_RUN = """
 from pathlib import Path
-from testbed.pytest_plugin.reports import remember
+from testbed.pytest_plugin.report_links import add_report_link
 
 def test_it(request):
-    remember(request.node, Path("runs/first"))
-    remember(request.node, Path("runs/second"))
+    add_report_link(request.node, Path("runs/first"))
+    add_report_link(request.node, Path("runs/second"))
     assert request.node.name == "test_it"
 """
 

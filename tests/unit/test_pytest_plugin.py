@@ -96,6 +96,20 @@ def test_the_settings_former_name_is_answered_with_the_new_one(project: Path) ->
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "answer"),
+    [
+        ("--testbed-keep", "--testbed-keep was renamed; write --testbed-no-heal"),
+        ("--testbed-wait=60", "'60' is not a duration: write a number with its unit, as 200ms, 30s, 2m or 8h"),
+    ],
+)
+def test_an_old_option_is_answered_in_one_line(project: Path, option: str, answer: str) -> None:
+    result = pytest_in(project, "--collect-only", "-q", option)
+    assert result.returncode == 4
+    assert answer in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\ntestbed_incidents = incidents\n")
     (tmp_path / "incidents").mkdir()

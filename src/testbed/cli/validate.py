@@ -46,9 +46,7 @@ def validate(
     settings = configuration.load()
     paths = [path for name in files for path in find_all(name, settings.root)]
     shape = remembered(settings)
-    topology.load(
-        shape.files(settings), shape.environment(settings)
-    )  # a mistake in the cluster ends here
+    topology.load(shape.files(settings), shape.environment(settings))  # a mistake in the cluster ends here
     mistakes = {path: _mistake(path, settings) for path in paths}
     if as_json:
         print_json([{"file": str(path), "valid": not text, "mistake": text} for path, text in mistakes.items()])

@@ -15,11 +15,11 @@ It is loaded with every run of pytest, so it imports the testbed itself only whe
 
 import pytest
 
-from testbed.pytest_plugin.collect import pytest_collect_file, warn_of_empty_settings
 from testbed.pytest_plugin.fixtures import journal, load, played, probes, testbed, testbed_cluster, testbed_lock
-from testbed.pytest_plugin.options import configure, pytest_addoption
-from testbed.pytest_plugin.reports import pytest_runtest_makereport
-from testbed.pytest_plugin.turn import pytest_runtest_protocol, pytest_runtest_setup, pytest_unconfigure
+from testbed.pytest_plugin.incident_items import pytest_collect_file, warn_of_empty_settings
+from testbed.pytest_plugin.pytest_options import configure_plugin, pytest_addoption
+from testbed.pytest_plugin.report_links import pytest_runtest_makereport
+from testbed.pytest_plugin.session_lock import pytest_runtest_protocol, pytest_runtest_setup, pytest_unconfigure
 
 __all__ = [
     "journal",
@@ -41,5 +41,5 @@ __all__ = [
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the options, and warn of a setting that collects nothing."""
-    configure(config)
+    configure_plugin(config)
     warn_of_empty_settings(config)

@@ -1,4 +1,4 @@
-"""The fixtures."""
+"""The fixtures of the plugin."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.pytest_plugin.reports import remember
-from testbed.pytest_plugin.turn import take_turn
+from testbed.pytest_plugin.report_links import add_report_link
+from testbed.pytest_plugin.session_lock import acquire_session_lock
 
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
     from testbed.incidents.runner import Result
-    from testbed.pytest_plugin.bed import Bed, Findings, LoadStarter, ProbeStarter
+    from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, LoadStarter, ProbeStarter, RecordedRun
 
 
 @pytest.fixture(scope="session")
 def testbed_lock(request: pytest.FixtureRequest) -> None:
-    """The cluster is this session's from its first test that requests it to its end; others are refused or wait."""
+    """The lock on the cluster, from the first test that requests it to the end of the session."""
     from testbed.errors import UsageError
 
     try:
-        take_turn(request.config)
+        acquire_session_lock(request.config)
     except UsageError as error:
         pytest.fail(str(error), pytrace=False)
 
@@ -32,53 +32,53 @@ def testbed_lock(request: pytest.FixtureRequest) -> None:
 def testbed_cluster(testbed_lock: None) -> Cluster:  # noqa: ARG001 - first the lock, then the cluster
     """The cluster that is up."""
     from testbed.errors import UsageError
-    from testbed.pytest_plugin.bed import running
+    from testbed.pytest_plugin.cluster_under_test import require_cluster
 
     try:
-        return running()
+        return require_cluster()
     except UsageError as error:
         pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
-def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bed]:
-    """The cluster, whole before the test and whole after it; what the test breaks is healed."""
-    from testbed.pytest_plugin.bed import Bed, whole
+def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[ClusterUnderTest]:
+    """The cluster, healthy before the test and after it; the faults of the test are healed."""
+    from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, heal_cluster
 
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-") or "test"
-    bed = Bed(testbed_cluster, name, lambda folder: remember(request.node, folder))
-    whole(testbed_cluster)
+    cluster_under_test = ClusterUnderTest(testbed_cluster, name, lambda folder: add_report_link(request.node, folder))
+    heal_cluster(testbed_cluster)
     try:
-        yield bed
+        yield cluster_under_test
     finally:
         try:
-            bed.abandon()
+            cluster_under_test.abandon()
         finally:
-            whole(testbed_cluster)
+            heal_cluster(testbed_cluster)
 
 
 @pytest.fixture
-def load(testbed: Bed) -> LoadStarter:
-    """Webmail users at work, for this test."""
-    from testbed.pytest_plugin.bed import LoadStarter
+def load(testbed: ClusterUnderTest) -> LoadStarter:
+    """Starts webmail users for this test."""
+    from testbed.pytest_plugin.cluster_under_test import LoadStarter
 
     return LoadStarter(testbed)
 
 
 @pytest.fixture
-def probes(testbed: Bed) -> ProbeStarter:
-    """Probes from outside, for this test."""
-    from testbed.pytest_plugin.bed import ProbeStarter
+def probes(testbed: ClusterUnderTest) -> ProbeStarter:
+    """Starts probes for this test."""
+    from testbed.pytest_plugin.cluster_under_test import ProbeStarter
 
     return ProbeStarter(testbed)
 
 
 @pytest.fixture
-def journal(testbed: Bed) -> Findings:
-    """What the run recorded; to ask it ends the run."""
-    from testbed.pytest_plugin.bed import Findings
+def journal(testbed: ClusterUnderTest) -> RecordedRun:
+    """The record of the run; the first question ends the run."""
+    from testbed.pytest_plugin.cluster_under_test import RecordedRun
 
-    return Findings(testbed)
+    return RecordedRun(testbed)
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Res
         load_for_cluster(marker.args[0], testbed_cluster.settings),
         seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
         repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
-        keep=option("testbed_keep"),
-        begun=lambda folder: remember(request.node, folder),
+        keep=option("testbed_no_heal"),
+        begun=lambda folder: add_report_link(request.node, folder),
     )

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from testbed.incident_files import SUFFIXES, incident_files
-from testbed.pytest_plugin.options import SETTING
-from testbed.pytest_plugin.reports import remember
+from testbed.pytest_plugin.pytest_options import SETTING
+from testbed.pytest_plugin.report_links import add_report_link
 
 
 def warn_of_empty_settings(config: pytest.Config) -> None:
-    """Warn of each entry of the setting that no file fits; without a warning its incidents would be missed unseen."""
+    """Warn of each entry of the setting that collects nothing: its incidents would be missed silently."""
     if hasattr(config, "workerinput"):  # one of pytest-xdist's workers: the controller has warned
         return
     for entry in config.getini(SETTING):
@@ -31,7 +31,7 @@ def warn_of_empty_settings(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the incident files that the setting names, and no other YAML of a project."""
+    """Collect the incident files that the setting names, and no other YAML file."""
     named = (parent.config.rootpath / entry for entry in parent.config.getini(SETTING))
     if file_path.suffix in SUFFIXES and any(file_path.is_relative_to(path) for path in named):
         return IncidentFile.from_parent(parent, path=file_path)
@@ -42,40 +42,42 @@ class IncidentFile(pytest.File):
     """A file that holds one incident."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """The incident."""
+        """Return the one incident of the file."""
         yield IncidentItem.from_parent(self, name=self.path.stem)
 
 
 class IncidentFailed(Exception):
-    """The run's verdict is not what it should be; the message is for people."""
+    """The run does not pass; the message says why."""
 
 
 class IncidentItem(pytest.Item):
     """An incident, played on the cluster that is up."""
 
     def runtest(self) -> None:
-        """Play it; the test passes when every check holds, and is skipped where the profile is another one."""
+        """Play the incident. The test passes when every check holds, and is skipped under another profile."""
         from testbed.incidents import load
         from testbed.incidents.cluster_loader import load_for_cluster
         from testbed.incidents.runner import play_all
-        from testbed.pytest_plugin.bed import running, told
+        from testbed.pytest_plugin.cluster_under_test import format_failure, require_cluster
 
         config = self.config
-        wanted = load(self.path).cluster.profile  # a mistake in the file is told although no cluster is up
-        cluster = running()
+        wanted = load(self.path).cluster.profile  # reports a mistake in the file even if no cluster is up
+        cluster = require_cluster()
         if wanted not in (None, cluster.topology.profile):
-            pytest.skip(f"it is played under the profile {wanted}, and this cluster is {cluster.topology.profile}")
+            pytest.skip(
+                f"the incident needs the profile {wanted}, and this cluster has the profile {cluster.topology.profile}"
+            )
         results = play_all(
-            cluster, load_for_cluster(self.path, cluster.settings), begun=lambda folder: remember(self, folder),
+            cluster, load_for_cluster(self.path, cluster.settings), begun=lambda folder: add_report_link(self, folder),
             seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
-            keep=config.getoption("testbed_keep"),
+            keep=config.getoption("testbed_no_heal"),
         )  # fmt: skip
         for result in results:
-            if text := told(result):
+            if text := format_failure(result):
                 raise IncidentFailed(text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
-        """One paragraph, not a traceback: what failed is the cluster."""
+        """Return one paragraph instead of a traceback, because the cluster failed and not the code."""
         from testbed.errors import TestbedError
 
         if excinfo.errisinstance((IncidentFailed, TestbedError)):
@@ -83,5 +85,5 @@ class IncidentItem(pytest.Item):
         return str(super().repr_failure(excinfo, style))
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where pytest says it stands."""
+        """Return the file and the name that pytest prints."""
         return self.path, 0, f"incident {self.name}"

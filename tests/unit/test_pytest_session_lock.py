@@ -1,4 +1,4 @@
-"""The pytest plugin's turns at the cluster: its tests wait for the holder, workers of pytest-xdist for each other."""
+"""The session lock of the pytest plugin: tests wait for the process that holds the cluster, workers for each other."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_when_the_patience_is_over_the_tests_fail_with_the_holder_s_name_and_the
 ) -> None:
     with (
         holder(state, Use.LOAD, "testbed load") as other,
-        pytest_in(tmp_path, MANY, "-n", "2", "--testbed-wait", "0") as session,
+        pytest_in(tmp_path, MANY, "-n", "2", "--testbed-wait", "0s") as session,
     ):
         text = output(session, status=1)
     assert "6 passed, 6 errors" in text

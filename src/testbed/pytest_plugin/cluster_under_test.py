@@ -1,4 +1,4 @@
-"""What the fixtures hand out: a run on the cluster, and what is known of it afterwards."""
+"""The objects of the fixtures: the cluster with its run, and the record of the run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from testbed.incidents.runner import Result
 from testbed.journal import Journal, Settled
 
 
-def running() -> Cluster:
-    """The cluster that is up.
+def require_cluster() -> Cluster:
+    """Return the cluster that is up.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no cluster is up.
     """
     cluster = Cluster()
     if not exists(cluster.settings):
@@ -31,26 +31,26 @@ def running() -> Cluster:
     return cluster
 
 
-def whole(cluster: Cluster) -> None:
-    """Heal what is broken and wait for DRBD and everything else to be well."""
+def heal_cluster(cluster: Cluster) -> None:
+    """Heal all faults, and wait until the cluster is healthy."""
     with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_healthy
         heal_all(cluster.fleet, cluster.ledger)
     lifecycle.make_healthy(cluster)
 
 
-def told(result: Result) -> str:
-    """Why a run does not pass, for people; empty if it does."""
+def format_failure(result: Result) -> str:
+    """Return why a run does not pass, one line for each check; empty if it passes."""
     wrong = [f"  {each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
     return "\n".join([f"the run's verdict is {result.status.value}; {result.folder}", *wrong]) if wrong else ""
 
 
-class Bed:
-    """The cluster under test: whole when it is handed out, and whole again afterwards.
+class ClusterUnderTest:
+    """The cluster under test: healthy before the test and after it.
 
     Args:
         cluster: the cluster that is up.
         name: what its run is called.
-        begun: told the run's folder when it begins.
+        begun: called with the run's folder when the run begins.
     """
 
     def __init__(self, cluster: Cluster, name: str, begun: Callable[[Path], None]) -> None:
@@ -63,7 +63,7 @@ class Bed:
 
     @property
     def run(self) -> Run:
-        """The run, begun with the first thing that is asked of it."""
+        """The run; the first use begins it."""
         if self._run is None:
             self._run = self._running.enter_context(Run(self.cluster, self._name))
             self._begun(self._run.folder)
@@ -78,7 +78,7 @@ class Bed:
         return self.run.inject(fault, target, options)
 
     def resign(self, node: str) -> Entry:
-        """Have a node hand its virtual address over to its peer: ``resign("db:primary")``."""
+        """Make a node hand its virtual address over to its peer: ``resign("db:primary")``."""
         return self.run.resign(node)
 
     def heal(self) -> None:
@@ -92,7 +92,7 @@ class Bed:
         self.run.wait(condition, stable_for=stable_for, timeout=timeout, probes=probes)
 
     def end(self) -> Run:
-        """End load and probes, read the writes back, make the cluster whole; a second time does nothing."""
+        """End load and probes, read the writes back, and make the cluster healthy; a second call does nothing."""
         run = self.run
         if not self._ended:
             self._ended = True
@@ -106,51 +106,51 @@ class Bed:
             self.end()
 
 
-class Findings:
-    """What a run's journal says; to ask ends the run.
+class RecordedRun:
+    """The record of a run; the first question ends the run.
 
     Args:
-        bed: whose run.
+        cluster_under_test: it holds the run.
     """
 
-    def __init__(self, bed: Bed) -> None:
-        self._bed = bed
+    def __init__(self, cluster_under_test: ClusterUnderTest) -> None:
+        self._cluster_under_test = cluster_under_test
         self._read: Journal | None = None
 
     @property
     def journal(self) -> Journal:
-        """The journal itself."""
+        """The run's journal."""
         if self._read is None:
-            self._read = self._bed.end().journal()
+            self._read = self._cluster_under_test.end().journal()
         return self._read
 
     def outage(self, probe: str) -> float:
-        """Seconds of the longest outage that a probe saw; 0 if it saw none.
+        """Return the seconds of the longest outage that a probe saw; 0 if it saw none.
 
         Raises:
             UsageError: the probe did not run.
-            TestbedError: the prober itself stood still, so that the outage is unknown.
+            TestbedError: the prober itself stood still, so the outage is unknown.
         """
         if probe not in self.journal.probes:
             raise UsageError(f"no probe {probe!r} ran", fix=f"ran: {', '.join(self.journal.probes) or 'none'}")
         report = outage_of(self.journal, probe)
         if report.unmeasured:
             raise TestbedError(
-                f"the outage of {probe} is unknown: {report.unmeasured}", where=str(self._bed.run.folder)
+                f"the outage of {probe} is unknown: {report.unmeasured}", where=str(self._cluster_under_test.run.folder)
             )
         longest = report.longest
         return longest.seconds if longest else 0.0
 
     def lost_writes(self) -> list[str]:
-        """Tokens of the writes that were acknowledged and are not there."""
+        """Return the tokens of the writes that were acknowledged and are not there."""
         return list(check_durability(self.journal.probes["sql-write"], self.journal.of(Settled)).missing)
 
     def verdicts(self) -> Mapping[str, Verdict]:
-        """Every check's verdict by its name."""
-        return {each.check: each for each in self._bed.end().verdicts()}
+        """Return each check's verdict by the check's name."""
+        return {each.check: each for each in self._cluster_under_test.end().verdicts()}
 
     def failing(self) -> list[str]:
-        """The checks that failed, each with its summary."""
+        """Return the checks that failed, each with its summary."""
         return [f"{name}: {each.summary}" for name, each in self.verdicts().items() if each.status is Status.FAIL]
 
 
@@ -158,27 +158,27 @@ class LoadStarter:
     """Starts webmail users: ``load(users=6)``.
 
     Args:
-        bed: on which cluster.
+        cluster_under_test: it holds the run.
     """
 
-    def __init__(self, bed: Bed) -> None:
-        self._bed = bed
+    def __init__(self, cluster_under_test: ClusterUnderTest) -> None:
+        self._cluster_under_test = cluster_under_test
 
     def __call__(self, users: int = 6, **settings: Any) -> None:
         """Start so many users; ``settings`` are those of an incident file's ``load``."""
-        self._bed.run.load(Load(users=users, **settings))
+        self._cluster_under_test.run.load(Load(users=users, **settings))
 
 
 class ProbeStarter:
     """Starts probes: ``probes("https", "sql-write")``.
 
     Args:
-        bed: on which cluster.
+        cluster_under_test: it holds the run.
     """
 
-    def __init__(self, bed: Bed) -> None:
-        self._bed = bed
+    def __init__(self, cluster_under_test: ClusterUnderTest) -> None:
+        self._cluster_under_test = cluster_under_test
 
     def __call__(self, *names: str) -> None:
         """Start the named probes; all when none is named."""
-        self._bed.run.probe(only=names)
+        self._cluster_under_test.run.probe(only=names)

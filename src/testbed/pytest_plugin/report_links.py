@@ -1,4 +1,4 @@
-"""The report of a run, linked where a test is looked at: in its failure message and in JUnit."""
+"""Links to the reports of a test's runs, in its failure message and in JUnit's XML."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from typing import Any
 
 import pytest
 
-# Each test's runs; what is known of a test at its end is told with it.
+# The folders of each test's runs.
 FOLDERS: pytest.StashKey[list[Path]] = pytest.StashKey()
 PROPERTY = "testbed-report"
 
 
-def remember(item: pytest.Item, folder: Path) -> None:
-    """Remember a run as one of this test's.
-
-    Args:
-        item: the test.
-        folder: the run's.
-    """
+def add_report_link(item: pytest.Item, folder: Path) -> None:
+    """Link the report of a run, which has this folder, to a test."""
     item.stash.setdefault(FOLDERS, []).append(folder)
     item.user_properties.append((PROPERTY, str(folder / "report.html")))
 
@@ -50,14 +45,14 @@ class SuiteProperties:
                 add(f"{PROPERTY}:{report.nodeid}", link)
 
     def _add_property(self) -> Callable[[str, object], None] | None:
-        """What adds a property to the suite; None without ``--junitxml``."""
+        """Return the function that adds a property to the suite; None without ``--junitxml``."""
         plugins = self._config.pluginmanager.get_plugins()
         return next((each.add_global_property for each in plugins if hasattr(each, "add_global_property")), None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Add the reports of a test's runs to what pytest tells of a failure."""
+    """Add the reports of a test's runs to pytest's failure message."""
     report = yield
     folders = item.stash.get(FOLDERS, [])
     if report.failed and folders:
