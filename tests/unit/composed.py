@@ -24,6 +24,8 @@ SHAPES = (
     Shape(("hardened",)),
     Shape(("hardened", "single")),
     Shape(("bench",)),
+    Shape(("bench-container",)),
+    Shape(("single", "bench-container")),
     Shape(("openbsd",)),
     Shape(("openbsd",), accel="kvm"),
 )

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from random import Random
+from threading import Thread
 from types import SimpleNamespace
 from typing import cast
 
@@ -20,8 +22,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import testbed.cli.bench_paper as command
-from testbed.bench import paper
+from testbed.bench import Work, paper
 from testbed.bench.paper.chart import chart, figure
+from testbed.bench.paper.container_database import RECIPE, _password
 from testbed.bench.paper.estimate import Estimate, coverage, ratios
 from testbed.bench.paper.failovers import KINDS, disconnection
 from testbed.bench.paper.guest import BenchGuest, disk_rates, rates
@@ -32,6 +35,8 @@ from testbed.bench.paper.results import Judgement, judge, result
 from testbed.bench.paper.samples import SAMPLES, Sample, Session
 from testbed.bench.paper.session import measure, pending, turns
 from testbed.bench.paper.tables import markdown
+from testbed.bench.paper.tls import _CLIENT
+from testbed.bench.paper.workload import values_of
 from testbed.cli.main import app
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.shape import Shape
@@ -272,10 +277,10 @@ def test_fio_that_failed_is_an_error(text: str) -> None:
         disk_rates(text, "db2")
 
 
-def test_shellcheck_finds_nothing_in_the_guests_program() -> None:
+def test_shellcheck_finds_nothing_in_the_nodes_programs() -> None:
     program = Path(sys.executable).with_name("shellcheck")
-    path = ROOT / "src" / "testbed" / "bench" / "paper" / "guest.sh"
-    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    paths = sorted((ROOT / "src" / "testbed" / "bench" / "paper").glob("*.sh"))
+    done = subprocess.run([program, *paths], capture_output=True, text=True, check=False)
     assert done.stdout == ""
 
 
@@ -308,6 +313,47 @@ def test_a_disconnection_is_an_incident_with_another_fault(kind: str) -> None:
     found = disconnection(load(ROOT / "incidents" / f"{name}.yaml"), fault, 3)
     assert [step.inject for step in found.steps if step.inject] == [fault]
     assert found.load.users == 3
+
+
+def test_the_recipe_of_a_container_database_is_the_database_nodes() -> None:
+    dockerfile = (ROOT / "images" / "db" / "Dockerfile").read_text()
+    assert f"COPY {' '.join(RECIPE)} /tmp/" in dockerfile
+
+
+def test_the_webmails_password_is_read_from_the_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.env"
+    path.write_text("CARP_PASSWORD=one\nHORDE_DB_PASSWORD=two\n")
+    assert _password(path) == "two"
+
+
+@pytest.mark.parametrize(("database", "cost"), [("db", 250.0), ("dbc", 100.0)])
+def test_the_database_that_serves_is_the_one_that_is_counted(database: str, cost: float) -> None:
+    cores = {"app-1": 0.4, "app-2": 0.2, "db1": 0.1, "db2": 0.2, "dbc": 0.2, "lb1": 0.1}
+    values = values_of(Work("cluster", Path("run"), 50.0, (0.1,) * 100, cores, 12.5, (2048,), None), database)
+    assert values["db"] == pytest.approx(cost)
+    assert values["app"] == pytest.approx(300.0)
+    assert (values["latency"], values["rate"], values["session"]) == (100.0, 2.0, 2.0)
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/there" else 404)
+        self.end_headers()
+        self.wfile.write(self.headers["Host"].encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("path", "said"), [("/there", r"^\d+\.\d+\n$"), ("/gone", r"^$")])
+def test_the_client_counts_good_answers_and_ends_at_a_bad_one(path: str, said: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        words = ["http", "127.0.0.1", str(server.server_port), "site.test", path, "0.3"]
+        done = subprocess.run([sys.executable, "-c", _CLIENT, *words], capture_output=True, text=True, check=False)
+        server.shutdown()
+    assert re.match(said, done.stdout)
+    assert (done.returncode == 0) == (path == "/there"), done.stderr
 
 
 def test_a_processor_is_named() -> None:

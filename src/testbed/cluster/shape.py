@@ -13,7 +13,7 @@ from testbed.settings import Settings
 # Overlays that add machines and change none: they come and go beside a cluster that is up.
 ADDING = frozenset({"single"})
 # Overlays that a command adds for the time of its work. `testbed up` takes away what an interrupted one has left.
-TEMPORARY = frozenset({"bench"})
+TEMPORARY = frozenset({"bench", "bench-container"})
 
 
 @dataclass(frozen=True, slots=True)

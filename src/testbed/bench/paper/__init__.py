@@ -11,10 +11,11 @@ from testbed.bench.paper.samples import PREFIX, Opening, Session
 from testbed.bench.paper.session import measure
 from testbed.bench.paper.sessions import Sessions
 from testbed.bench.paper.stack import Stack
+from testbed.bench.paper.tls import Tls
 from testbed.bench.paper.transactions import Transactions
 
 CLAIMS: dict[str, Claim] = {
-    claim.key: claim for claim in (Transactions(), Filesystems(), Failovers(), Sessions(), Stack(), Nodes())
+    claim.key: claim for claim in (Transactions(), Filesystems(), Failovers(), Tls(), Sessions(), Stack(), Nodes())
 }
 
 __all__ = [

@@ -7,6 +7,7 @@
 set -eu
 # shellcheck disable=SC1091
 . /usr/lib/testbed/common
+umask 022
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 work=/run/bench
 volume=$work/volume
@@ -117,7 +118,8 @@ make() {
         *) "mkfs.$1" -q -f "$replica" >&2 ;;
     esac
     hold "$1" "$replica"
-    # initdb takes minutes on an emulated processor; every guest has an empty cluster.
+    # initdb takes minutes on an emulated processor; every guest has an empty cluster, which it may be rehearsing with.
+    while pgrep -f '/usr/lib/testbed/[r]ehearse' >/dev/null; do sleep 0.5; done
     cp -a /var/lib/testbed/rehearsal "$cluster"
     rm -f "$cluster/postmaster.pid"
     start_postgres

@@ -34,15 +34,20 @@ def load_of(users: int, think: float) -> Load:
     return Load.model_validate({"users": users, "think_time": f"{think:g}%"})
 
 
-def values_of(work: Work) -> dict[str, float]:
-    """Return a value for each measure above."""
+def values_of(work: Work, database: str = "db") -> dict[str, float]:
+    """Return a value for each measure above.
+
+    Args:
+        work: what users saw, and what it cost.
+        database: what the names of the nodes begin with that serve the webmail's database.
+    """
     latency = work.latency
     return {
         "latency": latency.median,
         "p95": latency.maximum if latency.p95 is None else latency.p95,
         "rate": work.rate,
         "app": work.cost(work.php),
-        "db": work.cost("db") if work.site == "cluster" else 0.0,
+        "db": work.cost(database) if work.site == "cluster" else 0.0,
         "lb": work.cost("lb") if work.site == "cluster" else 0.0,
         "session": work.size,
     }
@@ -55,7 +60,7 @@ def reshaping(cluster: Cluster) -> Iterator[None]:
     Args:
         cluster: as it is before.
     """
-    shape: Shape = cluster.shape
+    shape: Shape = cluster.shape.lasting()
     try:
         yield
     finally:
