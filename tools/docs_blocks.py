@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from docs_links import DOCS
+from docs_links import DOCS, without_fences
+from testbed.cli.main import load_all
 
 TUTORIAL = DOCS / "tutorial.md"
 # Pages that tell a reader what to type, in this order.
@@ -20,6 +24,8 @@ _BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^(?P=indent)
 _SAVED = re.compile(r"Save this as `([^`]+)`[^\n]*\n\n```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # How a line of a block without prompts begins, if it is one to type.
 _TYPED = ("testbed ", "make ", ".venv/bin/testbed ")
+# To parse this option is to change the shell's start file.
+_INSTALLS = "--install-completion"
 # Commands that need no cluster and no Docker.
 _OFFLINE = re.compile(
     r"testbed (--version|faults|incidents|validate|schema|graph --no-state|(run|hunt)\b.* --dry-run)\b"
@@ -58,6 +64,36 @@ def commands(page: Path) -> Iterator[Command]:
             yield from _with_output(page, lines)
         elif not block["kind"]:
             yield from (Command(page, _without_comment(line)) for line in lines if line.startswith(_TYPED))
+
+
+def inline_commands(markdown: str) -> Iterator[list[str]]:
+    """Yield the commands that stand in code spans of a page, as words. Words in capitals stand for other words."""
+    text = re.sub(r"^\*\*Message:\*\*.*$", "", without_fences(markdown), flags=re.MULTILINE)
+    for span in re.finditer(r"`([^`]+)`", text):
+        line = " ".join(span[1].split()).removeprefix(".venv/bin/")
+        if line.startswith(_TYPED) and not line.split()[1].isupper() and _INSTALLS not in line:
+            yield [word for word in shlex.split(re.split(r"[;|>]", line)[0]) if word != "..."]
+
+
+def parse_command_line(words: list[str]) -> None:
+    """Parse the arguments of testbed as the program does, and run nothing.
+
+    Raises:
+        click.UsageError: the program would refuse them.
+    """
+    group = _program()
+    context = group.make_context("testbed", list(words))
+    while hasattr(context.command, "commands"):
+        rest = [*context._protected_args, *context.args]  # noqa: SLF001 - Click has no other name for them
+        if not rest:
+            return
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+@cache
+def _program() -> Any:  # noqa: ANN401 - Click's types are private to Typer
+    return load_all()
 
 
 def saved_files(page: Path) -> dict[str, str]:

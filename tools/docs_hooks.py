@@ -1,4 +1,4 @@
-"""What ``make docs`` adds to MkDocs: the reference, files that pages link to, a check that nothing is fetched.
+"""What ``make docs`` adds to MkDocs: the reference, linked files, links to the glossary, a check for fetched files.
 
 MkDocs calls the functions by their names (https://www.mkdocs.org/user-guide/configuration/#hooks).
 """
@@ -17,10 +17,13 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
+from docs_glossary import link_first_uses, terms
 from docs_links import DOCS, ROOT, links
 from docs_reference import pages
 
 OUTSIDE = "files"
+GLOSSARY = "glossary.md"
+_PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="([^"]*)"[^>]*>)(?!\s*</a>)')
 # What a browser would fetch by itself: scripts, styles, pictures, frames.
 _FETCHED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*?\bsrc=\"(https?:|//)[^\"]*\"|<link\b[^>]*?\bhref=\"(https?:|//)[^\"]*\""
@@ -45,6 +48,15 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:  # noqa: ANN401
             inside = posixpath.relpath(f"{OUTSIDE}/{target.relative_to(ROOT).as_posix()}", here or ".")
             markdown = markdown.replace(f"]({link.text})", f"]({inside}{'#' + link.anchor if link.anchor else ''})")
     return markdown
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:  # noqa: ANN401
+    """Link pictures to themselves, so that a phone can enlarge them, and terms to the glossary at their first use."""
+    html = _PICTURE.sub(r'<a class="picture" href="\2">\1</a>', html)
+    if page.file.src_uri == GLOSSARY or page.file.src_uri.startswith((f"{OUTSIDE}/", "index.md")):
+        return html
+    address = posixpath.relpath(GLOSSARY.replace(".md", ".html"), posixpath.dirname(page.file.src_uri) or ".")
+    return link_first_uses(html, terms((DOCS / GLOSSARY).read_text()), address)
 
 
 def on_post_build(config: Any) -> None:  # noqa: ANN401

@@ -9,12 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-_FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`[^`\n]+`")
 # A link or an image; the text of a link may hold an image.
 _LINK = re.compile(r"\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _SOURCE = re.compile(r"<(?:img|a|source)\b[^>]*?\b(?:src|href|srcset)=\"([^\"]+)\"")
 _HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$", re.MULTILINE)
+# A link or picture with its text, which may hold brackets or a picture.
+_WITH_TEXT = re.compile(r"!?\[((?:[^][]|\[[^]]*\])*)\]\([^)]*\)")
 _OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -33,9 +35,19 @@ class Link:
     anchor: str
 
 
+def without_fences(markdown: str) -> str:
+    """Return a page without its code blocks."""
+    return FENCE.sub("", markdown)
+
+
 def without_code(markdown: str) -> str:
     """Return a page without its code blocks and code spans, which may hold what looks like a link."""
-    return _CODE.sub("``", _FENCE.sub("", markdown))
+    return _CODE.sub("``", FENCE.sub("", markdown))
+
+
+def without_links(markdown: str) -> str:
+    """Return a page with the text of each link in place of the link."""
+    return _WITH_TEXT.sub(r"\1", markdown)
 
 
 def links(markdown: str) -> Iterator[Link]:
@@ -64,7 +76,7 @@ def anchors(markdown: str) -> set[str]:
         ValueError: GitHub and the site would give a heading different anchors.
     """
     found: list[str] = []
-    for match in _HEADING.finditer(_FENCE.sub("", markdown)):
+    for match in _HEADING.finditer(FENCE.sub("", markdown)):
         anchor = slug(match[2])
         if "--" in anchor or not anchor.isascii():
             raise ValueError(f"the heading {match[2]!r} has different anchors on GitHub and on the site")

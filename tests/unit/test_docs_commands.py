@@ -8,31 +8,31 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+import typer
+from typer.exceptions import TyperException
 
-from docs_blocks import PAGES, TUTORIAL, Command, commands, missing_lines, saved_files
+from docs_blocks import (
+    PAGES,
+    TUTORIAL,
+    Command,
+    commands,
+    inline_commands,
+    missing_lines,
+    parse_command_line,
+    saved_files,
+)
 from docs_links import DOCS, ROOT
-from testbed.cli.main import load_all
 
 # By its name: the package has the function of the same name.
 program = importlib.import_module("testbed.cli.main")
 ALL = [command for page in PAGES for command in commands(page)]
 OFFLINE = [command for command in ALL if command.offline]
+EVERY = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-
-def parse(words: list[str]) -> None:
-    """Parse a command line as the program does, and run nothing."""
-    group: Any = load_all()
-    context = group.make_context("testbed", words)
-    while hasattr(context.command, "commands"):
-        rest = [*context._protected_args, *context.args]
-        if not rest:
-            return
-        name, command, rest = context.command.resolve_command(context, rest)
-        context = command.make_context(name, rest, parent=context)
+VARIABLES = set(re.findall(r"\$\(([A-Z_]+)\)", (ROOT / "Makefile").read_text()))
 
 
 @pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("testbed ")], ids=str)
@@ -40,7 +40,31 @@ def test_each_command_of_testbed_is_a_right_command_line(command: Command) -> No
     line = re.split(r" (?:>|>>|2>|&&|\||;)", command.line)[0].rstrip("; ")
     words = [word for word in shlex.split(line)[1:] if word not in ("&", "[FILE]")]
     if words != ["--version"]:
-        parse(words)
+        parse_command_line(words)
+
+
+@pytest.mark.parametrize("page", EVERY, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_command_within_a_sentence_exists(page: Path) -> None:
+    for words in inline_commands(page.read_text()):
+        assert parses(words), f"{page.relative_to(ROOT)}: `{shlex.join(words)}`"
+
+
+def parses(words: list[str]) -> bool:
+    """Return whether a command line is right, but for what it lacks and the names that stand for others."""
+    if words[0] == "make":
+        return words[1] in TARGETS and {word.partition("=")[0] for word in words[2:]} <= VARIABLES
+    try:
+        parse_command_line(words[1:])
+    except typer.Exit:  # of `--help`
+        return True
+    except TyperException as error:
+        return type(error).__name__ in ("MissingParameter", "NoArgsIsHelpError")
+    return True
+
+
+def test_an_option_or_a_command_that_does_not_exist_is_found() -> None:
+    text = "`testbed up --profile hardened`, `testbed up --colour`, `testbed upp`, `testbed down`, `make nothing`"
+    assert [parses(words) for words in inline_commands(text)] == [True, False, False, True, False]
 
 
 @pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("make ")], ids=str)
