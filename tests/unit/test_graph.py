@@ -60,7 +60,7 @@ def test_mermaid_has_every_node_and_cable_once() -> None:
     assert all(f"classDef {look} " in text for look in COLOURS)
 
 
-@pytest.mark.parametrize("overlays", [(), ("hardened",), ("single",)])
+@pytest.mark.parametrize("overlays", [(), ("hardened",), ("single",), ("hardened", "single")])
 def test_svg_is_well_formed_and_everything_is_inside(overlays: tuple[str, ...]) -> None:
     topology = design(*overlays)
     nodes = boxes(topology, whole(), [FREEZE])
@@ -87,7 +87,14 @@ def test_svg_is_well_formed_and_everything_is_inside(overlays: tuple[str, ...]) 
     ]
     assert not overlapping
     for line in root.iter("{http://www.w3.org/2000/svg}line"):
-        assert 0 <= float(line.attrib["y2"]) <= height
+        x1, y1, x2, y2 = (float(line.attrib[key]) for key in ("x1", "y1", "x2", "y2"))
+        assert 0 <= y2 <= height
+        behind = [
+            (x, y, w, h)
+            for x, y, w, h in spots
+            if min(x1, x2) < x + w and max(x1, x2) > x and min(y1, y2) < y + h and max(y1, y2) > y
+        ]
+        assert not behind, "the line passes behind a node"
 
 
 @pytest.fixture

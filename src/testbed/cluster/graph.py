@@ -23,6 +23,8 @@ COLOURS: Mapping[str, tuple[str, str]] = {
 NETWORK_COLOURS = ("#2f80c2", "#2e9e6b", "#b8651b", "#6b4fbb")
 # Five lines below a name fit into a box.
 BOX, LINES, GAP, ROW, MARGIN = (160, 94), 5, 16, 180, 30
+# Room for the networks' names, left of their lines.
+LABELS = 230
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,15 @@ def _id(name: str) -> str:
 
 
 def _used(topology: Topology, nodes: Sequence[Box]) -> list[str]:
-    return [name for name in _inwards(topology) if any(name in node.networks for node in nodes)]
+    """Return the networks that nodes are on, from the users' inwards.
+
+    Behind the database network, those come last that are the only network of a node: this node stands below its
+    network, and a line to a network further down would pass behind the node.
+    """
+    used = [name for name in _inwards(topology) if any(name in node.networks for node in nodes)]
+    first = [name for name in used if name in (topology.site.network, topology.database.network)]
+    rest = [name for name in used if name not in first]
+    return first + sorted(rest, key=lambda name: any(node.networks == (name,) for node in nodes))
 
 
 def svg(topology: Topology, nodes: Sequence[Box]) -> str:
@@ -160,15 +170,15 @@ def svg(topology: Topology, nodes: Sequence[Box]) -> str:
     rows: dict[int, list[Box]] = {}
     for node in nodes:
         rows.setdefault(_row(node, networks), []).append(node)
-    width = MARGIN * 2 + max((len(row) for row in rows.values()), default=1) * (BOX[0] + GAP) - GAP
+    width = LABELS + MARGIN + max((len(row) for row in rows.values()), default=1) * (BOX[0] + GAP) - GAP
     width = max(width, 640)
     lowest = max(MARGIN + ROW * max(rows, default=0) + BOX[1], _line_y(len(networks) - 1) + 20)
     height = round(lowest + MARGIN)
     drawn = [*_networks(topology, networks, width)]
     for number, row in rows.items():
-        space = (width - 2 * MARGIN) / len(row)
+        space = (width - LABELS - MARGIN) / len(row)
         for place, node in enumerate(row):
-            drawn += _box(node, networks, MARGIN + space * (place + 0.5), number)
+            drawn += _box(node, networks, LABELS + space * (place + 0.5), number)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="Helvetica, Arial, sans-serif" font-size="12">\n'
@@ -177,22 +187,22 @@ def svg(topology: Topology, nodes: Sequence[Box]) -> str:
 
 
 def _row(node: Box, networks: Sequence[str]) -> int:
-    """Above the first network stand the nodes that are on it alone; the others below the first of theirs."""
+    """Return a node's row: above the first network if this is its only one, else below the first of its networks."""
     numbers = [networks.index(name) for name in node.networks]
     return 0 if not numbers or numbers == [0] else min(numbers) + 1
 
 
 def _line_y(number: int) -> float:
-    """Where a network's line is."""
+    """Return the height of a network's line."""
     return MARGIN + BOX[1] + (ROW - BOX[1]) / 2 + ROW * number
 
 
 def _networks(topology: Topology, networks: Sequence[str], width: int) -> Iterable[str]:
     for number, name in enumerate(networks):
         colour, y = NETWORK_COLOURS[number % len(NETWORK_COLOURS)], _line_y(number)
-        yield f'<line x1="{MARGIN}" y1="{y}" x2="{width - MARGIN}" y2="{y}" stroke="{colour}" stroke-width="5"/>'
+        yield f'<line x1="{LABELS}" y1="{y}" x2="{width - MARGIN}" y2="{y}" stroke="{colour}" stroke-width="5"/>'
         label = escape(f"{name} {topology.networks[name]}")
-        yield f'<text x="{MARGIN}" y="{y + 18}" fill="{colour}" font-weight="bold">{label}</text>'
+        yield f'<text x="{MARGIN}" y="{y + 4}" fill="{colour}" font-weight="bold">{label}</text>'
 
 
 def _box(node: Box, networks: Sequence[str], x: float, row: int) -> Iterable[str]:
