@@ -12,23 +12,23 @@ from test_topology import CLUSTER, merged
 from testbed import faults
 from testbed.hunt import incident_writer
 from testbed.hunt.draw import LONG, SHORT, TARGETS, Generator, candidates
+from testbed.hunt.hunt_store import HuntFinding, HuntSettings, HuntStore
 from testbed.hunt.sequence import (
     Steps,
     as_incident,
     brief,
-    briefly,
-    ending,
-    fields,
-    healing,
+    ending_step,
+    format_steps,
+    heal_step,
     in_force,
-    injection,
-    key,
-    pause,
-    tidied,
-    title,
-    without,
+    inject_step,
+    remove_steps,
+    sequence_title,
+    sleep_step,
+    steps_as_json,
+    steps_key,
+    tidy_steps,
 )
-from testbed.hunt.store import Finding, HuntSettings, Store
 from testbed.incidents import load
 from testbed.incidents.cluster_problems import problems
 from testbed.recorder import PATTERNS
@@ -62,7 +62,7 @@ def test_the_same_seed_and_number_draw_the_same_sequence(shipped: Topology) -> N
     assert drawn(shipped) == drawn(shipped)
     assert Generator(shipped).draw(7, 3) == drawn(shipped, 7)[2]
     assert drawn(shipped) != drawn(shipped, 2007)
-    assert len({key(steps) for steps in drawn(shipped)}) > MANY * 0.99
+    assert len({steps_key(steps) for steps in drawn(shipped)}) > MANY * 0.99
 
 
 @pytest.mark.parametrize("profile", ["shipped", "hardened"])
@@ -70,7 +70,7 @@ def test_every_sequence_is_a_valid_incident(profile: str, request: pytest.Fixtur
     cluster: Topology = request.getfixturevalue(profile)
     for number, steps in enumerate(drawn(cluster), 1):
         incident = as_incident(steps, incident_writer.sequence_name(2006, number), "It was drawn.", number)
-        assert list(problems(incident, cluster, patterns=PATTERNS)) == [], briefly(steps)
+        assert list(problems(incident, cluster, patterns=PATTERNS)) == [], format_steps(steps)
 
 
 def test_each_has_two_to_four_faults_and_waits_within_their_bounds(shipped: Topology) -> None:
@@ -139,9 +139,9 @@ def test_only_faults_that_a_platform_knows_are_drawn() -> None:
 
 def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:
     steps = (
-        injection("power-loss", "db:primary", {}, "first"),
-        pause(2.34),
-        injection("disk-error", "db:standby", {}, "second"),
+        inject_step("power-loss", "db:primary", {}, "first"),
+        sleep_step(2.34),
+        inject_step("disk-error", "db:standby", {}, "second"),
     )
 
     def ends(steps: Steps) -> list[str | None]:
@@ -151,49 +151,61 @@ def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:
     assert ends(steps) == ["all", "healthy", "service"]
     assert as_incident(steps, "x", "It was drawn.", 1).steps[1].sleep == 2.3
     assert as_incident(steps, "x", "It was drawn.", 1).expect.allow_alarms == ["disk-error"]
-    assert ends((*steps[:1], healing("first"))) == ["healthy", "service"]
+    assert ends((*steps[:1], heal_step("first"))) == ["healthy", "service"]
 
 
 def test_a_drain_is_undrained_and_a_hand_over_needs_no_end() -> None:
-    drain, resign = injection("drain", "app:any", {}, "first"), injection("resign", "lb:active", {}, "second")
-    freeze = injection("freeze", "lb:standby", {}, "third")
+    drain, resign = inject_step("drain", "app:any", {}, "first"), inject_step("resign", "lb:active", {}, "second")
+    freeze = inject_step("freeze", "lb:standby", {}, "third")
     assert in_force((drain, resign, freeze)) == [drain, freeze]
-    assert [briefly([ending(each)]) for each in (drain, freeze)] == ["undrain app:any", "heal third"]
-    played = as_incident((drain, pause(1), resign), "x", "It was drawn.", 1).steps
+    assert [format_steps([ending_step(each)]) for each in (drain, freeze)] == ["undrain app:any", "heal third"]
+    played = as_incident((drain, sleep_step(1), resign), "x", "It was drawn.", 1).steps
     assert [step.ends or step.wait_for for step in played[3:]] == ["app:any", "healthy", "service"]
-    played = as_incident((drain, ending(drain), resign), "x", "It was drawn.", 1).steps
+    played = as_incident((drain, ending_step(drain), resign), "x", "It was drawn.", 1).steps
     assert [step.ends or step.wait_for for step in played[3:]] == ["healthy", "service"]
-    assert tidied((ending(drain), drain, ending(drain))) == (drain, ending(drain))
+    assert tidy_steps((ending_step(drain), drain, ending_step(drain))) == (drain, ending_step(drain))
 
 
 def test_the_title_of_an_incident_is_one_short_line() -> None:
-    first, second = injection("freeze", "lb:active", {}, "first"), injection("resign", "db:primary", {}, "second")
-    assert title((first, pause(2), second)) == "freeze at lb:active, then resign at db:primary"
-    assert len(title([first] * 9)) == 80
+    first, second = inject_step("freeze", "lb:active", {}, "first"), inject_step("resign", "db:primary", {}, "second")
+    assert sequence_title((first, sleep_step(2), second)) == "freeze at lb:active, then resign at db:primary"
+    assert len(sequence_title([first] * 9)) == 80
 
 
 def test_steps_are_tidied() -> None:
-    first, second = injection("freeze", "lb:active", {}, "first"), injection("reboot", "db:primary", {}, "second")
-    untidy = (pause(3), healing("first"), first, pause(1), pause(2.5), second, healing("second"), healing("second"))
-    assert tidied(untidy) == (first, pause(3.5), second, healing("second"))
-    assert without((first, pause(1), second, pause(2), healing("first")), {0}) == (second, pause(2))
-    assert briefly((first, pause(1), healing("first"))) == "freeze lb:active, 1s, heal first"
-    assert brief(injection("loss", "db:primary", {"network": "backend", "share": "30%"}, "first")) == (
+    first, second = inject_step("freeze", "lb:active", {}, "first"), inject_step("reboot", "db:primary", {}, "second")
+    untidy = (
+        sleep_step(3),
+        heal_step("first"),
+        first,
+        sleep_step(1),
+        sleep_step(2.5),
+        second,
+        heal_step("second"),
+        heal_step("second"),
+    )
+    assert tidy_steps(untidy) == (first, sleep_step(3.5), second, heal_step("second"))
+    assert remove_steps((first, sleep_step(1), second, sleep_step(2), heal_step("first")), {0}) == (
+        second,
+        sleep_step(2),
+    )
+    assert format_steps((first, sleep_step(1), heal_step("first"))) == "freeze lb:active, 1s, heal first"
+    assert brief(inject_step("loss", "db:primary", {"network": "backend", "share": "30%"}, "first")) == (
         "loss db:primary backend 30%"
     )
 
 
 def test_an_incident_file_can_be_read_and_says_the_same(tmp_path: Path, shipped: Topology) -> None:
-    store = Store.create(tmp_path / "a", HuntSettings(seed=5, platform={"profile": "reference"}))
+    store = HuntStore.create(tmp_path / "a", HuntSettings(seed=5, platform={"profile": "reference"}))
     for number in range(1, 60):
         steps = Generator(shipped).draw(5, number)
         text = f"\"{number}\": it said: 'no' # {{}} [{chr(233)}] \\ %"
-        finding = Finding(
+        finding = HuntFinding(
             check="ownership", cause="c", text=text, number=number, steps=steps, incident=f"hunt-5-{number}.yaml"
         )
         path = incident_writer.write_incident(store, finding)
         incident = load(path, shipped, patterns=PATTERNS)
         assert incident == incident_writer.incident_of_finding(store, finding)
-        assert fields(incident.steps[: len(steps)]) == fields(steps)
+        assert steps_as_json(incident.steps[: len(steps)]) == steps_as_json(steps)
         assert incident.seed == 5 + number
         assert text in incident.why

@@ -11,9 +11,9 @@ from testbed.checks import Evidence, Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.cluster.remedies import DESCRIPTIONS, Remedy
-from testbed.hunt.kinds import Kind, kind_of, kinds
-from testbed.hunt.known import CATALOGUE, known
-from testbed.hunt.sequence import injection
+from testbed.hunt.failure_kinds import FailureKind, failure_kinds, kind_of
+from testbed.hunt.known_failures import CATALOGUE, find_known_failure
+from testbed.hunt.sequence import inject_step
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def test_each_cause_of_a_check_is_a_kind_and_what_is_in_doubt_is_none() -> None:
     findings.fail("site-address held on lb1 and lb2 at once, for 2.00 s")
     findings.fail("drbd-role Primary on db1 and db2 at once, for 3.00 s")
     findings.note("lb1 stands alone")
-    found = kinds(
+    found = failure_kinds(
         [
             findings.verdict("ownership"),
             Verdict("durability", Status.UNKNOWN, "not read back"),
@@ -106,38 +106,46 @@ def test_a_repair_is_no_second_failure_of_a_cluster_that_did_not_become_healthy(
     step = "step 7 (wait for healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
     repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', 'rejoin')}"
     failed = [Verdict("steps", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
-    assert [str(kind) for kind in kinds(failed)] == ["healthy: db does not answer"]
-    assert [str(kind) for kind in kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]
+    assert [str(kind) for kind in failure_kinds(failed)] == ["healthy: db does not answer"]
+    assert [str(kind) for kind in failure_kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]
 
 
 def test_a_known_failure_is_known_of_its_profile_and_after_its_faults_alone() -> None:
-    kind = Kind("ownership", "site-address held on lb and lb at once")
-    cut = [injection("silent-cut", "lb:active", {"network": "public"}, "first")]
-    other = [injection("power-loss", "db:primary", {}, "first"), injection("drain", "app:any", {}, "second")]
-    assert known(kind, cut, "reference") is not None
-    assert known(kind, other, "reference") is None
-    assert known(Kind("ownership", "database-address held on db and db at once"), other, "hardened") is None
-    assert known(Kind("durability", "N was acknowledged, and is not there"), other, "hardened") is None
-    hung = [injection("process-hang", "lb:active", {"process": "ucarp"}, "first")]
-    assert known(kind, hung, "hardened") is not None
-    assert known(kind, [injection("process-hang", "lb:active", {"process": "apache"}, "a")], "hardened") is None
+    kind = FailureKind("ownership", "site-address held on lb and lb at once")
+    cut = [inject_step("silent-cut", "lb:active", {"network": "public"}, "first")]
+    other = [inject_step("power-loss", "db:primary", {}, "first"), inject_step("drain", "app:any", {}, "second")]
+    assert find_known_failure(kind, cut, "reference") is not None
+    assert find_known_failure(kind, other, "reference") is None
+    assert (
+        find_known_failure(FailureKind("ownership", "database-address held on db and db at once"), other, "hardened")
+        is None
+    )
+    assert (
+        find_known_failure(FailureKind("durability", "N was acknowledged, and is not there"), other, "hardened") is None
+    )
+    hung = [inject_step("process-hang", "lb:active", {"process": "ucarp"}, "first")]
+    assert find_known_failure(kind, hung, "hardened") is not None
+    assert (
+        find_known_failure(kind, [inject_step("process-hang", "lb:active", {"process": "apache"}, "a")], "hardened")
+        is None
+    )
 
 
 @pytest.mark.parametrize("profile", ["reference", "hardened"])
 def test_a_power_loss_is_no_loss_of_packets(profile: str) -> None:
-    kind = Kind("ownership", "site-address held on lb and lb at once")
-    assert known(kind, [injection("power-loss", "lb:active", {}, "first")], profile) is None
-    assert known(kind, [injection("loss", "lb:active", {"percent": "60"}, "first")], profile) is not None
+    kind = FailureKind("ownership", "site-address held on lb and lb at once")
+    assert find_known_failure(kind, [inject_step("power-loss", "lb:active", {}, "first")], profile) is None
+    assert find_known_failure(kind, [inject_step("loss", "lb:active", {"percent": "60"}, "first")], profile) is not None
 
 
 def test_split_brain_is_one_failure_in_all_its_forms() -> None:
-    steps = [injection("freeze", "db:primary", {}, "first")]
+    steps = [inject_step("freeze", "db:primary", {}, "first")]
     forms = [
         kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db1 stands alone"),
         kind_of("steps", "step 3 (wait): split brain: both database machines were written to, and DRBD keeps"),
         kind_of("alarms", "db1: drbd-split-brain: Split-Brain detected but unresolved"),
     ]
-    assert {entry.title for kind in forms if (entry := known(kind, steps, "reference"))} == {
+    assert {entry.title for kind in forms if (entry := find_known_failure(kind, steps, "reference"))} == {
         "Split brain: both copies were written to"
     }
     assert forms[1].check == HEALTHY
@@ -146,8 +154,8 @@ def test_split_brain_is_one_failure_in_all_its_forms() -> None:
 UNHEALTHY = "step 9 (wait for healthy, 120s at most): waited 120 s for a healthy cluster; last seen: "
 LOST_WRITES = "the database's filesystem has lost writes to I/O errors since it was mounted"
 DISKLESS_STEPS = [
-    injection("disk-error", "db:primary", {}, "disk"),
-    injection("power-loss", "db:standby", {}, "peer"),
+    inject_step("disk-error", "db:primary", {}, "disk"),
+    inject_step("power-loss", "db:standby", {}, "peer"),
 ]
 
 
@@ -164,27 +172,30 @@ DISKLESS_STEPS = [
 )
 def test_a_diskless_primary_that_loses_its_peer_is_known_of_the_reference(check: str, text: str) -> None:
     kind = kind_of(check, text)
-    entry = known(kind, DISKLESS_STEPS, "reference")
+    entry = find_known_failure(kind, DISKLESS_STEPS, "reference")
     assert entry is not None
     assert entry.shown_by == ("database-diskless-alone",)
     disk, peer = DISKLESS_STEPS
-    assert known(kind, [disk], "reference") is None
-    assert known(kind, [peer, injection("freeze", "db:primary", {}, "x")], "reference") is None
-    assert known(kind, [disk, injection("drain", "app:any", {}, "x")], "reference") is None
-    assert known(kind, [disk, injection("disk-error", "db:standby", {}, "x")], "reference") is entry
-    assert known(kind, DISKLESS_STEPS, "hardened") is None
+    assert find_known_failure(kind, [disk], "reference") is None
+    assert find_known_failure(kind, [peer, inject_step("freeze", "db:primary", {}, "x")], "reference") is None
+    assert find_known_failure(kind, [disk, inject_step("drain", "app:any", {}, "x")], "reference") is None
+    assert find_known_failure(kind, [disk, inject_step("disk-error", "db:standby", {}, "x")], "reference") is entry
+    assert find_known_failure(kind, DISKLESS_STEPS, "hardened") is None
 
 
 def test_a_stale_copy_that_returns_first_is_known_of_the_reference() -> None:
-    steps = [injection("power-loss", "db:primary", {}, "first"), injection("power-loss", "db:primary", {}, "second")]
+    steps = [
+        inject_step("power-loss", "db:primary", {}, "first"),
+        inject_step("power-loss", "db:primary", {}, "second"),
+    ]
     for kind in (
         kind_of("durability", "3869353ed190-000199 was acknowledged, and is not there"),
         kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db2 stands alone"),
     ):
-        entry = known(kind, steps, "reference")
+        entry = find_known_failure(kind, steps, "reference")
         assert entry is not None
         assert "stale-copy-first" in entry.shown_by
-        assert known(kind, steps, "hardened") is None
+        assert find_known_failure(kind, steps, "hardened") is None
 
 
 def test_the_catalogue_names_incidents_and_pages_that_exist() -> None:

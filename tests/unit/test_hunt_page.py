@@ -15,20 +15,30 @@ import testbed.cli.hunt as command
 from testbed.cli.main import app
 from testbed.cluster import copy_verification, project
 from testbed.errors import TestbedError, UsageError
-from testbed.hunt import page
-from testbed.hunt.sequence import Steps, healing, injection, pause
-from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, Failure, Finding, HuntSettings, Play, Store
+from testbed.hunt import hunt_page
+from testbed.hunt.hunt_store import (
+    FRESH,
+    HEAL,
+    REMEDIES,
+    SPLIT_BRAIN,
+    HuntFinding,
+    HuntSettings,
+    HuntStore,
+    Play,
+    PlayFailure,
+)
+from testbed.hunt.sequence import Steps, heal_step, inject_step, sleep_step
 from testbed.roles.online_verification import Comparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
-CUT = injection("silent-cut", "lb:active", {"network": "public"}, "first")
-LOSS = injection("power-loss", "db:primary", {}, "first")
-DISK = injection("disk-error", "db:standby", {}, "second")
-STUCK = Failure(check="healthy", cause="db holds the database's address but <does not> serve", text="db1 holds")
-TWO = Failure(check="ownership", cause="site-address held on lb and lb at once", text="on lb1 and lb2")
+CUT = inject_step("silent-cut", "lb:active", {"network": "public"}, "first")
+LOSS = inject_step("power-loss", "db:primary", {}, "first")
+DISK = inject_step("disk-error", "db:standby", {}, "second")
+STUCK = PlayFailure(check="healthy", cause="db holds the database's address but <does not> serve", text="db1 holds")
+TWO = PlayFailure(check="ownership", cause="site-address held on lb and lb at once", text="on lb1 and lb2")
 
 
-def play(number: int, steps: Steps, *failures: Failure, **more: object) -> Play:
+def play(number: int, steps: Steps, *failures: PlayFailure, **more: object) -> Play:
     return Play.model_validate(
         {"number": number, "drawn": True, "steps": steps, "failures": failures, "run": f"run-{number}",
          "kept": bool(failures), "seconds": 40 + number, **more}
@@ -36,18 +46,18 @@ def play(number: int, steps: Steps, *failures: Failure, **more: object) -> Play:
 
 
 @pytest.fixture
-def hunted(tmp_path: Path) -> Store:
-    kept = Store.create(
+def hunted(tmp_path: Path) -> HuntStore:
+    kept = HuntStore.create(
         tmp_path / "hunts" / "first", HuntSettings(seed=7, platform=PLATFORM, runs=20, started=1_764_000_000)
     )
-    kept.add(play(1, (LOSS, pause(2), DISK, healing("first")), STUCK, repair=FRESH))
+    kept.add(play(1, (LOSS, sleep_step(2), DISK, heal_step("first")), STUCK, repair=FRESH))
     kept.add(play(1, (LOSS, DISK), STUCK, drawn=False, repair=HEAL, run="run-smaller"))
-    kept.add(play(2, (CUT, pause(3)), TWO))
-    kept.add(play(3, (CUT, pause(3), DISK), TWO, repair=SPLIT_BRAIN))
+    kept.add(play(2, (CUT, sleep_step(3)), TWO))
+    kept.add(play(3, (CUT, sleep_step(3), DISK), TWO, repair=SPLIT_BRAIN))
     kept.add(play(4, (DISK,), unknown=("durability",)))
     kept.add(play(5, (CUT, DISK), refused=(1,)))
     kept.find(
-        Finding(
+        HuntFinding(
             check=STUCK.check, cause=STUCK.cause, text=STUCK.text, number=1, steps=(LOSS, DISK), failed=2, played=3,
             plays=9, complete=True, incident="hunt-7-0001-finding-1.yaml", run="run-smaller",
         )
@@ -59,78 +69,78 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-def test_the_page_tells_what_was_tried_and_found(hunted: Store) -> None:
-    html = page.render(Store(hunted.folder))
-    told = words(html)
-    assert "1 kind of failure found, not known before" in told
-    assert "not known before; 1 of 5 sequences could not be judged" in told
-    assert "sequences that failed 3 1 passed, 1 unknown" in told
-    assert "sequences 5 of 20" in told
-    assert "faults injected 7" in told
-    assert "kinds of failure 2 1 not known" in told
-    assert "ended healthy 3 of 6 plays, without a repair" in told
-    assert "healing the faults 3" in told
-    assert "failed in 2 of 3 plays" in told
+def test_the_page_tells_what_was_tried_and_found(hunted: HuntStore) -> None:
+    html = hunt_page.render(HuntStore(hunted.folder))
+    lines = words(html)
+    assert "1 kind of failure found, not known before" in lines
+    assert "not known before; 1 of 5 sequences could not be judged" in lines
+    assert "sequences that failed 3 1 passed, 1 unknown" in lines
+    assert "sequences 5 of 20" in lines
+    assert "faults injected 7" in lines
+    assert "kinds of failure 2 1 not known" in lines
+    assert "ended healthy 3 of 6 plays, without a repair" in lines
+    assert "healing the faults 3" in lines
+    assert "failed in 2 of 3 plays" in lines
     assert 'href="incidents/hunt-7-0001-finding-1.yaml"' in html
     assert 'href="../../runs/run-smaller/report.html"' in html
     assert "but &lt;does not&gt; serve" in html
     assert "<li>power-loss db:primary</li>\n<li>disk-error db:standby</li>" in html
-    assert "a fresh cluster 1" in told
-    assert "resolving a split brain 1" in told
-    assert "testbed hunt --resume first" in told
+    assert "a fresh cluster 1" in lines
+    assert "resolving a split brain 1" in lines
+    assert "testbed hunt --resume first" in lines
     assert not re.search(r"(src|href)=\"https?:", html)
 
 
-def test_a_play_that_took_remedies_is_not_counted_among_those_that_took_none(hunted: Store) -> None:
+def test_a_play_that_took_remedies_is_not_counted_among_those_that_took_none(hunted: HuntStore) -> None:
     hunted.add(play(6, (CUT,), repair=REMEDIES))
-    told = words(page.render(hunted))
-    assert "ended healthy 3 of 7 plays, without a repair" in told
-    assert "healing the faults 3 remedies at the end of the run 1 resolving a split brain 1" in told
+    lines = words(hunt_page.render(hunted))
+    assert "ended healthy 3 of 7 plays, without a repair" in lines
+    assert "healing the faults 3 remedies at the end of the run 1 resolving a split brain 1" in lines
 
 
-def test_known_failures_are_grouped_counted_and_not_called_new(hunted: Store) -> None:
-    groups = page.grouped(hunted)
+def test_known_failures_are_grouped_counted_and_not_called_new(hunted: HuntStore) -> None:
+    groups = hunt_page.group_failures(hunted)
     assert [group.entry is None for group in groups] == [True, False]
     known = groups[1]
     assert known.numbers == [2, 3]
     assert known.smallest == "silent-cut lb:active public, 3s"
-    html = page.render(hunted)
+    html = hunt_page.render(hunted)
     assert html.index("Failures that are not known") < html.index("Two balancers hold") > html.index("Known failures")
     assert "shown by balancer-silent-cut, balancer-frozen" in html
 
 
-def test_a_failure_is_not_known_by_a_fault_that_was_refused(hunted: Store) -> None:
+def test_a_failure_is_not_known_by_a_fault_that_was_refused(hunted: HuntStore) -> None:
     hunted.add(play(7, (CUT, DISK), TWO, refused=(0,)))
-    found = {group.title: group for group in page.grouped(hunted)}
+    found = {group.title: group for group in hunt_page.group_failures(hunted)}
     mine = found[str(TWO.kind)]
     assert (mine.entry, mine.numbers, mine.smallest) == (None, [7], "disk-error db:standby")
     assert [group.numbers for group in found.values() if group.entry] == [[2, 3]]
-    assert page._tone(hunted.plays[-1], "reference") == "fail"
+    assert hunt_page._tone(hunted.plays[-1], "reference") == "fail"
 
 
-def test_coverage_counts_what_was_injected(hunted: Store) -> None:
-    found = page.coverage([each for each in hunted.plays if each.drawn])
+def test_coverage_counts_what_was_injected(hunted: HuntStore) -> None:
+    found = hunt_page.coverage([each for each in hunted.plays if each.drawn])
     assert found["silent-cut"]["lb:active"] == 3
     assert found["disk-error"]["db:standby"] == 3
-    assert page.overlapping_pairs(hunted.plays) == 2
+    assert hunt_page.overlapping_pairs(hunted.plays) == 2
 
 
 def test_a_hunt_without_plays_has_a_page_too(tmp_path: Path) -> None:
-    kept = Store.create(tmp_path / "h", HuntSettings(seed=7, platform=PLATFORM))
-    told = words(page.render(kept))
-    assert "Nothing was played" in told
-    assert "None was found." in told
+    kept = HuntStore.create(tmp_path / "h", HuntSettings(seed=7, platform=PLATFORM))
+    lines = words(hunt_page.render(kept))
+    assert "Nothing was played" in lines
+    assert "None was found." in lines
 
 
-def test_a_comparison_of_the_copies_is_told(hunted: Store) -> None:
-    assert "of the data at the end: no block differs" in words(page.render(hunted, "no block differs"))
+def test_a_comparison_of_the_copies_is_told(hunted: HuntStore) -> None:
+    assert "of the data at the end: no block differs" in words(hunt_page.render(hunted, "no block differs"))
 
 
 # --- the command ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Path:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: HuntStore) -> Path:
     """A checkout with one hunt, and a cluster that is up and passes everything."""
     assert hunted.plays
     monkeypatch.setenv("TESTBED_STATE", str(tmp_path))
@@ -143,7 +153,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: Store) -> Pat
 
 
 class Passing:
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[PlayFailure, ...] = ()
 
     def __init__(self, cluster: object, *_: object, **__: object) -> None:
         self.cluster = cluster
@@ -158,7 +168,7 @@ class Passing:
 
 
 class Failing(Passing):
-    failures = (Failure(check="run", cause="it broke"),)
+    failures = (PlayFailure(check="run", cause="it broke"),)
 
 
 class Interrupted(Passing):
@@ -178,7 +188,7 @@ def hunt(*arguments: str) -> tuple[int, str]:
 def test_a_hunt_is_played_and_its_page_written(bench: Path) -> None:
     status, output = hunt("--runs", "3", "--name", "second", "--seed", "5")
     assert status == 0
-    kept = Store(bench / "second")
+    kept = HuntStore(bench / "second")
     assert [each.number for each in kept.plays] == [1, 2, 3]
     assert kept.settings.seed == 5
     assert (bench / "second" / "hunt.html").is_file()
@@ -189,7 +199,7 @@ def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: 
     monkeypatch.setattr(command, "ClusterPlayer", Failing)
     status, _ = hunt("--runs", "1", "--name", "bad", "--shrink-plays", "2")
     assert status == 1
-    assert len(Store(bench / "bad").findings) == 1
+    assert len(HuntStore(bench / "bad").findings) == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +213,7 @@ def test_a_failure_that_is_not_known_is_exit_status_1(bench: Path, monkeypatch: 
 )
 def test_a_hunt_with_a_sequence_that_could_not_be_judged_does_not_pass(
     bench: Path, monkeypatch: pytest.MonkeyPatch,
-    failures: tuple[Failure, ...], unknown: tuple[str, ...], code: int, tone: str, headline: str,
+    failures: tuple[PlayFailure, ...], unknown: tuple[str, ...], code: int, tone: str, headline: str,
 ) -> None:  # fmt: skip
     class Second(Passing):
         def __call__(self, number: int, steps: Steps, drawn: bool) -> Play:
@@ -235,16 +245,16 @@ def test_a_failure_after_a_refused_fault_is_exit_status_1(bench: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("differing", "code", "told"), [(0, 0, "no block differs"), (17832, 1, "they differ in 17832 KiB")]
+    ("differing", "code", "lines"), [(0, 0, "no block differs"), (17832, 1, "they differ in 17832 KiB")]
 )
 def test_a_hunt_ends_with_a_comparison_of_the_copies(
-    bench: Path, monkeypatch: pytest.MonkeyPatch, differing: int, code: int, told: str
+    bench: Path, monkeypatch: pytest.MonkeyPatch, differing: int, code: int, lines: str
 ) -> None:
     monkeypatch.setattr(copy_verification, "verify", lambda _: Comparison(differing))
     status, output = hunt("--runs", "1", "--name", "compared")
-    assert (status, f"comparison of the two copies: {told}" in output) == (code, True)
+    assert (status, f"comparison of the two copies: {lines}" in output) == (code, True)
     page_text = words((bench / "compared" / "hunt.html").read_text())
-    assert f"Comparison of the two copies of the data at the end: {told}" in page_text
+    assert f"Comparison of the two copies of the data at the end: {lines}" in page_text
 
 
 @pytest.mark.usefixtures("bench")
@@ -279,9 +289,9 @@ def test_copies_that_cannot_be_compared_lose_no_result(
     monkeypatch.setattr(command, "ClusterPlayer", globals()[player])
     monkeypatch.setattr(copy_verification, "verify", verify)
     status, output = hunt("--runs", "1", "--name", "apart", "--shrink-plays", "0")
-    told = f"the copies were not compared: {trouble}"
-    assert (status, told in output) == (code, True)
-    assert told in words((bench / "apart" / "hunt.html").read_text())
+    lines = f"the copies were not compared: {trouble}"
+    assert (status, lines in output) == (code, True)
+    assert lines in words((bench / "apart" / "hunt.html").read_text())
 
 
 def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,28 +301,28 @@ def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytes
     assert (bench / "third" / "hunt.html").is_file()
     monkeypatch.setattr(command, "ClusterPlayer", Passing)
     assert hunt("--resume", "third")[0] == 0
-    assert [each.number for each in Store(bench / "third").plays] == [1, 2, 3, 4]
+    assert [each.number for each in HuntStore(bench / "third").plays] == [1, 2, 3, 4]
     assert hunt("--resume", "third", "--runs", "5")[0] == 0
-    assert Store(bench / "third").settings.runs == 5
-    assert len(Store(bench / "third").plays) == 5
+    assert HuntStore(bench / "third").settings.runs == 5
+    assert len(HuntStore(bench / "third").plays) == 5
 
 
 def test_resume_of_another_clusters_hunt_is_refused(bench: Path) -> None:
-    Store.create(bench / "hard", HuntSettings(seed=1, platform={**PLATFORM, "profile": "hardened"}))
+    HuntStore.create(bench / "hard", HuntSettings(seed=1, platform={**PLATFORM, "profile": "hardened"}))
     with pytest.raises(UsageError, match="'hard' was played with profile hardened, and this cluster has reference"):
         hunt("--resume", "hard")
 
 
 def test_a_hunt_by_hours_is_not_resumed_without_an_end(bench: Path) -> None:
     assert hunt("--name", "timed", "--for", "36s", "--runs", "1")[0] == 0
-    Store.create(bench / "endless", HuntSettings(seed=1, platform=PLATFORM))
+    HuntStore.create(bench / "endless", HuntSettings(seed=1, platform=PLATFORM))
     with pytest.raises(UsageError, match="'endless' has no number of sequences; give --for or --runs"):
         hunt("--resume", "endless")
     assert hunt("--resume", "endless", "--runs", "2")[0] == 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "lines"),
     [
         (["--resume", "nix"], "no hunt 'nix'"),
         (
@@ -328,9 +338,9 @@ def test_a_hunt_by_hours_is_not_resumed_without_an_end(bench: Path) -> None:
         (["--page", "nix"], "there are first"),
     ],
 )
-def test_wrong_command_lines_are_refused_and_nothing_is_played(bench: Path, arguments: list[str], told: str) -> None:
+def test_wrong_command_lines_are_refused_and_nothing_is_played(bench: Path, arguments: list[str], lines: str) -> None:
     before = (bench / "first" / "plays.jsonl").read_bytes()
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=lines):
         hunt(*arguments)
     assert [path.name for path in bench.iterdir()] == ["first"]
     assert (bench / "first" / "plays.jsonl").read_bytes() == before

@@ -15,19 +15,19 @@ from testbed.checks import Status, Verdict
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import play as playing
-from testbed.hunt.kinds import kinds
-from testbed.hunt.play import ClusterPlayer, Played
-from testbed.hunt.sequence import Steps, as_incident, healing, injection, pause
-from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
+from testbed.hunt.failure_kinds import failure_kinds
+from testbed.hunt.hunt_store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
+from testbed.hunt.play import ClusterPlayer, PlayedRun
+from testbed.hunt.sequence import Steps, as_incident, heal_step, inject_step, sleep_step
 from testbed.incidents.run import Run
 from testbed.journal import Mark, RunPlan, Writer
 from testbed.progress import Progress
 
 STEPS: Steps = (
-    injection("power-loss", "db:primary", {}, "first"),
-    injection("freeze", "db:standby", {}, "second"),
-    healing("second"),
-    pause(1),
+    inject_step("power-loss", "db:primary", {}, "first"),
+    inject_step("freeze", "db:standby", {}, "second"),
+    heal_step("second"),
+    sleep_step(1),
 )
 
 
@@ -150,11 +150,11 @@ def test_runs_that_pass_are_deleted_and_those_that_fail_are_kept(
 ) -> None:
     assert repairs
 
-    def run(verdict: Verdict, refused: tuple[int, ...] = (), *, repair: str = "") -> Played:
+    def run(verdict: Verdict, refused: tuple[int, ...] = (), *, repair: str = "") -> PlayedRun:
         folder = tmp_path / verdict.status
         folder.mkdir()
         (folder / "journal.jsonl").touch()
-        return Played(folder, [verdict], refused, repair=repair)
+        return PlayedRun(folder, [verdict], refused, repair=repair)
 
     results = iter(
         [
@@ -183,8 +183,8 @@ def test_a_cluster_that_is_not_steady_to_begin_with_is_no_failure_of_the_sequenc
     assert repairs
     verdict = Verdict("run", Status.FAIL, "the run broke: waited 90 s for a steady state; last seen: nothing")
     results = [
-        Played(tmp_path / "first", [verdict], steady=False, healthy=False),
-        Played(tmp_path / "second", [] if again else [verdict], steady=again),
+        PlayedRun(tmp_path / "first", [verdict], steady=False, healthy=False),
+        PlayedRun(tmp_path / "second", [] if again else [verdict], steady=again),
     ]
     for each in results:
         each.folder.mkdir()
@@ -235,7 +235,7 @@ def test_a_cluster_that_did_not_become_healthy_by_itself_is_a_failure_of_its_own
     cluster = cast("Cluster", SimpleNamespace(platform={}))
     played = playing.play(cluster, as_incident(STEPS, "x", "It was drawn.", 1))
     assert played.healthy is healthy
-    assert [str(kind) for kind in kinds(played.verdicts)] == ["healthy: db is off"]
+    assert [str(kind) for kind in failure_kinds(played.verdicts)] == ["healthy: db is off"]
 
 
 class EndedRun:

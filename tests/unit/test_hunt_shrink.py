@@ -8,14 +8,26 @@ from random import Random
 
 import pytest
 
-from testbed.hunt.sequence import Steps, briefly, healing, injection, key, pause
+from testbed.hunt.sequence import Steps, format_steps, heal_step, inject_step, sleep_step, steps_key
 from testbed.hunt.shrink import Shrinker, passes_needed
 
-A = injection("power-loss", "db:primary", {}, "first")
-B = injection("freeze", "lb:active", {}, "second")
-C = injection("silent-cut", "db:standby", {"network": "replication"}, "third")
-D = injection("reboot", "app:any", {}, "fourth")
-FULL: Steps = (A, pause(6.4), B, pause(2), healing("first"), pause(18), C, D, pause(3), healing("third"), pause(4))
+A = inject_step("power-loss", "db:primary", {}, "first")
+B = inject_step("freeze", "lb:active", {}, "second")
+C = inject_step("silent-cut", "db:standby", {"network": "replication"}, "third")
+D = inject_step("reboot", "app:any", {}, "fourth")
+FULL: Steps = (
+    A,
+    sleep_step(6.4),
+    B,
+    sleep_step(2),
+    heal_step("first"),
+    sleep_step(18),
+    C,
+    D,
+    sleep_step(3),
+    heal_step("third"),
+    sleep_step(4),
+)
 
 Oracle = Callable[[Steps], bool]
 
@@ -35,7 +47,7 @@ def shrink(oracle: Oracle, steps: Steps = FULL, limit: int = 500) -> tuple[Steps
         (has(A), "power-loss db:primary"),
         (has(C), "silent-cut db:standby replication"),
         (has(A, C), "power-loss db:primary, silent-cut db:standby replication"),
-        (has(A, healing("first")), "power-loss db:primary, heal first"),
+        (has(A, heal_step("first")), "power-loss db:primary, heal first"),
         (
             has(A, B, C, D),
             "power-loss db:primary, freeze lb:active, silent-cut db:standby replication, reboot app:any",
@@ -44,7 +56,7 @@ def shrink(oracle: Oracle, steps: Steps = FULL, limit: int = 500) -> tuple[Steps
 )
 def test_the_smallest_sequence_is_found(oracle: Oracle, smallest: str) -> None:
     steps, _ = shrink(oracle)
-    assert briefly(steps) == smallest
+    assert format_steps(steps) == smallest
 
 
 def test_waits_that_matter_are_kept_and_made_shorter() -> None:
@@ -90,8 +102,8 @@ def test_one_chance_failure_does_not_make_a_sequence_smaller() -> None:
     seen: Counter[str] = Counter()
 
     def oracle(steps: Steps) -> bool:
-        seen[key(steps)] += 1
-        return has(A, B, C, D)(steps) or seen[key(steps)] == 1
+        seen[steps_key(steps)] += 1
+        return has(A, B, C, D)(steps) or seen[steps_key(steps)] == 1
 
     steps, _ = shrink(oracle)
     assert all(each in steps for each in (A, B, C, D))
@@ -115,11 +127,11 @@ def test_a_play_that_could_not_be_judged_is_no_pass() -> None:
     asked: Counter[str] = Counter()
 
     def oracle(steps: Steps) -> bool | None:
-        asked[key(steps)] += 1
-        return None if asked[key(steps)] <= 3 else has(A, C)(steps)
+        asked[steps_key(steps)] += 1
+        return None if asked[steps_key(steps)] <= 3 else has(A, C)(steps)
 
     found = Shrinker(oracle, 500).shrink(FULL)
-    assert briefly(found.steps) == "power-loss db:primary, silent-cut db:standby replication"
+    assert format_steps(found.steps) == "power-loss db:primary, silent-cut db:standby replication"
     assert (found.failed, found.played) == (2, 2)
 
 
@@ -145,7 +157,7 @@ def test_a_decided_sequence_is_not_asked_again() -> None:
     asked: Counter[str] = Counter()
 
     def oracle(steps: Steps) -> bool:
-        asked[key(steps)] += 1
+        asked[steps_key(steps)] += 1
         return has(A, C)(steps)
 
     shrink(oracle)

@@ -72,6 +72,6 @@ def shortest_seconds(incident: Incident) -> float:
 def estimated_seconds(incident: Incident) -> float:
     """Return an estimate of a run's duration, for incidents of which no run is recorded."""
     strikes_database = any((step.where or "").startswith("db") for step in incident.steps)
-    typical = TYPICAL_SECONDS | {"healthy": 20.0 if strikes_database else 5.0}
+    typical = {**TYPICAL_SECONDS, "healthy": 20.0 if strikes_database else 5.0}
     conditions = [step.wait_for for step in incident.steps if step.wait_for]
     return START_AND_END_SECONDS + shortest_seconds(incident) + sum(typical[each] for each in conditions)

@@ -20,13 +20,13 @@ from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import UsageError
-from testbed.hunt import page
+from testbed.hunt import hunt_page
 from testbed.hunt.draw import Generator
-from testbed.hunt.known import known
+from testbed.hunt.hunt_store import NAME, PAGE, HuntSettings, HuntStore, find_hunt
+from testbed.hunt.known_failures import find_known_failure
 from testbed.hunt.play import TROUBLE, ClusterPlayer
 from testbed.hunt.search import Limits, Search
-from testbed.hunt.sequence import briefly
-from testbed.hunt.store import NAME, PAGE, HuntSettings, Store, find_hunt
+from testbed.hunt.sequence import format_steps
 from testbed.settings import Settings
 
 RUNS = 100
@@ -77,8 +77,8 @@ def hunt(
     settings = configuration.load()
     parent = settings.state_dir / "hunts"
     if rewrite is not None:
-        store = Store(find_hunt(rewrite, parent))
-        _print_result(store, page.write(store), None, as_json=as_json)
+        store = HuntStore(find_hunt(rewrite, parent))
+        _print_result(store, hunt_page.write(store), None, as_json=as_json)
         return
     _must_make_sense(resume, seed=seed, name=name, first=first)
     if dry_run:
@@ -122,17 +122,17 @@ def _must_make_sense(resume: str | None, *, seed: int | None, name: str | None, 
         raise UsageError(f"{name!r} is not a hunt's name", where="--name", fix="use letters, digits, -, _ and .")
 
 
-def _exit_status(store: Store, equal: bool | None) -> ExitStatus:
+def _exit_status(store: HuntStore, equal: bool | None) -> ExitStatus:
     """What a hunt ends with."""
     kinds = ((kind, play.taken) for play in store.plays for kind in play.kinds)
-    if equal is False or any(not known(kind, steps, store.settings.profile) for kind, steps in kinds):
+    if equal is False or any(not find_known_failure(kind, steps, store.settings.profile) for kind, steps in kinds):
         return ExitStatus.FAILED
     if equal is None or any(play.is_unknown for play in store.drawn().values()):
         return ExitStatus.UNKNOWN
     return ExitStatus.OK
 
 
-def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool) -> bool | None:
+def _hunt(cluster: Cluster, store: HuntStore, limits: Limits, *, keep_passing: bool) -> bool | None:
     """Search until a limit is reached, and write the page whatever happens.
 
     Returns:
@@ -159,7 +159,7 @@ def _hunt(cluster: Cluster, store: Store, limits: Limits, *, keep_passing: bool)
 
 
 @contextmanager
-def _page_at_the_end(store: Store) -> Iterator[list[str]]:
+def _page_at_the_end(store: HuntStore) -> Iterator[list[str]]:
     """Write the page with what was appended to the list: the comparison of the copies, if there was one."""
     verification: list[str] = []
     try:
@@ -168,15 +168,15 @@ def _page_at_the_end(store: Store) -> Iterator[list[str]]:
         progress.print_line(f"  interrupted; go on with `testbed hunt --resume {store.folder.name}`")
         raise
     finally:
-        progress.print_line(f"  page: {page.write(store, ' '.join(verification))}")
+        progress.print_line(f"  page: {hunt_page.write(store, ' '.join(verification))}")
 
 
-def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | None) -> Store:
+def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | None) -> HuntStore:
     """The hunt that is asked for: one to go on with, or a new one."""
     if resume is None:
         default = time.strftime(f"%Y%m%d-%H%M%S-{hunting.profile}-{hunting.seed}")
-        return Store.create(parent / (name or default), hunting)
-    store = Store(find_hunt(resume, parent))
+        return HuntStore.create(parent / (name or default), hunting)
+    store = HuntStore(find_hunt(resume, parent))
     for key, value in store.settings.platform.items():
         if hunting.platform.get(key) != value:
             raise UsageError(
@@ -189,12 +189,12 @@ def _store(parent: Path, resume: str | None, hunting: HuntSettings, name: str | 
 def _sequences(settings: Settings, parent: Path, resume: str | None, seed: int, numbers: range) -> dict[int, str]:
     """The sequences of a hunt with these numbers, each in a line."""
     if resume is not None:
-        seed = Store(find_hunt(resume, parent)).settings.seed
+        seed = HuntStore(find_hunt(resume, parent)).settings.seed
     generator = Generator(Cluster(settings).topology)
-    return {number: briefly(generator.draw(seed, number)) for number in numbers}
+    return {number: format_steps(generator.draw(seed, number)) for number in numbers}
 
 
-def _print_result(store: Store, path: Path, equal: bool | None, *, as_json: bool) -> None:
+def _print_result(store: HuntStore, path: Path, equal: bool | None, *, as_json: bool) -> None:
     """Print where the page is, or the result as JSON."""
     if not as_json:
         out.print(f"  page: {path}", highlight=False)
@@ -205,7 +205,7 @@ def _print_result(store: Store, path: Path, equal: bool | None, *, as_json: bool
             "sequence": play.number,
             "check": failure.check,
             "cause": failure.cause,
-            "known": bool(known(failure.kind, play.taken, profile)),
+            "known": bool(find_known_failure(failure.kind, play.taken, profile)),
             "run": play.run,
         }
         for play in store.plays

@@ -14,7 +14,7 @@ from random import Random
 from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults.options import OnNetworks
-from testbed.hunt.sequence import Steps, ending, in_force, injection, pause, tidied
+from testbed.hunt.sequence import Steps, ending_step, in_force, inject_step, sleep_step, tidy_steps
 from testbed.incidents.incident_model import Step
 from testbed.topology import Node, Role, Topology
 
@@ -76,11 +76,11 @@ class Generator:
         steps: list[Step] = []
         for name in NAMES[: chance.choice(COUNTS)]:
             if len(in_force(steps)) > 1 and chance.random() < HEAL_BETWEEN:
-                steps += [ending(chance.choice(in_force(steps))), *_waits(chance)]
+                steps += [ending_step(chance.choice(in_force(steps))), *_waits(chance)]
             steps += [self._injection(chance, in_force(steps), name), *_waits(chance)]
         while (left := in_force(steps)) and chance.random() < HEAL_AFTER:
-            steps += [ending(chance.choice(left)), *_waits(chance)]
-        return tidied(steps)
+            steps += [ending_step(chance.choice(left)), *_waits(chance)]
+        return tidy_steps(steps)
 
     def _injection(self, chance: Random, struck: Sequence[Step], name: str) -> Step:
         open_to = [each for each in self._known if not _excluded(each, struck)]
@@ -93,7 +93,7 @@ class Generator:
         while True:  # ends: some of the options that are drawn suit every candidate
             options = _options(chance, chosen.fault, target, chosen.node)
             if _suits(chosen.fault, target, options, self._topology):
-                return injection(chosen.fault, target, options, name)
+                return inject_step(chosen.fault, target, options, name)
 
 
 def candidates(topology: Topology) -> list[Candidate]:
@@ -133,7 +133,7 @@ def _waits(chance: Random) -> list[Step]:
     if chance.random() > WAIT_BETWEEN:
         return []
     low, high = LONG if chance.random() < LONG_WAITS else SHORT
-    return [pause(exp(chance.uniform(log(low), log(high))))]
+    return [sleep_step(exp(chance.uniform(log(low), log(high))))]
 
 
 def _options(chance: Random, fault: str, target: str, node: Node) -> Options:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from testbed.hunt.hunt_store import INCIDENTS, HuntFinding, HuntStore
 from testbed.hunt.sequence import as_incident
-from testbed.hunt.store import INCIDENTS, Finding, Store
 from testbed.incidents.incident_model import Incident
 
 
@@ -23,7 +23,7 @@ def sequence_seed(seed: int, number: int) -> int:
     return seed + number
 
 
-def incident_of_finding(store: Store, finding: Finding) -> Incident:
+def incident_of_finding(store: HuntStore, finding: HuntFinding) -> Incident:
     """The incident that shows a finding."""
     why = (
         f"Found by `testbed hunt` with seed {store.settings.seed} in sequence {finding.number}, under the profile "
@@ -33,14 +33,14 @@ def incident_of_finding(store: Store, finding: Finding) -> Incident:
     return as_incident(steps, finding.incident.removesuffix(".yaml"), why, seed)
 
 
-def write_incident(store: Store, finding: Finding) -> Path:
+def write_incident(store: HuntStore, finding: HuntFinding) -> Path:
     """Write the incident file of a finding, and return its path."""
     path = store.folder / INCIDENTS / finding.incident
     path.write_text(incident_yaml(incident_of_finding(store, finding), store, finding), encoding="utf-8")
     return path
 
 
-def incident_yaml(incident: Incident, store: Store, finding: Finding) -> str:
+def incident_yaml(incident: Incident, store: HuntStore, finding: HuntFinding) -> str:
     """An incident as YAML: each step on a line, every text quoted as JSON does."""
     found = incident.model_dump(mode="json", exclude_defaults=True)
     template = _environment().get_template("incident.yaml.j2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,9 @@ from testbed.checks import Status, Verdict, judge
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import incident_writer
-from testbed.hunt.kinds import kinds
+from testbed.hunt.failure_kinds import failure_kinds
+from testbed.hunt.hunt_store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Play, PlayFailure
 from testbed.hunt.sequence import Steps, as_incident
-from testbed.hunt.store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Failure, Play
 from testbed.incidents.incident_model import ALL, Incident
 from testbed.incidents.run import Run
 from testbed.incidents.runner import reach_steady_state, take_step
@@ -34,11 +33,9 @@ TROUBLE = (TestbedError, DockerException, OSError)
 JOURNAL = "journal.jsonl"
 NOT_STEADY = "steady state"
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedRun:
     """What a run of a sequence came to.
 
     Attributes:
@@ -105,8 +102,8 @@ class ClusterPlayer:
             shutil.rmtree(played.folder, ignore_errors=True)
             played = play(self._cluster, incident, keep_passing=self._keep_passing)
         failures = tuple(
-            Failure(check=kind.check, cause=kind.cause, text=text)
-            for kind, text in kinds(played.verdicts).items()
+            PlayFailure(check=kind.check, cause=kind.cause, text=text)
+            for kind, text in failure_kinds(played.verdicts).items()
             if played.steady
         )
         unknown = tuple(each.check for each in played.verdicts if each.status is Status.UNKNOWN)
@@ -158,7 +155,7 @@ class ClusterPlayer:
         lifecycle.make_healthy(self._cluster, HEAL_SECONDS)
 
 
-def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> Played:
+def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> PlayedRun:
     """Play a sequence's incident once, and judge it.
 
     A fault that cannot be injected at that moment, because no machine is in the wanted state, is passed over: it
@@ -193,7 +190,7 @@ def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) ->
     marks = {mark.name for mark in journal.of(Mark)}
     healthy = healthy and "not-healthy" not in marks
     repair = SPLIT_BRAIN if "split-brain-resolved" in marks else REMEDIES if "repaired" in marks else ""
-    return Played(run.folder, verdicts, tuple(refused), "steady" in marks, healthy, repair)
+    return PlayedRun(run.folder, verdicts, tuple(refused), "steady" in marks, healthy, repair)
 
 
 def _timeline(run: Run, incident: Incident, refused: list[int]) -> None:

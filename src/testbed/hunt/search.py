@@ -16,16 +16,16 @@ from statistics import fmean
 
 from testbed.hunt import incident_writer
 from testbed.hunt.draw import Generator
-from testbed.hunt.kinds import Kind
-from testbed.hunt.known import known
-from testbed.hunt.sequence import Steps, briefly, key
+from testbed.hunt.failure_kinds import FailureKind
+from testbed.hunt.hunt_store import HuntFinding, HuntStore, Play, PlayFailure
+from testbed.hunt.known_failures import find_known_failure
+from testbed.hunt.sequence import Steps, format_steps, steps_key
 from testbed.hunt.shrink import FAILURES, Shrinker, Shrunk
-from testbed.hunt.store import Failure, Finding, Play, Store
+from testbed.progress import PrintLine
 from testbed.topology import Topology
 
 Player = Callable[[int, Steps, bool], Play]
 """Plays a sequence: the number of the drawn one, the steps, and whether they are as drawn."""
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Search:
         tell: told what happens, a line at a time.
     """
 
-    def __init__(self, store: Store, topology: Topology, player: Player, limits: Limits, tell: Tell) -> None:
+    def __init__(self, store: HuntStore, topology: Topology, player: Player, limits: Limits, tell: PrintLine) -> None:
         self._store = store
         self._generator = Generator(topology)
         self._player = player
         self._limits = limits
-        self._tell = tell
+        self._print_line = tell
         self._end = time.monotonic() + limits.seconds
 
     def run(self) -> None:
@@ -85,23 +85,23 @@ class Search:
             for played, failure in self._shown():
                 self._follow(played, failure)
         except TimeIsUp:
-            self._tell("  the time is up")
+            self._print_line("  the time is up")
 
-    def _shown(self) -> list[tuple[Play, Failure]]:
+    def _shown(self) -> list[tuple[Play, PlayFailure]]:
         """The kinds of failure of all drawn sequences, the most frequent first; each in its smallest sequence."""
-        shown: dict[Kind, list[tuple[Play, Failure]]] = {}
+        shown: dict[FailureKind, list[tuple[Play, PlayFailure]]] = {}
         for play in self._store.drawn().values():
             for failure in play.failures:
-                if not known(failure.kind, play.taken, self._store.settings.profile):
+                if not find_known_failure(failure.kind, play.taken, self._store.settings.profile):
                     shown.setdefault(failure.kind, []).append((play, failure))
         frequent = sorted(shown.values(), key=len, reverse=True)
         return [min(each, key=lambda pair: len(pair[0].taken)) for each in frequent]
 
     def _draw(self, number: int) -> Play:
         steps = self._generator.draw(self._store.settings.seed, number)
-        self._tell(f"  {number}{self._left(number)}: {briefly(steps)}")
+        self._print_line(f"  {number}{self._left(number)}: {format_steps(steps)}")
         played = self._play(number, steps, drawn=True)
-        self._tell(f"      {outcome(played, self._store.settings.profile)} ({played.seconds:.0f} s)")
+        self._print_line(f"      {format_outcome(played, self._store.settings.profile)} ({played.seconds:.0f} s)")
         return played
 
     def _left(self, number: int) -> str:
@@ -120,53 +120,53 @@ class Search:
         self._store.add(played)
         return played
 
-    def _follow(self, played: Play, failure: Failure) -> None:
+    def _follow(self, played: Play, failure: PlayFailure) -> None:
         """Shrink a failure of a kind that is neither known nor found before."""
         kind = failure.kind
         if not self._limits.shrink_plays or not self._is_new(kind, played.taken):
             return
-        self._tell(f"      not known: {kind}: shrinking it")
+        self._print_line(f"      not known: {kind}: shrinking it")
         recorded = _Recorded(self._store, played.number)
         start = played.taken
 
         def fails(steps: Steps) -> bool | None:
             again = recorded.next(steps) or self._play(played.number, steps, drawn=False)
             shows = True if kind in again.kinds else None if again.unknown else False
-            told = {True: "fails", False: "passes", None: "unknown"}[shows]
-            self._tell(f"        {told}: {briefly(steps)} ({again.seconds:.0f} s)")
+            lines = {True: "fails", False: "passes", None: "unknown"}[shows]
+            self._print_line(f"        {lines}: {format_steps(steps)} ({again.seconds:.0f} s)")
             return shows
 
         shrunk = Shrinker(fails, self._limits.shrink_plays).shrink(start)
         self._found(played, failure, shrunk)
 
-    def _found(self, played: Play, failure: Failure, shrunk: Shrunk) -> None:
+    def _found(self, played: Play, failure: PlayFailure, shrunk: Shrunk) -> None:
         """Write the incident; other kinds of failure that it shows as well are not shrunk by themselves."""
         seed = self._store.settings.seed
         name = incident_writer.sequence_name(
             seed, played.number, len({each.incident for each in self._store.findings}) + 1
         )
         runs = [play.run for play in self._store.plays if play.kept and failure.kind in play.kinds]
-        smallest = [play for play in self._store.plays if key(play.steps) == key(shrunk.steps)]
+        smallest = [play for play in self._store.plays if steps_key(play.steps) == steps_key(shrunk.steps)]
         showing = [play for play in smallest if failure.kind in play.kinds]
-        finding = Finding(
+        finding = HuntFinding(
             check=failure.check, cause=failure.cause, text=failure.text, number=played.number, steps=shrunk.steps,
             failed=shrunk.failed, played=shrunk.played, plays=shrunk.plays, complete=shrunk.complete,
             incident=f"{name}.yaml", run=([play.run for play in showing if play.kept] or runs or [""])[-1],
         )  # fmt: skip
         path = incident_writer.write_incident(self._store, finding)
         self._store.find(finding)
-        self._tell(f"      {briefly(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
+        self._print_line(f"      {format_steps(shrunk.steps)}: fails {shrunk.failed} of {shrunk.played} times; {path}")
         shown = [each for play in showing for each in dict.fromkeys(play.kinds) if self._is_new(each, play.taken)]
         for other, times in Counter(shown).items():
             if times >= FAILURES:
                 text = next(each.text for play in showing for each in play.failures if each.kind == other)
                 also = {"check": other.check, "cause": other.cause, "text": text, "failed": times, "plays": 0}
                 self._store.find(finding.model_copy(update=also))
-                self._tell(f"      it shows as well: {other}")
+                self._print_line(f"      it shows as well: {other}")
 
-    def _is_new(self, kind: Kind, steps: Steps) -> bool:
+    def _is_new(self, kind: FailureKind, steps: Steps) -> bool:
         """Whether a kind of failure is neither known nor found before."""
-        if known(kind, steps, self._store.settings.profile):
+        if find_known_failure(kind, steps, self._store.settings.profile):
             return False
         return kind not in {finding.kind for finding in self._store.findings}
 
@@ -177,29 +177,31 @@ class _Recorded:
     A play tells of every kind of failure at once: the shrinking of a second kind begins with those of the first.
     """
 
-    def __init__(self, store: Store, number: int) -> None:
+    def __init__(self, store: HuntStore, number: int) -> None:
         self._plays = store.plays
         self._number = number
         self._used: Counter[str] = Counter()
 
     def next(self, steps: Steps) -> Play | None:
         """The next play of ``steps`` that was not used yet, None when there is none."""
-        wanted = key(steps)
+        wanted = steps_key(steps)
         made = [
-            play for play in self._plays if play.number == self._number and not play.drawn and key(play.steps) == wanted
+            play
+            for play in self._plays
+            if play.number == self._number and not play.drawn and steps_key(play.steps) == wanted
         ]
         place = self._used[wanted]
         self._used[wanted] += 1
         return made[place] if place < len(made) else None
 
 
-def outcome(play: Play, profile: str) -> str:
+def format_outcome(play: Play, profile: str) -> str:
     """What a play came to, in one line."""
     kinds = list(dict.fromkeys(play.kinds))
-    new = [kind for kind in kinds if not known(kind, play.taken, profile)]
-    told = [f"fails: {kind}" for kind in new]
-    told += [f"known: {entry.title}" for kind in kinds if (entry := known(kind, play.taken, profile))]
-    told += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not kinds else []
-    text = "; ".join(dict.fromkeys(told)) or "passes"
+    new = [kind for kind in kinds if not find_known_failure(kind, play.taken, profile)]
+    lines = [f"fails: {kind}" for kind in new]
+    lines += [f"known: {entry.title}" for kind in kinds if (entry := find_known_failure(kind, play.taken, profile))]
+    lines += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not kinds else []
+    text = "; ".join(dict.fromkeys(lines)) or "passes"
     refused = f"; steps that could not be taken: {len(play.refused)}" if play.refused else ""
     return f"{text}{f'; repaired by {play.repair}' if play.repair else ''}{refused}"

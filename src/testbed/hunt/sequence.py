@@ -26,24 +26,24 @@ STABLE_FOR = "5s"
 SERVICE_TIMEOUT = "60s"
 
 
-def injection(fault: str, target: str, options: Mapping[str, str], name: str) -> Step:
+def inject_step(fault: str, target: str, options: Mapping[str, str], name: str) -> Step:
     """The step that injects a fault, or has a node drained or resign."""
     if fault in OPERATIONS:
         return Step.model_validate({fault: target})
     return Step.model_validate({"inject": fault, "target": target, "options": dict(options), "id": name})
 
 
-def healing(name: str) -> Step:
+def heal_step(name: str) -> Step:
     """The step that heals the fault with the id ``name``."""
     return Step(heal=name)
 
 
-def ending(step: Step) -> Step:
+def ending_step(step: Step) -> Step:
     """The step that ends what ``step`` has begun."""
-    return Step(undrain=step.drain) if step.drain else healing(step.known_as)
+    return Step(undrain=step.drain) if step.drain else heal_step(step.known_as)
 
 
-def pause(seconds: float) -> Step:
+def sleep_step(seconds: float) -> Step:
     """The step that lets ``seconds`` pass."""
     return Step.model_validate({"sleep": format_duration(round(seconds, 1))})
 
@@ -59,7 +59,7 @@ def in_force(steps: Iterable[Step]) -> list[Step]:
     return list(found.values())
 
 
-def tidied(steps: Iterable[Step]) -> Steps:
+def tidy_steps(steps: Iterable[Step]) -> Steps:
     """The steps without heals of what was not injected, without leading waits, and with neighbouring waits joined."""
     names: set[str] = set()
     found: list[Step] = []
@@ -73,25 +73,25 @@ def tidied(steps: Iterable[Step]) -> Steps:
         elif not found:
             continue
         elif found[-1].sleep is not None:
-            found[-1] = pause((found[-1].sleep or 0) + (step.sleep or 0))
+            found[-1] = sleep_step((found[-1].sleep or 0) + (step.sleep or 0))
             continue
         found.append(step)
     return tuple(found)
 
 
-def without(steps: Steps, places: Collection[int]) -> Steps:
+def remove_steps(steps: Steps, places: Collection[int]) -> Steps:
     """The steps without those at ``places``; the heals of faults that go with them go too."""
-    return tidied(step for place, step in enumerate(steps) if place not in places)
+    return tidy_steps(step for place, step in enumerate(steps) if place not in places)
 
 
-def fields(steps: Iterable[Step]) -> list[dict[str, object]]:
+def steps_as_json(steps: Iterable[Step]) -> list[dict[str, object]]:
     """The steps as JSON, and as an incident file writes them."""
     return [step.model_dump(mode="json", exclude_defaults=True) for step in steps]
 
 
-def key(steps: Iterable[Step]) -> str:
+def steps_key(steps: Iterable[Step]) -> str:
     """A text that two sequences share when they are the same."""
-    return json.dumps(fields(steps), sort_keys=True)
+    return json.dumps(steps_as_json(steps), sort_keys=True)
 
 
 def brief(step: Step) -> str:
@@ -104,12 +104,12 @@ def brief(step: Step) -> str:
     return format_duration(step.sleep or 0)
 
 
-def briefly(steps: Iterable[Step]) -> str:
+def format_steps(steps: Iterable[Step]) -> str:
     """A sequence in one line."""
     return ", ".join(brief(step) for step in steps)
 
 
-def title(steps: Iterable[Step]) -> str:
+def sequence_title(steps: Iterable[Step]) -> str:
     """The faults of a sequence in one line of an incident file, shortened."""
     text = ", then ".join(f"{step.action} at {step.where}" for step in steps if step.action) or "No fault"
     return text if len(text) <= TITLE_CHARACTERS else f"{text[: TITLE_CHARACTERS - 3]}..."
@@ -130,11 +130,11 @@ def as_incident(steps: Steps, name: str, why: str, seed: int) -> Incident:
     end.append({"wait_for": "service", "stable_for": STABLE_FOR, "timeout": SERVICE_TIMEOUT})
     return Incident.model_validate(
         {
-            "name": name, "title": title(steps), "why": why, "seed": seed,
+            "name": name, "title": sequence_title(steps), "why": why, "seed": seed,
             "load": {"users": USERS},
             "probe_intervals": PROBE_INTERVALS,
             "steady_state": {"stable_for": "1s"},
-            "steps": [*fields(steps), *end],
+            "steps": [*steps_as_json(steps), *end],
             "expect": {"allow_alarms": _alarms(steps)},
         }
     )  # fmt: skip

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, log
 
-from testbed.hunt.sequence import Steps, key, pause, tidied, without
+from testbed.hunt.sequence import Steps, remove_steps, sleep_step, steps_key, tidy_steps
 
 FAILURES = 2
 DOUBT = 0.1
@@ -74,19 +74,19 @@ class Shrinker:
         Args:
             steps: the sequence.
         """
-        best = tidied(steps)
-        self._tallies[key(best)] = [1, 1]
+        best = tidy_steps(steps)
+        self._tallies[steps_key(best)] = [1, 1]
         complete = True
         try:
             if self._is_sure(best, PASSES[1]):
                 for _ in range(ROUNDS):
-                    before, best = key(best), self._round(best)
-                    if key(best) == before:
+                    before, best = steps_key(best), self._round(best)
+                    if steps_key(best) == before:
                         break
         except OutOfPlays as out:
             best = out.args[0] if out.args else best
             complete = False
-        failed, played = self._tallies[key(best)]
+        failed, played = self._tallies[steps_key(best)]
         return Shrunk(best, failed, played, self._plays, complete)
 
     def _round(self, best: Steps) -> Steps:
@@ -107,19 +107,19 @@ class Shrinker:
             best = smaller
 
     def _still_fails(self, candidate: Steps, best: Steps) -> bool:
-        if not any(step.action for step in candidate) or key(candidate) == key(best):
+        if not any(step.action for step in candidate) or steps_key(candidate) == steps_key(best):
             return False
-        if key(candidate) not in self._settled:
-            failed, played = self._tallies[key(best)]
-            self._settled[key(candidate)] = self._is_sure(candidate, passes_needed(failed, played))
-        return self._settled[key(candidate)]
+        if steps_key(candidate) not in self._settled:
+            failed, played = self._tallies[steps_key(best)]
+            self._settled[steps_key(candidate)] = self._is_sure(candidate, passes_needed(failed, played))
+        return self._settled[steps_key(candidate)]
 
     def _is_sure(self, steps: Steps, passes: int) -> bool:
         """Play it until it has failed often enough, or passed often enough.
 
         A play that could not be judged is no pass. A sequence that is often not judged is given up as well.
         """
-        tally = self._tallies.setdefault(key(steps), [0, 0])
+        tally = self._tallies.setdefault(steps_key(steps), [0, 0])
         unknown = 0
         while tally[0] < FAILURES:
             if tally[1] - tally[0] >= passes or unknown >= PASSES[1]:
@@ -156,16 +156,16 @@ def _chunks_removed(steps: Steps, places: list[int]) -> Iterator[Steps]:
     size = len(places)
     while size:
         for begin in range(0, len(places), size):
-            yield without(steps, set(places[begin : begin + size]))
+            yield remove_steps(steps, set(places[begin : begin + size]))
         size //= 2
 
 
 def _shorter_waits(steps: Steps) -> Iterator[Steps]:
     """With all waits as short as can be; with one as short as can be, or half as long."""
-    yield tuple(pause(SHORTEST) if (step.sleep or 0) > SHORTEST else step for step in steps)
+    yield tuple(sleep_step(SHORTEST) if (step.sleep or 0) > SHORTEST else step for step in steps)
     for place, step in enumerate(steps):
         if step.sleep is None or step.sleep <= SHORTEST:
             continue
         for seconds in dict.fromkeys((SHORTEST, max(SHORTEST, round(step.sleep / 2, 1)))):
             if seconds < step.sleep:
-                yield (*steps[:place], pause(seconds), *steps[place + 1 :])
+                yield (*steps[:place], sleep_step(seconds), *steps[place + 1 :])

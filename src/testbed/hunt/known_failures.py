@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from testbed.checks.expectations import HARDENED
 from testbed.checks.healthy import HEALTHY
-from testbed.hunt.kinds import Kind
+from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.sequence import brief
 from testbed.incidents.incident_model import Step
 
@@ -20,7 +20,7 @@ REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFailure:
     """A failure that is known.
 
     Attributes:
@@ -52,60 +52,62 @@ SPLIT_BRAIN = "Split brain: both copies were written to"
 SPLIT_BRAIN_SHOWN = ("replication-cut", "database-frozen", "stale-copy-first")
 HARDENED_PAGE = ("docs/hardened.md",)
 
-CATALOGUE: tuple[Known, ...] = (
-    Known(
+CATALOGUE: tuple[KnownFailure, ...] = (
+    KnownFailure(
         "Two balancers hold the site's address until they hear each other", REFERENCE, "ownership",
         r"site-address held on lb and lb at once", rf"^{SILENT} lb:",
         shown_by=("balancer-silent-cut", "balancer-frozen"),
     ),
-    Known(
+    KnownFailure(
         "Two machines hold the database's address until they hear each other", REFERENCE, "ownership",
         r"database-address held on db and db at once", rf"^{SILENT} db:",
         shown_by=("refused-promotion", "database-silent-cut", "clock-jump"),
     ),
-    Known(
+    KnownFailure(
         "Two primaries without fencing", REFERENCE, "ownership",
         r"drbd-role Primary on db and db at once|write N was acknowledged by db, which had not taken over from db",
         r" db:", shown_by=("database-frozen", "database-silent-cut"),
     ),
-    Known(SPLIT_BRAIN, REFERENCE, "ownership", r"split brain: .*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
+    KnownFailure(SPLIT_BRAIN, REFERENCE, "ownership", r"split brain: .*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
     # DRBD stands alone after it has found a split brain, until somebody decides.
-    Known(
+    KnownFailure(
         SPLIT_BRAIN, REFERENCE, HEALTHY, r"split brain.*|db: DRBD is StandAlone UpToDate/DUnknown", r" db:",
         shown_by=SPLIT_BRAIN_SHOWN,
     ),
-    Known(SPLIT_BRAIN, REFERENCE, "alarms", r"drbd-split-brain in the log of db", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
-    Known(
+    KnownFailure(
+        SPLIT_BRAIN, REFERENCE, "alarms", r"drbd-split-brain in the log of db", r" db:", shown_by=SPLIT_BRAIN_SHOWN,
+    ),
+    KnownFailure(
         "Acknowledged writes are gone: the copy that is served is not the newest", REFERENCE, "durability",
         r"N was acknowledged, and is not there", r" db:",
         shown_by=("replication-cut", "database-silent-cut", "stale-copy-first"),
     ),
-    Known(
+    KnownFailure(
         DISKLESS_ALONE, REFERENCE, HEALTHY,
         r"db holds the database's address but does not serve|db: the database's filesystem has lost writes to .*",
         r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
-    Known(
+    KnownFailure(
         DISKLESS_ALONE, REFERENCE, "phases", r"service did not come back for the database",
         r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
-    Known(
+    KnownFailure(
         DISKLESS_ALONE, REFERENCE, "alarms", r"(filesystem-error|postgres-(panic|crash|corruption)) in the log of db",
         r"^disk-error db:", AWAY, ("database-diskless-alone",),
     ),
     *(
-        Known(
+        KnownFailure(
             "A PHP process that dies at a request of a kept-alive connection takes its node out of the pool", profile,
             "stickiness", r"session N (went from app to app without a cause|was lost, though its node was there)",
             r"^process-kill app:\S+ (php-worker|apache)", shown_by=shown_by,
         )
         for profile, shown_by in ((REFERENCE, ("app-php-worker-killed-busy",)), (HARDENED, HARDENED_PAGE))
     ),
-    Known(
+    KnownFailure(
         "A warning of the guest's kernel when a primary is granted to go on alone", HARDENED, "alarms",
         r"kernel-warning in the log of db", r" (db:|arbiter)", shown_by=HARDENED_PAGE,
     ),
-    Known(
+    KnownFailure(
         "Two balancers hold the site's address for some seconds", HARDENED, "ownership",
         r"site-address held on lb and lb at once", r"^(process-hang lb:\S+ ucarp|(silent-cut|loss) lb:)",
         shown_by=HARDENED_PAGE,
@@ -113,7 +115,7 @@ CATALOGUE: tuple[Known, ...] = (
 )  # fmt: skip
 
 
-def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
+def find_known_failure(kind: FailureKind, steps: Iterable[Step], profile: str) -> KnownFailure | None:
     """The entry of the catalogue that a failure belongs to, None for a failure that is not known.
 
     Args:
@@ -130,7 +132,7 @@ def known(kind: Kind, steps: Iterable[Step], profile: str) -> Known | None:
     return None
 
 
-def _explains(entry: Known, played: Sequence[str]) -> bool:
+def _explains(entry: KnownFailure, played: Sequence[str]) -> bool:
     """Whether the faults that an entry needs are there."""
     needed = {place for place, text in enumerate(played) if re.search(entry.needs, text)}
     if not entry.also:

@@ -14,11 +14,22 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from testbed.faults import ACTIONS
 from testbed.hunt.draw import TARGETS
-from testbed.hunt.kinds import Kind
-from testbed.hunt.known import Known, known
-from testbed.hunt.search import outcome
-from testbed.hunt.sequence import brief, briefly
-from testbed.hunt.store import FRESH, HEAL, INCIDENTS, PAGE, REMEDIES, SPLIT_BRAIN, UP, Finding, Play, Store
+from testbed.hunt.failure_kinds import FailureKind
+from testbed.hunt.hunt_store import (
+    FRESH,
+    HEAL,
+    INCIDENTS,
+    PAGE,
+    REMEDIES,
+    SPLIT_BRAIN,
+    UP,
+    HuntFinding,
+    HuntStore,
+    Play,
+)
+from testbed.hunt.known_failures import KnownFailure, find_known_failure
+from testbed.hunt.search import format_outcome
+from testbed.hunt.sequence import brief, format_steps
 from testbed.record_file import replace_file
 from testbed.report import PAGE as REPORT
 
@@ -27,7 +38,7 @@ RUNS = "../../runs"
 
 
 @dataclass
-class Group:
+class FailureGroup:
     """The sequences that show one kind of failure, or one entry of the catalogue of known ones.
 
     Attributes:
@@ -42,29 +53,29 @@ class Group:
     """
 
     title: str
-    entry: Known | None = None
-    finding: Finding | None = None
-    kinds: Counter[Kind] = field(default_factory=Counter)
+    entry: KnownFailure | None = None
+    finding: HuntFinding | None = None
+    kinds: Counter[FailureKind] = field(default_factory=Counter)
     numbers: list[int] = field(default_factory=list)
     smallest: str = ""
     run: str = ""
     text: str = ""
     _least: int = 1000
 
-    def take(self, play: Play, kind: Kind, text: str) -> None:
+    def take(self, play: Play, kind: FailureKind, text: str) -> None:
         """Count a play that shows it."""
         if play.drawn:
             self.kinds[kind] += 1
             if play.number not in self.numbers:
                 self.numbers.append(play.number)
         if len(play.taken) < self._least:
-            self._least, self.smallest, self.text = len(play.taken), briefly(play.taken), text
+            self._least, self.smallest, self.text = len(play.taken), format_steps(play.taken), text
             self.run = play.run if play.kept else self.run
         elif not self.run and play.kept:
             self.run = play.run
 
 
-def write(store: Store, verification: str = "") -> Path:
+def write(store: HuntStore, verification: str = "") -> Path:
     """Write the page of a hunt into its folder, and return its path.
 
     Args:
@@ -76,11 +87,11 @@ def write(store: Store, verification: str = "") -> Path:
     return path
 
 
-def render(store: Store, verification: str = "") -> str:
+def render(store: HuntStore, verification: str = "") -> str:
     """The whole page."""
     profile = store.settings.profile
     drawn = [play for play in store.plays if play.drawn]
-    groups = grouped(store)
+    groups = group_failures(store)
     new = [group for group in groups if group.entry is None]
     return _environment().get_template("hunt.html.j2").render(
         settings=store.settings,
@@ -94,7 +105,7 @@ def render(store: Store, verification: str = "") -> str:
         coverage=coverage(drawn),
         targets=[*TARGETS, *sorted({s.target for p in drawn for s in p.steps if s.target} - TARGETS.keys())],
         pairs=overlapping_pairs(drawn),
-        plays=[(each, briefly(each.steps), outcome(each, profile), _tone(each, profile)) for each in drawn],
+        plays=[(each, format_steps(each.steps), format_outcome(each, profile), _tone(each, profile)) for each in drawn],
         repairs=_repairs(store.plays),
         plays_healthy=sum(not play.repair for play in store.plays),
         verification=verification,
@@ -104,14 +115,14 @@ def render(store: Store, verification: str = "") -> str:
     )  # fmt: skip
 
 
-def grouped(store: Store) -> list[Group]:
+def group_failures(store: HuntStore) -> list[FailureGroup]:
     """The kinds of failure of a hunt: those not known first, then the known ones; the most frequent first."""
-    found: dict[object, Group] = {}
+    found: dict[object, FailureGroup] = {}
     for play in store.plays:
         for failure in play.failures:
-            entry = known(failure.kind, play.taken, store.settings.profile)
+            entry = find_known_failure(failure.kind, play.taken, store.settings.profile)
             name = entry.title if entry else failure.kind
-            group = found.setdefault(name, Group(entry.title if entry else str(failure.kind), entry))
+            group = found.setdefault(name, FailureGroup(entry.title if entry else str(failure.kind), entry))
             group.take(play, failure.kind, failure.text)
     for finding in store.findings:
         if shown := found.get(finding.kind):
@@ -149,7 +160,7 @@ def _pairs(play: Play) -> Iterator[frozenset[str]]:
             active.pop(step.ends, None)
 
 
-def _headline(drawn: Sequence[Play], new: Sequence[Group]) -> str:
+def _headline(drawn: Sequence[Play], new: Sequence[FailureGroup]) -> str:
     if not drawn:
         return "Nothing was played"
     found = (
@@ -163,7 +174,7 @@ def _unknown(drawn: Sequence[Play]) -> int:
     return sum(play.is_unknown for play in drawn)
 
 
-def _facts(store: Store, drawn: Sequence[Play], groups: Sequence[Group]) -> list[tuple[str, str, str]]:
+def _facts(store: HuntStore, drawn: Sequence[Play], groups: Sequence[FailureGroup]) -> list[tuple[str, str, str]]:
     failed, unknown = sum(bool(play.failures) for play in drawn), _unknown(drawn)
     new = sum(group.entry is None for group in groups)
     injected = sum(struck.total() for struck in coverage(drawn).values())
@@ -190,7 +201,7 @@ def _repairs(plays: Sequence[Play]) -> list[tuple[str, int]]:
 def _tone(play: Play, profile: str) -> str:
     if not play.failures:
         return "unknown" if play.unknown else "pass"
-    every = all(known(kind, play.taken, profile) for kind in play.kinds)
+    every = all(find_known_failure(kind, play.taken, profile) for kind in play.kinds)
     return "documented" if every else "fail"
 
 

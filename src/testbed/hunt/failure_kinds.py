@@ -31,7 +31,7 @@ _PHASES = re.compile(r"service did not come back for [^;.]+|out of order: [^;.(]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FailureKind:
     """A kind of failure.
 
     Attributes:
@@ -47,9 +47,9 @@ class Kind:
         return f"{self.check}: {self.cause}"
 
 
-def kinds(verdicts: Iterable[Verdict]) -> dict[Kind, str]:
+def failure_kinds(verdicts: Iterable[Verdict]) -> dict[FailureKind, str]:
     """The kinds of failure of a run, each with what the check itself said; worst first."""
-    found: dict[Kind, str] = {}
+    found: dict[FailureKind, str] = {}
     for verdict in verdicts:
         if verdict.status is not Status.FAIL:
             continue
@@ -61,7 +61,7 @@ def kinds(verdicts: Iterable[Verdict]) -> dict[Kind, str]:
     return found
 
 
-def kind_of(check: str, text: str) -> Kind:
+def kind_of(check: str, text: str) -> FailureKind:
     """The kind of one failure.
 
     Args:
@@ -72,16 +72,16 @@ def kind_of(check: str, text: str) -> Kind:
         return _of_run(check, text)
     if check == HEALTHY:
         reason = _REMEDY.sub("", text.removeprefix(REPAIRED)) if text.startswith(REPAIRED) else text
-        return Kind(HEALTHY, _complaint(reason))
+        return FailureKind(HEALTHY, _complaint(reason))
     if check == "alarms":
         node, _, rest = text.partition(": ")
-        return Kind(check, normalised(f"{rest.partition(': ')[0]} in the log of {node}"))
+        return FailureKind(check, normalised(f"{rest.partition(': ')[0]} in the log of {node}"))
     if check == "phases":
-        told = [_without_probes(part.strip()) for part in _PHASES.findall(text)]
-        return Kind(check, normalised("; ".join(told) or text))
+        lines = [_without_probes(part.strip()) for part in _PHASES.findall(text)]
+        return FailureKind(check, normalised("; ".join(lines) or text))
     if check == "durability" and UNREADABLE in text:  # whatever the server said in the end
-        return Kind(check, UNREADABLE)
-    return Kind(check, normalised(text))
+        return FailureKind(check, UNREADABLE)
+    return FailureKind(check, normalised(text))
 
 
 def normalised(text: str) -> str:
@@ -95,18 +95,18 @@ def _causes(verdict: Verdict) -> Sequence[str]:
     return verdict.causes or [fact.text for fact in verdict.evidence[:1]] or [verdict.summary]
 
 
-def _of_run(check: str, text: str) -> Kind:
+def _of_run(check: str, text: str) -> FailureKind:
     """A run that broke, or a step that did not come: above all the cluster that does not become healthy."""
     reason = text.partition("): ")[2] if check == STEPS else text.removeprefix("the run broke: ")
     waited, _, seen = reason.partition("; last seen: ")
     unhealthy = reason.startswith(("split brain", _NOT_HEALTHY)) or " went off: " in reason
     if "a healthy cluster" in waited or unhealthy:
-        return Kind(HEALTHY, _complaint(seen or reason))
+        return FailureKind(HEALTHY, _complaint(seen or reason))
     if "'service'" in waited:
         names = [each.partition(": ")[0] for each in seen.split("; ") if not re.search(r": good ", each)]
         silent = [name for name in names if name in PROBES]
-        return Kind(SERVED, f"no answer from {_service(silent)}" if silent else normalised(seen))
-    return Kind(check, normalised(waited))
+        return FailureKind(SERVED, f"no answer from {_service(silent)}" if silent else normalised(seen))
+    return FailureKind(check, normalised(waited))
 
 
 def _complaint(reason: str) -> str:

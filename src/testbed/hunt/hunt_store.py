@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from testbed.errors import UsageError
-from testbed.hunt.kinds import Kind
-from testbed.hunt.sequence import Steps, tidied
+from testbed.hunt.failure_kinds import FailureKind
+from testbed.hunt.sequence import Steps, tidy_steps
 from testbed.incidents.incident_model import Step
 from testbed.record_file import Record, append_record, read_records, replace_file
 
@@ -51,7 +50,7 @@ class HuntSettings(Record):
         return self.platform.get("profile", "reference")
 
 
-class Failure(Record):
+class PlayFailure(Record):
     """A failure of a play.
 
     Attributes:
@@ -65,9 +64,9 @@ class Failure(Record):
     text: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FailureKind:
         """Its kind."""
-        return Kind(self.check, self.cause)
+        return FailureKind(self.check, self.cause)
 
 
 class Play(Record):
@@ -91,7 +90,7 @@ class Play(Record):
     drawn: bool
     steps: tuple[Step, ...]
     refused: tuple[int, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[PlayFailure, ...] = ()
     unknown: tuple[str, ...] = ()
     run: str = ""
     kept: bool = False
@@ -100,7 +99,7 @@ class Play(Record):
     wall: float = 0.0
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[FailureKind]:
         """The kinds of its failures."""
         return [failure.kind for failure in self.failures]
 
@@ -112,10 +111,10 @@ class Play(Record):
     @property
     def taken(self) -> Steps:
         """The steps that were not refused: only these can explain a failure."""
-        return tidied(step for place, step in enumerate(self.steps) if place not in self.refused)
+        return tidy_steps(step for place, step in enumerate(self.steps) if place not in self.refused)
 
 
-class Finding(Record):
+class HuntFinding(Record):
     """A kind of failure that was not known, with the smallest sequence that shows it.
 
     Attributes:
@@ -143,12 +142,12 @@ class Finding(Record):
     run: str = ""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FailureKind:
         """Its kind."""
-        return Kind(self.check, self.cause)
+        return FailureKind(self.check, self.cause)
 
 
-class Store:
+class HuntStore:
     """A hunt's folder.
 
     Args:
@@ -159,10 +158,10 @@ class Store:
         self.folder = folder
         self.settings = _settings(folder)
         self.plays: list[Play] = _read(folder / PLAYS, Play)
-        self.findings: list[Finding] = _read(folder / FINDINGS, Finding)
+        self.findings: list[HuntFinding] = _read(folder / FINDINGS, HuntFinding)
 
     @classmethod
-    def create(cls, folder: Path, settings: HuntSettings) -> Store:
+    def create(cls, folder: Path, settings: HuntSettings) -> HuntStore:
         """Make the folder of a new hunt.
 
         Raises:
@@ -184,7 +183,7 @@ class Store:
         append_record(self.folder / PLAYS, play)
         self.plays.append(play)
 
-    def find(self, finding: Finding) -> None:
+    def find(self, finding: HuntFinding) -> None:
         """Keep a finding; when this returns, it is on the disk."""
         append_record(self.folder / FINDINGS, finding)
         self.findings.append(finding)
@@ -249,8 +248,3 @@ def _is_first_format(text: bytes) -> bool:
         return any({"fault", "for", "when"} & step.keys() for step in data["steps"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
-
-
-def distinct(kinds: Iterable[Kind]) -> Sequence[Kind]:
-    """The kinds without repetition, in order."""
-    return list(dict.fromkeys(kinds))
