@@ -51,6 +51,20 @@ def test_each_failure_has_its_status_and_one_line(
     assert line in capsys.readouterr().err.replace("\n", " ")
 
 
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_signal_that_nohup_ignores_stays_ignored(tmp_path: Path, ignored: bool) -> None:
+    script = (
+        f"import signal, sys\nif {ignored}: signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from testbed.cli import schema\n"
+        "def show(): print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN); sys.exit()\n"
+        "schema.SCHEMAS['cluster'] = show\nfrom testbed.cli import main\nmain()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "schema", "cluster"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.stdout.split() == [str(ignored)]
+
+
 def test_ctrl_c_is_told_in_a_line(tmp_path: Path) -> None:
     script = (
         "import os, signal\nfrom testbed.cli import schema\n"

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 import testbed.cli.hunt as command
 from testbed.cli.main import app
 from testbed.cluster import copy_verification, project
+from testbed.cluster.mildest_repair import HEAL
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import hunt_page
 from testbed.hunt.hunt_store import (
     FRESH,
-    HEAL,
     REMEDIES,
     SPLIT_BRAIN,
     HuntFinding,

@@ -13,10 +13,11 @@ from rich.console import Console
 from testbed import recorder
 from testbed.checks import Status, Verdict
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.mildest_repair import HEAL, UP
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import play as playing
 from testbed.hunt.failure_kinds import failure_kinds
-from testbed.hunt.hunt_store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP
+from testbed.hunt.hunt_store import FRESH, REMEDIES, SPLIT_BRAIN
 from testbed.hunt.play import ClusterPlayer, PlayedRun
 from testbed.hunt.sequence import Steps, as_incident, heal_step, inject_step, sleep_step
 from testbed.incidents.run import Run

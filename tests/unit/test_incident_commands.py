@@ -47,7 +47,7 @@ def status(
     *files: str, repeat: int | None = None, keep: bool = False, step: bool = False, dry_run: bool = False
 ) -> int:
     try:
-        command.run(list(files), repeat, None, keep, step, dry_run)
+        command.run(list(files), repeat=repeat, keep=keep, step=step, dry_run=dry_run)
     except typer.Exit as end:
         return end.exit_code
     return 0

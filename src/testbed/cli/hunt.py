@@ -19,12 +19,13 @@ from testbed.cli.options import Json, duration_option, print_json
 from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use, hold
+from testbed.cluster.mildest_repair import TROUBLE
 from testbed.errors import UsageError
 from testbed.hunt import hunt_page
 from testbed.hunt.draw import Generator
 from testbed.hunt.hunt_store import NAME, PAGE, HuntSettings, HuntStore, find_hunt
 from testbed.hunt.known_failures import find_known_failure
-from testbed.hunt.play import TROUBLE, ClusterPlayer
+from testbed.hunt.play import ClusterPlayer
 from testbed.hunt.search import Limits, Search
 from testbed.hunt.sequence import format_steps
 from testbed.settings import Settings

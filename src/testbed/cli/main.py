@@ -62,7 +62,8 @@ def main() -> None:
     """Run the program; every failure is one clear line and an exit status (docs/commands.md)."""
     # A polite kill is Ctrl-C from somebody else: what runs must be left as tidy.
     for polite in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(polite, signal.default_int_handler)
+        if signal.getsignal(polite) is not signal.SIG_IGN:  # nohup(1): what runs shall outlive the terminal
+            signal.signal(polite, signal.default_int_handler)
     try:
         status = app(standalone_mode=False) or ExitStatus.OK
     except (KeyboardInterrupt, Interrupted) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +21,7 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.incidents import print_incidents
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
+from testbed.cli.run_series import begin_series, play, print_series, resume_series, series_document
 from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
@@ -28,6 +31,7 @@ from testbed.incidents.incident_model import Incident, Step
 from testbed.incidents.incident_text import describe, describe_step
 from testbed.incidents.runner import Result, play_repeats
 from testbed.probes.catalogue import PROBES
+from testbed.trials.trial_store import TrialStore
 
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -39,7 +43,8 @@ app = new_app()
 @app.command(
     epilog=examples(
         "testbed run database-power-loss",
-        "testbed run mine.yaml --repeat 5",
+        "testbed run database-power-loss --repeat 100",
+        "testbed run --resume latest",
         "testbed run database-frozen --step --no-heal",
     )
 )
@@ -52,8 +57,19 @@ def run(
             autocompletion=complete.incidents,
         ),
     ] = None,
-    repeat: Annotated[int | None, typer.Option(help="How many times each, instead of the file's.", min=1)] = None,
+    *,
+    repeat: Annotated[
+        int | None,
+        typer.Option(help="How many times each, instead of the file's; several times are a series of trials.", min=1),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random choices, instead of the file's.", min=0)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the series; by default date and incident.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Go on with this series; `latest` is the one begun last.")
+    ] = None,
+    drop_passing: Annotated[
+        bool, typer.Option("--drop-passing", help="Delete the run folder of each trial that passes; its figures stay.")
+    ] = False,
     keep: Annotated[
         bool, typer.Option("--no-heal", help="Leave the cluster as the last step left it, to look at it.")
     ] = False,
@@ -63,18 +79,20 @@ def run(
 ) -> None:
     """Play incidents on the running cluster; each run gets a report.
 
+    With --repeat, the trials are a series with a page of its own: every outage, the distributions, each failed trial
+    with its report. The series goes on when a trial fails, and when testbed could not finish one: then the cluster is
+    repaired first. Ctrl-C ends a series; --resume goes on with it, also after a kill or a reboot.
+
     Exit status: 0 all passed (known failures do not count), 1 one failed, 2 usage or a wrong file (nothing was
     started), 3 one could not be judged, 4 testbed itself failed.
     """
     settings = configuration.load()
-    if not files:
+    if not files and resume is None:
         print_incidents(settings, [], as_json=as_json)
         return
-    paths = [path for name in files for path in find_all(name, settings.root)]
-    if keep and (len(paths) > 1 or (repeat or 1) > 1):
-        raise UsageError("--no-heal leaves one broken cluster", fix="use it with one file, once")
-    if step and not sys.stdin.isatty():
-        raise UsageError("--step needs a terminal to ask at", fix="leave it away")
+    paths = [path for file in files or () for path in find_all(file, settings.root)]
+    once = [option for option, given in (("--no-heal", keep), ("--step", step), ("--dry-run", dry_run)) if given]
+    _must_make_sense(paths, repeat, seed, name, resume, once=once)
     if dry_run:
         intervals = {name: spec.interval for name, spec in PROBES.items()}
         typer.echo("\n\n".join(describe(load_for_cluster(path, settings), intervals) for path in paths))
@@ -85,27 +103,73 @@ def run(
             raise UsageError("no cluster is up", fix="run `testbed up`")
         cluster = Cluster(settings)
         show = _Results(as_json=as_json)
-        times = 1 if keep else repeat
-        statuses = [_play(cluster, each, times, seed, show, keep=keep, step=step) for each in incidents]
+        statuses = []
+        if resume is not None:
+            store = resume_series(cluster, resume, repeat, incidents[0] if incidents else None)
+            incidents, statuses = [], [_play_series(cluster, store, show)]
+        for incident in incidents:
+            times = 1 if once else repeat or incident.repeat
+            if times > 1:
+                store = begin_series(cluster, incident, times, seed, name, drop_passing=drop_passing)
+                statuses.append(_play_series(cluster, store, show))
+            else:
+                statuses.append(_play(cluster, incident, seed, show, keep=keep, step=step))
         show.end()
     raise typer.Exit(worst(statuses))
+
+
+def _must_make_sense(
+    paths: Sequence[Path], repeat: int | None, seed: int | None, name: str | None, resume: str | None, *,
+    once: Sequence[str],
+) -> None:  # fmt: skip
+    """Refuse options that exclude each other; ``once`` has the given options that are for a single run."""
+    if resume is not None:
+        kept = [option for option, value in (("--seed", seed), ("--name", name)) if value is not None]
+        if refused := [*kept, *once]:
+            raise UsageError(
+                f"{refused[0]} cannot be combined with --resume: the series {resume!r} keeps its own settings",
+                fix="remove one of the two options",
+            )
+        if len(paths) > 1:
+            raise UsageError("--resume goes on with one series, of one incident", fix="name no file")
+    if "--no-heal" in once and (len(paths) > 1 or (repeat or 1) > 1):
+        raise UsageError("--no-heal leaves one broken cluster", fix="use it with one file, once")
+    if "--step" in once and (repeat or 1) > 1:
+        raise UsageError("--step asks before each step, and a series is unattended", fix="remove one of the two")
+    if name is not None and len(paths) > 1:
+        raise UsageError(f"{len(paths)} incidents are {len(paths)} series, and --name names one", fix="name one file")
+    if "--step" in once and not sys.stdin.isatty():
+        raise UsageError("--step needs a terminal to ask at", fix="leave it away")
+
+
+def _play_series(cluster: Cluster, store: TrialStore, show: _Results) -> int:
+    """Play a series and print it; returns the exit status that it calls for."""
+    codes: list[int] = [ExitStatus.OK]
+    try:
+        codes.append(play(cluster, store))
+    except UsageError:
+        raise
+    except (TestbedError, DockerException, OSError) as error:
+        err.print(f"[bold red]testbed:[/] {escape(str(error))}", highlight=False)
+        codes.append(ExitStatus.TESTBED_FAILED)
+    show.series(store)
+    return worst(codes)
 
 
 def _play(
     cluster: Cluster,
     incident: Incident,
-    repeat: int | None,
     seed: int | None,
     show: _Results,
     *,
     keep: bool,
     step: bool,
 ) -> int:
-    """Play one incident as often as it is to be repeated; returns the exit status that it calls for."""
+    """Play one incident once; returns the exit status that it calls for."""
     codes: list[int] = [ExitStatus.OK]
     try:
         for result in play_repeats(
-            cluster, incident, seed=seed, repeat=repeat, keep=keep,
+            cluster, incident, seed=seed, repeat=1, keep=keep,
             tell=lambda text: err.print(f"  {escape(text)}", highlight=False), pause=_ask if step else _go_on,
         ):  # fmt: skip
             show(incident, result)
@@ -120,10 +184,10 @@ def _play(
 
 
 class _Results:
-    """Prints each run when it is judged, or all of them as JSON at the end."""
+    """Prints each run or series when it is judged, or all of them as JSON at the end."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self._documents: list[dict[str, object]] | None = [] if as_json else None
+        self._documents: list[Mapping[str, object]] | None = [] if as_json else None
 
     def __call__(self, incident: Incident, result: Result) -> None:
         """Print a run."""
@@ -138,6 +202,13 @@ class _Results:
                 "report": str(result.folder / "report.html"),
                 "checks": checks,
             })  # fmt: skip
+
+    def series(self, store: TrialStore) -> None:
+        """Print a series."""
+        if self._documents is None:
+            print_series(store)
+        else:
+            self._documents.append(series_document(store))
 
     def end(self) -> None:
         """Print what was kept."""

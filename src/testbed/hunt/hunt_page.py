@@ -12,17 +12,16 @@ from statistics import median
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from testbed.cluster.mildest_repair import HEAL, UP
 from testbed.faults import ACTIONS
 from testbed.hunt.draw import TARGETS
 from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.hunt_store import (
     FRESH,
-    HEAL,
     INCIDENTS,
     PAGE,
     REMEDIES,
     SPLIT_BRAIN,
-    UP,
     HuntFinding,
     HuntStore,
     Play,

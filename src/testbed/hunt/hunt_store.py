@@ -21,7 +21,7 @@ from testbed.record_file import Record, append_record, read_records, replace_fil
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
 REMEDIES, SPLIT_BRAIN = "remedies at the end of the run", "resolving a split brain"
-HEAL, UP, FRESH = "testbed heal", "testbed up", "a fresh cluster"
+FRESH = "a fresh cluster"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
 R = TypeVar("R", bound=Record)

@@ -8,15 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker.errors import DockerException
-
 from testbed import recorder, report
 from testbed.checks import Status, Verdict, judge
 from testbed.cluster import Cluster, lifecycle
+from testbed.cluster.mildest_repair import TROUBLE, NotRepairedError, repair_cluster
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import incident_writer
 from testbed.hunt.failure_kinds import failure_kinds
-from testbed.hunt.hunt_store import FRESH, HEAL, REMEDIES, SPLIT_BRAIN, UP, Play, PlayFailure
+from testbed.hunt.hunt_store import FRESH, REMEDIES, SPLIT_BRAIN, Play, PlayFailure
 from testbed.hunt.sequence import Steps, as_incident
 from testbed.incidents.incident_model import ALL, Incident
 from testbed.incidents.run import Run
@@ -26,10 +25,6 @@ from testbed.progress import Progress
 
 # The wait of the timeline itself is longer: this one is for what a split brain's resolution leaves to copy.
 HEALTHY_AGAIN_SECONDS = 60.0
-HEAL_SECONDS = 120.0
-QUICK_SECONDS = 5.0
-# What a run may end by that is a finding about the cluster, or something that the next one need not suffer from.
-TROUBLE = (TestbedError, DockerException, OSError)
 JOURNAL = "journal.jsonl"
 NOT_STEADY = "steady state"
 
@@ -128,31 +123,14 @@ class ClusterPlayer:
             TestbedError: not even a fresh cluster becomes healthy.
         """
         cluster, progress = self._cluster, self._progress
-        for means, repair in (("", self._look), (HEAL, self._heal), (UP, lambda: lifecycle.up(cluster, progress))):
-            try:
-                repair()
-            except UsageError:
-                raise
-            except TROUBLE as error:
-                if means:
-                    progress.print_line(f"      {means} does not repair the cluster: {error}")
-            else:
-                return means
+        with suppress(NotRepairedError):
+            return repair_cluster(cluster, progress)
         progress.print_line("      making a fresh cluster")
         lifecycle.down(cluster.settings)
         # The cluster's handles to its machines are of the one that is gone.
         self._cluster = Cluster(cluster.settings, cluster.shape)
         lifecycle.up(self._cluster, progress)
         return FRESH
-
-    def _look(self) -> None:
-        if entries := self._cluster.ledger.entries():
-            raise TestbedError(f"{entries[0].fault} is in force", where=entries[0].node)
-        lifecycle.wait_healthy(self._cluster, QUICK_SECONDS)
-
-    def _heal(self) -> None:
-        lifecycle.heal(self._cluster, self._progress)
-        lifecycle.make_healthy(self._cluster, HEAL_SECONDS)
 
 
 def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> PlayedRun:

@@ -180,6 +180,7 @@ def _outage(report: OutageReport) -> OutageResult:
     longest = report.longest
     return OutageResult(
         count=len(report.windows),
+        each=[_finite(window.seconds) for window in report.windows],
         longest=_finite(longest.seconds if longest else 0.0),
         total=_finite(report.total),
         resolution=round(report.resolution, 4),

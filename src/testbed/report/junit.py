@@ -46,7 +46,7 @@ def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
     known |= {f"known_failure.{each.check}": each.documented for each in verdicts if each.status is Status.FAIL}
     for name, value in known.items():
         if value:
-            ET.SubElement(properties, "property", name=name, value=_clean(value))
+            ET.SubElement(properties, "property", name=name, value=clean(value))
     for verdict in verdicts:
         _case(suite, summary, verdict, axis)
     ET.indent(suites)
@@ -57,13 +57,13 @@ def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
 def _case(suite: ET.Element, summary: Summary, verdict: Verdict, axis: Axis) -> None:
     case = ET.SubElement(suite, "testcase", classname=f"testbed.{summary.name}", name=verdict.check)
     evidence = "\n".join(_fact(axis, fact.at, fact.node, fact.text) for fact in verdict.evidence)
-    text = _clean(f"{verdict.summary}\n{evidence}\nsee report.html in {summary.run}")
+    text = clean(f"{verdict.summary}\n{evidence}\nsee report.html in {summary.run}")
     if verdict.status is Status.UNKNOWN:
-        ET.SubElement(case, "skipped", message=_clean(f"unknown: {verdict.summary}"))
+        ET.SubElement(case, "skipped", message=clean(f"unknown: {verdict.summary}"))
     elif verdict.status is Status.FAIL and verdict.documented:
-        text = _clean(f"known failure: {verdict.documented}\n{text}")
+        text = clean(f"known failure: {verdict.documented}\n{text}")
     elif verdict.status is Status.FAIL:
-        ET.SubElement(case, "error" if verdict.check == RUN else "failure", message=_clean(verdict.summary)).text = text
+        ET.SubElement(case, "error" if verdict.check == RUN else "failure", message=clean(verdict.summary)).text = text
         return
     ET.SubElement(case, "system-out").text = text
 
@@ -72,5 +72,6 @@ def _fact(axis: Axis, at: float | None, node: str, text: str) -> str:
     return " ".join(part for part in (axis.after(at) if at is not None else "", node, text) if part)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return a text without the characters that XML 1.0 cannot hold."""
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

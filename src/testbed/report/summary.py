@@ -35,6 +35,7 @@ class OutageResult(SummaryPart):
     """
 
     count: int
+    each: list[float | None] = Field(default_factory=list, description="Every outage, in order of time.")
     longest: float | None
     total: float | None
     resolution: float

@@ -1,0 +1,1 @@
+"""Trials in bulk: an incident played again and again, unattended, and what the trials show together."""
