@@ -79,7 +79,7 @@ def sentences(markdown: str) -> Iterator[Sentence]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Yield paragraphs, list entries, headings and table cells, with their line."""
+    """Yield paragraphs, list entries, headings and the facts of table cells, which `;` separates, with their line."""
     first, gathered = 0, ""
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         table = line.lstrip().startswith("|")
@@ -88,7 +88,8 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
             yield first, gathered
             gathered = ""
         if table:
-            yield from ((number, cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|")) if cell.strip(" -:"))
+            cells = re.split(r"(?<!\\)\||;\s", line.strip().strip("|"))
+            yield from ((number, cell) for cell in cells if cell.strip(" -:"))
         elif heading:
             yield number, _MARK.sub("", line)
         elif line.strip():
