@@ -180,11 +180,11 @@ def notes(cluster: Cluster) -> Iterator[Topology]:
     topology = replace(cluster.topology, applications=more)
     try:
         assert applications.write(cluster.settings.state_dir, topology)
-        lifecycle.tell_of_applications(cluster)
+        lifecycle.load_applications(cluster)
         yield topology
     finally:
         applications.write(cluster.settings.state_dir, cluster.topology)
-        lifecycle.tell_of_applications(cluster)
+        lifecycle.load_applications(cluster)
     wait_until(lambda: ask_status(cluster, "/alive/notes") == 404, 30, "the notes to be gone")
 
 

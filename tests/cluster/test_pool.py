@@ -20,7 +20,7 @@ from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
-from testbed.roles import pool_member as balancer_pool
+from testbed.roles import pool_member
 from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 from visiting import stays, visitors
@@ -34,7 +34,7 @@ def decided(cluster: Cluster) -> Iterator[Cluster]:
     """A cluster on which decisions are dropped at the end, whatever became of the test."""
     yield cluster
     for each in cluster.fleet.machines(Role.BALANCER):
-        balancer_pool.take(each, [])
+        pool_member.set_decisions(each, [])
 
 
 def balancers(cluster: Cluster) -> list[Machine]:
@@ -156,10 +156,10 @@ def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(decided: Cluster, words: str, said: str) -> None:
-    before = [balancer_pool.decisions(each) for each in balancers(decided)]
+    before = [pool_member.decisions(each) for each in balancers(decided)]
     result = testbed(decided, "pool", *words.split())
     assert (result.returncode, said in result.stderr) == (2, True), result.stderr
-    assert [balancer_pool.decisions(each) for each in balancers(decided)] == before
+    assert [pool_member.decisions(each) for each in balancers(decided)] == before
 
 
 def test_the_last_node_stays(decided: Cluster) -> None:
@@ -185,7 +185,7 @@ def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -
             pool_changes.change(decided, "drain", WEBMAIL, "app-1")
     finally:
         faults.heal_all(decided.fleet, decided.ledger)
-    assert balancer_pool.decisions(lb1) == ()
+    assert pool_member.decisions(lb1) == ()
     assert states(decided, "app-1") == {"Init Ok"}
 
 

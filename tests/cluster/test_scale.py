@@ -14,7 +14,7 @@ from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.journal import Outcome, RequestSample
 from testbed.machines import Machine
-from testbed.roles import pool_member as balancer_pool
+from testbed.roles import pool_member
 from testbed.topology import WEBMAIL, Role
 from testbed.wait import wait_until
 from visiting import visitors
@@ -95,13 +95,13 @@ def test_decisions_stay_with_their_nodes(cluster: Cluster) -> None:
         pool_changes.change(grown, "weight", WEBMAIL, newcomer, 7)
         pool_changes.change(grown, "disable", WEBMAIL, newcomer)
         scale(cluster, count)
-        assert [balancer_pool.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
+        assert [pool_member.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
         scale(cluster, count + 1)
-        assert [balancer_pool.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
+        assert [pool_member.decisions(each) for each in balancers] == [(f"{WEBMAIL} app-1 draining 1",)] * 2
         assert all(newcomer in found and "app-1" not in found for found in new_visitors(balancers))
     finally:
         for each in balancers:
-            balancer_pool.take(each, [])
+            pool_member.set_decisions(each, [])
         scale(cluster, count)
 
 

@@ -21,7 +21,7 @@ from installer_responses import InstallerEndsError, Responses
 
 from testbed.host import apt
 from testbed.openbsd.install import site_set
-from testbed.openbsd.install.response_file import Plan, response_file
+from testbed.openbsd.install.response_file import InstallPlan, response_file
 from testbed.openbsd.release import Release
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -331,7 +331,7 @@ def test_the_model_finds_what_the_shell_finds(tmp_path: Path, seed: int) -> None
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("version", list(REVISIONS))
 def test_the_shell_answers_an_installation_as_the_model_does(tmp_path: Path, version: str) -> None:
-    plan = Plan(Release(version))
+    plan = InstallPlan(Release(version))
     offered = ("BUILDINFO", "INSTALL.amd64", *plan.release.sets, plan.site_set)
     session = installation(REVISIONS[version][-1], plan.release, Machine(offered, offered[:-1]))
     responses = Responses(response_file(plan))

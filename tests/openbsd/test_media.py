@@ -14,7 +14,7 @@ import pytest
 from release_forge import PACKAGES, Forge, Package, need_tools, tgz
 
 from testbed.errors import TestbedError
-from testbed.openbsd.media import Directory, InstallImage, Media, Mirror, Source, gather, keyring, signify
+from testbed.openbsd.media import Directory, FileSource, InstallImage, Media, Mirror, gather, keyring, signify
 from testbed.openbsd.release import Release
 
 RELEASE = Release("8.0")
@@ -47,12 +47,12 @@ class Gatherer:
         self.cache = cache
         self.told: list[str] = []
 
-    def __call__(self, source: Source | None = None, *, release: Release = RELEASE) -> Media:
+    def __call__(self, source: FileSource | None = None, *, release: Release = RELEASE) -> Media:
         self.told.clear()
         source = source or Directory(self.forge.root)
         return gather(release, source, self.cache, self.told.append, keys=self.forge.keys)
 
-    def refused(self, source: Source | None = None) -> str:
+    def refused(self, source: FileSource | None = None) -> str:
         """Gather what must be refused; return the one line that says why. No half file is kept."""
         with pytest.raises(TestbedError) as refusal:
             self(source)

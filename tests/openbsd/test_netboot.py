@@ -32,11 +32,11 @@ from testbed.host.acceleration import Kind, acceleration
 from testbed.images import build_images
 from testbed.images.build_inputs import installed_disk
 from testbed.openbsd import balancer_disk
-from testbed.openbsd.balancer_disk import Disk
+from testbed.openbsd.balancer_disk import InstalledDisk
 from testbed.openbsd.install import install_vm, netboot, site_set
-from testbed.openbsd.install.install_console import InstallError, Pace
+from testbed.openbsd.install.install_console import InstallError, InstallLimits
 from testbed.openbsd.install.netboot import Tree
-from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import InstallPlan, disklabel_template, response_file
 from testbed.openbsd.media import Directory, Media, gather
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import Release
@@ -45,8 +45,8 @@ from testbed.settings import Settings
 from testbed.topology import Topology
 
 RELEASE = Release("8.0")
-PLAN = Plan(RELEASE)
-PACE = Pace(quiet=60, silent=60, whole=240)
+PLAN = InstallPlan(RELEASE)
+PACE = InstallLimits(quiet=60, silent=60, whole=240)
 STANDIN = Path(__file__).parent / "standin"
 IMAGES = Path(__file__).parents[2] / "images"
 INSTALLER = "testbed/openbsd-installer"
@@ -175,7 +175,7 @@ def _expected_sums(bench: Bench, tree: Tree) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Disk, Tree, list[str]]:
+def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[InstalledDisk, Tree, list[str]]:
     """The disk that `testbed openbsd image` makes of verified files, what was served, and what was told."""
     write, served = netboot.write, Tree(tmp_path / "served" / "tftp", tmp_path / "served" / "http")
 
@@ -196,7 +196,7 @@ def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 def test_a_machine_is_installed_over_the_network_and_sealed(
-    bench: Bench, made: tuple[Disk, Tree, list[str]], tmp_path: Path
+    bench: Bench, made: tuple[InstalledDisk, Tree, list[str]], tmp_path: Path
 ) -> None:
     disk, tree, told = made
     log = tmp_path / "state" / "logs" / "openbsd-install.log"

@@ -123,11 +123,11 @@ def test_a_restore_that_was_cut_off_lets_no_database_start(tmp_path: Path) -> No
         backup.put_back(cut, tmp_path / "disk")
     assert done == ["stop db2", "stop db1", "replace db2"]
     with pytest.raises(UsageError, match=r"a restore was cut off.*; `testbed restore FILE` does it anew"):
-        backup.must_be_finished(cut.settings)
+        backup.must_have_finished_restore(cut.settings)
     anew, done = two_databases(tmp_path)
     backup.put_back(anew, tmp_path / "disk")
     assert done[2:] == ["replace db2", "replace db1", "start db1", "start db2"]
-    backup.must_be_finished(anew.settings)
+    backup.must_have_finished_restore(anew.settings)
 
 
 def test_nothing_is_restored_while_a_fault_is_in_force(tmp_path: Path) -> None:

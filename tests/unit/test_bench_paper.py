@@ -40,7 +40,7 @@ from testbed.bench.paper.workload import values_of
 from testbed.cli.main import app
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.shape import Shape
-from testbed.cluster.up_options import Wanted
+from testbed.cluster.up_options import UpOptions
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.loader import load
 from testbed.machines import ExecResult, Machine
@@ -301,7 +301,7 @@ def test_up_takes_away_the_disks_of_an_interrupted_measurement() -> None:
     left = Shape(("hardened", "bench"))
     assert left.lasting() == Shape(("hardened",))
     settings = load_settings({}, ROOT)
-    wanted = Wanted()
+    wanted = UpOptions()
     shape = wanted.shape(settings, left)
     assert shape.overlays == ("hardened",)
     wanted.must_fit(settings, left, shape)

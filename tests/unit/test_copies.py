@@ -20,7 +20,7 @@ from testbed.faults import Ledger, heal_all, inject
 from testbed.machines import ExecResult, Power
 from testbed.recorder.log_events import parse_log_line
 from testbed.roles.database_state import DatabaseState
-from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, Comparison, parse
+from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, CopyComparison, parse
 from testbed.settings import find_root
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -40,7 +40,7 @@ def drbd(role: str, peer: str) -> str:
 
 
 def test_a_comparison_is_parsed() -> None:
-    assert parse("noise\nout-of-sync=0 repaired=0\n") == Comparison(0)
+    assert parse("noise\nout-of-sync=0 repaired=0\n") == CopyComparison(0)
     assert parse("out-of-sync=43132 repaired=0").equal is False
     assert parse("out-of-sync=43132 repaired=43132").equal is True
     with pytest.raises(TestbedError, match="the machine printed 'cs:Connected'"):
@@ -237,7 +237,7 @@ def test_a_profile_that_compares_nothing_daily_is_not_waited_for() -> None:
 def test_a_comparison_is_waited_for() -> None:
     cluster = Asked(ExecResult(0, "out-of-sync=4 repaired=0", ""), whole("db1"), whole("db2"))
     cluster.runs = 1
-    assert copy_verification.verify(cluster()) == Comparison(4)
+    assert copy_verification.verify(cluster()) == CopyComparison(4)
     assert cluster.polls == 2
 
 

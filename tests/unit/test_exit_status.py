@@ -18,7 +18,7 @@ from testbed.cli.exit_status import ExitStatus, of_program, worst
 from testbed.cli.group import Interrupted
 from testbed.cluster import copy_verification, project
 from testbed.errors import TestbedError, UsageError
-from testbed.roles.online_verification import Comparison
+from testbed.roles.online_verification import CopyComparison
 
 # By its name: the package has the function of the same name.
 program = importlib.import_module("testbed.cli.main")
@@ -107,18 +107,18 @@ def test_a_load_fails_by_its_requests_or_because_locust_did(locust: int, status:
 @pytest.mark.parametrize(
     ("found", "repair", "status"),
     [
-        (Comparison(0), False, 0),
-        (Comparison(8), False, 1),
-        (Comparison(8, 8), True, 0),
+        (CopyComparison(0), False, 0),
+        (CopyComparison(8), False, 1),
+        (CopyComparison(8, 8), True, 0),
         (TestbedError("db1 was restarted"), False, 3),
         (TestbedError("db1 was restarted"), True, 4),
         (UsageError("DRBD is not connected"), False, 2),
     ],
 )
 def test_copies(
-    found: Comparison | TestbedError, repair: bool, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    found: CopyComparison | TestbedError, repair: bool, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def verify(*_: object, **__: object) -> Comparison:
+    def verify(*_: object, **__: object) -> CopyComparison:
         if isinstance(found, TestbedError):
             raise found
         return found

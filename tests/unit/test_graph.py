@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from testbed.cli import app
 from testbed.cli import graph as command
 from testbed.cluster import project
-from testbed.cluster.graph import COLOURS, boxes, mermaid, svg
+from testbed.cluster.graph import COLOURS, graph_nodes, mermaid, svg
 from testbed.errors import UsageError
 from testbed.faults import Entry, Ledger
 from testbed.machines import Power
@@ -27,7 +27,7 @@ FREEZE = Entry("1", "freeze", "app-1", "app:any", {}, 0.0, 1)
 def looks(**power: Power) -> dict[str, str]:
     state = whole()
     state = replace(state, power={**state.power, **power})
-    return {box.name: box.look for box in boxes(TOPOLOGY, state, [FREEZE])}
+    return {box.name: box.look for box in graph_nodes(TOPOLOGY, state, [FREEZE])}
 
 
 def test_a_node_looks_as_it_is() -> None:
@@ -41,7 +41,7 @@ def test_a_node_that_does_not_exist_or_does_not_answer_is_seen() -> None:
     state = whole()
     power = {name: each for name, each in state.power.items() if name != "mail"}
     dumb = replace(state, power=power, databases=(replace(state.databases[0], reachable=False), state.databases[1]))
-    found = {box.name: box for box in boxes(TOPOLOGY, dumb)}
+    found = {box.name: box for box in graph_nodes(TOPOLOGY, dumb)}
     assert found["mail"].look == "off"
     assert "does not exist" in found["mail"].lines
     assert found["db1"].look == "ill"
@@ -49,11 +49,11 @@ def test_a_node_that_does_not_exist_or_does_not_answer_is_seen() -> None:
 
 
 def test_mermaid_has_every_node_and_cable_once() -> None:
-    text = mermaid(TOPOLOGY, boxes(TOPOLOGY, whole(), [FREEZE]))
+    text = mermaid(TOPOLOGY, graph_nodes(TOPOLOGY, whole(), [FREEZE]))
     assert text.startswith("flowchart TB\n")
-    for node in boxes(TOPOLOGY):
+    for node in graph_nodes(TOPOLOGY):
         assert len(re.findall(rf"^    n_{node.name.replace('-', '_')}\[+\"<b>{node.name}</b>", text, re.MULTILINE)) == 1
-    assert text.count(" --- ") == sum(len(node.networks) for node in boxes(TOPOLOGY))
+    assert text.count(" --- ") == sum(len(node.networks) for node in graph_nodes(TOPOLOGY))
     assert 'n_db1[["<b>db1</b><br/>database<br/>primary, 198.18.1.20<br/>DRBD Connected' in text
     assert "fault: freeze" in text
     assert "n_lb1 --- n_backend" in text
@@ -63,7 +63,7 @@ def test_mermaid_has_every_node_and_cable_once() -> None:
 @pytest.mark.parametrize("overlays", [(), ("hardened",), ("single",), ("hardened", "single")])
 def test_svg_is_well_formed_and_everything_is_inside(overlays: tuple[str, ...]) -> None:
     topology = design(*overlays)
-    nodes = boxes(topology, whole(), [FREEZE])
+    nodes = graph_nodes(topology, whole(), [FREEZE])
     root = ET.fromstring(svg(topology, nodes))  # noqa: S314 - our own
     width, height = (float(root.attrib[key]) for key in ("width", "height"))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]

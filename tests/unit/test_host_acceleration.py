@@ -7,10 +7,10 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.host import acceleration, guest_probe, resources
-from testbed.host.acceleration import Outcome, verdict
-from testbed.host.host_check import Level
+from testbed.host.acceleration import GuestRun, verdict
+from testbed.host.host_check import CheckLevel
 
-RAN = Outcome(guest_probe.EXIT_STATUS, "")
+RAN = GuestRun(guest_probe.EXIT_STATUS, "")
 
 
 def test_a_guest_that_ran_under_kvm_proves_it() -> None:
@@ -18,30 +18,30 @@ def test_a_guest_that_ran_under_kvm_proves_it() -> None:
 
 
 def test_a_guest_that_hangs_means_software_and_says_so() -> None:
-    found = verdict(Outcome(None, "warning: something\n"), RAN)
+    found = verdict(GuestRun(None, "warning: something\n"), RAN)
     assert found.kind == "tcg"
     assert "no sign of life in 5 s" in found.reason
 
 
 def test_a_forbidden_device_is_told_from_a_broken_one() -> None:
     denied = "qemu-system-x86_64: Could not access KVM kernel module: Permission denied\n"
-    assert "forbidden" in verdict(Outcome(1, denied), RAN).reason
+    assert "forbidden" in verdict(GuestRun(1, denied), RAN).reason
     absent = "qemu-system-x86_64: Could not access KVM kernel module: No such device\n"
-    found = verdict(Outcome(1, absent), RAN)
+    found = verdict(GuestRun(1, absent), RAN)
     assert "forbidden" not in found.reason
     assert "No such device" in found.reason
 
 
-@pytest.mark.parametrize("tcg", [None, Outcome(None, ""), Outcome(127, "not found"), Outcome(0, "")])
-def test_a_probe_that_fails_in_software_too_proves_nothing(tcg: Outcome | None) -> None:
+@pytest.mark.parametrize("tcg", [None, GuestRun(None, ""), GuestRun(127, "not found"), GuestRun(0, "")])
+def test_a_probe_that_fails_in_software_too_proves_nothing(tcg: GuestRun | None) -> None:
     with pytest.raises(TestbedError, match="in software"):
-        verdict(Outcome(None, ""), tcg)
+        verdict(GuestRun(None, ""), tcg)
 
 
 def test_a_missing_device_and_one_that_does_not_open(tmp_path: Path) -> None:
-    assert "missing" in (acceleration.device_trouble(tmp_path / "kvm") or "")
-    assert acceleration.device_trouble(Path(os.devnull)) is None
-    assert "does not open" in (acceleration.device_trouble(tmp_path) or "")
+    assert "missing" in (acceleration.device_error(tmp_path / "kvm") or "")
+    assert acceleration.device_error(Path(os.devnull)) is None
+    assert "does not open" in (acceleration.device_error(tmp_path) or "")
 
 
 def test_the_firmware_begins_at_the_reset_vector() -> None:
@@ -58,13 +58,13 @@ def test_a_device_that_this_user_may_not_open_is_left_to_the_engine(monkeypatch:
         raise PermissionError
 
     monkeypatch.setattr(os, "open", forbidden)
-    assert acceleration.device_trouble() is None
+    assert acceleration.device_error() is None
     finding = resources.device(Path("/dev/fuse"))
-    assert (finding.status, finding.what) == (Level.OK, "/dev/fuse is there, for the engine")
+    assert (finding.status, finding.what) == (CheckLevel.OK, "/dev/fuse is there, for the engine")
 
 
 def test_a_user_is_told_what_takes_root() -> None:
     assert resources.rights(0).what == "root"
     finding = resources.rights(1000)
-    assert finding.status is Level.OK
+    assert finding.status is CheckLevel.OK
     assert "only installing packages and starting the engine" in finding.what

@@ -11,7 +11,7 @@ import pytest
 from engines import CLUSTER, FakeEngine
 
 from testbed.host import host_addresses
-from testbed.host.host_check import Finding, Level
+from testbed.host.host_check import CheckLevel, HostCheck
 from testbed.settings import load
 
 SUBNETS = [IPv4Network(f"198.18.{number}.0/24") for number in range(3)]
@@ -24,7 +24,7 @@ def link(name: str, address: str) -> dict[str, Any]:
     return {"ifname": name, "addr_info": [{"family": "inet", "local": local, "prefixlen": int(length)}]}
 
 
-def judged(*found: dict[str, Any], without: tuple[str, ...] = (), up: bool = False) -> Finding:
+def judged(*found: dict[str, Any], without: tuple[str, ...] = (), up: bool = False) -> HostCheck:
     links = [LO, *(each for each in found if "ifname" in each)]
     routes = [DEFAULT, *(each for each in found if "dst" in each)]
     return host_addresses.judge(list(host_addresses.taken(links, routes, without)), SUBNETS, up=up)
@@ -43,10 +43,10 @@ def judged(*found: dict[str, Any], without: tuple[str, ...] = (), up: bool = Fal
 )
 def test_the_interface_and_the_setting_are_named(found: dict[str, Any], named: str) -> None:
     finding = judged(found)
-    assert finding.status is Level.FAIL
+    assert finding.status is CheckLevel.FAIL
     assert named in finding.what
     assert "TESTBED_PREFIX" in finding.fix
-    assert judged(found, up=True).status is Level.WARN
+    assert judged(found, up=True).status is CheckLevel.WARN
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_interface_and_the_setting_are_named(found: dict[str, Any], named: s
     ],
 )
 def test_what_takes_nothing_from_the_cluster_is_left_alone(found: dict[str, Any]) -> None:
-    assert judged(found).status is Level.OK
+    assert judged(found).status is CheckLevel.OK
 
 
 def test_the_engines_own_bridges_do_not_count() -> None:
@@ -74,13 +74,15 @@ def test_the_engines_own_bridges_do_not_count() -> None:
     without = host_addresses.bridges(networks)
     assert without == {"br-0123456789ab", "docker0"}
     own = link("br-0123456789ab", "198.18.0.1/24"), {"dst": "198.18.0.0/24", "dev": "br-0123456789ab"}
-    assert judged(*own, without=tuple(without)).status is Level.OK
-    assert judged(*own).status is Level.FAIL
+    assert judged(*own, without=tuple(without)).status is CheckLevel.OK
+    assert judged(*own).status is CheckLevel.FAIL
 
 
 def test_a_prefix_that_is_free_is_proposed() -> None:
     def proposed(*networks: str) -> str:
-        return host_addresses.free_prefix([host_addresses.Taken(IPv4Network(each), "tun0", "") for each in networks])
+        return host_addresses.free_prefix(
+            [host_addresses.UsedAddress(IPv4Network(each), "tun0", "") for each in networks]
+        )
 
     assert proposed("198.18.0.0/16") == "198.19"
     assert proposed("198.18.0.0/15") == "10.198"
@@ -104,4 +106,4 @@ def test_the_host_is_asked_and_a_host_that_does_not_answer_is_told(
     assert "tun0" in host_addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).what
     assert ["ip", "-4", "-json", "route", "show", "table", "all"] in asked
     answers["route"] = "Dump terminated"
-    assert host_addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).status is Level.WARN
+    assert host_addresses.overlaps(cast("docker.DockerClient", engine), settings, SUBNETS).status is CheckLevel.WARN

@@ -11,19 +11,19 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.host import engine, engine_networks, image_store, process_identity, resources
-from testbed.host.host_check import Level
+from testbed.host.host_check import CheckLevel
 
 SUBNETS = [IPv4Network("198.18.0.0/24"), IPv4Network("198.18.1.0/24")]
 
 
 @pytest.mark.parametrize(
     ("kib", "running", "level"),
-    [(8_000_000, False, Level.OK), (3_000_000, False, Level.FAIL), (1_000_000, True, Level.OK)],
+    [(8_000_000, False, CheckLevel.OK), (3_000_000, False, CheckLevel.FAIL), (1_000_000, True, CheckLevel.OK)],
 )
-def test_memory(kib: int, running: bool, level: Level) -> None:
+def test_memory(kib: int, running: bool, level: CheckLevel) -> None:
     finding = resources.memory(f"MemTotal: 9000000 kB\nMemAvailable:  {kib} kB\n", running=running)
     assert finding.status is level
-    assert bool(finding.fix) == (level is Level.FAIL)
+    assert bool(finding.fix) == (level is CheckLevel.FAIL)
 
 
 def test_disk_is_measured_where_the_engine_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,8 +38,8 @@ def test_disk_is_measured_where_the_engine_will_be(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("shutil.disk_usage", usage)
     missing = tmp_path / "var" / "lib" / "docker"
-    assert resources.disk(missing, 6 * resources.GIB).status is Level.FAIL
-    assert resources.disk(missing, 2 * resources.GIB).status is Level.OK
+    assert resources.disk(missing, 6 * resources.GIB).status is CheckLevel.FAIL
+    assert resources.disk(missing, 2 * resources.GIB).status is CheckLevel.OK
     assert asked == [tmp_path, tmp_path]
 
 
@@ -86,10 +86,10 @@ def test_a_port_in_use_names_the_variable_that_moves_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = server.getsockname()[1]
         finding = resources.port(number, "TESTBED_SITE_PORT", ours=False)
-        assert finding.status is Level.FAIL
+        assert finding.status is CheckLevel.FAIL
         assert "TESTBED_SITE_PORT" in finding.fix
-        assert resources.port(number, "TESTBED_SITE_PORT", ours=True).status is Level.OK
-    assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is Level.OK
+        assert resources.port(number, "TESTBED_SITE_PORT", ours=True).status is CheckLevel.OK
+    assert resources.port(number, "TESTBED_SITE_PORT", ours=False).status is CheckLevel.OK
 
 
 @pytest.mark.filterwarnings("ignore:unclosed")  # docker-py's, of a client that it does not make
@@ -109,8 +109,8 @@ def test_an_engine_that_is_silent_is_not_taken_for_none(tmp_path: Path, monkeypa
 
 def test_a_missing_device_is_a_missing_module(tmp_path: Path) -> None:
     missing = resources.device(tmp_path / "fuse")
-    assert (missing.status, missing.fix) == (Level.FAIL, "modprobe fuse")
-    assert resources.device(Path(os.devnull)).status is Level.OK
+    assert (missing.status, missing.fix) == (CheckLevel.FAIL, "modprobe fuse")
+    assert resources.device(Path(os.devnull)).status is CheckLevel.OK
 
 
 def test_networks_of_others_must_not_overlap() -> None:
@@ -123,13 +123,13 @@ def test_networks_of_others_must_not_overlap() -> None:
         network("fd00::/64"),
         {"Name": "host", "IPAM": {"Config": None}},
     ]
-    assert engine_networks.judge_overlaps(apart, "c1", SUBNETS).status is Level.OK
-    assert engine_networks.judge_overlaps([network("198.18.0.0/24", "c1")], "c1", SUBNETS).status is Level.OK
+    assert engine_networks.judge_overlaps(apart, "c1", SUBNETS).status is CheckLevel.OK
+    assert engine_networks.judge_overlaps([network("198.18.0.0/24", "c1")], "c1", SUBNETS).status is CheckLevel.OK
     for theirs in (network("198.18.0.0/15"), network("198.18.1.0/24", "c2")):
         finding = engine_networks.judge_overlaps([theirs], "c1", SUBNETS)
-        assert finding.status is Level.FAIL
+        assert finding.status is CheckLevel.FAIL
         assert "lan" in finding.what
-    assert engine_networks.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is Level.FAIL
+    assert engine_networks.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is CheckLevel.FAIL
 
 
 def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:

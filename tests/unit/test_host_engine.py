@@ -13,7 +13,7 @@ import pytest
 from testbed import settings as configuration
 from testbed.errors import UsageError
 from testbed.host import apt, doctor, engine, product
-from testbed.host.host_check import Level
+from testbed.host.host_check import CheckLevel
 from testbed.settings import Settings
 
 # Podman 4.3.1's answer to /version, shortened.
@@ -108,7 +108,7 @@ def test_a_user_is_told_what_root_has_to_install(
 def test_the_doctor_names_the_client_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "has_program", lambda _: False)
     finding = doctor._compose()
-    assert finding.status is Level.FAIL
+    assert finding.status is CheckLevel.FAIL
     assert "no Docker client" in finding.what
 
 

@@ -28,7 +28,7 @@ from testbed.hunt.hunt_store import (
     PlayFailure,
 )
 from testbed.hunt.sequence import Steps, heal_step, inject_step, sleep_step
-from testbed.roles.online_verification import Comparison
+from testbed.roles.online_verification import CopyComparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
 CUT = inject_step("silent-cut", "lb:active", {"network": "public"}, "first")
@@ -148,7 +148,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hunted: HuntStore) ->
     monkeypatch.setattr(command, "Cluster", lambda _: cluster)
     monkeypatch.setattr(project, "exists", lambda _: True)
     monkeypatch.setattr(command, "ClusterPlayer", Passing)
-    monkeypatch.setattr(copy_verification, "verify", lambda _: Comparison(0))
+    monkeypatch.setattr(copy_verification, "verify", lambda _: CopyComparison(0))
     return tmp_path / "hunts"
 
 
@@ -250,7 +250,7 @@ def test_a_failure_after_a_refused_fault_is_exit_status_1(bench: Path, monkeypat
 def test_a_hunt_ends_with_a_comparison_of_the_copies(
     bench: Path, monkeypatch: pytest.MonkeyPatch, differing: int, code: int, lines: str
 ) -> None:
-    monkeypatch.setattr(copy_verification, "verify", lambda _: Comparison(differing))
+    monkeypatch.setattr(copy_verification, "verify", lambda _: CopyComparison(differing))
     status, output = hunt("--runs", "1", "--name", "compared")
     assert (status, f"comparison of the two copies: {lines}" in output) == (code, True)
     page_text = words((bench / "compared" / "hunt.html").read_text())
@@ -268,9 +268,9 @@ def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(monkeypa
 
     compared: list[object] = []
 
-    def verify(cluster: object) -> Comparison:
+    def verify(cluster: object) -> CopyComparison:
         compared.append(cluster)
-        return Comparison(0)
+        return CopyComparison(0)
 
     monkeypatch.setattr(command, "ClusterPlayer", Replacing)
     monkeypatch.setattr(copy_verification, "verify", verify)
@@ -283,7 +283,7 @@ def test_the_copies_of_the_cluster_that_replaced_the_first_are_compared(monkeypa
 def test_copies_that_cannot_be_compared_lose_no_result(
     bench: Path, monkeypatch: pytest.MonkeyPatch, trouble: TestbedError, player: str, code: int
 ) -> None:
-    def verify(_: object) -> Comparison:
+    def verify(_: object) -> CopyComparison:
         raise trouble
 
     monkeypatch.setattr(command, "ClusterPlayer", globals()[player])

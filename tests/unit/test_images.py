@@ -15,7 +15,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.host import mirrors
 from testbed.host.mirrors import Mirrors
 from testbed.images import base_image, manifest
-from testbed.images.build_inputs import Piece
+from testbed.images.build_inputs import BuildInput
 from testbed.images.build_order import run_in_order
 from testbed.images.builder import hash_all
 from testbed.images.image_build import shorten
@@ -116,7 +116,7 @@ def test_inputs_change_with_a_piece(folder: Path, tmp_path: Path) -> None:
     source.write_text("1")
 
     def hashed(value: str) -> str:
-        piece = Piece("piece", folder, (source,), (value,), lambda _: None)
+        piece = BuildInput("piece", folder, (source,), (value,), lambda _: None)
         return inputs_of(Image("testbed/lb", folder, pieces=(piece,)), {})
 
     first = hashed("a")
@@ -159,8 +159,8 @@ def test_the_context_holds_what_is_made_and_depends_on_content_alone(folder: Pat
 def test_a_piece_is_made_once_and_again_when_its_key_changes(folder: Path) -> None:
     made: list[str] = []
 
-    def piece(value: str) -> Piece:
-        return Piece("piece", folder, (), (value,), _writes(value))
+    def piece(value: str) -> BuildInput:
+        return BuildInput("piece", folder, (), (value,), _writes(value))
 
     piece("1").ensure(made.append)
     piece("1").ensure(made.append)
@@ -171,14 +171,14 @@ def test_a_piece_is_made_once_and_again_when_its_key_changes(folder: Path) -> No
 
 
 def test_a_piece_that_fails_leaves_the_old_one(folder: Path) -> None:
-    Piece("piece", folder, (), ("1",), _writes("1")).ensure(print)
+    BuildInput("piece", folder, (), ("1",), _writes("1")).ensure(print)
 
     def broken(target: Path) -> None:
         (target / "it").write_text("half")
         raise TestbedError("no network")
 
     with pytest.raises(TestbedError):
-        Piece("piece", folder, (), ("2",), broken).ensure(print)
+        BuildInput("piece", folder, (), ("2",), broken).ensure(print)
     assert (folder / "build" / "it").read_text() == "1"
 
 
@@ -210,9 +210,11 @@ def test_a_host_that_runs_sid_has_security_updates_from_its_mirrors_sibling() ->
 
 
 def test_a_host_without_a_debian_mirror_leaves_the_default() -> None:
-    assert base_image.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda *_: False) == base_image.Sources(None, ())
+    assert base_image.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda *_: False) == base_image.AptSources(
+        None, ()
+    )
     served = base_image.choose_sources("bookworm", Mirrors(), ARCHIVE, lambda archive, _: archive == mirrors.DEFAULT)
-    assert served == base_image.Sources(None, ())
+    assert served == base_image.AptSources(None, ())
 
 
 def test_a_host_without_a_debian_mirror_takes_an_old_release_from_the_archive() -> None:

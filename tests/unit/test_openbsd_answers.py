@@ -11,7 +11,7 @@ import pytest
 from installer_dialogue import REVISIONS, Installed, Machine, Revision, installation
 from installer_responses import InstallerEndsError, Question, Responses, play
 
-from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import InstallPlan, disklabel_template, response_file
 from testbed.openbsd.release import SUPPORTED, Release
 
 CASES = [(version, revision) for version in SUPPORTED for revision in REVISIONS[version]]
@@ -19,11 +19,11 @@ every_release = pytest.mark.parametrize(("version", "revision"), CASES, ids=[f"{
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAA== testbed"
 
 
-def plan_of(version: str) -> Plan:
-    return Plan(Release(version), ssh_key=KEY)
+def plan_of(version: str) -> InstallPlan:
+    return InstallPlan(Release(version), ssh_key=KEY)
 
 
-def server(plan: Plan) -> Machine:
+def server(plan: InstallPlan) -> Machine:
     """The server as it is served: what SHA256.sig names, of which only our sets lie there, and our own set."""
     number = plan.release.number
     all_sets = [f"{name}{number}.tgz" for name in ("base", "comp", "man", "game", "xbase", "xshare", "xfont", "xserv")]
@@ -33,7 +33,7 @@ def server(plan: Plan) -> Machine:
 
 
 def run(
-    plan: Plan, revision: Revision, text: str, machine: Machine | None = None
+    plan: InstallPlan, revision: Revision, text: str, machine: Machine | None = None
 ) -> tuple[list[tuple[Question, str]], Installed, Responses]:
     responses = Responses(text)
     asked, outcome = play(installation(revision, plan.release, machine or server(plan)), responses)
@@ -98,7 +98,7 @@ def _answers(asked: list[tuple[Question, str]]) -> list[str]:
     return [answer for _, answer in asked]
 
 
-def outcome_of(plan: Plan, revision: Revision, lines: list[str]) -> tuple[list[str], Installed] | str:
+def outcome_of(plan: InstallPlan, revision: Revision, lines: list[str]) -> tuple[list[str], Installed] | str:
     try:
         asked, outcome, _ = run(plan, revision, "".join(lines))
     except InstallerEndsError as error:
@@ -162,13 +162,13 @@ def test_a_screen_s_question_is_left_to_its_default() -> None:
 
 
 def test_a_wrong_time_zone_falls_back_to_the_default() -> None:
-    plan = Plan(Release("8.0"), timezone="Utopia/Nowhere")
+    plan = InstallPlan(Release("8.0"), timezone="Utopia/Nowhere")
     _, outcome, _ = run(plan, REVISIONS["8.0"][-1], response_file(plan))
     assert outcome.zone == "Canada/Mountain"
 
 
 def test_a_key_is_answered_only_when_there_is_one() -> None:
-    assert "Public ssh key" not in response_file(Plan(Release("8.0")))
+    assert "Public ssh key" not in response_file(InstallPlan(Release("8.0")))
     assert f"Public ssh key for root account = {KEY}\n" in response_file(plan_of("8.0"))
 
 
@@ -186,7 +186,7 @@ def size(text: str) -> float:
 
 
 def test_the_layout_fits_a_disk_of_eight_gib_and_lets_sets_be_fetched() -> None:
-    lines = disklabel_template(Plan(Release("8.0"))).splitlines()
+    lines = disklabel_template(InstallPlan(Release("8.0"))).splitlines()
     mounts, ranges, shares = zip(*(line.split(" ") for line in lines), strict=True)
     assert mounts == ("/", "swap")  # so they become partitions a and b, as the installer expects
     limits = [tuple(map(size, each.split("-"))) for each in ranges]

@@ -11,14 +11,19 @@ from installer_dialogue import REVISIONS, Machine, installation
 from installer_responses import Responses
 
 from testbed.openbsd.install import install_stages
-from testbed.openbsd.install.install_console import Console, InstallError, Pace, StuckAtFirstQuestionError
+from testbed.openbsd.install.install_console import (
+    InstallConsole,
+    InstallError,
+    InstallLimits,
+    StuckAtFirstQuestionError,
+)
 from testbed.openbsd.install.install_vm import follow
-from testbed.openbsd.install.response_file import Plan, response_file
-from testbed.openbsd.install.terminal_lines import WIDTH, Screen
+from testbed.openbsd.install.response_file import InstallPlan, response_file
+from testbed.openbsd.install.terminal_lines import WIDTH, TerminalLines
 from testbed.openbsd.release import Release
 
 LOG = Path("/logs/install.log")
-PACE = Pace(quiet=100, silent=1000, whole=5000)
+PACE = InstallLimits(quiet=100, silent=1000, whole=5000)
 
 SAMPLES = Path(__file__).parent / "samples" / "openbsd"
 
@@ -45,7 +50,7 @@ class Watched:
     def __init__(self, boot: install_stages.Boot) -> None:
         self.now = 0.0
         self.told: list[str] = []
-        self.console = Console(boot, PACE, LOG, self.told.append, clock=lambda: self.now)
+        self.console = InstallConsole(boot, PACE, LOG, self.told.append, clock=lambda: self.now)
 
     def play(self, texts: Iterable[str], *, pause: float = 0) -> None:
         for text in texts:
@@ -141,7 +146,7 @@ def test_a_console_that_writes_for_ever_ends_at_the_whole_deadline() -> None:
 
 
 def test_both_boots_share_one_deadline() -> None:
-    console = Console(install_stages.DISK, PACE, LOG, lambda _: None, until=30, clock=lambda: 20.0)
+    console = InstallConsole(install_stages.DISK, PACE, LOG, lambda _: None, until=30, clock=lambda: 20.0)
     console.check()
     assert console.until == 30
 
@@ -170,7 +175,7 @@ def test_rubbish_neither_breaks_the_reader_nor_hides_what_follows(seed: int) -> 
 
 
 def test_the_screen_is_what_a_terminal_would_show() -> None:
-    screen = Screen()
+    screen = TerminalLines()
     lines = [
         *screen.feed(b"\x1b[1"),
         *screen.feed(b";31mred\x1b[0m\r\n|\b/\b-\bok \xc3"),
@@ -269,7 +274,7 @@ def test_each_question_of_the_installer_is_counted_and_no_good_installation_is_e
     release = Release("8.0")
     files = ("INSTALL.amd64", "BUILDINFO", *release.sets, "site80.tgz")
     machine = Machine(offered=files, signed=files[:-1], zones=frozenset(zones))
-    answers = Responses(response_file(Plan(release)))
+    answers = Responses(response_file(InstallPlan(release)))
     asking = installation(REVISIONS["8.0"][-1], release, machine)
     watched = Watched(install_stages.NETWORK)
     asked = []
@@ -314,7 +319,7 @@ class Starved:
         self.stuck = stuck
         self.deadlines: list[float] = []
 
-    def boot(self, command: Sequence[str], console: Console, pace: Pace) -> None:
+    def boot(self, command: Sequence[str], console: InstallConsole, pace: InstallLimits) -> None:
         assert (command, pace) == (["network"], PACE)
         self.deadlines.append(console.until)
         if len(self.deadlines) <= self.stuck:

@@ -13,8 +13,8 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.openbsd.media import download
-from testbed.openbsd.media.download import Missing, fetch
-from testbed.openbsd.media.file_cache import Store, notes_of
+from testbed.openbsd.media.download import MissingFileError, fetch
+from testbed.openbsd.media.file_cache import FileCache, notes_of
 from testbed.openbsd.media.file_source import Mirror
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -226,7 +226,7 @@ def test_a_server_that_fails_for_a_while_is_tried_again(mirror: str, behaviour: 
 
 def test_a_missing_file_is_told_at_once(mirror: str, behaviour: Behaviour, tmp_path: Path) -> None:
     behaviour.status = [404]
-    with pytest.raises(Missing, match=r"/bsd: the server does not have it \(404\); use another mirror"):
+    with pytest.raises(MissingFileError, match=r"/bsd: the server does not have it \(404\); use another mirror"):
         fetch(f"{mirror}/bsd", tmp_path / "bsd", say_nothing)
     assert list(tmp_path.iterdir()) == []
 
@@ -269,7 +269,7 @@ def test_a_disk_that_gets_full_is_told_in_a_line_and_the_server_is_not_asked_aga
     mirror: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "drop", lambda _: None)  # it would put a new file in place of the full device
-    target = Store(tmp_path).incoming("8.0/amd64/bsd")
+    target = FileCache(tmp_path).incoming("8.0/amd64/bsd")
     target.symlink_to("/dev/full")
     with pytest.raises(TestbedError, match="no space left on the disk; free some"):
         fetch(f"{mirror}/bsd", target, say_nothing)

@@ -12,7 +12,7 @@ import pytest
 from testbed.errors import TestbedError, UsageError
 from testbed.images.builder import choices_of, needed_by
 from testbed.images.image_catalogue import catalogue
-from testbed.openbsd.balancer_disk import Disk, installed, is_current, make
+from testbed.openbsd.balancer_disk import InstalledDisk, installed, is_current, make
 from testbed.openbsd.install import install_vm
 from testbed.openbsd.install.netboot import Tree
 from testbed.openbsd.media import SIGNATURE, Media
@@ -64,17 +64,17 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def made(settings: Settings, design: Topology, media: Media, installs: list[str]) -> Callable[..., Disk]:
+def made(settings: Settings, design: Topology, media: Media, installs: list[str]) -> Callable[..., InstalledDisk]:
     del installs
 
-    def run(**options: bool) -> Disk:
+    def run(**options: bool) -> InstalledDisk:
         return make(settings, Mock(), design, media, "tcg", lambda _: None, **options)
 
     return run
 
 
 def test_the_same_disk_is_not_installed_twice(
-    made: Callable[..., Disk], installs: list[str], settings: Settings, design: Topology
+    made: Callable[..., InstalledDisk], installs: list[str], settings: Settings, design: Topology
 ) -> None:
     assert installed(settings) is None
     first = made()
@@ -89,7 +89,7 @@ def test_the_same_disk_is_not_installed_twice(
 
 
 def test_other_files_make_another_disk_and_the_old_one_goes(
-    made: Callable[..., Disk], media: Media, settings: Settings, design: Topology
+    made: Callable[..., InstalledDisk], media: Media, settings: Settings, design: Topology
 ) -> None:
     first = made()
     cast("dict[str, str]", media.digests)["bsd"] = "0" * 64
@@ -105,7 +105,7 @@ def test_other_files_make_another_disk_and_the_old_one_goes(
 
 
 def test_a_failed_installation_leaves_the_disk_before_it_and_no_half_one(
-    made: Callable[..., Disk], media: Media, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    made: Callable[..., InstalledDisk], media: Media, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = made()
     cast("dict[str, str]", media.digests)["bsd"] = "1" * 64
@@ -117,7 +117,7 @@ def test_a_failed_installation_leaves_the_disk_before_it_and_no_half_one(
 
 
 def test_the_balancers_image_is_made_of_the_installed_disk(
-    made: Callable[..., Disk], settings: Settings, design: Topology
+    made: Callable[..., InstalledDisk], settings: Settings, design: Topology
 ) -> None:
     cast("Any", design).nodes = {"lb1": Mock(image="testbed/lb-openbsd")}
     with pytest.raises(UsageError, match="make openbsd-image"):
@@ -129,7 +129,7 @@ def test_the_balancers_image_is_made_of_the_installed_disk(
 
 
 def test_a_cluster_of_debian_balancers_needs_no_openbsd(
-    made: Callable[..., Disk], settings: Settings, design: Topology
+    made: Callable[..., InstalledDisk], settings: Settings, design: Topology
 ) -> None:
     before = needed_by(settings, design)
     assert not any("openbsd" in name for name in before)

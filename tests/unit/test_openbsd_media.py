@@ -11,8 +11,8 @@ import pytest
 from testbed.errors import TestbedError, UsageError
 from testbed.host import apt
 from testbed.openbsd.media import Directory, InstallImage, Mirror, keyring, need_tools
-from testbed.openbsd.media.download import Missing
-from testbed.openbsd.media.file_cache import Store, digest_of
+from testbed.openbsd.media.download import MissingFileError
+from testbed.openbsd.media.file_cache import FileCache, digest_of
 from testbed.openbsd.media.file_source import names_in_index, names_in_page
 from testbed.openbsd.media.signify import parse_list
 from testbed.openbsd.release import DEFAULT, SUPPORTED, Release
@@ -116,7 +116,7 @@ def test_a_folder_may_be_a_mirror_a_release_or_just_the_files(tmp_path: Path, pl
 
 
 def test_a_folder_that_lacks_a_file_tells_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match=r"no 8\.0/amd64/bsd\.rd; put it there"):
+    with pytest.raises(MissingFileError, match=r"no 8\.0/amd64/bsd\.rd; put it there"):
         Directory(tmp_path).take("8.0/amd64/bsd.rd", tmp_path / "taken", say_nothing)
     assert not (tmp_path / "taken").exists()
 
@@ -165,7 +165,7 @@ def test_missing_tools_are_installed_after_saying_so(tmp_path: Path, monkeypatch
 
 
 def test_a_spoilt_file_in_the_cache_is_found_out(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = FileCache(tmp_path)
     incoming = store.incoming("8.0/amd64/bsd")
     incoming.write_bytes(b"kernel")
     digest = digest_of(incoming)
@@ -179,7 +179,7 @@ def test_a_spoilt_file_in_the_cache_is_found_out(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "8.0/amd64").mkdir(parents=True)
     (tmp_path / "8.0/amd64/bsd").write_bytes(b"kernel")
-    target = Store(tmp_path / "cache").incoming("8.0/amd64/bsd")
+    target = FileCache(tmp_path / "cache").incoming("8.0/amd64/bsd")
     target.symlink_to("/dev/full")
     with pytest.raises(TestbedError, match="no space left on the disk; free some"):
         Directory(tmp_path).take("8.0/amd64/bsd", target, say_nothing)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.openbsd.install import netboot
-from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import InstallPlan, disklabel_template, response_file
 from testbed.openbsd.media import Media
 from testbed.openbsd.release import Release
 
@@ -31,7 +31,7 @@ def media(tmp_path: Path) -> Media:
 
 
 def _write(folder: Path, media: Media) -> netboot.Tree:
-    plan = Plan(RELEASE)
+    plan = InstallPlan(RELEASE)
     site = folder / plan.site_set
     site.write_text("our own set")
     return netboot.write(folder / "tree", media, response_file(plan), disklabel_template(plan), site)
@@ -51,7 +51,7 @@ def test_the_boot_loader_finds_its_configuration_and_its_kernel(tmp_path: Path, 
 
 
 def test_the_installer_finds_its_answers_the_release_and_the_packages(tmp_path: Path, media: Media) -> None:
-    plan = Plan(RELEASE)
+    plan = InstallPlan(RELEASE)
     served = _contents(_write(tmp_path, media).http)
     index = served.pop("pub/OpenBSD/8.0/amd64/index.txt")
     release = {f"pub/OpenBSD/8.0/amd64/{name}": f"content of {name}" for name in FILES}

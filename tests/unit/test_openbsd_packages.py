@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.openbsd.media.package_name import Name, Version, choose, matches
+from testbed.openbsd.media.package_name import PackageName, PackageVersion, choose, matches
 from testbed.openbsd.media.packages import Depend, parse_contents
 
 
-def names(*texts: str) -> list[Name]:
-    return [name for name in map(Name.parse, texts) if name]
+def names(*texts: str) -> list[PackageName]:
+    return [name for name in map(PackageName.parse, texts) if name]
 
 
 # The first column is older. From packages-specs(7), and versions that OpenBSD's packages really have.
@@ -33,13 +33,13 @@ OLDER = [
 
 @pytest.mark.parametrize(("older", "newer"), OLDER)
 def test_versions_are_ordered_as_pkg_add_orders_them(older: str, newer: str) -> None:
-    assert Version.parse(older).compare(Version.parse(newer)) < 0
-    assert Version.parse(newer).compare(Version.parse(older)) > 0
+    assert PackageVersion.parse(older).compare(PackageVersion.parse(newer)) < 0
+    assert PackageVersion.parse(newer).compare(PackageVersion.parse(older)) > 0
 
 
 def test_versions_that_are_equal_or_not_comparable_are_neither_older_nor_newer() -> None:
-    assert Version.parse("1.01").compare(Version.parse("1.1")) == 0
-    assert Version.parse("1.0rc2").compare(Version.parse("1.0pre3")) == 0
+    assert PackageVersion.parse("1.01").compare(PackageVersion.parse("1.1")) == 0
+    assert PackageVersion.parse("1.0rc2").compare(PackageVersion.parse("1.0pre3")) == 0
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_versions_that_are_equal_or_not_comparable_are_neither_older_nor_newer()
     ],
 )
 def test_a_name_is_split_before_its_version(text: str, stem: str, flavors: set[str]) -> None:
-    name = Name.parse(text)
+    name = PackageName.parse(text)
     assert name
     assert name.stem == stem
     assert name.flavors == frozenset(flavors)
 
 
 def test_what_has_no_version_is_no_package() -> None:
-    assert Name.parse("base80") is None
-    assert Name.parse("index.txt") is None
+    assert PackageName.parse("base80") is None
+    assert PackageName.parse("index.txt") is None
 
 
 @pytest.mark.parametrize(

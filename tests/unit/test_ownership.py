@@ -20,11 +20,11 @@ from testbed.cli.main import app
 from testbed.cli.up import bring_up
 from testbed.cluster import Cluster, lifecycle, project
 from testbed.cluster.shape import Shape
-from testbed.cluster.up_options import Wanted
+from testbed.cluster.up_options import UpOptions
 from testbed.errors import UsageError
 from testbed.faults import Ledger
 from testbed.host import doctor, engine, identity, project_owner
-from testbed.host.host_check import Level
+from testbed.host.host_check import CheckLevel
 from testbed.host.project_owner import Owner
 from testbed.progress import Progress
 from testbed.settings import Settings, load
@@ -132,7 +132,7 @@ def test_down_of_our_cluster_beside_a_stranger_touches_neither(
 def test_up_refuses_a_strangers_project_before_anything_is_made(settings: Settings, there: FakeEngine) -> None:
     portainer(there)
     with pytest.raises(UsageError, match="another project is named testbed: the container testbed-db-1 has no label"):
-        bring_up(settings, Wanted(), take_over=True)
+        bring_up(settings, UpOptions(), take_over=True)
     assert there.names() == ["testbed-db-1", "testbed_data"]
     assert not settings.state_dir.exists()
 
@@ -141,7 +141,7 @@ def test_doctor_says_what_up_would(settings: Settings, there: FakeEngine, monkey
     portainer(there)
     monkeypatch.setattr(doctor, "_machine", lambda *_: iter(()))
     [finding] = [each for each in doctor.examine(settings) if each.name == "project"]
-    assert finding.status is Level.FAIL
+    assert finding.status is CheckLevel.FAIL
     assert (finding.what, finding.fix) == (owner(there, settings).what, owner(there, settings).fix)
     assert "testbed up" not in finding.fix
 

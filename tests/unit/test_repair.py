@@ -96,7 +96,7 @@ def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(discarded_copies, "keep", keep)
     which = Sides("db2", "db1")
-    split_brain_repair.part(cast("Cluster", it), which)
+    split_brain_repair.separate(cast("Cluster", it), which)
     split_brain_repair.reunite(cast("Cluster", it), which)
     assert it.told == [
         "db1: resign",

@@ -60,8 +60,8 @@ def test_what_a_killed_run_left_is_ended_and_what_belongs_to_a_live_run_or_to_no
 
 def test_a_number_that_another_process_has_by_now_is_not_the_run(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     other = start()
-    assert process_identity.lives(process_identity.identify(other.pid))
-    assert not process_identity.lives(f"{other.pid}-1")
-    assert not process_identity.lives("")
+    assert process_identity.is_running(process_identity.identify(other.pid))
+    assert not process_identity.is_running(f"{other.pid}-1")
+    assert not process_identity.is_running("")
     other.kill()
     wait_until(lambda: not process_identity.identify(other.pid), 10, "its end")

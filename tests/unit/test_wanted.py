@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster.shape import Shape, remember, remembered
-from testbed.cluster.up_options import Wanted
+from testbed.cluster.up_options import UpOptions
 from testbed.errors import UsageError
 from testbed.settings import Settings
 
@@ -20,55 +20,57 @@ SETTINGS = Settings(root=CHECKOUT, project="testbed", state_dir=Path("state"), r
 @pytest.mark.parametrize(
     ("wanted", "now", "overlays"),
     [
-        (Wanted(), (), ()),
-        (Wanted(), ("hardened", "single"), ("hardened", "single")),
-        (Wanted(profile="hardened"), (), ("hardened",)),
-        (Wanted(profile="hardened"), ("hardened",), ("hardened",)),
-        (Wanted(profile="hardened"), ("mine", "single"), ("mine", "hardened", "single")),
-        (Wanted(profile="reference"), ("hardened", "single"), ("single",)),
-        (Wanted(balancer="openbsd"), ("hardened",), ("hardened", "openbsd")),
-        (Wanted(balancer="debian"), ("openbsd",), ()),
-        (Wanted(profile="hardened", balancer="openbsd"), (), ("openbsd", "hardened")),
-        (Wanted(overlays=("none",)), ("hardened", "single"), ()),
-        (Wanted(profile="hardened", overlays=("none",)), ("hardened", "single"), ("hardened",)),
-        (Wanted(profile="hardened", overlays=("mine",)), (), ("mine", "hardened")),
+        (UpOptions(), (), ()),
+        (UpOptions(), ("hardened", "single"), ("hardened", "single")),
+        (UpOptions(profile="hardened"), (), ("hardened",)),
+        (UpOptions(profile="hardened"), ("hardened",), ("hardened",)),
+        (UpOptions(profile="hardened"), ("mine", "single"), ("mine", "hardened", "single")),
+        (UpOptions(profile="reference"), ("hardened", "single"), ("single",)),
+        (UpOptions(balancer="openbsd"), ("hardened",), ("hardened", "openbsd")),
+        (UpOptions(balancer="debian"), ("openbsd",), ()),
+        (UpOptions(profile="hardened", balancer="openbsd"), (), ("openbsd", "hardened")),
+        (UpOptions(overlays=("none",)), ("hardened", "single"), ()),
+        (UpOptions(profile="hardened", overlays=("none",)), ("hardened", "single"), ("hardened",)),
+        (UpOptions(profile="hardened", overlays=("mine",)), (), ("mine", "hardened")),
     ],
 )
-def test_profile_and_balancer_choose_overlays(wanted: Wanted, now: tuple[str, ...], overlays: tuple[str, ...]) -> None:
+def test_profile_and_balancer_choose_overlays(
+    wanted: UpOptions, now: tuple[str, ...], overlays: tuple[str, ...]
+) -> None:
     assert wanted.shape(SETTINGS, Shape(now)).overlays == overlays
 
 
 def test_what_is_not_named_stays() -> None:
     now = Shape(("hardened",), (("app", 3),), "kvm", "database", 64, "xfs")
-    assert Wanted().shape(SETTINGS, now) == now
-    assert Wanted(scale=("app=4",)).shape(SETTINGS, now) == replace(now, scale=(("app", 4),))
-    assert Wanted(sessions="files").shape(SETTINGS, now) == replace(now, sessions="files")
+    assert UpOptions().shape(SETTINGS, now) == now
+    assert UpOptions(scale=("app=4",)).shape(SETTINGS, now) == replace(now, scale=(("app", 4),))
+    assert UpOptions(sessions="files").shape(SETTINGS, now) == replace(now, sessions="files")
 
 
 def test_an_option_overrides_the_environment() -> None:
     settings = replace(SETTINGS, filesystem="btrfs", sessions="database")
-    assert Wanted().shape(settings, Shape()) == Shape(sessions="database", filesystem="btrfs")
-    wanted = Wanted(filesystem="xfs", sessions="files")
+    assert UpOptions().shape(settings, Shape()) == Shape(sessions="database", filesystem="btrfs")
+    wanted = UpOptions(filesystem="xfs", sessions="files")
     assert wanted.shape(settings, Shape()) == Shape(sessions="files", filesystem="xfs")
 
 
 @pytest.mark.parametrize("text", ["app", "app=", "app=0", "app=many", "app=-1", "app=٣"])
 def test_a_scale_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a scale; write it as app=3") as caught:
-        Wanted(scale=(text,)).shape(SETTINGS, Shape())
+        UpOptions(scale=(text,)).shape(SETTINGS, Shape())
     assert caught.value.where == "--scale"
 
 
 @pytest.mark.parametrize(
     ("wanted", "line"),
     [
-        (Wanted(profile="reference"), "--profile reference: the cluster that is up has the overlay hardened"),
-        (Wanted(balancer="openbsd"), "--balancer openbsd: the cluster that is up has the overlay hardened"),
-        (Wanted(overlays=("none",)), "--overlay none: the cluster that is up has the overlay hardened"),
-        (Wanted(filesystem="btrfs"), "--filesystem btrfs: the cluster that is up has the filesystem xfs"),
+        (UpOptions(profile="reference"), "--profile reference: the cluster that is up has the overlay hardened"),
+        (UpOptions(balancer="openbsd"), "--balancer openbsd: the cluster that is up has the overlay hardened"),
+        (UpOptions(overlays=("none",)), "--overlay none: the cluster that is up has the overlay hardened"),
+        (UpOptions(filesystem="btrfs"), "--filesystem btrfs: the cluster that is up has the filesystem xfs"),
     ],
 )
-def test_a_cluster_that_is_up_is_not_made_half_another_one(wanted: Wanted, line: str) -> None:
+def test_a_cluster_that_is_up_is_not_made_half_another_one(wanted: UpOptions, line: str) -> None:
     now = Shape(("hardened",), filesystem="xfs")
     with pytest.raises(UsageError) as caught:
         wanted.must_fit(SETTINGS, now, wanted.shape(SETTINGS, now))
@@ -78,9 +80,9 @@ def test_a_cluster_that_is_up_is_not_made_half_another_one(wanted: Wanted, line:
 def test_the_environment_s_filesystem_is_refused_by_its_name() -> None:
     settings, now = replace(SETTINGS, filesystem="ext4"), Shape(filesystem="xfs")
     with pytest.raises(UsageError, match="TESTBED_FILESYSTEM=ext4: the cluster that is up has the filesystem xfs"):
-        Wanted().must_fit(settings, now, Wanted().shape(settings, now))
-    Wanted().must_fit(settings, Shape(), Shape(filesystem="ext4"))  # an old record does not tell
-    Wanted().must_fit(settings, now, Shape(("single",), filesystem="xfs"))
+        UpOptions().must_fit(settings, now, UpOptions().shape(settings, now))
+    UpOptions().must_fit(settings, Shape(), Shape(filesystem="ext4"))  # an old record does not tell
+    UpOptions().must_fit(settings, now, Shape(("single",), filesystem="xfs"))
 
 
 def test_the_cluster_keeps_its_filesystem(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from testbed.cli.locking import holds
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, progress
 from testbed.cluster import Cluster, backup, project
-from testbed.cluster.discarded_copies import Opened
+from testbed.cluster.discarded_copies import OpenedCopy
 from testbed.cluster.lock import Use
 from testbed.errors import TestbedError, UsageError
 
@@ -37,7 +37,7 @@ def backup_volume(
     if not project.exists(cluster.settings):
         raise UsageError("no cluster is up", fix="run `testbed up`")
     target = file or cluster.settings.state_dir / backup.FOLDER / time.strftime("%Y%m%d-%H%M%S.tar")
-    node = backup.spare(cluster)
+    node = backup.standby(cluster)
     with progress.step(f"copying the disk of {node}"):
         backup.take(cluster, node, target)
     writes = None
@@ -46,7 +46,7 @@ def backup_volume(
             with (
                 progress.step("opening it in a machine without network"),
                 backup.disk_of(target, target.parent) as disk,
-                Opened(cluster, disk, node) as opened,
+                OpenedCopy(cluster, disk, node) as opened,
             ):
                 [writes] = opened.sql("probe", "select count(*) from writes")
         except TestbedError as error:

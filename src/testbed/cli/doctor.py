@@ -15,10 +15,10 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import out
 from testbed.errors import TestbedError
 from testbed.host.doctor import examine, networks
-from testbed.host.host_check import Finding, Level, fail
+from testbed.host.host_check import CheckLevel, HostCheck, fail
 from testbed.settings import Settings
 
-_SIGNS = {Level.OK: "[green]✓[/]", Level.WARN: "[yellow]![/]", Level.FAIL: "[red]✗[/]"}
+_SIGNS = {CheckLevel.OK: "[green]✓[/]", CheckLevel.WARN: "[yellow]![/]", CheckLevel.FAIL: "[red]✗[/]"}
 
 
 app = new_app()
@@ -32,7 +32,7 @@ def doctor(as_json: Json = False) -> None:
     """
     settings = configuration.load()
     findings = examine(settings)
-    if not any(finding.name in ("engine", "compose") and finding.status is Level.FAIL for finding in findings):
+    if not any(finding.name in ("engine", "compose") and finding.status is CheckLevel.FAIL for finding in findings):
         findings += _topology(settings)
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -41,11 +41,11 @@ def doctor(as_json: Json = False) -> None:
             out.print(f"{_SIGNS[finding.status]} {finding.name:<13} {escape(finding.what)}", highlight=False)
             if finding.fix:
                 out.print(f"  {'':<13} [bold]fix:[/] {escape(finding.fix)}", highlight=False)
-    if any(finding.status is Level.FAIL for finding in findings):
+    if any(finding.status is CheckLevel.FAIL for finding in findings):
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def _topology(settings: Settings) -> list[Finding]:
+def _topology(settings: Settings) -> list[HostCheck]:
     try:
         cluster = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
         return networks(settings, cluster)

@@ -10,7 +10,7 @@ import typer
 from testbed.cli.group import examples, new_app
 from testbed.cli.output import err
 from testbed.cluster import Cluster, project
-from testbed.cluster.graph import boxes, mermaid, svg
+from testbed.cluster.graph import graph_nodes, mermaid, svg
 from testbed.errors import UsageError
 
 app = new_app()
@@ -37,7 +37,7 @@ def graph(
         raise UsageError("no cluster is up", fix="run `testbed up`, or draw the topology alone with --no-state")
     now = cluster.state() if state else None
     faults = cluster.ledger.readable() if state else []
-    nodes = boxes(cluster.topology, now, faults)
+    nodes = graph_nodes(cluster.topology, now, faults)
     chosen = form or ("svg" if output and output.suffix == ".svg" else "mermaid")
     text = (svg if chosen == "svg" else mermaid)(cluster.topology, nodes)
     if output is None:

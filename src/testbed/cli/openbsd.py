@@ -20,16 +20,16 @@ from testbed.cli.verify import report as verify_report
 from testbed.cluster import project
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import remembered
-from testbed.cluster.up_options import OPENBSD, Wanted
+from testbed.cluster.up_options import OPENBSD, UpOptions
 from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.host.acceleration import acceleration
 from testbed.images import build_images
 from testbed.openbsd import balancer_disk as openbsd_image
 from testbed.openbsd import offline_check as openbsd_offline
-from testbed.openbsd.balancer_disk import Disk
+from testbed.openbsd.balancer_disk import InstalledDisk
 from testbed.openbsd.install.install_console import InstallError
-from testbed.openbsd.media import Directory, InstallImage, Mirror, Source, gather
+from testbed.openbsd.media import Directory, FileSource, InstallImage, Mirror, gather
 from testbed.openbsd.release import Release, parse
 from testbed.settings import Settings
 
@@ -91,7 +91,7 @@ def verify(
     begun = time.monotonic()
     disk = _make(settings, chosen, source, keys=keys, offline=offline is not None)
     made = time.monotonic()
-    cluster = bring_up(settings, Wanted(balancer="openbsd"))
+    cluster = bring_up(settings, UpOptions(balancer="openbsd"))
     up = time.monotonic()
     stages = [(f"OpenBSD {disk.version} installed, or found as {disk.path.name}", made - begun),
               ("cluster brought up", up - made)]  # fmt: skip
@@ -108,7 +108,7 @@ def _release(settings: Settings, named: str | None) -> Release:
     return parse(named)
 
 
-def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> Source:
+def _source(settings: Settings, mirror: str | None, install_image: Path | None, offline: Path | None) -> FileSource:
     """Where the release's files come from."""
     if offline and mirror is not None:
         raise UsageError("--offline fetches nothing, so --mirror has no use", fix="use one of them")
@@ -125,15 +125,15 @@ def _source(settings: Settings, mirror: str | None, install_image: Path | None, 
 
 
 def _make(
-    settings: Settings, release: Release, source: Source, *, keys: Path | None, offline: bool, fresh: bool = False
-) -> Disk:
+    settings: Settings, release: Release, source: FileSource, *, keys: Path | None, offline: bool, fresh: bool = False
+) -> InstalledDisk:
     """Gather, verify, install, and build the image of the node."""
     if keys and not keys.is_dir():
         raise UsageError("no such folder of keys", where=str(keys), fix="name the folder that holds the .pub files")
     docker_engine = engine.ensure(settings, progress.print_line)
     design = topology.load([settings.topology], settings.compose_environment(settings.accel or "tcg"))
     if offline:
-        openbsd_offline.need(settings, docker_engine, design, source)
+        openbsd_offline.must_be_possible_offline(settings, docker_engine, design, source)
     build_images(settings, design, progress, names=[openbsd_image.INSTALLER])
     with progress.step(f"OpenBSD {release.version}'s files from {source.name}, each verified"):
         media = gather(release, source, settings.openbsd_dir / "files", _say, keys=keys)

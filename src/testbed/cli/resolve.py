@@ -45,7 +45,7 @@ def split_brain(
     if not show:
         consent.must_be_possible("this overwrites the data of one side")
     with progress.step(f"copying the data of {which.loser}, before anything overwrites it"):
-        copy = split_brain_repair.part(cluster, which)
+        copy = split_brain_repair.separate(cluster, which)
     with progress.step("opening the copy, and comparing it with what is served"):
         kept, lost = split_brain_repair.compare(cluster, which, copy)
     if as_json:
@@ -83,7 +83,7 @@ def read(
         raise UsageError("no such copy", where=str(copy), fix="`ls .testbed/discarded` lists them")
     cluster = Cluster()
     node = cluster.topology.of_role(Role.DATABASE)[0].name
-    with progress.step(f"asking {copy.name}"), discarded_copies.Opened(cluster, copy, node) as opened:
+    with progress.step(f"asking {copy.name}"), discarded_copies.OpenedCopy(cluster, copy, node) as opened:
         rows = opened.sql(database, query)
     if as_json:
         print_json(rows)

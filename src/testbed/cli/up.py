@@ -17,7 +17,7 @@ from testbed.cli.output import progress
 from testbed.cluster import Cluster, lifecycle, node_folders, secrets
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import Shape, remembered
-from testbed.cluster.up_options import Wanted
+from testbed.cluster.up_options import UpOptions
 from testbed.errors import UsageError
 from testbed.host import engine, identity, project_owner
 from testbed.host.acceleration import acceleration
@@ -69,12 +69,17 @@ def up(
 
     --overlay single adds the single server to the cluster, and --overlay none takes it away.
     """
-    wanted = Wanted(profile, balancer, filesystem, sessions, tuple(scale or ()), tuple(overlay or ()))
+    wanted = UpOptions(profile, balancer, filesystem, sessions, tuple(scale or ()), tuple(overlay or ()))
     bring_up(configuration.load(), wanted, keep=keep_failed, take_over=take_over, consent=Consent(given=yes))
 
 
 def bring_up(
-    settings: Settings, wanted: Wanted, *, keep: bool = False, take_over: bool = False, consent: Consent | None = None
+    settings: Settings,
+    wanted: UpOptions,
+    *,
+    keep: bool = False,
+    take_over: bool = False,
+    consent: Consent | None = None,
 ) -> Cluster:
     """Bring the cluster up, whatever is missing for it, and welcome the user.
 

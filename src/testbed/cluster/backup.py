@@ -59,7 +59,7 @@ class Manifest(BaseModel):
     sha256: str
 
 
-def spare(cluster: Cluster) -> str:
+def standby(cluster: Cluster) -> str:
     """Name the machine a backup is taken from.
 
     Raises:
@@ -197,18 +197,18 @@ def _sum(disk: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unfinished(settings: Settings) -> Path:
+def unfinished_restore(settings: Settings) -> Path:
     """The note that a restore is under way: until both disks are replaced, they are of different times."""
     return settings.state_dir / "restoring"
 
 
-def must_be_finished(settings: Settings) -> None:
+def must_have_finished_restore(settings: Settings) -> None:
     """Refuse to start the databases on disks of different times: DRBD may take them for copies of each other.
 
     Raises:
         UsageError: a restore was cut off.
     """
-    if unfinished(settings).exists():
+    if unfinished_restore(settings).exists():
         raise UsageError(
             "a restore was cut off, and the databases' disks are of different times",
             fix="`testbed restore FILE` does it anew, on both; or `testbed down`",
@@ -229,10 +229,10 @@ def put_back(cluster: Cluster, disk: Path) -> None:
     machines = sorted(cluster.fleet.machines(Role.DATABASE), key=lambda each: each.name == primary)
     for machine in machines:
         machine.stop()
-    unfinished(cluster.settings).touch()
+    unfinished_restore(cluster.settings).touch()
     for machine in machines:
         machine.replace_disk(OVERLAY, disk)
-    unfinished(cluster.settings).unlink()
+    unfinished_restore(cluster.settings).unlink()
     first, second = machines[-1], machines[0]
     first.start()
     # One after the other: at a cold start of both on a busy machine each may take the other for absent.

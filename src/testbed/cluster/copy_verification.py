@@ -5,7 +5,7 @@ from __future__ import annotations
 from testbed.cluster.cluster import Cluster
 from testbed.errors import UsageError
 from testbed.roles import online_verification
-from testbed.roles.online_verification import Comparison
+from testbed.roles.online_verification import CopyComparison
 
 
 def primary(cluster: Cluster) -> str:
@@ -25,7 +25,7 @@ def primary(cluster: Cluster) -> str:
     return name
 
 
-def verify(cluster: Cluster, *, repair: bool = False) -> Comparison:
+def verify(cluster: Cluster, *, repair: bool = False) -> CopyComparison:
     """Compare both copies of the database's volume, block by block, while they are in use.
 
     A test or a hunt calls this at its end: ``testbed status`` calls copies healthy that differ.
@@ -41,7 +41,7 @@ def verify(cluster: Cluster, *, repair: bool = False) -> Comparison:
     return online_verification.compare(cluster.machine(primary(cluster)), repair=repair)
 
 
-def verify_as_daily(cluster: Cluster, within: float) -> Comparison | None:
+def verify_as_daily(cluster: Cluster, within: float) -> CopyComparison | None:
     """Compare and repair the copies as the cluster's profile does each day, but now.
 
     Args:

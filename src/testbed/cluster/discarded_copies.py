@@ -83,7 +83,7 @@ def sql(cluster: Cluster, node: str, database: str, query: str) -> list[str]:
     return _rows(cluster.machine(node).exec(["sh", "-c", SQL, database, query], SQL_SECONDS), node)
 
 
-class Opened:
+class OpenedCopy:
     """A copy, opened: a machine without network that serves its PostgreSQL to whoever asks here.
 
     Args:

@@ -28,7 +28,7 @@ LABELS = 230
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class GraphNode:
     """A node in the picture.
 
     Attributes:
@@ -46,7 +46,7 @@ class Box:
     virtual: bool
 
 
-def boxes(topology: Topology, state: ClusterState | None = None, faults: Iterable[Entry] = ()) -> list[Box]:
+def graph_nodes(topology: Topology, state: ClusterState | None = None, faults: Iterable[Entry] = ()) -> list[GraphNode]:
     """Return the nodes to draw.
 
     Args:
@@ -66,7 +66,7 @@ def boxes(topology: Topology, state: ClusterState | None = None, faults: Iterabl
             *struck,
         ]
         networks = tuple(network for network in _inwards(topology) if network in node.addresses)
-        found.append(Box(name, networks, tuple(lines), look, node.keys.machine == "virtual"))
+        found.append(GraphNode(name, networks, tuple(lines), look, node.keys.machine == "virtual"))
     return found
 
 
@@ -115,7 +115,7 @@ def _doing(power: Power | None, state: RoleState | None, topology: Topology, *, 
             return [] if state.reachable else ["does not answer"]
 
 
-def mermaid(topology: Topology, nodes: Sequence[Box]) -> str:
+def mermaid(topology: Topology, nodes: Sequence[GraphNode]) -> str:
     """Return the picture as a Mermaid flowchart (mermaid.js.org), for Markdown.
 
     Args:
@@ -147,7 +147,7 @@ def _id(name: str) -> str:
     return f"n_{name.replace('-', '_')}"
 
 
-def _used(topology: Topology, nodes: Sequence[Box]) -> list[str]:
+def _used(topology: Topology, nodes: Sequence[GraphNode]) -> list[str]:
     """Return the networks that nodes are on, from the users' inwards.
 
     Behind the database network, those come last that are the only network of a node: this node stands below its
@@ -159,7 +159,7 @@ def _used(topology: Topology, nodes: Sequence[Box]) -> list[str]:
     return first + sorted(rest, key=lambda name: any(node.networks == (name,) for node in nodes))
 
 
-def svg(topology: Topology, nodes: Sequence[Box]) -> str:
+def svg(topology: Topology, nodes: Sequence[GraphNode]) -> str:
     """Return the picture as SVG: each network a line, each node between the networks that it is on.
 
     Args:
@@ -167,7 +167,7 @@ def svg(topology: Topology, nodes: Sequence[Box]) -> str:
         nodes: what ``boxes`` returned.
     """
     networks = _used(topology, nodes)
-    rows: dict[int, list[Box]] = {}
+    rows: dict[int, list[GraphNode]] = {}
     for node in nodes:
         rows.setdefault(_row(node, networks), []).append(node)
     width = LABELS + MARGIN + max((len(row) for row in rows.values()), default=1) * (BOX[0] + GAP) - GAP
@@ -186,7 +186,7 @@ def svg(topology: Topology, nodes: Sequence[Box]) -> str:
     )
 
 
-def _row(node: Box, networks: Sequence[str]) -> int:
+def _row(node: GraphNode, networks: Sequence[str]) -> int:
     """Return a node's row: above the first network if this is its only one, else below the first of its networks."""
     numbers = [networks.index(name) for name in node.networks]
     return 0 if not numbers or numbers == [0] else min(numbers) + 1
@@ -205,7 +205,7 @@ def _networks(topology: Topology, networks: Sequence[str], width: int) -> Iterab
         yield f'<text x="{MARGIN}" y="{y + 4}" fill="{colour}" font-weight="bold">{label}</text>'
 
 
-def _box(node: Box, networks: Sequence[str], x: float, row: int) -> Iterable[str]:
+def _box(node: GraphNode, networks: Sequence[str], x: float, row: int) -> Iterable[str]:
     top = MARGIN + ROW * row
     fill, line = COLOURS[node.look]
     for place, name in enumerate(node.networks):

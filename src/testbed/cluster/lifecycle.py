@@ -49,7 +49,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     Raises:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
-    backup.must_be_finished(cluster.settings)
+    backup.must_have_finished_restore(cluster.settings)
     cluster_id = identity.ensure(cluster.settings)
     if old := cluster.fleet.outdated():
         raise UsageError(
@@ -66,7 +66,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             )
     secrets.ensure(cluster.settings.state_dir, cluster.topology)
     _write_node_files(cluster)
-    untold = _untold(cluster.settings)
+    untold = _pending_applications(cluster.settings)
     if fresh:
         untold.unlink(missing_ok=True)  # machines that are new read them as they start
     remember(cluster.settings, cluster.shape)
@@ -79,7 +79,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         with progress.step("starting the machines"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
         if untold.exists():
-            tell_of_applications(cluster)
+            load_applications(cluster)
             untold.unlink()
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
@@ -316,11 +316,11 @@ def forget(settings: Settings) -> None:
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
-    for note in (_untold(settings), backup.unfinished(settings), labels.file(settings)):
+    for note in (_pending_applications(settings), backup.unfinished_restore(settings), labels.file(settings)):
         note.unlink(missing_ok=True)
 
 
-def tell_of_applications(cluster: Cluster) -> None:
+def load_applications(cluster: Cluster) -> None:
     """Have machines that ran before take up a changed table; pool discovery looks at it by itself.
 
     Raises:
@@ -333,7 +333,7 @@ def tell_of_applications(cluster: Cluster) -> None:
             machine.exec(command, timeout=60).check("it does not load the new applications", machine.name)
 
 
-def _untold(settings: Settings) -> Path:
+def _pending_applications(settings: Settings) -> Path:
     """The note that machines have not been told of changed applications; it outlives who would have told them."""
     return settings.state_dir / "applications-untold"
 
@@ -341,11 +341,11 @@ def _untold(settings: Settings) -> Path:
 def _write_node_files(cluster: Cluster) -> None:
     """What nodes read of the applications; and an OpenBSD balancer's network, packet filter, server and keys."""
     settings = cluster.settings
-    noted = _untold(settings).exists()
+    noted = _pending_applications(settings).exists()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    _untold(settings).touch()
+    _pending_applications(settings).touch()
     if not applications.write(settings.state_dir, cluster.topology) and not noted:
-        _untold(settings).unlink()
+        _pending_applications(settings).unlink()
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
             guest_files.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")

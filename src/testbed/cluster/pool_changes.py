@@ -16,7 +16,7 @@ TAKEN_OUT = "removed"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PoolRow:
     """A member of a pool, as one balancer has it.
 
     Attributes:
@@ -47,27 +47,27 @@ class Row:
     sessions: int | None = None
 
 
-def overview(cluster: Cluster) -> list[Row]:
+def overview(cluster: Cluster) -> list[PoolRow]:
     """Every member of every pool on every balancer, and those that were taken out."""
     state = cluster.state()
     sessions = {each.node: each.sessions for each in state.apps if each.reachable}
     rows = []
     for balancer in state.balancers:
         if not balancer.reachable:
-            rows.append(Row(balancer.node, "-", "-", "-"))
+            rows.append(PoolRow(balancer.node, "-", "-", "-"))
             continue
         rows += [_row(balancer.node, each, sessions.get(each.name)) for each in balancer.members]
         for line in pool_member.decisions(cluster.machine(balancer.node)):
             application, node, decided, weight = line.split()
             if decided == TAKEN_OUT:
                 rows.append(
-                    Row(balancer.node, application, node, TAKEN_OUT, float(weight), sessions=sessions.get(node))
+                    PoolRow(balancer.node, application, node, TAKEN_OUT, float(weight), sessions=sessions.get(node))
                 )
     return sorted(rows, key=lambda row: (row.pool, row.node, row.balancer))
 
 
-def _row(balancer: str, member: Member, sessions: int | None) -> Row:
-    return Row(
+def _row(balancer: str, member: Member, sessions: int | None) -> PoolRow:
+    return PoolRow(
         balancer, member.pool, member.name, member.status, member.weight,
         member.elected, member.busy, member.sent, member.received, member.retries, sessions,
     )  # fmt: skip
@@ -110,7 +110,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
                 "its Apache does not show its pools; nothing was changed", where=balancer.node,
                 fix="`testbed status` tells more",
             )  # fmt: skip
-    to_tell = _who_is_to_be_told(state, verb, application, node)
+    to_tell = _balancers_to_change(state, verb, application, node)
     if verb in ("drain", "disable", "remove"):
         must_leave_one(state, application, node)
     _on_all([each for each in balancers if each.name in to_tell], verb, application, node, weight)
@@ -177,7 +177,7 @@ def _must_run_there(topology: Topology, application: str, node: str) -> None:
         raise UsageError(what, fix=f"{application} runs on {', '.join(there)}")
 
 
-def _who_is_to_be_told(state: ClusterState, verb: str, application: str, node: str) -> list[str]:
+def _balancers_to_change(state: ClusterState, verb: str, application: str, node: str) -> list[str]:
     """The balancers that do not have it so already: one may, of a command that was cut off before it told the other.
 
     Raises:
@@ -186,7 +186,7 @@ def _who_is_to_be_told(state: ClusterState, verb: str, application: str, node: s
     refusals = {}
     for balancer in state.balancers:
         try:
-            _must_make_sense(balancer, verb, application, node)
+            _must_apply(balancer, verb, application, node)
         except UsageError as refusal:
             refusals[balancer.node] = refusal
     if refusals and (verb not in ("add", "remove") or len(refusals) == len(state.balancers)):
@@ -194,7 +194,7 @@ def _who_is_to_be_told(state: ClusterState, verb: str, application: str, node: s
     return [each.node for each in state.balancers if each.node not in refusals]
 
 
-def _must_make_sense(balancer: BalancerState, verb: str, application: str, node: str) -> None:
+def _must_apply(balancer: BalancerState, verb: str, application: str, node: str) -> None:
     """See that a balancer has the member where it must, and has not where it is to be added."""
     there = any((each.pool, each.name) == (application, node) for each in balancer.members)
     if verb == "add" and there:
@@ -220,10 +220,10 @@ def _on_all(balancers: Sequence[Machine], verb: str, application: str, node: str
             told.append((each, before))
     except TestbedError as error:
         for each, before in told:
-            pool_member.take(each, before)
+            pool_member.set_decisions(each, before)
         undone = f"; taken back on {' and '.join(each.name for each, _ in told)}" if told else ""
         raise TestbedError(f"{error.what}{undone}", where=error.where, fix="`testbed status` tells more") from None
     except KeyboardInterrupt:
         for each, before in told:
-            pool_member.take(each, before)
+            pool_member.set_decisions(each, before)
         raise

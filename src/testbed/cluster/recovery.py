@@ -16,7 +16,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
 from testbed.cluster.remedies import Remedy, apply, decision, next_remedy
 from testbed.cluster.state import ClusterState
-from testbed.cluster.unrecorded_faults import TROUBLE, restore_power
+from testbed.cluster.unrecorded_faults import TROUBLE, power_on
 from testbed.deferred import Deferred
 from testbed.machines import Power
 from testbed.machines.machine import last_log_line
@@ -152,7 +152,7 @@ class Recovery:
                 raise FinalError(f"{name} {what}: {self._last_line(name)}", fix=f"`testbed logs {name}` shows more")
         if without:
             with suppress(*TROUBLE):  # the state tells what is still off
-                for line in restore_power(self._cluster):
+                for line in power_on(self._cluster):
                     self._record(line)
             self._allow(self._boot)
 

@@ -25,7 +25,7 @@ from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
 ROLES = (Role.APP, Role.BALANCER, Role.DATABASE)
-WHOLE_SECONDS = 10.0
+HEALTHY_AGAIN_SECONDS = 10.0
 BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
 # A CARP daemon that has just begun waits before it would take over (images/lb/failover/ucarp).
@@ -51,16 +51,16 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
     for machine in chosen:
         if machine.node.role not in (*ROLES, Role.MAIL):
             raise UsageError(f"{machine.name} is no part of the site", fix="roll app nodes, balancers, databases, mail")
-    _must_be_whole(cluster)
+    _must_be_healthy(cluster)
     for machine in _in_order(cluster, chosen):
         with progress.step(f"{machine.name}: {_what(machine)}"):
             _one(cluster, machine, patience, progress)
 
 
-def _must_be_whole(cluster: Cluster) -> None:
+def _must_be_healthy(cluster: Cluster) -> None:
     """A moment's patience: on a busy host DRBD may just be connecting again, and be whole a second later."""
     try:
-        lifecycle.wait_healthy(cluster, WHOLE_SECONDS)
+        lifecycle.wait_healthy(cluster, HEALTHY_AGAIN_SECONDS)
     except TestbedError as error:
         fix = "`testbed heal` or `testbed up` repairs it; then roll"
         raise UsageError(f"the cluster is not whole: {error.what}", fix=fix) from None
@@ -121,7 +121,7 @@ def _restart(cluster: Cluster, machine: Machine) -> None:
         machine.recreate()
     cluster.machine(machine.name).start()
     if anew and decided:
-        pool_member.take(cluster.machine(machine.name), decided)
+        pool_member.set_decisions(cluster.machine(machine.name), decided)
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def _off_reason(cluster: Cluster) -> str:
     return off_reason(*cluster.fleet.machines(Role.DATABASE))
 
 
-def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
+def separate(cluster: Cluster, which: Sides, name: str = "") -> Path:
     """Make sure that the survivor serves and the loser writes no more, and keep a copy of the loser's data.
 
     Args:
@@ -136,7 +136,7 @@ def part(cluster: Cluster, which: Sides, name: str = "") -> Path:
     if cluster.state().primary_database == which.loser:
         cluster.machine(which.loser).exec(["resign"])
     wait_until(
-        lambda: _is_spare(cluster, which.loser), SERVING_SECONDS, f"{which.loser} to have let go of its data",
+        lambda: _is_standby(cluster, which.loser), SERVING_SECONDS, f"{which.loser} to have let go of its data",
         hint="nothing was overwritten", describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
     wait_until(
@@ -156,7 +156,7 @@ def compare(cluster: Cluster, which: Sides, copy: Path) -> tuple[Side, Side]:
     Raises:
         TestbedError: the copy cannot be opened.
     """
-    with discarded_copies.Opened(cluster, copy, which.loser) as opened:
+    with discarded_copies.OpenedCopy(cluster, copy, which.loser) as opened:
         lost = _side(cluster, which.loser, opened.sql("probe", TOKENS), opened.sql("horde", TABLES))
     served = [discarded_copies.sql(cluster, which.survivor, *asked) for asked in (("probe", TOKENS), ("horde", TABLES))]
     kept = _side(cluster, which.survivor, *served)
@@ -187,7 +187,7 @@ def repair_split_brain(cluster: Cluster) -> str:
     survivor = _serving(cluster)
     [loser] = [each.node for each in cluster.state().databases if each.node != survivor]
     which = Sides(survivor, loser)
-    part(cluster, which, f"last-{loser}")
+    separate(cluster, which, f"last-{loser}")
     reunite(cluster, which)
     return loser
 
@@ -209,5 +209,5 @@ def _run(cluster: Cluster, node: str, script: str) -> None:
     cluster.machine(node).exec(["sh", "-c", script]).check("DRBD does not reconnect", node)
 
 
-def _is_spare(cluster: Cluster, node: str) -> bool:
+def _is_standby(cluster: Cluster, node: str) -> bool:
     return any(each.node == node and each.reachable and not each.mounted for each in cluster.state().databases)

@@ -80,7 +80,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
     machines = [each for each in fleet.machines() if not roles or each.node.role in roles]
     with ThreadPoolExecutor(max_workers=16) as pool:
         powers = pool.map(lambda machine: machine.power(), machines)
-        states = list(pool.map(lambda machine: _ask(fleet, machine), machines))
+        states = list(pool.map(lambda machine: _query(fleet, machine), machines))
         power = {machine.name: each for machine, each in zip(machines, powers, strict=True)}
     return ClusterState(
         power=power,
@@ -93,7 +93,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
     )
 
 
-def _ask(fleet: Fleet, machine: Machine) -> RoleState | None:
+def _query(fleet: Fleet, machine: Machine) -> RoleState | None:
     match machine.node.role:
         case Role.BALANCER:
             return balancer_state.state(machine, str(fleet.topology.site.address))

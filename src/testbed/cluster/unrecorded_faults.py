@@ -19,7 +19,7 @@ from testbed.faults.disk_error import DATA_DISK
 from testbed.faults.disk_full import give_back
 from testbed.faults.fault_registry import FAULTS
 from testbed.faults.options import DIRECTIONS, rule_name
-from testbed.host.process_identity import lives
+from testbed.host.process_identity import is_running
 from testbed.machines import Machine, Power, packet_rules
 from testbed.topology import Role
 
@@ -55,7 +55,7 @@ def undo(cluster: Cluster) -> Iterator[str]:
         TestbedError, DockerException, OSError: the first error of a whole stage, after all stages.
     """
     trouble: Exception | None = None
-    for stage in (restore_power, sweep_host, _undo_on_all):
+    for stage in (power_on, sweep_host, _undo_on_all):
         try:
             yield from stage(cluster)
         except TROUBLE as error:
@@ -83,7 +83,7 @@ def sweep_host(cluster: Cluster) -> list[str]:
         return [str(error)]
 
 
-def restore_power(cluster: Cluster) -> Iterator[str]:
+def power_on(cluster: Cluster) -> Iterator[str]:
     """Thaw what is frozen, and start what is off; a node that cannot be does not keep the others off.
 
     Yields:
@@ -162,7 +162,7 @@ def _processes(machine: Machine) -> Iterator[str]:
 def _strays(machine: Machine) -> Iterator[str]:
     """Probes and load of a run whose process was killed: they would go on for half an hour."""
     owned = [line.split() for line in _run(machine, LIST_OWNED).splitlines()]
-    if strays := [pid for pid, owner in owned if not lives(owner)]:
+    if strays := [pid for pid, owner in owned if not is_running(owner)]:
         _run(machine, f"kill -KILL {' '.join(strays)}")
         yield f"{machine.name}: ended {len(strays)} processes of a run that was killed"
 

@@ -16,7 +16,7 @@ OPENBSD = "openbsd"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UpOptions:
     """The options of ``testbed up``; what is not given stays as the cluster has it.
 
     Attributes:

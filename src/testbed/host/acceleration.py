@@ -43,7 +43,7 @@ class Acceleration:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GuestRun:
     """How a run of the tiny guest ended.
 
     Args:
@@ -60,7 +60,7 @@ class Outcome:
         return self.status == guest_probe.EXIT_STATUS
 
 
-def verdict(kvm: Outcome, tcg: Outcome | None = None) -> Acceleration:
+def verdict(kvm: GuestRun, tcg: GuestRun | None = None) -> Acceleration:
     """Judge hardware virtualisation by a run under KVM and, when that failed, the same run in software.
 
     Raises:
@@ -79,7 +79,7 @@ def verdict(kvm: Outcome, tcg: Outcome | None = None) -> Acceleration:
     return Acceleration("tcg", f"{KVM} is there, but a guest does not run: {said}")
 
 
-def device_trouble(device: Path = KVM) -> str | None:
+def device_error(device: Path = KVM) -> str | None:
     """Tell why the device itself cannot be used, None when it opens.
 
     One that is forbidden to this user may be of use all the same: the engine opens it for a container's root.
@@ -108,7 +108,7 @@ def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "
     """
     if settings.accel is not None:
         return Acceleration("kvm" if settings.accel == "kvm" else "tcg", "set by TESTBED_ACCEL")
-    trouble = device_trouble()
+    trouble = device_error()
     if trouble is not None:
         return Acceleration("tcg", trouble)
     image = image or f"{settings.images}/{IMAGE}"
@@ -131,7 +131,7 @@ def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "
     return found
 
 
-def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str, seconds: float = SECONDS) -> Outcome:
+def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str, seconds: float = SECONDS) -> GuestRun:
     """Run the tiny guest in a container of its own, which is gone afterwards.
 
     Args:
@@ -160,9 +160,9 @@ def run_guest(engine: docker.DockerClient, image: str, accel: Kind, cluster: str
             with suppress(APIError):
                 container.kill()
             status = None
-        return Outcome(status, container.logs().decode(errors="replace"))
+        return GuestRun(status, container.logs().decode(errors="replace"))
     except APIError as error:
-        return Outcome(-1, str(error.explanation or error))
+        return GuestRun(-1, str(error.explanation or error))
     finally:
         with suppress(DockerException, requests.RequestException):
             container.remove(force=True)

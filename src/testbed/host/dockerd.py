@@ -25,7 +25,7 @@ _STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Record:
+class EngineRecord:
     """The engine that testbed started.
 
     Args:
@@ -85,10 +85,10 @@ def adopt(settings: Settings) -> None:
             return
 
 
-def recorded(settings: Settings) -> Record | None:
+def recorded(settings: Settings) -> EngineRecord | None:
     """Return the engine that we started and that still runs, else None."""
     try:
-        record = Record(**json.loads(_path(settings).read_text()))
+        record = EngineRecord(**json.loads(_path(settings).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     if started_at(record.pid) != record.started:
@@ -128,7 +128,7 @@ def stop(settings: Settings) -> bool:
     return True
 
 
-def _ended(record: Record) -> bool:
+def _ended(record: EngineRecord) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(record.pid, os.WNOHANG)  # when it is this very process's child
     return started_at(record.pid) != record.started
@@ -146,7 +146,7 @@ def _write(settings: Settings, pid: int) -> None:
         had_bridge = bool(json.loads(_note_path(settings).read_text())["had_bridge"])
     except (OSError, ValueError, KeyError):
         had_bridge = True
-    _path(settings).write_text(json.dumps(asdict(Record(pid, started, had_bridge))))
+    _path(settings).write_text(json.dumps(asdict(EngineRecord(pid, started, had_bridge))))
 
 
 def _path(settings: Settings) -> Path:

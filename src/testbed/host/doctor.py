@@ -21,7 +21,7 @@ from testbed.host import (
     project_owner,
     resources,
 )
-from testbed.host.host_check import Finding, Level, fail, ok, warn
+from testbed.host.host_check import CheckLevel, HostCheck, fail, ok, warn
 from testbed.progress import PrintLine
 from testbed.settings import Settings
 from testbed.topology import Topology
@@ -30,7 +30,7 @@ _LAST_BUILT = "db"
 _ACCELERATION = "acceleration"
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[HostCheck]:
     """Check the machine; nothing is installed, started or changed.
 
     Args:
@@ -67,14 +67,14 @@ def preflight(settings: Settings, cluster: Topology, print_line: PrintLine) -> N
     """
     findings = [*examine(settings), *networks(settings, cluster)]
     for finding in findings:
-        if finding.status is Level.FAIL:
+        if finding.status is CheckLevel.FAIL:
             raise TestbedError(finding.what, where=finding.name, fix=finding.fix)
     for finding in findings:
-        if finding.status is Level.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
+        if finding.status is CheckLevel.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
             print_line(f"  {finding.name}: {finding.what}; {finding.fix}")
 
 
-def networks(settings: Settings, cluster: Topology) -> list[Finding]:
+def networks(settings: Settings, cluster: Topology) -> list[HostCheck]:
     """Check that nothing else on the machine uses the cluster's addresses.
 
     Args:
@@ -85,7 +85,7 @@ def networks(settings: Settings, cluster: Topology) -> list[Finding]:
     return [check(client, settings, subnets) for check in (engine_networks.overlaps, host_addresses.overlaps)]
 
 
-def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[Finding]:
+def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -> Iterator[HostCheck]:
     ours = _published(client, settings) if client else set()
     running = bool(ours)
     yield resources.memory(Path("/proc/meminfo").read_text(), running=running)
@@ -103,7 +103,7 @@ def _machine(settings: Settings, uid: int, client: docker.DockerClient | None) -
         yield resources.port(number, variable, ours=number in ours)
 
 
-def _compose() -> Finding:
+def _compose() -> HostCheck:
     if not engine.has_program("docker"):
         return fail(
             "compose", "no Docker client: there is no program `docker`", "run `testbed up` as root: it installs it"
@@ -113,10 +113,10 @@ def _compose() -> Finding:
     return fail("compose", "no Compose 2 plugin", "run `testbed up` as root: it installs the plugin")
 
 
-def _acceleration(settings: Settings, client: docker.DockerClient) -> Finding:
+def _acceleration(settings: Settings, client: docker.DockerClient) -> HostCheck:
     if (
         settings.accel is None
-        and acceleration.device_trouble() is None
+        and acceleration.device_error() is None
         and not _has(client, f"{settings.images}/{acceleration.IMAGE}")
     ):
         return ok(_ACCELERATION, "not probed yet: that takes the image testbed/vm (`testbed build vm`)")

@@ -9,16 +9,16 @@ from typing import Any
 import docker
 
 from testbed.host import identity
-from testbed.host.host_check import Finding, fail, ok
+from testbed.host.host_check import HostCheck, fail, ok
 from testbed.settings import CLUSTER_LABEL, Settings
 
 
-def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[IPv4Network]) -> Finding:
+def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[IPv4Network]) -> HostCheck:
     """Check that no other network of the engine overlaps the cluster's."""
     return judge_overlaps(engine.api.networks(), identity.read(settings), subnets)
 
 
-def judge_overlaps(networks: Iterable[Mapping[str, Any]], cluster: str, subnets: Iterable[IPv4Network]) -> Finding:
+def judge_overlaps(networks: Iterable[Mapping[str, Any]], cluster: str, subnets: Iterable[IPv4Network]) -> HostCheck:
     """Find networks of others that overlap the cluster's.
 
     Args:

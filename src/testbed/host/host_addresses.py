@@ -13,7 +13,7 @@ import docker
 from testbed.errors import TestbedError
 from testbed.host import identity
 from testbed.host.command import run
-from testbed.host.host_check import Finding, fail, ok, warn
+from testbed.host.host_check import HostCheck, fail, ok, warn
 from testbed.settings import CLUSTER_LABEL, Settings
 
 _NAME = "addresses"
@@ -25,7 +25,7 @@ _PREFIXES = ("198.18", "198.19", "10.198", "10.219", "172.31")
 
 
 @dataclass(frozen=True)
-class Taken:
+class UsedAddress:
     """Addresses that the host uses.
 
     Args:
@@ -39,7 +39,7 @@ class Taken:
     what: str
 
 
-def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[IPv4Network]) -> Finding:
+def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[IPv4Network]) -> HostCheck:
     """Check that no interface and no route of the host overlaps the cluster's networks.
 
     Args:
@@ -48,7 +48,7 @@ def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[
         subnets: the cluster's.
     """
     try:
-        addresses, routes = _ask("address", "show"), _ask("route", "show", "table", "all")
+        addresses, routes = _query_ip("address", "show"), _query_ip("route", "show", "table", "all")
     except (TestbedError, ValueError) as error:
         return warn(_NAME, f"the host's addresses are not known: {error}", "apt-get install iproute2")
     networks = engine.api.networks()
@@ -57,7 +57,7 @@ def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[
     return judge(list(taken(addresses, routes, bridges(networks))), list(subnets), up=up)
 
 
-def _ask(*words: str) -> list[dict[str, Any]]:
+def _query_ip(*words: str) -> list[dict[str, Any]]:
     answer: list[dict[str, Any]] = json.loads(run(["ip", "-4", "-json", *words], "asking for addresses", seconds=20))
     return answer
 
@@ -77,7 +77,7 @@ def bridges(networks: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def taken(
     addresses: Iterable[Mapping[str, Any]], routes: Iterable[Mapping[str, Any]], without: Collection[str]
-) -> Iterator[Taken]:
+) -> Iterator[UsedAddress]:
     """Return the addresses that the host uses. Pure.
 
     Args:
@@ -90,7 +90,7 @@ def taken(
         for entry in link.get("addr_info", []) if name not in without else []:
             if "local" in entry:
                 text = f"{entry['local']}/{entry.get('prefixlen', 32)}"
-                yield Taken(IPv4Network(text, strict=False), name, f"the address {text}")
+                yield UsedAddress(IPv4Network(text, strict=False), name, f"the address {text}")
     for route in routes:
         hops = [str(hop.get("dev", "")) for hop in route.get("nexthops", [])]
         devices = [name for name in [str(route.get("dev", "")), *hops] if name]
@@ -98,10 +98,10 @@ def taken(
             continue
         network = IPv4Network(route["dst"])
         if network.prefixlen >= _WIDE and not (devices and set(devices) <= set(without)):
-            yield Taken(network, devices[0] if devices else "", f"the route {route['dst']}")
+            yield UsedAddress(network, devices[0] if devices else "", f"the route {route['dst']}")
 
 
-def judge(found: Sequence[Taken], subnets: Sequence[IPv4Network], *, up: bool) -> Finding:
+def judge(found: Sequence[UsedAddress], subnets: Sequence[IPv4Network], *, up: bool) -> HostCheck:
     """Find what overlaps the cluster's networks. Pure.
 
     Args:
@@ -121,7 +121,7 @@ def judge(found: Sequence[Taken], subnets: Sequence[IPv4Network], *, up: bool) -
     return ok(_NAME, "no interface or route of the host overlaps the cluster's networks")
 
 
-def free_prefix(found: Iterable[Taken]) -> str:
+def free_prefix(found: Iterable[UsedAddress]) -> str:
     """Return a value for TESTBED_PREFIX that overlaps nothing that was found, empty when none is known.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class CheckLevel(StrEnum):
     """How bad a finding is."""
 
     OK = "ok"
@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class HostCheck:
     """What one check found.
 
     Args:
@@ -26,21 +26,21 @@ class Finding:
     """
 
     name: str
-    status: Level
+    status: CheckLevel
     what: str
     fix: str = ""
 
 
-def ok(name: str, what: str) -> Finding:
+def ok(name: str, what: str) -> HostCheck:
     """Return a finding that needs nothing done."""
-    return Finding(name, Level.OK, what)
+    return HostCheck(name, CheckLevel.OK, what)
 
 
-def warn(name: str, what: str, fix: str) -> Finding:
+def warn(name: str, what: str, fix: str) -> HostCheck:
     """Return a finding that the cluster can live with."""
-    return Finding(name, Level.WARN, what, fix)
+    return HostCheck(name, CheckLevel.WARN, what, fix)
 
 
-def fail(name: str, what: str, fix: str) -> Finding:
+def fail(name: str, what: str, fix: str) -> HostCheck:
     """Return a finding that the cluster cannot run with."""
-    return Finding(name, Level.FAIL, what, fix)
+    return HostCheck(name, CheckLevel.FAIL, what, fix)

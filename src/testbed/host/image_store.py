@@ -16,7 +16,7 @@ _SNAPSHOTTER = "io.containerd.snapshotter.v1"
 
 
 @dataclass(frozen=True)
-class Store:
+class ImageStore:
     """The engine's image store.
 
     Args:
@@ -30,7 +30,7 @@ class Store:
     build_bytes: int
 
 
-def find_store(info: Mapping[str, Any], config: Path = CONTAINERD_CONFIG) -> Store:
+def find_store(info: Mapping[str, Any], config: Path = CONTAINERD_CONFIG) -> ImageStore:
     """Return the engine's image store.
 
     Docker's own store unpacks each layer below the engine's folder. The containerd store (the default of Docker 29 and
@@ -43,11 +43,11 @@ def find_store(info: Mapping[str, Any], config: Path = CONTAINERD_CONFIG) -> Sto
     root = Path(info.get("DockerRootDir") or "/var/lib/docker")
     status = {str(name): str(value) for name, value in info.get("DriverStatus") or ()}
     if status.get("driver-type") != _SNAPSHOTTER:
-        return Store(root, root, 6 * GIB)
+        return ImageStore(root, root, 6 * GIB)
     address = str((info.get("Containerd") or {}).get("Address") or "")
     # An engine that finds no containerd starts one of its own.
     own = "/docker/" in address
-    return Store(root / "containerd" / "daemon" if own else _root_of(config), root, 9 * GIB)
+    return ImageStore(root / "containerd" / "daemon" if own else _root_of(config), root, 9 * GIB)
 
 
 def _root_of(config: Path) -> Path:

@@ -31,7 +31,7 @@ def identify(pid: int | None = None) -> str:
     return "" if started is None else f"{number}-{started}"
 
 
-def lives(identity: str) -> bool:
+def is_running(identity: str) -> bool:
     """Return whether the process with this identity still runs.
 
     Args:

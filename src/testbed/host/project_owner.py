@@ -12,7 +12,7 @@ import docker
 
 from testbed.errors import UsageError
 from testbed.host import identity
-from testbed.host.host_check import Finding, fail, ok
+from testbed.host.host_check import HostCheck, fail, ok
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL, TOPOLOGY, Settings
 
 _FOLDER = f"{PROJECT_LABEL}.working_dir"
@@ -84,7 +84,7 @@ class Claim:
     exists: bool = False
 
     @property
-    def finding(self) -> Finding:
+    def finding(self) -> HostCheck:
         """The claim as `testbed doctor` prints it."""
         good = self.owner in (Owner.NOBODY, Owner.OURS)
         return ok("project", self.what) if good else fail("project", self.what, self.fix)

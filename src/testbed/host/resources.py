@@ -11,19 +11,19 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host.command import run
-from testbed.host.host_check import Finding, fail, ok, warn
+from testbed.host.host_check import HostCheck, fail, ok, warn
 
 GIB = 1 << 30
 MEMORY_BYTES = 4 * GIB
 DISK_TO_RUN_BYTES = 2 * GIB
 
 
-def rights(uid: int) -> Finding:
+def rights(uid: int) -> HostCheck:
     """Tell whether missing packages could be installed and the engine started: nothing else takes root."""
     return ok("rights", "root" if uid == 0 else "not root: only installing packages and starting the engine take root")
 
 
-def memory(meminfo: str, *, running: bool) -> Finding:
+def memory(meminfo: str, *, running: bool) -> HostCheck:
     """Check for free memory.
 
     Args:
@@ -40,7 +40,7 @@ def memory(meminfo: str, *, running: bool) -> Finding:
     return fail("memory", f"{what}, the cluster needs {MEMORY_BYTES / GIB:.0f} GiB", "end other programs or add memory")
 
 
-def disk(folder: Path, needed: int) -> Finding:
+def disk(folder: Path, needed: int) -> HostCheck:
     """Check for free disk space.
 
     Args:
@@ -68,7 +68,7 @@ def same_filesystem(first: Path, second: Path) -> bool:
     return nearest(first).stat().st_dev == nearest(second).stat().st_dev
 
 
-def device(path: Path) -> Finding:
+def device(path: Path) -> HostCheck:
     """Check for a device that the kernel's module of that name makes.
 
     Args:
@@ -86,7 +86,7 @@ def device(path: Path) -> Finding:
     return ok(name, f"{path} opens")
 
 
-def port(number: int, variable: str, *, ours: bool) -> Finding:
+def port(number: int, variable: str, *, ours: bool) -> HostCheck:
     """Check that a loopback port is free.
 
     Args:
@@ -108,7 +108,7 @@ def port(number: int, variable: str, *, ours: bool) -> Finding:
     return ok(name, "free")
 
 
-def kernel_networking(uid: int) -> Finding:
+def kernel_networking(uid: int) -> HostCheck:
     """Check that the kernel makes bridges and pairs of virtual interfaces: by making one of each, and deleting them."""
     if uid != 0:
         return ok("kernel", "bridges and interfaces not tried: that takes root")

@@ -35,7 +35,7 @@ _RETRIES = 'Acquire::Retries "3";'
 
 
 @dataclass(frozen=True)
-class Sources:
+class AptSources:
     """Where a release's packages come from.
 
     Args:
@@ -52,7 +52,7 @@ class Sources:
         return "".join(f"{line}\n" for line in self.lines)
 
 
-def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[str, str], bool]) -> Sources:
+def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[str, str], bool]) -> AptSources:
     """Choose a release's sources: the host's mirror, or the archive when the mirror no longer has the release.
 
     Args:
@@ -68,7 +68,7 @@ def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[
     signed = f"signed-by={apt.KEYRING}"
     if serves(main, release):
         if host.main is None:
-            return Sources(None, ())
+            return AptSources(None, ())
         lines = [f"deb [{signed}] {main} {release} main"]
         if serves(main, f"{release}-updates"):
             lines.append(f"deb [{signed}] {main} {release}-updates main")
@@ -76,12 +76,12 @@ def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[
         security = host.security or f"{main}-security"
         if serves(security, f"{release}-security"):
             lines.append(f"deb [{signed}] {security} {release}-security main")
-        return Sources(main, tuple(lines))
+        return AptSources(main, tuple(lines))
     if serves(archive, release):
         # What is archived is signed for the last time: its validity has run out for good.
-        return Sources(archive, (f"deb [{signed} check-valid-until=no] {archive} {release} main",))
+        return AptSources(archive, (f"deb [{signed} check-valid-until=no] {archive} {release} main",))
     if host.main is None:
-        return Sources(None, ())  # without apt nothing could be asked: the registry's image has sources of its own
+        return AptSources(None, ())  # without apt nothing could be asked: the registry's image has sources of its own
     raise TestbedError(
         f"neither {main} nor {archive} has Debian {release}",
         fix="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
@@ -149,7 +149,7 @@ def make(
 def _from_registry(
     client: docker.DockerClient,
     release: str,
-    sources: Sources,
+    sources: AptSources,
     tag: str,
     inputs: str,
     scratch: Path,
@@ -175,7 +175,7 @@ def _from_registry(
 def _from_packages(
     client: docker.DockerClient,
     release: str,
-    sources: Sources,
+    sources: AptSources,
     tag: str,
     inputs: str,
     scratch: Path,

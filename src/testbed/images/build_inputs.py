@@ -18,7 +18,7 @@ _PYTHON = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 
 
 @dataclass(frozen=True)
-class Piece:
+class BuildInput:
     """Something made in ``build/`` of an image's folder.
 
     Args:
@@ -64,7 +64,7 @@ class Piece:
         fresh.rename(build)
 
 
-def wheels(folder: Path, requirements: Path, release: str) -> Piece:
+def wheels(folder: Path, requirements: Path, release: str) -> BuildInput:
     """Return the wheels of locked requirements, fetched by the host's pip with the host's settings.
 
     Builds themselves have no way to a package index: proxies and certificates of the host are unknown to them.
@@ -93,10 +93,10 @@ def wheels(folder: Path, requirements: Path, release: str) -> Piece:
             fix="see pip's own settings (pip config list)",
         )
 
-    return Piece("Python packages", folder, (requirements,), (python,), write)
+    return BuildInput("Python packages", folder, (requirements,), (python,), write)
 
 
-def mailboxes(folder: Path, users: int, seed: int) -> Piece:
+def mailboxes(folder: Path, users: int, seed: int) -> BuildInput:
     """Return the users' mail, the same for the same seed.
 
     Args:
@@ -108,10 +108,10 @@ def mailboxes(folder: Path, users: int, seed: int) -> Piece:
     def write(build: Path) -> None:
         mail.write_mailboxes(build / "mailboxes.tar", users, seed)
 
-    return Piece("mailboxes", folder, (Path(mail.__file__),), (str(users), str(seed)), write)
+    return BuildInput("mailboxes", folder, (Path(mail.__file__),), (str(users), str(seed)), write)
 
 
-def installed_disk(folder: Path, disk: Path) -> Piece:
+def installed_disk(folder: Path, disk: Path) -> BuildInput:
     """Return a disk that an operating system was installed on.
 
     Args:
@@ -126,4 +126,4 @@ def installed_disk(folder: Path, disk: Path) -> Piece:
         except OSError:  # another filesystem
             shutil.copyfile(disk, target)
 
-    return Piece("the installed disk", folder, (), (disk.name,), write)
+    return BuildInput("the installed disk", folder, (), (disk.name,), write)

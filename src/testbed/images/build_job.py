@@ -15,7 +15,7 @@ Report = Callable[[str], None]
 """Told the step a build has reached."""
 
 
-class Interrupted(TestbedError):
+class BuildStopped(TestbedError):
     """The build was told to stop."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Stop:
             Interrupted: it may not.
         """
         if self._stopped:
-            raise Interrupted
+            raise BuildStopped
 
     def run(self, argv: Sequence[str | Path], what: str, log: Path) -> None:
         """Run a program that may take minutes.

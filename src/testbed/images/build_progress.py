@@ -18,7 +18,7 @@ from testbed.progress import Progress
 _WORTH_A_LINE = 2.0  # seconds; a shorter step is shown while it runs, if at all
 
 
-class Telling:
+class BuildProgress:
     """Progress of builds that run in threads of their own.
 
     Args:

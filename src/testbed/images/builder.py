@@ -13,11 +13,11 @@ from docker.errors import APIError, ImageNotFound
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine as host_engine
-from testbed.host.file_lock import alone
+from testbed.host.file_lock import exclusive
 from testbed.images import base_image, manifest
 from testbed.images.build_job import Report, Stop
 from testbed.images.build_order import run_in_order
-from testbed.images.build_progress import Telling
+from testbed.images.build_progress import BuildProgress
 from testbed.images.image_build import build
 from testbed.images.image_catalogue import OPENBSD_BALANCER, Choices, Image, catalogue, select
 from testbed.images.input_hash import LABEL, inputs_of, write_context
@@ -53,7 +53,7 @@ def build_images(
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     waiting = partial(progress.print_line, "  another testbed is building; waiting for it")
-    with alone(settings.state_dir / "build.lock", waiting):  # two would prepare the same contexts
+    with exclusive(settings.state_dir / "build.lock", waiting):  # two would prepare the same contexts
         return _build_stale(settings, cluster, progress, names, fresh=fresh)
 
 
@@ -73,7 +73,7 @@ def _build_stale(
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
-    with Telling(progress) as telling:
+    with BuildProgress(progress) as telling:
         job = _Builder(settings, inputs, telling, fresh=fresh)
         try:
             run_in_order(needs, lambda tag: job.build(stale[tag]))
@@ -148,7 +148,7 @@ def label_of(client: docker.DockerClient, tag: str) -> str | None:
 
 
 class _Builder:
-    def __init__(self, settings: Settings, inputs: Mapping[str, str], telling: Telling, *, fresh: bool) -> None:
+    def __init__(self, settings: Settings, inputs: Mapping[str, str], telling: BuildProgress, *, fresh: bool) -> None:
         self.settings = settings
         self.inputs = inputs
         self.telling = telling

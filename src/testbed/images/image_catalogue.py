@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.errors import UsageError
-from testbed.images.build_inputs import Piece, installed_disk, mailboxes, wheels
+from testbed.images.build_inputs import BuildInput, installed_disk, mailboxes, wheels
 
 OPENBSD_BALANCER = "lb-openbsd"
 
@@ -52,7 +52,7 @@ class Image:
     release: str = ""
     bases: Mapping[str, str] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[BuildInput, ...] = ()
     optional: bool = False
 
     @property

@@ -19,11 +19,11 @@ import docker
 
 from testbed.errors import TestbedError
 from testbed.host.acceleration import Kind
-from testbed.host.file_lock import alone
+from testbed.host.file_lock import exclusive
 from testbed.images.builder import choices_of, hash_all
 from testbed.images.image_catalogue import catalogue, select
 from testbed.openbsd.install import install_vm, netboot, site_set
-from testbed.openbsd.install.response_file import Plan, disklabel_template, response_file
+from testbed.openbsd.install.response_file import InstallPlan, disklabel_template, response_file
 from testbed.openbsd.media import Media
 from testbed.openbsd.release import Release
 from testbed.settings import Settings
@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class InstalledDisk:
     """An installed disk.
 
     Args:
@@ -54,16 +54,16 @@ class Disk:
     digests: Mapping[str, str]
 
 
-def installed(settings: Settings) -> Disk | None:
+def installed(settings: Settings) -> InstalledDisk | None:
     """Return the disk that clusters boot from, None when nothing has been installed yet."""
     path = (settings.openbsd_dir / CURRENT).resolve()
     if not path.is_file():
         return None
     known = json.loads(_record(path).read_text())
-    return Disk(path, known["version"], known["inputs"], known["digests"])
+    return InstalledDisk(path, known["version"], known["inputs"], known["digests"])
 
 
-def is_current(settings: Settings, design: Topology, disk: Disk) -> bool:
+def is_current(settings: Settings, design: Topology, disk: InstalledDisk) -> bool:
     """Whether the sources in this checkout would make the same disk again."""
     with _site_set(settings, Release(disk.version)) as site:
         return _inputs(settings, design, Release(disk.version), disk.digests, site) == disk.inputs
@@ -78,7 +78,7 @@ def make(
     report: Report,
     *,
     fresh: bool = False,
-) -> Disk:
+) -> InstalledDisk:
     """Install OpenBSD from verified files, unless the very same disk is there.
 
     Args:
@@ -99,13 +99,13 @@ def make(
     folder = settings.openbsd_dir
     folder.mkdir(parents=True, exist_ok=True)
     # Two would work in the same folder.
-    turn = alone(folder / "lock", lambda: report("another testbed is installing OpenBSD; waiting for it"))
+    turn = exclusive(folder / "lock", lambda: report("another testbed is installing OpenBSD; waiting for it"))
     with turn, _site_set(settings, media.release) as site:
         inputs = _inputs(settings, design, media.release, media.digests, site)
         target = folder / f"openbsd-{media.release.version}-{inputs[:12]}.qcow2"
         if fresh or not target.is_file():
             _install(settings, engine, media, accel, site, target, report)
-        disk = Disk(target, media.release.version, inputs, dict(media.digests))
+        disk = InstalledDisk(target, media.release.version, inputs, dict(media.digests))
         _choose(folder, disk)
     return disk
 
@@ -119,7 +119,7 @@ def _install(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        plan = Plan(media.release)
+        plan = InstallPlan(media.release)
         tree = netboot.write(work / "tree", media, response_file(plan), disklabel_template(plan), site)
         made = install_vm.install(engine, f"{settings.images}/{INSTALLER}", tree, work, accel, log, report)
         made.replace(target)
@@ -131,7 +131,7 @@ def _install(
 
 def _inputs(settings: Settings, design: Topology, release: Release, digests: Mapping[str, str], site: Path) -> str:
     """The hash of all a disk is made of."""
-    plan = Plan(release)
+    plan = InstallPlan(release)
     rooms = select(catalogue(settings.root, choices_of(settings, design)), [INSTALLER])
     parts = {
         "recipe": RECIPE,
@@ -159,7 +159,7 @@ def _record(disk: Path) -> Path:
     return disk.with_suffix(".json")
 
 
-def _choose(folder: Path, disk: Disk) -> None:
+def _choose(folder: Path, disk: InstalledDisk) -> None:
     """Let clusters boot from this disk from now on, and delete those before it."""
     facts = {"version": disk.version, "inputs": disk.inputs, "digests": dict(disk.digests)}
     _record(disk.path).write_text(json.dumps(facts, indent=2) + "\n")

@@ -11,13 +11,15 @@ from testbed.errors import UsageError
 from testbed.images.builder import choices_of, hash_all, label_of
 from testbed.images.image_catalogue import catalogue, select
 from testbed.openbsd.balancer_disk import INSTALLER
-from testbed.openbsd.media.file_source import BSDTAR, InstallImage, Source
+from testbed.openbsd.media.file_source import BSDTAR, FileSource, InstallImage
 from testbed.openbsd.media.signify import PROGRAM
 from testbed.settings import Settings
 from testbed.topology import Topology
 
 
-def need(settings: Settings, engine: docker.DockerClient, design: Topology, source: Source) -> None:
+def must_be_possible_offline(
+    settings: Settings, engine: docker.DockerClient, design: Topology, source: FileSource
+) -> None:
     """Refuse to begin what could only end by fetching something.
 
     Args:
@@ -39,7 +41,7 @@ def need(settings: Settings, engine: docker.DockerClient, design: Topology, sour
 
 
 def _lacking(
-    settings: Settings, engine: docker.DockerClient, design: Topology, source: Source
+    settings: Settings, engine: docker.DockerClient, design: Topology, source: FileSource
 ) -> Iterator[tuple[str, str]]:
     if shutil.which(PROGRAM) is None:
         yield PROGRAM, "apt-get install signify-openbsd signify-openbsd-keys"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import ask, section
+from testbed.roles.node_state import query, section
 from testbed.topology import WEBMAIL
 
 
@@ -32,7 +32,7 @@ class AppState:
 
 def state(machine: Machine) -> AppState:
     """Ask an app node for its state."""
-    sections = ask(machine)
+    sections = query(machine)
     return AppState(machine.name, reachable=False) if sections is None else parse(machine.name, sections)
 
 

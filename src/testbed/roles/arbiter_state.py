@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import ask, section
+from testbed.roles.node_state import query, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ArbiterState:
 
 def state(machine: Machine) -> ArbiterState:
     """Ask the arbiter for its state."""
-    sections = ask(machine)
+    sections = query(machine)
     return ArbiterState(machine.name, reachable=False) if sections is None else parse(machine.name, sections)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import addresses, ask, section
+from testbed.roles.node_state import addresses, query, section
 from testbed.topology import WEBMAIL
 
 # In CARP's words and in VRRP's: who is neither is out of the election (INIT there, FAULT or STOP here).
@@ -85,7 +85,7 @@ class BalancerState:
 
 def state(machine: Machine, virtual_address: str) -> BalancerState:
     """Ask a balancer for its state."""
-    sections = ask(machine)
+    sections = query(machine)
     if sections is None:
         return BalancerState(machine.name, reachable=False)
     return parse(machine.name, virtual_address, sections)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import addresses, ask, section
+from testbed.roles.node_state import addresses, query, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _generation(identifier: str) -> int:
 
 def state(machine: Machine, virtual_address: str) -> DatabaseState:
     """Ask a database machine for its state."""
-    sections = ask(machine)
+    sections = query(machine)
     return (
         DatabaseState(machine.name, reachable=False)
         if sections is None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from testbed.machines.machine import Machine, Power, Unreachable
 
 
-def ask(machine: Machine) -> Mapping[str, str] | None:
+def query(machine: Machine) -> Mapping[str, str] | None:
     """Run ``node-state`` on a machine.
 
     Returns:

@@ -39,7 +39,7 @@ DAILY = f'. /usr/lib/testbed/common; [ -z "${{VERIFY_SECONDS:-}}" ] || exec {PRO
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CopyComparison:
     """What DRBD found when it compared both copies.
 
     Attributes:
@@ -56,7 +56,7 @@ class Comparison:
         return self.repaired_kib == self.differing_kib
 
 
-def compare(primary: Machine, *, repair: bool = False) -> Comparison:
+def compare(primary: Machine, *, repair: bool = False) -> CopyComparison:
     """Have DRBD compare both copies while they are in use.
 
     Args:
@@ -69,7 +69,7 @@ def compare(primary: Machine, *, repair: bool = False) -> Comparison:
     return parse(_output(primary, [PROGRAM, *(["repair"] if repair else [])]))
 
 
-def resynchronise(primary: Machine) -> Comparison:
+def resynchronise(primary: Machine) -> CopyComparison:
     """Give the standby the primary's blocks where an earlier comparison found a difference.
 
     Args:
@@ -81,7 +81,7 @@ def resynchronise(primary: Machine) -> Comparison:
     return parse(_output(primary, [PROGRAM, "resynchronise"]))
 
 
-def compare_as_daily(primary: Machine, within: float = COMPARE_SECONDS) -> Comparison | None:
+def compare_as_daily(primary: Machine, within: float = COMPARE_SECONDS) -> CopyComparison | None:
     """Have a primary do at once what its profile has it do each day.
 
     Args:
@@ -126,7 +126,7 @@ def _result(primary: Machine, files: str) -> ExecResult:
     return result
 
 
-def parse(output: str) -> Comparison:
+def parse(output: str) -> CopyComparison:
     """A comparison from the output of ``verify-copies``, such as ``out-of-sync=43132 repaired=0``.
 
     Raises:
@@ -135,4 +135,4 @@ def parse(output: str) -> Comparison:
     found = re.search(r"^out-of-sync=(\d+) repaired=(\d+)$", output, re.MULTILINE)
     if not found:
         raise TestbedError(f"the copies could not be compared: the machine printed {output.strip()!r}")
-    return Comparison(int(found[1]), int(found[2]))
+    return CopyComparison(int(found[1]), int(found[2]))

@@ -60,7 +60,7 @@ def decisions(balancer: Machine) -> tuple[str, ...]:
     return tuple(_run(balancer, ["show"]).splitlines())
 
 
-def take(balancer: Machine, decided: Sequence[str]) -> None:
+def set_decisions(balancer: Machine, decided: Sequence[str]) -> None:
     """Have a balancer drop its decisions for others; those of nodes that are not there wait for them.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import ask, section
+from testbed.roles.node_state import query, section
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SingleState:
 
 def state(machine: Machine) -> SingleState:
     """Ask the single server for its state."""
-    sections = ask(machine)
+    sections = query(machine)
     return SingleState(machine.name, reachable=False) if sections is None else parse(machine.name, sections)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.openbsd.install import install_stages
-from testbed.openbsd.install.install_stages import Boot, Stage, Trouble
-from testbed.openbsd.install.terminal_lines import Screen
+from testbed.openbsd.install.install_stages import Boot, InstallStage, Trouble
+from testbed.openbsd.install.terminal_lines import TerminalLines
 from testbed.wait import FinalError
 
 Report = Callable[[str], None]
@@ -46,7 +46,7 @@ class StuckAtFirstQuestionError(InstallError):
 
 
 @dataclass(frozen=True)
-class Pace:
+class InstallLimits:
     """How long an installation may take.
 
     Args:
@@ -61,10 +61,10 @@ class Pace:
 
 
 # Emulated, a machine is ten to twenty times slower; linking a kernel is nothing but work.
-PACES = {"kvm": Pace(180, 900, 5400), "tcg": Pace(900, 5400, 21600)}
+LIMITS = {"kvm": InstallLimits(180, 900, 5400), "tcg": InstallLimits(900, 5400, 21600)}
 
 
-class Console:
+class InstallConsole:
     """One boot's console.
 
     Attributes:
@@ -84,7 +84,7 @@ class Console:
     def __init__(
         self,
         boot: Boot,
-        pace: Pace,
+        pace: InstallLimits,
         log: Path,
         report: Report,
         *,
@@ -99,12 +99,12 @@ class Console:
         self._clock = clock
         self._heard = clock()
         self.until = self._heard + pace.whole if until is None else until
-        self._screen = Screen()
+        self._screen = TerminalLines()
         self._recent: deque[str] = deque(maxlen=_SCREEN)
         self._ahead = list(boot.stages)
         self._asked: Counter[str] = Counter()
         self._question, self._complaint = "", ""  # the last one, and what was said after it
-        self._begin(Stage(boot.name, install_stages.BOOT))
+        self._begin(InstallStage(boot.name, install_stages.BOOT))
 
     def feed(self, data: bytes) -> None:
         """Take what the console wrote next.
@@ -153,7 +153,7 @@ class Console:
         if not self.done:
             raise self._error("the machine went off before it was done", reason=True)
 
-    def _begin(self, stage: Stage) -> None:
+    def _begin(self, stage: InstallStage) -> None:
         self.stage = stage
         name = self.boot.name
         self._report(name if stage.name == name else f"{name}: {stage.name}")
@@ -171,7 +171,7 @@ class Console:
         if failed := install_stages.FAILED.search(line):
             raise self._error(f"it says that it failed: {failed[1] or 'without a reason'}")
         if (own := install_stages.OURS.search(line)) and own[1] != self.stage.name:
-            self._begin(Stage(own[1], install_stages.OURS, bool(install_stages.SILENT.search(own[1]))))
+            self._begin(InstallStage(own[1], install_stages.OURS, bool(install_stages.SILENT.search(own[1]))))
         self._troubles(install_stages.LINES, line)
         self._repeats(line)
 

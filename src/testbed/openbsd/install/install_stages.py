@@ -18,7 +18,7 @@ SEALED = "sealed"
 
 
 @dataclass(frozen=True)
-class Stage:
+class InstallStage:
     """A part of an installation.
 
     Args:
@@ -43,7 +43,7 @@ class Boot:
     """
 
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[InstallStage, ...]
     done: re.Pattern[str]
 
 
@@ -62,8 +62,8 @@ class Trouble:
     reason: bool = False
 
 
-def _stage(name: str, begins: str, *, silent: bool = False) -> Stage:
-    return Stage(name, re.compile(begins), silent)
+def _stage(name: str, begins: str, *, silent: bool = False) -> InstallStage:
+    return InstallStage(name, re.compile(begins), silent)
 
 
 def _trouble(seen: str, means: str, *, reason: bool = False) -> Trouble:

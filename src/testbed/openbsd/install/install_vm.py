@@ -20,7 +20,13 @@ from docker.models.containers import Container
 from testbed.errors import TestbedError
 from testbed.host.acceleration import KVM, Kind
 from testbed.openbsd.install import install_stages
-from testbed.openbsd.install.install_console import PACES, Console, Pace, Report, StuckAtFirstQuestionError
+from testbed.openbsd.install.install_console import (
+    LIMITS,
+    InstallConsole,
+    InstallLimits,
+    Report,
+    StuckAtFirstQuestionError,
+)
 from testbed.openbsd.install.netboot import Tree
 from testbed.output_line import last_line
 from testbed.wait import wait_until
@@ -53,7 +59,7 @@ def install(
     *,
     disk_mib: int = DISK_MIB,
     memory_mib: int = MEMORY_MIB,
-    pace: Pace | None = None,
+    pace: InstallLimits | None = None,
 ) -> Path:
     """Install and seal a machine.
 
@@ -77,9 +83,9 @@ def install(
         TestbedError: the container did not run, or the disk could not be packed.
     """
     out = out.resolve()
-    room = _Room(engine, image, tree, out, accel, log.resolve())
+    room = _Containers(engine, image, tree, out, accel, log.resolve())
     room.prepare()
-    pace = pace or PACES[accel]
+    pace = pace or LIMITS[accel]
     options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.whole + _MARGIN_SECONDS)]
     until: float | None = None
     try:
@@ -93,7 +99,7 @@ def install(
             (out / name).unlink(missing_ok=True)
 
 
-class Room(Protocol):
+class BootHost(Protocol):
     """Where a machine is booted.
 
     Attributes:
@@ -102,13 +108,18 @@ class Room(Protocol):
 
     log: Path
 
-    def boot(self, command: Sequence[str], console: Console, pace: Pace) -> None:
+    def boot(self, command: Sequence[str], console: InstallConsole, pace: InstallLimits) -> None:
         """Boot the machine and follow its console until the machine is off."""
         ...
 
 
 def follow(
-    room: Room, command: Sequence[str], boot: install_stages.Boot, pace: Pace, report: Report, until: float | None
+    room: BootHost,
+    command: Sequence[str],
+    boot: install_stages.Boot,
+    pace: InstallLimits,
+    report: Report,
+    until: float | None,
 ) -> float:
     """Boot, and boot once more when the installer waits at its first question for ever.
 
@@ -127,16 +138,16 @@ def follow(
         InstallError: the installation stopped, stalled, or took too long.
         TestbedError: the container did not run.
     """
-    console = Console(boot, pace, room.log, report, until=until)
+    console = InstallConsole(boot, pace, room.log, report, until=until)
     try:
         room.boot(command, console, pace)
     except StuckAtFirstQuestionError:
         report("the installer waits at its first question: booting again")
-        room.boot(command, Console(boot, pace, room.log, report, until=console.until), pace)
+        room.boot(command, InstallConsole(boot, pace, room.log, report, until=console.until), pace)
     return console.until
 
 
-class _Room:
+class _Containers:
     """The containers of one installation.
 
     Args:
@@ -169,11 +180,11 @@ class _Room:
         for path in (self.log, requests_log(self.log)):
             path.unlink(missing_ok=True)
             path.touch()
-        with _told("the engine refused"):
+        with _engine_errors("the engine refused"):
             for left in self._engine.containers.list(all=True, filters={"label": f"{LABEL}={self._out}"}):
                 left.remove(force=True)
 
-    def boot(self, command: Sequence[str], console: Console, pace: Pace) -> None:
+    def boot(self, command: Sequence[str], console: InstallConsole, pace: InstallLimits) -> None:
         """Boot the machine and follow its console until the machine is off.
 
         Args:
@@ -213,7 +224,7 @@ class _Room:
     @contextmanager
     def _running(self, command: Sequence[str]) -> Iterator[Container]:
         options: dict[str, Any] = {"devices": [str(KVM)]} if self._accel == "kvm" else {}
-        with _told("the installer's container failed"):
+        with _engine_errors("the installer's container failed"):
             container = self._engine.containers.create(
                 self._image,
                 list(command),
@@ -253,7 +264,7 @@ def _is_over(container: Container) -> bool:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _engine_errors(what: str) -> Iterator[None]:
     """Tell the engine's errors as ours."""
     try:
         yield

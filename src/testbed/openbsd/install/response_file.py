@@ -17,7 +17,7 @@ FOLDER = "pub/OpenBSD"
 
 
 @dataclass(frozen=True)
-class Plan:
+class InstallPlan:
     """What is installed, and how.
 
     Args:
@@ -47,7 +47,7 @@ class Plan:
         return f"http://{self.server}/{FOLDER}"
 
 
-def response_file(plan: Plan) -> str:
+def response_file(plan: InstallPlan) -> str:
     """Return the file that answers the installer.
 
     Given are answers that matter or have no default. A question whose default is right in every release is left to
@@ -86,7 +86,7 @@ def response_file(plan: Plan) -> str:
     return "".join(f"{question} = {answer}\n" for question, answer in answers)
 
 
-def disklabel_template(_plan: Plan) -> str:
+def disklabel_template(_plan: InstallPlan) -> str:
     """Return the disk's layout, one line a partition: mount point, smallest and largest size, share of the disk.
 
     One file system, and a little swap for the linker of the kernel. The installer fetches sets into a file system with

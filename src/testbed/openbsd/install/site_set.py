@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.openbsd.install.response_file import Plan
+from testbed.openbsd.install.response_file import InstallPlan
 from testbed.openbsd.release import Release
 
 # Shared with the Debian balancer: a file below images/lb, and where it goes.
@@ -73,7 +73,7 @@ def image_facts(release: Release, packages: Sequence[str]) -> bytes:
         release: the OpenBSD release.
         packages: stems of packages.
     """
-    mirror = Plan(release).mirror
+    mirror = InstallPlan(release).mirror
     facts = {
         "release": release.version,
         "packages": " ".join(packages),

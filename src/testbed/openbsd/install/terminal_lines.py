@@ -15,7 +15,7 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*)?$")
 _LONGEST_ESCAPE = 32
 
 
-class Screen:
+class TerminalLines:
     """Cuts a console's bytes into lines.
 
     A carriage return ends a line as a newline does: a progress bar that is drawn anew is a line each time. A backspace

@@ -33,7 +33,7 @@ _OTHER_MIRROR = "use another mirror (TESTBED_OPENBSD_MIRROR)"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
-class Missing(TestbedError):
+class MissingFileError(TestbedError):
     """The source has no such file."""
 
 
@@ -131,7 +131,7 @@ class _Job:
         """Return the byte the answer begins at, and the file's whole size if the server tells it."""
         status = response.status_code
         if status in (404, 410):
-            raise Missing(f"the server does not have it ({status})", where=self.url, fix=_OTHER_MIRROR)
+            raise MissingFileError(f"the server does not have it ({status})", where=self.url, fix=_OTHER_MIRROR)
         if status == 416 or (status == 206 and not have):
             drop(self.target)
             raise _Cut(f"the server answers {status} out of turn")

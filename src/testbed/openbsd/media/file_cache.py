@@ -17,7 +17,7 @@ _MIB = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Store:
+class FileCache:
     """A cache of verified files.
 
     A file gets into ``sha256`` only whole, by being renamed; what is cut off stays in ``partial`` and is never taken

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from testbed.errors import TestbedError, UsageError
 from testbed.host.command import host_environment, run
-from testbed.openbsd.media.download import PATIENCE, Missing, Report, fetch
+from testbed.openbsd.media.download import PATIENCE, MissingFileError, Report, fetch
 from testbed.openbsd.media.file_cache import writing
 from testbed.output_line import last_line
 
@@ -22,7 +22,7 @@ _LACKED = "SHA256.sig, BUILDINFO and the packages"
 _ISO_MAGIC = (0x8001, b"CD001")  # ISO 9660: the first volume descriptor's standard identifier
 
 
-class Source(Protocol):
+class FileSource(Protocol):
     """Something that has OpenBSD's files, by their paths below a mirror's ``pub/OpenBSD``."""
 
     @property
@@ -60,11 +60,11 @@ class Mirror:
         """Read the folder's ``index.txt``, as the installer does; else the page that the server makes of it."""
         try:
             return names_in_index(self._page(f"{folder}/index.txt"))
-        except Missing:
+        except MissingFileError:
             pass
         try:
             return names_in_page(self._page(f"{folder}/"))
-        except Missing:
+        except MissingFileError:
             return ()
 
     def take(self, path: str, target: Path, report: Report) -> None:
@@ -113,7 +113,7 @@ class Directory:
         flat = self._folder / path.rpartition("/")[2]
         found = next((place for place in (*self._places(path), flat) if place.is_file()), None)
         if found is None:
-            raise Missing(f"no {path}", where=self.name, fix=f"put it there, as {path} or as {flat.name}")
+            raise MissingFileError(f"no {path}", where=self.name, fix=f"put it there, as {path} or as {flat.name}")
         try:
             original = found.open("rb")
         except OSError as error:
@@ -143,12 +143,12 @@ class InstallImage:
         UsageError: it is no such image.
     """
 
-    def __init__(self, image: Path, rest: Source | None = None) -> None:
+    def __init__(self, image: Path, rest: FileSource | None = None) -> None:
         self.name = str(image)
         self._image = image
         self._names: tuple[str, ...] | None = None
         _refuse_others(image)
-        self._rest: Source = rest or Directory(image.parent)
+        self._rest: FileSource = rest or Directory(image.parent)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """List the image's folder, and what there is beside it."""
@@ -182,7 +182,7 @@ class InstallImage:
         folder, _, name = path.rpartition("/")
         try:
             self._rest.take(path, target, report)
-        except Missing as missing:
+        except MissingFileError as missing:
             held = [member for member in self._members() if re.fullmatch(r"[0-9]+[.][0-9]/[a-z0-9]+", member)]
             if "packages" not in folder and folder not in held:
                 raise TestbedError(
@@ -191,7 +191,7 @@ class InstallImage:
             if not isinstance(self._rest, Directory):
                 raise
             fix = f"an image lacks {_LACKED}: put the mirror's {folder}/{name} into {self._rest.name}"
-            raise Missing(f"no {name} in it or beside it", where=self.name, fix=fix) from missing
+            raise MissingFileError(f"no {name} in it or beside it", where=self.name, fix=fix) from missing
 
     def _members(self) -> tuple[str, ...]:
         if self._names is None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.host import apt
-from testbed.host.file_lock import alone
+from testbed.host.file_lock import exclusive
 from testbed.openbsd.media import archive, keyring, signify
-from testbed.openbsd.media.download import Missing, Report
-from testbed.openbsd.media.file_cache import Store, digest_of, drop, writing
-from testbed.openbsd.media.file_source import BSDTAR, InstallImage, Source
+from testbed.openbsd.media.download import MissingFileError, Report
+from testbed.openbsd.media.file_cache import FileCache, digest_of, drop, writing
+from testbed.openbsd.media.file_source import BSDTAR, FileSource, InstallImage
 from testbed.openbsd.media.packages import Packages
 from testbed.openbsd.media.release_files import SIGNATURE, Media
 from testbed.openbsd.release import Release
@@ -22,7 +22,7 @@ _PXEBOOT = "usr/mdec/pxeboot"
 
 def gather(
     release: Release,
-    source: Source,
+    source: FileSource,
     cache: Path,
     report: Report,
     *,
@@ -48,8 +48,8 @@ def gather(
         cache.mkdir(parents=True, exist_ok=True)
         (cache / "lock").touch()
     # Two would write the same parts.
-    with alone(cache / "lock", lambda: report("another testbed is fetching OpenBSD; waiting for it")):
-        job = _Gathering(release, source, Store(cache), report, keys)
+    with exclusive(cache / "lock", lambda: report("another testbed is fetching OpenBSD; waiting for it")):
+        job = _Gathering(release, source, FileCache(cache), report, keys)
         files, digests = job.release_files()
         job.follow_keys(files[release.base_set])
         held = Packages(release, source, job.store, job.package_key, report).gather(packages)
@@ -58,7 +58,7 @@ def gather(
         return Media(release, files, held, job.key, digests)
 
 
-def need_tools(source: Source, report: Report, log: Path) -> None:
+def need_tools(source: FileSource, report: Report, log: Path) -> None:
     """Install signify, and bsdtar where an install image is to be read.
 
     Args:
@@ -87,7 +87,9 @@ class _Gathering:
         keys: a folder of public keys, in place of OpenBSD's.
     """
 
-    def __init__(self, release: Release, source: Source, store: Store, report: Report, keys: Path | None) -> None:
+    def __init__(
+        self, release: Release, source: FileSource, store: FileCache, report: Report, keys: Path | None
+    ) -> None:
         self.release = release
         self.source = source
         self.store = store
@@ -179,7 +181,7 @@ class _Gathering:
         if "pxeboot" in listed:
             try:
                 return self._file("pxeboot", listed)
-            except Missing:
+            except MissingFileError:
                 self.report(f"no pxeboot at {self.source.name}: taken from {self.release.base_set}")
         content = archive.members(base, (_PXEBOOT,), self.release.base_set).get(_PXEBOOT)
         if content is None:

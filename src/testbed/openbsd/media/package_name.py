@@ -19,7 +19,7 @@ _AGE = {"alpha": 0, "beta": 1, "pre": 2, "rc": 2, "": 3, "pl": 4}
 
 
 @dataclass(frozen=True)
-class Version:
+class PackageVersion:
     """A version as packages have it: dotted parts, a patch level ``p``, and an epoch ``v`` that goes before all.
 
     Args:
@@ -37,7 +37,7 @@ class Version:
     epoch: int
 
     @classmethod
-    def parse(cls, text: str) -> Version:
+    def parse(cls, text: str) -> PackageVersion:
         """Read ``2.4.66p1v0``."""
         epoch = patch = -1
         if found := re.fullmatch(r"(.*)v(\d+)", text):
@@ -49,12 +49,12 @@ class Version:
             parts[-1], suffix, nth = found[1], found[2], int(found[3] or 0)
         return cls(tuple(parts), suffix, nth, patch, epoch)
 
-    def compare(self, other: Version) -> int:
+    def compare(self, other: PackageVersion) -> int:
         """Return a number below, equal to or above 0 when this is older, as old or newer."""
         dewey = self._compare_dewey(other)
         return _sign(self.epoch, other.epoch) or dewey or _sign(self.patch, other.patch)
 
-    def satisfies(self, operator: str, wanted: Version) -> bool:
+    def satisfies(self, operator: str, wanted: PackageVersion) -> bool:
         """Tell whether ``operator wanted`` holds; a wanted version without patch level means any."""
         compared = _sign(self.epoch, wanted.epoch) or self._compare_dewey(wanted)
         if not compared and wanted.patch >= 0:
@@ -63,7 +63,7 @@ class Version:
             operator, compared == 0
         )
 
-    def _compare_dewey(self, other: Version) -> int:
+    def _compare_dewey(self, other: PackageVersion) -> int:
         for mine, theirs in zip(self.parts, other.parts, strict=False):
             if compared := _compare_part(mine, theirs):
                 return compared
@@ -75,7 +75,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Name:
+class PackageName:
     """A package's name.
 
     Args:
@@ -87,20 +87,20 @@ class Name:
 
     text: str
     stem: str
-    version: Version
+    version: PackageVersion
     flavors: frozenset[str]
 
     @classmethod
-    def parse(cls, text: str) -> Name | None:
+    def parse(cls, text: str) -> PackageName | None:
         """Read a name; None when it has no version, which makes it none."""
         found = _NAME.fullmatch(text)
         if not found:
             return None
         version, *flavors = found[2].split("-")
-        return cls(text, found[1], Version.parse(version), frozenset(flavors))
+        return cls(text, found[1], PackageVersion.parse(version), frozenset(flavors))
 
 
-def matches(spec: str, name: Name) -> bool:
+def matches(spec: str, name: PackageName) -> bool:
     """Tell whether a package is what a specification asks for.
 
     Args:
@@ -111,7 +111,7 @@ def matches(spec: str, name: Name) -> bool:
     return any(_matches_one(one, name) for one in spec.split("|"))
 
 
-def choose(spec: str, default: str, names: Iterable[Name]) -> Name | None:
+def choose(spec: str, default: str, names: Iterable[PackageName]) -> PackageName | None:
     """Return the package that pkg_add(1) would take, asking nobody.
 
     Of each stem and flavour only the newest counts; of several that are left the default, else the first by name.
@@ -121,14 +121,14 @@ def choose(spec: str, default: str, names: Iterable[Name]) -> Name | None:
         default: name of the package that the dependent was built with.
         names: those that there are.
     """
-    newest: dict[tuple[str, frozenset[str]], Name] = {}
+    newest: dict[tuple[str, frozenset[str]], PackageName] = {}
     for name in sorted((n for n in names if matches(spec, n)), key=cmp_to_key(_by_age)):
         newest[name.stem, name.flavors] = name
     left = {name.text: name for name in newest.values()}
     return left.get(default) or (left[min(left)] if left else None)
 
 
-def _matches_one(spec: str, name: Name) -> bool:
+def _matches_one(spec: str, name: PackageName) -> bool:
     found = _SPEC.fullmatch(spec)
     if not found:
         return False
@@ -139,7 +139,7 @@ def _matches_one(spec: str, name: Name) -> bool:
         return False
     for limit in [] if version == "*" else version.split(","):
         operator, wanted = re.fullmatch(r"(>=|<=|>|<|=|)(.*)", limit).groups()  # type: ignore[union-attr]
-        if not name.version.satisfies(operator, Version.parse(wanted)):
+        if not name.version.satisfies(operator, PackageVersion.parse(wanted)):
             return False
     return not flavors or any(_has_flavors(alternative, name.flavors) for alternative in flavors.split(","))
 
@@ -151,7 +151,7 @@ def _has_flavors(wanted: str, flavors: frozenset[str]) -> bool:
     )
 
 
-def _by_age(one: Name, other: Name) -> int:
+def _by_age(one: PackageName, other: PackageName) -> int:
     return one.version.compare(other.version)
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from testbed.errors import TestbedError
 from testbed.openbsd.media import archive, signify
 from testbed.openbsd.media.download import Report
-from testbed.openbsd.media.file_cache import Store, digest_of, drop
-from testbed.openbsd.media.file_source import Source
-from testbed.openbsd.media.package_name import Name, choose, matches
+from testbed.openbsd.media.file_cache import FileCache, digest_of, drop
+from testbed.openbsd.media.file_source import FileSource
+from testbed.openbsd.media.package_name import PackageName, choose, matches
 from testbed.openbsd.release import ARCH, Release
 
 QUIRKS = "quirks"
@@ -90,14 +90,14 @@ class Packages:
         report: told each one.
     """
 
-    def __init__(self, release: Release, source: Source, store: Store, key: Path, report: Report) -> None:
+    def __init__(self, release: Release, source: FileSource, store: FileCache, key: Path, report: Report) -> None:
         self._release = release
         self._source = source
         self._store = store
         self._key = key
         self._report = report
         self._places = self._list()
-        self._names = [name for name in map(Name.parse, self._places) if name]
+        self._names = [name for name in map(PackageName.parse, self._places) if name]
 
     def gather(self, wanted: Sequence[str]) -> dict[str, Path]:
         """Return the verified packages of these stems, and of all they need, by file name.
@@ -107,7 +107,7 @@ class Packages:
         """
         todo = [(Depend(f"{stem}-*", ""), "") for stem in dict.fromkeys((QUIRKS, *wanted))]
         chosen: dict[str, Path] = {}
-        taken: list[Name] = []
+        taken: list[PackageName] = []
         while todo:
             depend, dependent = todo.pop(0)
             if any(matches(depend.spec, name) for name in taken):
@@ -128,7 +128,7 @@ class Packages:
                     places.setdefault(file.removesuffix(".tgz"), f"{folder}/{file}")
         return places
 
-    def _choose(self, depend: Depend, dependent: str) -> Name:
+    def _choose(self, depend: Depend, dependent: str) -> PackageName:
         name = choose(depend.spec, depend.default, self._names)
         if name:
             return name
@@ -139,7 +139,7 @@ class Packages:
         where = f"{self._source.name}, {self._release.packages_path}"
         raise TestbedError(f"no package {what}{why}", where=where, fix="put it there, or use another mirror")
 
-    def _verified(self, name: Name) -> tuple[Path, PackingList]:
+    def _verified(self, name: PackageName) -> tuple[Path, PackingList]:
         path = self._places[name.text]
         # A package's name stands for one content, as pkg_add(1) takes it: a change has another patch level.
         if kept := self._store.recall(path):
@@ -158,7 +158,7 @@ class Packages:
         self._store.remember(path, digest)
         return kept, packing
 
-    def _check(self, file: Path, name: Name) -> PackingList:
+    def _check(self, file: Path, name: PackageName) -> PackingList:
         where = f"{self._source.name}: {self._places[name.text]}"
         signify.verify_package(file, self._key, where)
         found = archive.members(file, (_CONTENTS,), where)
