@@ -12,14 +12,14 @@ from argparse import SUPPRESS
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from docs_commands import commands
 from docs_links import ROOT
 from docs_tables import as_markdown, code, first_paragraph, parse_arguments, table, title
 from testbed import settings
-from testbed.checks.expectations import CheckName, Expect
-from testbed.checks.judge import CHECKS
+from testbed.checks import CHECKS
+from testbed.checks.expectations import Expect
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.options import format_long_duration
 from testbed.faults import FAULTS, Fault
@@ -214,15 +214,18 @@ def probes() -> str:
 
 def checks() -> str:
     """Return the page of checks and of the log patterns that raise an alarm."""
-    by_name = {check.__name__.removeprefix("judge_").replace("_", "-"): check for check in CHECKS}
-    if set(by_name) != set(get_args(CheckName)):
-        raise ValueError(f"checks without a name or a function: {set(by_name) ^ set(get_args(CheckName))}")
     text = title(
         "Checks",
-        f"{first_paragraph(Expect)} [Checks in detail](../checks.md) explains how each is measured, and when its "
-        "verdict is unknown.",
+        "[Checks in detail](../checks.md) explains how each check measures. Every check that judges every run passes "
+        "on a healthy cluster. The others judge a run if its `expect` has their key.",
     )
-    text += table(["check", "what it judges"], [[code(name), first_paragraph(each)] for name, each in by_name.items()])
+    text += table(
+        ["check", "what it judges", "judges", "passes if", "unknown if"],
+        [
+            [f"[{code(name)}](../checks.md#{name})", each.title, each.judged_runs, each.passes_if, each.unknown_if]
+            for name, each in CHECKS.items()
+        ],
+    )
     patterns = "\n".join(f"- {code(name)}" for name in PATTERNS)
     return text + f"\n## Log patterns\n\nA log line of one of these kinds fails the check `alarms`.\n\n{patterns}\n"
 

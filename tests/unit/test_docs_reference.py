@@ -9,7 +9,7 @@ import pytest
 import docs_tables
 from docs_reference import pages
 from testbed import settings
-from testbed.checks.judge import CHECKS
+from testbed.checks import CHECKS
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.main import load_all
 from testbed.cli.table import COMMANDS
@@ -31,7 +31,7 @@ VARIABLES = ("COMPOSE_PROJECT_NAME", "TESTBED_STATE", "TESTBED_RUN", "TESTBED_AC
         ("conditions", [f"`{each}`" for each in CONDITIONS]),
         ("faults", [f"## {each}\n" for each in FAULTS]),
         ("probes", [f"| `{each}` |" for each in PROBES]),
-        ("checks", [f"| `{each.__name__.removeprefix('judge_').replace('_', '-')}` |" for each in CHECKS]),
+        ("checks", [f"| [`{each}`](../checks.md#{each}) |" for each in CHECKS]),
         ("journal-events", [f"## {each}\n" for each in KINDS]),
         ("exit-statuses", [f"| `{each.value}` |" for each in ExitStatus]),
         ("environment", [f"| `{each}` |" for each in VARIABLES]),

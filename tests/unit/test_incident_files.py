@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from test_topology import CLUSTER, merged
 
 from testbed import settings as configuration
-from testbed.checks.expectations import CheckName, Owner, ProbeName, Profile
+from testbed.checks import CHECKS
+from testbed.checks.expectations import Owner, ProbeName, Profile
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import UsageError
 from testbed.faults import ACTIONS, FAULTS
@@ -182,7 +183,7 @@ def test_the_guide_names_all_there_is() -> None:
     guide = (ROOT / "docs" / "incidents.md").read_text()
     blocks = (Incident, ClusterShape, Load, SteadyState, Step, Profile)
     words = {*CONDITIONS, *ACTIONS, *(key for block in blocks for key in block.model_fields)}
-    words |= {*get_args(ProbeName), *get_args(CheckName), *get_args(ActionName), *get_args(Owner)}
+    words |= {*get_args(ProbeName), *CHECKS, *get_args(ActionName), *get_args(Owner)}
     words |= {name for fault in FAULTS.values() for name in fault.Options.model_fields}
     prose = re.sub(r"^```.*?^```$", "", guide, flags=re.DOTALL | re.MULTILINE)
     named = " ".join(re.findall(r"`([^`\n]+)`", prose))

@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 import pytest
 
+from testbed.checks import CHECKS
 from testbed.checks import first_format as first
-from testbed.checks.expectations import CheckName, Owner, Profile, recorded_expectations
+from testbed.checks.expectations import Owner, Profile, recorded_expectations
 from testbed.errors import UsageError
 from testbed.faults import FAULTS, OPERATIONS
 from testbed.faults.fault_registry import FORMER_NAMES
@@ -198,7 +199,7 @@ def test_each_former_word_is_gone_and_its_successor_is_there() -> None:
     blocks: list[tuple[Mapping[str, str], Collection[str]]] = [
         (first.TOP, Incident.model_fields), (first.LOAD, Load.model_fields), (first.STEADY, SteadyState.model_fields),
         (first.STEP, Step.model_fields), (first.EXPECT, Profile.model_fields), (first.CONDITIONS, CONDITIONS),
-        (first.OWNERS, get_args(Owner)), (first.CHECKS, get_args(CheckName)), (FORMER_NAMES, FAULTS),
+        (first.OWNERS, get_args(Owner)), (first.CHECKS, CHECKS), (FORMER_NAMES, FAULTS),
     ]  # fmt: skip
     for renamed, now in blocks:
         assert renamed.keys().isdisjoint(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
@@ -85,38 +86,44 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
     )
 
 
-def judge_durability(run: RecordedRun) -> Verdict | None:
-    """Every acknowledged write is in the table once, and no refused write is there.
+class DurabilityCheck(Check):
+    """The table holds every acknowledged write once, and no refused write.
 
-    The verdict is unknown if the table was not read back.
-
-    An incident always writes. Of a run without steps, such as a test's own, that has no writes nothing is said.
+    An incident always writes. A test's own run without writes has no verdict.
     """
-    if "sql-write" not in run.journal.probes and run.plans_no("steps"):
-        return None
-    builder = VerdictBuilder()
-    if run.stage_time("settled") is None:
-        _judge_unread(run, builder)
-        return builder.verdict("durability")
-    series = Series.of(run.journal.probes.get("sql-write", ()))
-    found = check_durability(series, run.journal.of(Settled))
-    answered = {series.token(place): series.finished[place] for place in range(len(series))}
-    for problem, tokens in (
-        ("was acknowledged, and is not there", found.missing),
-        ("is there more than once", found.duplicated),
-        ("was refused, and is there nevertheless", found.refused),
-        ("is there, and nobody wrote it", found.strangers),
-    ):
-        for token in tokens:
-            builder.fail(f"{token} {problem}", answered.get(token))
-    for token in found.unsettled:
-        builder.doubt(f"{token} was never looked for", answered.get(token))
-    if not found.acknowledged:
-        builder.doubt("no write was acknowledged: nothing is proved")
-    for text, tokens in (("is there", found.kept), ("is not there", found.dropped)):
-        for token in tokens:
-            builder.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
-    return builder.verdict("durability", found.explain())
+
+    name = "durability"
+    passes_if = "the table holds every acknowledged write once, and no refused or unknown row"
+    unknown_if = "the table was not read back, its writers were still connected, or no write was acknowledged"
+    judges = "every run with steps or writes"
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        if "sql-write" not in run.journal.probes and run.plans_no("steps"):
+            return None
+        builder = VerdictBuilder()
+        if run.stage_time("settled") is None:
+            _judge_unread(run, builder)
+            return builder.verdict(self.name)
+        series = Series.of(run.journal.probes.get("sql-write", ()))
+        found = check_durability(series, run.journal.of(Settled))
+        answered = {series.token(place): series.finished[place] for place in range(len(series))}
+        for problem, tokens in (
+            ("was acknowledged, and is not there", found.missing),
+            ("is there more than once", found.duplicated),
+            ("was refused, and is there nevertheless", found.refused),
+            ("is there, and nobody wrote it", found.strangers),
+        ):
+            for token in tokens:
+                builder.fail(f"{token} {problem}", answered.get(token))
+        for token in found.unsettled:
+            builder.doubt(f"{token} was never looked for", answered.get(token))
+        if not found.acknowledged:
+            builder.doubt("no write was acknowledged: nothing is proved")
+        for text, tokens in (("is there", found.kept), ("is not there", found.dropped)):
+            for token in tokens:
+                builder.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
+        return builder.verdict(self.name, found.explain())
 
 
 def _judge_unread(run: RecordedRun, builder: VerdictBuilder) -> None:

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from testbed.checks.check import CHECKS
 from testbed.units import Duration
 
 ProbeName = Literal["tcp", "https", "webmail", "sql-read", "sql-write"]
-CheckName = Literal[
-    "outage", "no-service", "stickiness", "durability", "ownership", "address-owner", "isolation", "alarms",
-    "leftovers", "logins", "recovery", "phases", "failback", "healthy",
-]  # fmt: skip
+
+
+class _RegisteredName:
+    """Makes a text the name of a registered check, in validation and in the schema."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return core_schema.no_info_after_validator_function(cls._known, handler(source))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(CHECKS)}
+
+    @staticmethod
+    def _known(name: str) -> str:
+        if name not in CHECKS:
+            *others, last = map(repr, CHECKS)
+            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(others)} or {last}"})
+        return name
+
+
+CheckName = Annotated[str, _RegisteredName]
 Owner = Literal["unchanged", "moved"]
 ProfileName = Literal["reference", "hardened"]
 REFERENCE: ProfileName = "reference"
@@ -21,7 +49,7 @@ HARDENED: ProfileName = "hardened"
 
 
 class Expect(BaseModel):
-    """What must be true. Always checked are stickiness, durability, ownership, alarms, healthy and leftovers."""
+    """What must be true of a run, besides what every run must fulfil."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from testbed.checks.check import Check
 from testbed.checks.outage import check_outage, is_certain
 from testbed.checks.phases import ADDRESSES
 from testbed.checks.recorded_run import RecordedRun
@@ -16,23 +17,32 @@ from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.units import format_duration
 
 
-def judge_failback(run: RecordedRun) -> Verdict | None:
+class FailbackCheck(Check):
     """From the first heal after the last fault, no address moves, and no outage is longer than its limit."""
-    expect = run.expect
-    if not expect.max_outage_after_heal and not expect.no_failback:
-        return None
-    builder = VerdictBuilder()
-    healed = _healed(run)
-    if healed is None:
-        builder.doubt("nothing was healed after the last fault")
-        return builder.verdict("failback")
-    for resource, aspect in ADDRESSES.items() if expect.no_failback else ():
-        _judge_address(run, builder, resource, aspect, healed)
-    for probe, ceiling in expect.max_outage_after_heal.items():
-        _judge_probe(run, builder, probe, ceiling, healed)
-    if not run.complete:
-        builder.doubt("the run did not come to its end: it may have moved or failed later")
-    return builder.verdict("failback")
+
+    name = "failback"
+    passes_if = (
+        "from the first heal after the last fault, no address moved, and no outage that began then was longer"
+        " than its limit"
+    )
+    unknown_if = "nothing was healed after it, or no node held an address then"
+    asked_by = ("max_outage_after_heal", "no_failback")
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        expect = run.expect
+        builder = VerdictBuilder()
+        healed = _healed(run)
+        if healed is None:
+            builder.doubt("nothing was healed after the last fault")
+            return builder.verdict(self.name)
+        for resource, aspect in ADDRESSES.items() if expect.no_failback else ():
+            _judge_address(run, builder, resource, aspect, healed)
+        for probe, ceiling in expect.max_outage_after_heal.items():
+            _judge_probe(run, builder, probe, ceiling, healed)
+        if not run.complete:
+            builder.doubt("the run did not come to its end: it may have moved or failed later")
+        return builder.verdict(self.name)
 
 
 def _healed(run: RecordedRun) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.standstills import Standstill
 from testbed.checks.stickiness import LOG_IN
@@ -15,33 +16,41 @@ from testbed.journal import Outcome, RequestSample
 SITE = ("tcp", "https", "webmail")
 
 
-def judge_logins(run: RecordedRun) -> Verdict | None:
-    """No more logins fail than the incident allows, from the steady state to the end of the steps.
+class LoginsCheck(Check):
+    """No more logins fail than the incident allows.
 
-    A login is several exchanges. One that is not good ends it; one that is good and yet not the end of it (a redirect,
-    half a login) carries a cause.
+    A login is several exchanges. An exchange that fails ends the login. A good exchange that is not the last one (a
+    redirect, half a login) carries a cause.
     """
-    most = run.expect.max_failed_logins
-    if most is None:
-        return None
-    builder = VerdictBuilder()
-    requests = [request for request in run.journal.of(RequestSample) if request.action == LOG_IN]
-    watched = [request for request in requests if run.begin <= request.started <= run.end]
-    stops = [stop for probe in SITE for stop in run.standstills.get(probe, ())]
-    bad = [request for request in watched if request.outcome is not Outcome.OK]
-    failed = [request for request in bad if not _under_way(request, stops)]
-    good = sum(request.outcome is Outcome.OK and not request.cause for request in watched)
-    for request in failed:
-        text = f"{request.user} could not log in ({request.outcome}: {request.cause}), session {request.session}"
-        (builder.fail if len(failed) > most else builder.note)(text, request.finished, request.app)
-    if len(bad) > most >= len(failed):
-        builder.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
-    if not watched:
-        builder.doubt("nobody logged in under observation: nothing is proved")
-    if not run.complete:
-        builder.doubt("the run did not come to its end: more logins may have failed")
-    summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"
-    return builder.verdict("logins", summary)
+
+    name = "logins"
+    passes_if = "no more logins failed than may fail"
+    unknown_if = "no user logged in"
+    asked_by = ("max_failed_logins",)
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        most = run.expect.max_failed_logins
+        if most is None:
+            return None
+        builder = VerdictBuilder()
+        requests = [request for request in run.journal.of(RequestSample) if request.action == LOG_IN]
+        watched = [request for request in requests if run.begin <= request.started <= run.end]
+        stops = [stop for probe in SITE for stop in run.standstills.get(probe, ())]
+        bad = [request for request in watched if request.outcome is not Outcome.OK]
+        failed = [request for request in bad if not _under_way(request, stops)]
+        good = sum(request.outcome is Outcome.OK and not request.cause for request in watched)
+        for request in failed:
+            text = f"{request.user} could not log in ({request.outcome}: {request.cause}), session {request.session}"
+            (builder.fail if len(failed) > most else builder.note)(text, request.finished, request.app)
+        if len(bad) > most >= len(failed):
+            builder.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
+        if not watched:
+            builder.doubt("nobody logged in under observation: nothing is proved")
+        if not run.complete:
+            builder.doubt("the run did not come to its end: more logins may have failed")
+        summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"
+        return builder.verdict(self.name, summary)
 
 
 def _under_way(request: RequestSample, stops: Iterable[Standstill]) -> bool:

@@ -5,26 +5,33 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import inf
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 
 
-def judge_no_service(run: RecordedRun) -> Verdict | None:
+class NoServiceCheck(Check):
     """The named probes get no good answer from the last fault to the first heal after it."""
-    if not run.expect.no_service_until_heal:
-        return None
-    builder = VerdictBuilder()
-    struck = [fault for fault in run.breakages if fault.injected is not None]
-    if not struck:
-        builder.doubt("no fault was injected")
-        return builder.verdict("no-service")
-    begin = max(fault.injected or -inf for fault in struck)
-    heals = [fault.heal for fault in run.breakages if fault.heal is not None and fault.heal > begin]
-    end = min(heals, default=inf)
-    for probe in run.expect.no_service_until_heal:
-        _judge_probe(run, builder, probe, begin, end)
-    return builder.verdict("no-service")
+
+    name = "no-service"
+    passes_if = "no good answer came from the last fault to the first heal after it"
+    unknown_if = "nothing was probed in between"
+    asked_by = ("no_service_until_heal",)
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        builder = VerdictBuilder()
+        struck = [fault for fault in run.breakages if fault.injected is not None]
+        if not struck:
+            builder.doubt("no fault was injected")
+            return builder.verdict(self.name)
+        begin = max(fault.injected or -inf for fault in struck)
+        heals = [fault.heal for fault in run.breakages if fault.heal is not None and fault.heal > begin]
+        end = min(heals, default=inf)
+        for probe in run.expect.no_service_until_heal:
+            _judge_probe(run, builder, probe, begin, end)
+        return builder.verdict(self.name)
 
 
 def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, begin: float, end: float) -> None:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.standstills import Standstill, samples_outside, standstills
 from testbed.checks.verdict import Verdict
@@ -186,33 +187,39 @@ def _from(due: Series, begin: float) -> int:
     return first if last_good < 0 else last_good
 
 
-def judge_outage(run: RecordedRun) -> Verdict | None:
-    """No outage of a probe is longer than its limit, and the probes that must notice the fault saw an outage.
+class OutageCheck(Check):
+    """No outage of a probe is longer than its limit, and each probe that must notice the fault sees an outage.
+
+    Only outages that began between the steady state and the end of the steps count, each to its own end.
 
     Outages of probes without a limit are reported only.
-
-    Only outages that began between the steady state and the timeline's end count, each to its own end.
     """
-    expect = run.expect
-    ceilings: Mapping[str, float] = dict(expect.max_outage.items())
-    expected = {*ceilings, *expect.must_notice}
-    if not expected:
-        return None
-    builder = VerdictBuilder()
-    reports: dict[str, OutageReport] = {}
-    for probe in sorted({*expected, *run.journal.probes}):
-        series = run.journal.probes.get(probe)
-        if series is None:
-            builder.doubt(f"{probe} was not probed")
-            continue
-        report = check_outage(
-            series, ceiling=ceilings.get(probe), begin=run.begin, end=run.end, stops=run.standstills.get(probe, ())
-        )
-        if probe in expected or report.windows or report.hidden:
-            reports[probe] = report
-    for probe in sorted(reports, key=lambda name: _badness(reports[name]), reverse=True):
-        _judge_probe(run, builder, probe, reports[probe])
-    return builder.verdict("outage", _summary(builder, reports))
+
+    name = "outage"
+    passes_if = "no outage of a probe was longer than its limit, and each probe in `must_notice` saw an outage"
+    unknown_if = "the probe did not run, the journal ends within the outage, or the prober itself stood still"
+    asked_by = ("max_outage", "must_notice")
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        expect = run.expect
+        ceilings: Mapping[str, float] = dict(expect.max_outage.items())
+        expected = {*ceilings, *expect.must_notice}
+        builder = VerdictBuilder()
+        reports: dict[str, OutageReport] = {}
+        for probe in sorted({*expected, *run.journal.probes}):
+            series = run.journal.probes.get(probe)
+            if series is None:
+                builder.doubt(f"{probe} was not probed")
+                continue
+            report = check_outage(
+                series, ceiling=ceilings.get(probe), begin=run.begin, end=run.end, stops=run.standstills.get(probe, ())
+            )
+            if probe in expected or report.windows or report.hidden:
+                reports[probe] = report
+        for probe in sorted(reports, key=lambda name: _badness(reports[name]), reverse=True):
+            _judge_probe(run, builder, probe, reports[probe])
+        return builder.verdict(self.name, _summary(builder, reports))
 
 
 def _badness(report: OutageReport) -> tuple[bool, float]:

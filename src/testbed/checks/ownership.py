@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations, pairwise, product
 from math import inf
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.role_holders import NETWORKS, VALUES, reachable_holders
 from testbed.checks.states import Span, spans_with_value
@@ -19,16 +20,27 @@ from testbed.journal.series import OK
 TOLERANCE = 0.25
 
 
-def judge_ownership(run: RecordedRun) -> Verdict:
-    """No address, DRBD primary role or write ever has two owners at once, beyond the error of measuring."""
-    builder = VerdictBuilder()
-    for aspect in NETWORKS:
-        _judge_state(run, builder, aspect)
-    _judge_writes(run, builder)
-    _judge_replicas(run, builder)
-    if not builder.wrong and not builder.doubtful:
-        return builder.verdict("ownership", "at no time had an address, DRBD's primary role or the writes two owners")
-    return builder.verdict("ownership")
+class OwnershipCheck(Check):
+    """No address, DRBD primary role or write has two owners at once.
+
+    An overlap within the error of measuring is not reported.
+    """
+
+    name = "ownership"
+    passes_if = "no address, DRBD's primary role, nor the writes had two owners at any time"
+    unknown_if = "no state of it is known"
+    judges = "every run"
+
+    def judge(self, run: RecordedRun) -> Verdict:
+        """Return the verdict."""
+        builder = VerdictBuilder()
+        for aspect in NETWORKS:
+            _judge_state(run, builder, aspect)
+        _judge_writes(run, builder)
+        _judge_replicas(run, builder)
+        if not builder.wrong and not builder.doubtful:
+            return builder.verdict(self.name, "at no time had an address, DRBD's primary role or the writes two owners")
+        return builder.verdict(self.name)
 
 
 def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import inf
 from types import MappingProxyType
 
+from testbed.checks.check import Check
 from testbed.checks.injected_faults import InjectedFault, injected_faults
 from testbed.checks.outage import check_outage
 from testbed.checks.recorded_run import RecordedRun
@@ -157,24 +158,32 @@ def failovers(journal: Journal) -> list[Phases]:
     return sorted(found, key=lambda phases: phases.at)
 
 
-def judge_phases(run: RecordedRun) -> Verdict | None:
-    """The phases of each failover come in order, and service returns. A run without a failover has no verdict.
+class PhasesCheck(Check):
+    """The phases of each failover come in order, and service returns.
 
-    How soon service must come back is for the outage check. A failover that nobody felt is none that failed; nor is
-    one that was refused, where the incident expects that service stops.
+    The check `outage` judges how soon service must come back. A failover that no probe noticed has not failed. Nor has
+    one that was refused, if the incident expects that service stops.
     """
-    every = failovers(run.journal)
-    if not every:
-        return None
-    builder = VerdictBuilder()
-    for phases in every:
-        lost = bool(phases.away) and not run.expect.no_service_until_heal
-        if phases.disorder or (lost and run.complete):
-            builder.fail(phases.explain(), phases.at, phases.target)
-        else:
-            tell = builder.doubt if lost or phases.unsure else builder.note
-            tell(phases.explain(), phases.at, phases.target)
-    return builder.verdict("phases", " ".join(phases.briefly() for phases in every))
+
+    name = "phases"
+    passes_if = "each phase of each failover came after the phases that it depends on, and service came back"
+    unknown_if = "the journal ends before service came back"
+    judges = "every run with a failover"
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict; None for a run without a failover."""
+        every = failovers(run.journal)
+        if not every:
+            return None
+        builder = VerdictBuilder()
+        for phases in every:
+            lost = bool(phases.away) and not run.expect.no_service_until_heal
+            if phases.disorder or (lost and run.complete):
+                builder.fail(phases.explain(), phases.at, phases.target)
+            else:
+                tell = builder.doubt if lost or phases.unsure else builder.note
+                tell(phases.explain(), phases.at, phases.target)
+        return builder.verdict(self.name, " ".join(phases.briefly() for phases in every))
 
 
 def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.states import spans_with_value
 from testbed.checks.verdict import Verdict
@@ -18,33 +19,41 @@ WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspe
 HELPED_SECONDS = 3.0
 
 
-def judge_recovery(run: RecordedRun) -> Verdict | None:
+class RecoveryCheck(Check):
     """After the last heal, DRBD and every member of the pools are healthy within the limit, and stay so."""
-    ceiling = run.expect.max_recovery
-    if ceiling is None:
-        return None
-    builder = VerdictBuilder()
-    heals = [fault.heal for fault in run.faults if fault.heal is not None]
-    if not heals:
-        builder.doubt("nothing was healed")
-        return builder.verdict("recovery")
-    healed = max(heals)
-    whole, broken = _state(run)
-    for text in broken:
-        (builder.fail if run.complete else builder.doubt)(f"not whole at the end: {text}")
-    if not whole:
-        builder.doubt("no state of DRBD or of a balancer's members is known")
-    struck = min(fault.begins for fault in run.faults)
-    _judge_helped(run, builder, healed)
-    for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
-        tell = builder.fail if at - healed > ceiling else builder.note
-        tell(f"{text}, {_since(at - healed)}", at)
-    if not run.complete:
-        builder.doubt("the run did not come to its end: it may have broken again")
-    if builder.wrong or builder.doubtful:
-        return builder.verdict("recovery")
-    told = _since(max(at for at, _ in whole) - healed)
-    return builder.verdict("recovery", f"whole {told}; {format_duration(ceiling)} after it allowed")
+
+    name = "recovery"
+    passes_if = "DRBD and the members were healthy soon after the last heal, and stayed so"
+    unknown_if = "nothing was healed, or testbed itself had the serving balancer try a member"
+    asked_by = ("max_recovery",)
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        ceiling = run.expect.max_recovery
+        if ceiling is None:
+            return None
+        builder = VerdictBuilder()
+        heals = [fault.heal for fault in run.faults if fault.heal is not None]
+        if not heals:
+            builder.doubt("nothing was healed")
+            return builder.verdict(self.name)
+        healed = max(heals)
+        whole, broken = _state(run)
+        for text in broken:
+            (builder.fail if run.complete else builder.doubt)(f"not whole at the end: {text}")
+        if not whole:
+            builder.doubt("no state of DRBD or of a balancer's members is known")
+        struck = min(fault.begins for fault in run.faults)
+        _judge_helped(run, builder, healed)
+        for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
+            tell = builder.fail if at - healed > ceiling else builder.note
+            tell(f"{text}, {_since(at - healed)}", at)
+        if not run.complete:
+            builder.doubt("the run did not come to its end: it may have broken again")
+        if builder.wrong or builder.doubtful:
+            return builder.verdict(self.name)
+        told = _since(max(at for at, _ in whole) - healed)
+        return builder.verdict(self.name, f"whole {told}; {format_duration(ceiling)} after it allowed")
 
 
 def _judge_helped(run: RecordedRun, builder: VerdictBuilder, healed: float) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from testbed.checks.absences import Absence, absences
+from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
@@ -171,37 +172,46 @@ def stickiness(run: RecordedRun) -> Stickiness:
     return check_stickiness(requests, absences(nodes, run.faults, run.lines, requests), roaming=roaming)
 
 
-def judge_stickiness(run: RecordedRun) -> Verdict | None:
-    """A session moves only when its app node is absent, and only the sessions of absent nodes are lost.
+class StickinessCheck(Check):
+    """A session moves only when its app node is absent, and only the sessions of absent nodes are lost."""
 
-    Of sessions that are kept in the database, none is lost.
-    """
-    if not run.journal.of(RequestSample) and run.plans_no("load"):
-        return None
-    found = stickiness(run)
-    builder = VerdictBuilder()
-    for move in () if found.roaming else found.moves:
-        text = f"session {move.session} went from {move.source} to {move.target}"
-        if move.cause:
-            builder.note(f"{text}: {move.cause.why}", move.at, move.source)
-        else:
-            builder.fail(f"{text} without a cause", move.at, move.source)
-    for session in found.strays:
-        where = "it is in the database" if found.roaming else "its node was there"
-        builder.fail(f"session {session} was lost, though {where}", found.lost[session])
-    for session in found.survivors:
-        # What told that it was lost may be what the journal does not hold.
-        (builder.fail if run.complete else builder.doubt)(
-            f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
-        )
-    most = run.expect.max_lost_sessions
-    if most is not None and len(found.lost) > most:
-        builder.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
-    if not found.matrix:
-        builder.doubt("no session was answered by any app node")
-    elif run.expect.must_affect_sessions and not found.doomed:
-        builder.doubt("no session lived on a node that died: stickiness was not tried")
-    return builder.verdict("stickiness", found.explain())
+    name = "stickiness"
+    passes_if = (
+        "every move of a session has a cause, and only the sessions of an absent node were lost; with "
+        "sessions in the database, none was lost"
+    )
+    unknown_if = "no session was answered, or no session lived on a node that died although one must"
+    asked_by = ("must_affect_sessions", "max_lost_sessions")
+    judges = "every run with users"
+
+    def judge(self, run: RecordedRun) -> Verdict | None:
+        """Return the verdict."""
+        if not run.journal.of(RequestSample) and run.plans_no("load"):
+            return None
+        found = stickiness(run)
+        builder = VerdictBuilder()
+        for move in () if found.roaming else found.moves:
+            text = f"session {move.session} went from {move.source} to {move.target}"
+            if move.cause:
+                builder.note(f"{text}: {move.cause.why}", move.at, move.source)
+            else:
+                builder.fail(f"{text} without a cause", move.at, move.source)
+        for session in found.strays:
+            where = "it is in the database" if found.roaming else "its node was there"
+            builder.fail(f"session {session} was lost, though {where}", found.lost[session])
+        for session in found.survivors:
+            # What told that it was lost may be what the journal does not hold.
+            (builder.fail if run.complete else builder.doubt)(
+                f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
+            )
+        most = run.expect.max_lost_sessions
+        if most is not None and len(found.lost) > most:
+            builder.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
+        if not found.matrix:
+            builder.doubt("no session was answered by any app node")
+        elif run.expect.must_affect_sessions and not found.doomed:
+            builder.doubt("no session lived on a node that died: stickiness was not tried")
+        return builder.verdict(self.name, found.explain())
 
 
 def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:

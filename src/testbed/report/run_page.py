@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from testbed.checks import Evidence, Phases, Status, Verdict, first_format
+from testbed.checks import CHECKS, Evidence, Phases, Status, Verdict, documentation, first_format
 from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
 from testbed.report.analysis import RunAnalysis
@@ -214,12 +214,19 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"shown": format_latency, "signed": format_signed, "step": _step, "evidence": _evidence}
+    environment.filters |= {"title_of": _title_of, "documentation": lambda verdict: documentation(verdict.check)}
     return environment
 
 
 def _evidence(verdict: Verdict) -> list[Evidence]:
     """The facts that the summary does not tell already."""
     return [fact for fact in verdict.evidence if fact.text.rstrip(".") != verdict.summary.rstrip(".")]
+
+
+def _title_of(verdict: Verdict) -> str:
+    """What the check judges, in one sentence; empty for a problem of the run itself."""
+    check = CHECKS.get(verdict.check)
+    return check.title if check else ""
 
 
 def _step(step: Mapping[str, Any]) -> str:
