@@ -18,12 +18,12 @@ from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
 from docs_glossary import link_first_uses, terms
+from docs_html import label_tables, link_pictures
 from docs_links import DOCS, ROOT, links
 from docs_reference import pages
 
 OUTSIDE = "files"
 GLOSSARY = "glossary.md"
-_PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="([^"]*)"[^>]*>)(?!\s*</a>)')
 # What a browser would fetch by itself: scripts, styles, pictures, frames.
 _FETCHED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*?\bsrc=\"(https?:|//)[^\"]*\"|<link\b[^>]*?\bhref=\"(https?:|//)[^\"]*\""
@@ -51,8 +51,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:  # noqa: ANN401
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:  # noqa: ANN401
-    """Link pictures to themselves, so that a phone can enlarge them, and terms to the glossary at their first use."""
-    html = _PICTURE.sub(r'<a class="picture" href="\2">\1</a>', html)
+    """Prepare tables and pictures for phones, and link terms to the glossary at their first use."""
+    html = label_tables(link_pictures(html))
     if page.file.src_uri == GLOSSARY or page.file.src_uri.startswith((f"{OUTSIDE}/", "index.md")):
         return html
     address = posixpath.relpath(GLOSSARY.replace(".md", ".html"), posixpath.dirname(page.file.src_uri) or ".")
