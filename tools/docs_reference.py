@@ -23,7 +23,7 @@ from testbed.checks.expectations import Expect
 from testbed.cli.exit_status import ExitStatus
 from testbed.cli.options import format_long_duration
 from testbed.faults import FAULTS, Fault
-from testbed.faults.processes import SERVICES
+from testbed.faults.service_processes import SERVICES
 from testbed.incidents import load
 from testbed.incidents.incident_model import CONDITIONS
 from testbed.incidents.incident_schema import schema as incident_schema

@@ -15,7 +15,7 @@ from platforms import platform_of
 from testbed import faults
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import UsageError
-from testbed.faults import Entry
+from testbed.faults import LedgerEntry
 from testbed.machines import Machine, Power
 from testbed.topology import WEBMAIL
 from testbed.wait import wait_until
@@ -57,7 +57,7 @@ def injected(cluster: Cluster, fault: str, target: str, **options: str) -> Itera
     assert traces(cluster, cluster.machine(entry.node)) == []
 
 
-def _heal_again(cluster: Cluster, entry: Entry) -> None:
+def _heal_again(cluster: Cluster, entry: LedgerEntry) -> None:
     if entry.fault != "disk-full":  # waits for a machine that has the volume, which is none while it moves
         faults.heal(cluster.fleet, cluster.ledger, entry)
 

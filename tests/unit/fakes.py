@@ -91,7 +91,7 @@ class FakeMachine:
 
     def _do(self, what: str) -> None:
         self.done.append(what)
-        self.recorded_before.append(bool(self.ledger.readable()))
+        self.recorded_before.append(bool(self.ledger.readable_entries()))
 
     def power(self) -> Power:
         if self.frozen:

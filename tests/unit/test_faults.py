@@ -136,8 +136,8 @@ def test_each_step_is_told_once_it_is_on_the_disk(ledger: Ledger, db1: FakeMachi
     def tell(step: FaultStep) -> None:
         told.append((step, len(ledger.entries()), len(db1.done)))
 
-    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"}, tell=tell)
-    heal_all(fleet(db1), ledger, tell=tell)
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"}, on_step=tell)
+    heal_all(fleet(db1), ledger, on_step=tell)
     assert [(step.step, entries, done) for step, entries, done in told] == [
         ("inject", 1, 0), ("injected", 1, 1), ("heal", 1, 1), ("healed", 0, 2)
     ]  # fmt: skip

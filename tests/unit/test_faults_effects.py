@@ -12,9 +12,9 @@ from fakes import FakeMachine, fleet, topology
 from testbed import faults
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject, resign
-from testbed.faults.options import as_text
-from testbed.faults.process import ServiceName
-from testbed.faults.processes import SERVICES
+from testbed.faults.fault_options import format_options
+from testbed.faults.process_faults import ServiceName
+from testbed.faults.service_processes import SERVICES
 from testbed.journal import FaultStep
 from testbed.machines import ExecResult, packet_rules
 from testbed.machines.linux import Linux
@@ -224,7 +224,7 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
 def test_a_node_that_resigned_has_nothing_to_heal(ledger: Ledger) -> None:
     lb1 = machine("lb1", ledger)
     steps: list[FaultStep] = []
-    entry = resign(fleet(lb1), ledger, "lb1", tell=steps.append)
+    entry = resign(fleet(lb1), ledger, "lb1", on_step=steps.append)
     assert (entry.fault, entry.node) == ("resign", "lb1")
     assert lb1.done == ["resign"]
     assert all(lb1.recorded_before)
@@ -272,25 +272,25 @@ def test_what_a_frozen_machine_cannot_be_told_is_undone_when_it_has_thawed(ledge
     [
         ("clock-jump", "app-1", {"by": "1h"}, "clock-jump is impossible on app-1: a container's clock is the host's"),
         ("clock-jump", "db1", {}, "clock-jump needs the option 'by'; the options of clock-jump are by"),
-        ("clock-jump", "db1", {"by": "90"}, "by: '90' is no jump; write a number with its unit, as"),
-        ("clock-jump", "db1", {"by": "0s"}, "by: '0s' is no jump"),
+        ("clock-jump", "db1", {"by": "90"}, "by: '90' is not a jump; write a number with its unit, as"),
+        ("clock-jump", "db1", {"by": "0s"}, "by: '0s' is not a jump"),
         ("disk-full", "mail", {}, "disk-full is impossible on mail: it holds no database"),
         ("disk-error", "lb:any", {}, "disk-error is impossible on lb1: it has no DRBD device"),
         ("drain", "db1", {}, "drain is impossible on db1: it is not an app node"),
-        ("loss", "db1", {"share": "0%"}, "share: '0%' cannot be: input should be greater than 0"),
-        ("loss", "db1", {"share": 30}, "share: 30 is no share; write a number with its unit, as 30%"),
-        ("loss", "db1", {"share": "5%", "direction": "up"}, "direction: 'up' cannot be: input should be 'both', 'in'"),
-        ("rate-limit", "db1", {"rate": "1mbit"}, "rate: '1mbit' is no rate"),
+        ("loss", "db1", {"share": "0%"}, "share: '0%' is invalid: input should be greater than 0"),
+        ("loss", "db1", {"share": 30}, "share: 30 is not a share; write a number with its unit, as 30%"),
+        ("loss", "db1", {"share": "5%", "direction": "up"}, "direction: 'up' is invalid: input should be 'both', 'in'"),
+        ("rate-limit", "db1", {"rate": "1mbit"}, "rate: '1mbit' is not a rate"),
         ("delay", "db1", {"delay": "fast"}, "delay: 'fast' is no duration; write a number with its unit"),
         ("process-hang", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
-        ("process-kill", "mail", {"process": "exim"}, "process: 'exim' cannot be: input should be 'postgres'"),
+        ("process-kill", "mail", {"process": "exim"}, "process: 'exim' is invalid: input should be 'postgres'"),
     ],
 )
 def test_what_could_never_be_is_refused_before_anything_runs(
     fault: str, target: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        faults.check(fault, target, options, topology())
+        faults.check_fault(fault, target, options, topology())
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_spare_is_refused_what_only_the_primary_has(
 )
 def test_options_are_kept_as_text_that_means_the_same(fault: str, given: dict[str, str], text: dict[str, str]) -> None:
     options = faults.parse_options(fault, given)
-    assert as_text(options) == text
+    assert format_options(options) == text
     assert faults.parse_options(fault, text) == options
 
 

@@ -14,8 +14,8 @@ from fakes import FakeMachine, fleet, topology
 from testbed import faults
 from testbed.errors import UsageError
 from testbed.faults import Ledger, OptionError, parse_target
-from testbed.faults.options import as_text
-from testbed.faults.target import State
+from testbed.faults.fault_options import format_options
+from testbed.faults.fault_target import NodeStates
 from testbed.machines.fleet import Fleet
 from testbed.roles import BalancerState, DatabaseState
 
@@ -31,13 +31,13 @@ def whole(ledger: Ledger) -> Fleet:
     return fleet(*(FakeMachine(name, ledger) for name in names))
 
 
-def state(primary: str = "db1", active: str = "lb2", unreachable: str = "") -> State:
+def state(primary: str = "db1", active: str = "lb2", unreachable: str = "") -> NodeStates:
     databases = [
         DatabaseState(name, name != unreachable, drbd_role="Primary" if name == primary else "Secondary")
         for name in ("db1", "db2")
     ]
     balancers = [BalancerState(name, name != unreachable, holds_address=name == active) for name in ("lb1", "lb2")]
-    return cast("State", SimpleNamespace(databases=databases, balancers=balancers))
+    return cast("NodeStates", SimpleNamespace(databases=databases, balancers=balancers))
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,20 @@ def test_any_falls_on_machines_that_are_on(whole: Fleet) -> None:
     target = parse_target("app:any", topology())
     assert {target.resolve(whole, rng=Random(seed)).name for seed in range(20)} == {"app-2"}
     whole["app-2"].kill()
-    with pytest.raises(UsageError, match="no machine that is on is app:any"):
+    with pytest.raises(UsageError, match="no node that is on is app:any"):
         target.resolve(whole)
 
 
 @pytest.mark.parametrize(
     ("text", "moment", "message"),
     [
-        ("db:primary", state(primary=""), "no machine is db:primary now"),
+        ("db:primary", state(primary=""), "no node is db:primary now"),
         ("db:standby", state(primary=""), "both db1 and db2 are db:standby now"),
-        ("db:standby", state(unreachable="db2"), "no machine is db:standby now"),
-        ("lb:active", state(unreachable="lb2"), "no machine is lb:active now"),
+        ("db:standby", state(unreachable="db2"), "no node is db:standby now"),
+        ("lb:active", state(unreachable="lb2"), "no node is lb:active now"),
     ],
 )
-def test_refused_when_nobody_or_both_are_it(text: str, moment: State, message: str, whole: Fleet) -> None:
+def test_refused_when_nobody_or_both_are_it(text: str, moment: NodeStates, message: str, whole: Fleet) -> None:
     with pytest.raises(UsageError, match=message):
         parse_target(text, topology()).resolve(whole, moment)
 
@@ -90,7 +90,7 @@ def test_refused_when_nobody_or_both_are_it(text: str, moment: State, message: s
         ("app-3", "no node 'app-3'"),
         ("app-0", "no node 'app-0'"),
         ("db1-1", "no node 'db1-1'"),
-        ("db:master", "'db:master': db knows no state 'master'; write db:primary, db:standby, db:any"),
+        ("db:master", "'db:master': db has no state 'master'; write db:primary, db:standby, db:any"),
         ("lb:primary", "write lb:active, lb:standby, lb:any"),
         ("web:any", "'web:any': no role 'web'; the roles are lb, app, db, mail"),
         ("", "no node ''"),
@@ -111,7 +111,7 @@ def test_scale_says_how_many_there_are() -> None:
     [
         ("cable-pull", "lb:any", {"network": "replication"}, "lb1 is not on 'replication'; its networks are public"),
         ("resign", "app-1", {}, "resign is impossible on app-1: it shares no virtual address"),
-        ("cable-pull", "db1", {"network": 7}, "cable-pull: network: 7 is no list of networks; write backend"),
+        ("cable-pull", "db1", {"network": 7}, "cable-pull: network: 7 is not a list of networks; write backend"),
         ("cable-pull", "db1", {"networks": "backend"}, "no option 'networks'; the options of cable-pull are network"),
         ("earthquake", "db1", {}, "no fault 'earthquake'"),
         ("process-stop", "db1", {}, "the fault 'process-stop' was renamed; write process-hang"),
@@ -119,7 +119,7 @@ def test_scale_says_how_many_there_are() -> None:
 )  # fmt: skip
 def test_checked_before_anything_runs(fault: str, target: str, given: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        faults.check(fault, target, given, topology())
+        faults.check_fault(fault, target, given, topology())
 
 
 def test_the_option_at_fault_is_named() -> None:
@@ -131,9 +131,9 @@ def test_the_option_at_fault_is_named() -> None:
 def test_networks_are_read_as_text_or_list_and_written_as_text() -> None:
     for given in ("backend, replication", ["backend", "replication", "backend"]):
         options = faults.parse_options("cable-pull", {"network": given})
-        assert as_text(options) == {"network": "backend,replication"}
-        assert faults.parse_options("cable-pull", as_text(options)) == options
-    assert as_text(faults.parse_options("cable-pull", {})) == {}
+        assert format_options(options) == {"network": "backend,replication"}
+        assert faults.parse_options("cable-pull", format_options(options)) == options
+    assert format_options(faults.parse_options("cable-pull", {})) == {}
 
 
 @pytest.mark.parametrize("name", faults.FAULTS)

@@ -18,10 +18,10 @@ from testbed.cli import graph as command
 from testbed.cluster import project
 from testbed.cluster.graph import COLOURS, graph_nodes, mermaid, svg
 from testbed.errors import UsageError
-from testbed.faults import Entry, Ledger
+from testbed.faults import Ledger, LedgerEntry
 from testbed.machines import Power
 
-FREEZE = Entry("1", "freeze", "app-1", "app:any", {}, 0.0, 1)
+FREEZE = LedgerEntry("1", "freeze", "app-1", "app:any", {}, 0.0, 1)
 
 
 def looks(**power: Power) -> dict[str, str]:

@@ -17,7 +17,7 @@ from testbed.cli import heal as command
 from testbed.cluster import Cluster, lifecycle
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError
-from testbed.faults import Entry, Ledger, heal_all
+from testbed.faults import Ledger, LedgerEntry, heal_all
 from testbed.faults.injection import heal
 from testbed.incidents.run import Run
 from testbed.incidents.task import Task
@@ -51,7 +51,7 @@ def journal_closed(_: FaultStep) -> None:
 def test_a_journal_that_takes_no_line_keeps_no_node_frozen(tell: type, ledger: Ledger) -> None:
     one, other = frozen("db1", ledger), frozen("app-1", ledger)
     with pytest.raises((OSError, ValueError), match=r"No space left|closed file"):
-        heal_all(fleet(one, other), ledger, tell=tell)
+        heal_all(fleet(one, other), ledger, on_step=tell)
     assert (one.done, other.done) == (["unpause"], ["unpause"])
     assert ledger.entries() == []
 
@@ -60,18 +60,18 @@ def test_one_fault_is_healed_before_the_journal_is_complained_of(ledger: Ledger)
     one = frozen("db1", ledger)
     [entry] = ledger.entries()
     with pytest.raises(OSError, match="No space left"):
-        heal(fleet(one), ledger, entry, tell=disk_full)
+        heal(fleet(one), ledger, entry, on_step=disk_full)
     assert one.done == ["unpause"]
 
 
 def test_a_record_that_cannot_be_struck_out_keeps_no_node_frozen(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Ledger, __: Entry) -> None:
+    def refuse(_: Ledger, __: LedgerEntry) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     one, other = frozen("db1", ledger), frozen("app-1", ledger)
-    monkeypatch.setattr(Ledger, "strike", refuse)
+    monkeypatch.setattr(Ledger, "remove", refuse)
     with pytest.raises(OSError, match="Read-only"):
         heal_all(fleet(one, other), ledger)
     assert not one.frozen
@@ -104,7 +104,7 @@ def test_a_damaged_record_keeps_no_other_fault_in_force(ledger: Ledger, tmp_path
     (tmp_path / "faults" / "0.json").write_text("")
     heal_all(fleet(one), ledger)
     assert not one.frozen
-    [aside] = ledger.set_damaged_aside()
+    [aside] = ledger.set_aside_damaged()
     assert aside.suffix == ".damaged"
     assert ledger.entries() == []
 
@@ -209,6 +209,6 @@ def test_heal_counts_what_was_healed_though_another_fault_stays(
     monkeypatch.setattr(command, "Cluster", lambda: cluster)
     inspect.unwrap(command.heal)()
     assert "no fault is on record" not in capsys.readouterr().err
-    ledger.strike(ledger.entries()[0])
+    ledger.remove(ledger.entries()[0])
     inspect.unwrap(command.heal)()
     assert "no fault is on record" in capsys.readouterr().err

@@ -134,7 +134,7 @@ def test_only_faults_that_a_platform_knows_are_drawn() -> None:
     for steps in drawn(openbsd):
         for step in steps:
             if step.action and step.where and step.where.startswith("lb"):
-                faults.check(step.action, step.where, step.options, openbsd)
+                faults.check_fault(step.action, step.where, step.options, openbsd)
 
 
 def test_a_sequence_as_an_incident_heals_and_asks_for_health() -> None:

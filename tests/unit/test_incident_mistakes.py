@@ -241,7 +241,7 @@ FITTING = {
     "unscaled node": ('"db:primary"', "app", "7:34: no node 'app'", "app-1, app-2"),
     "node beyond scale": ('"db:primary"', "app-3", "7:34: no node 'app-3'", "app-1, app-2"),
     "unknown role": ('"db:primary"', '"web:any"', "7:34: 'web:any': no role 'web'", "the roles are"),
-    "unknown state": ('"db:primary"', '"db:active"', "7:34: 'db:active': db knows no state", "db:primary"),
+    "unknown state": ('"db:primary"', '"db:active"', "7:34: 'db:active': db has no state", "db:primary"),
     "unknown node of an operation": ("{heal: dead}", "{resign: db3}", "9:14: no node 'db3'", "app-1, app-2"),
     "node that cannot be drained": ("{heal: dead}", "{drain: db2}", "9:13: drain is impossible on db2", "faults.md"),
     "node that cannot resign": ("{heal: dead}", "{resign: mail}", "9:14: resign is impossible on mail", "faults.md"),

@@ -19,7 +19,7 @@ from testbed import topology
 from testbed.cli import app, heal, status
 from testbed.cluster import lifecycle
 from testbed.errors import UsageError
-from testbed.faults import FAULTS, Entry, Ledger
+from testbed.faults import FAULTS, Ledger, LedgerEntry
 from testbed.settings import load
 from testbed.topology import resolve
 
@@ -93,9 +93,9 @@ def healed(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What `testbed heal` heals, and whether it repairs the cluster then."""
     done: list[str] = []
 
-    def heal_all(_: object, ledger: Ledger, *, entries: Sequence[Entry]) -> list[Entry]:
+    def heal_all(_: object, ledger: Ledger, *, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         for entry in entries:
-            ledger.strike(entry)
+            ledger.remove(entry)
             done.append(f"{entry.fault} on {entry.node}")
         return list(entries)
 

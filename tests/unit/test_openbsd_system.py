@@ -109,8 +109,8 @@ def test_apache_is_stopped_and_goes_on(ledger: Ledger) -> None:
 def test_a_part_of_the_kernel_cannot_be_killed() -> None:
     design = topology(platform="openbsd")
     with pytest.raises(UsageError, match="process-kill is impossible on lb1: its CARP is part of the kernel"):
-        faults.check("process-kill", "lb1", {"process": "ucarp"}, design)
-    faults.check("process-kill", "db1", {"process": "ucarp"}, design)
+        faults.check_fault("process-kill", "lb1", {"process": "ucarp"}, design)
+    faults.check_fault("process-kill", "db1", {"process": "ucarp"}, design)
 
 
 def test_the_network_goes_down_and_comes_up_in_its_own_words(ledger: Ledger) -> None:

@@ -207,7 +207,7 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise UsageError("no machine is db:primary now")
+        raise UsageError("no node is db:primary now")
 
     incident = Incident.model_validate(
         {"name": "refused", "title": "No node is primary", "why": "nobody is primary", "steps": [{"sleep": "1s"}]}
@@ -215,7 +215,7 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     run = a_run(tmp_path)
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
-    with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
+    with pytest.raises(TestbedError, match="no node is db:primary now") as refused:
         play_once(run.cluster, incident, RunPlan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]

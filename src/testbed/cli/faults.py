@@ -13,7 +13,7 @@ from testbed import settings as configuration
 from testbed.cli.group import examples, new_app
 from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, out
-from testbed.faults import Entry, Fault, Ledger
+from testbed.faults import Fault, Ledger, LedgerEntry
 
 app = new_app()
 
@@ -21,7 +21,7 @@ app = new_app()
 @app.command(epilog=examples("testbed faults", "testbed faults --json"))
 def faults(as_json: Json = False) -> None:
     """List the faults that can be injected, and those in force."""
-    entries = Ledger(configuration.load().state_dir / "faults").readable()
+    entries = Ledger(configuration.load().state_dir / "faults").readable_entries()
     if as_json:
         known = [_document(each) for each in catalogue.FAULTS.values()]
         print_json({"faults": known, "in_force": [asdict(entry) for entry in entries]})
@@ -36,7 +36,7 @@ def faults(as_json: Json = False) -> None:
         err.print("no fault is in force", highlight=False)
 
 
-def _in_force(entry: Entry) -> str:
+def _in_force(entry: LedgerEntry) -> str:
     options = " ".join(f"{name}={value}" for name, value in entry.options.items())
     return f"{entry.fault} on {entry.node} {options}".rstrip()
 

@@ -36,7 +36,7 @@ def graph(
     if state and not project.exists(cluster.settings):
         raise UsageError("no cluster is up", fix="run `testbed up`, or draw the topology alone with --no-state")
     now = cluster.state() if state else None
-    faults = cluster.ledger.readable() if state else []
+    faults = cluster.ledger.readable_entries() if state else []
     nodes = graph_nodes(cluster.topology, now, faults)
     chosen = form or ("svg" if output and output.suffix == ".svg" else "mermaid")
     text = (svg if chosen == "svg" else mermaid)(cluster.topology, nodes)

@@ -40,7 +40,7 @@ def heal(
     if what is not None:
         _heal_some(cluster, what)
         return
-    if not lifecycle.heal(cluster, progress) and not cluster.ledger.readable():
+    if not lifecycle.heal(cluster, progress) and not cluster.ledger.readable_entries():
         err.print("no fault is on record")
     with progress.step("waiting until every part serves"):
         lifecycle.restore(cluster, progress)
@@ -48,14 +48,14 @@ def heal(
 
 def _heal_some(cluster: Cluster, what: str) -> None:
     """Heal the faults on a node, or of a name; the cluster is repaired when no other is left."""
-    entries = cluster.ledger.readable()
+    entries = cluster.ledger.readable_entries()
     chosen = [entry for entry in entries if what in (entry.node, entry.fault)]
     if not chosen:
         in_force = ", ".join(f"{entry.fault} on {entry.node}" for entry in entries) or "none"
         raise UsageError(f"no fault in force is called {what!r} or is on a node {what!r}", fix=f"in force: {in_force}")
     for entry in heal_all(cluster.fleet, cluster.ledger, entries=chosen):
         progress.print_line(f"  healed {entry.fault} on {entry.node}")
-    if left := cluster.ledger.readable():
+    if left := cluster.ledger.readable_entries():
         err.print(f"still in force: {', '.join(f'{each.fault} on {each.node}' for each in left)}", highlight=False)
         return
     with progress.step("waiting until every part serves"):

@@ -47,7 +47,7 @@ def inspect(
     [machine], [document] = machines, documents
     answers = cluster.state(machine.node.role).roles
     state = next((each for each in answers if each.node == machine.name), None)
-    faults = [entry for entry in cluster.ledger.readable() if entry.node == machine.name]
+    faults = [entry for entry in cluster.ledger.readable_entries() if entry.node == machine.name]
     if as_json:
         print_json({**document, "state": asdict(state) if state else None, "faults": [asdict(each) for each in faults]})
         return

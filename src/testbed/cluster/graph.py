@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from testbed.cluster.state import ClusterState, RoleState
-from testbed.faults import Entry
+from testbed.faults import LedgerEntry
 from testbed.machines import Power
 from testbed.roles import BalancerState, DatabaseState
 from testbed.topology import Node, Topology
@@ -46,7 +46,9 @@ class GraphNode:
     virtual: bool
 
 
-def graph_nodes(topology: Topology, state: ClusterState | None = None, faults: Iterable[Entry] = ()) -> list[GraphNode]:
+def graph_nodes(
+    topology: Topology, state: ClusterState | None = None, faults: Iterable[LedgerEntry] = ()
+) -> list[GraphNode]:
     """Return the nodes to draw.
 
     Args:

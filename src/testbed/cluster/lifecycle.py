@@ -123,16 +123,16 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     Raises:
         TestbedError, DockerException, OSError: faults without a record could not be looked for; all else was done.
     """
-    recorded = cluster.ledger.readable()
+    recorded = cluster.ledger.readable_entries()
     try:
         heal_all(cluster.fleet, cluster.ledger)
     except (TestbedError, DockerException, OSError) as error:
         progress.print_line(f"  not healed: {error}")
-    left = {entry.key for entry in cluster.ledger.readable()}
+    left = {entry.key for entry in cluster.ledger.readable_entries()}
     healed = [entry for entry in recorded if entry.key not in left]
     for entry in healed:
         progress.print_line(f"  healed {entry.fault} on {entry.node}")
-    for path in cluster.ledger.set_damaged_aside():
+    for path in cluster.ledger.set_aside_damaged():
         progress.print_line(f"  {path}: not a fault's record; its fault is looked for on the machines")
     trouble: Exception | None = None
     try:
@@ -169,7 +169,7 @@ def restore(cluster: Cluster, progress: Progress, deadline: float = HEALTHY_SECO
 def _recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry) -> None:
     """Bring the cluster back to health; a fault that could not be healed while it was stuck is healed then."""
     recover(cluster, deadline, print_line, may_try)
-    if cluster.ledger.readable():
+    if cluster.ledger.readable_entries():
         heal_all(cluster.fleet, cluster.ledger)
         recover(cluster, deadline, print_line, may_try)
 

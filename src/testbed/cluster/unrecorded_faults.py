@@ -16,9 +16,9 @@ from docker.errors import DockerException
 from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.faults.disk_error import DATA_DISK
-from testbed.faults.disk_full import give_back
+from testbed.faults.disk_full import free_volume
+from testbed.faults.fault_options import DIRECTIONS, rule_name
 from testbed.faults.fault_registry import FAULTS
-from testbed.faults.options import DIRECTIONS, rule_name
 from testbed.host.process_identity import is_running
 from testbed.machines import Machine, Power, packet_rules
 from testbed.topology import Role
@@ -197,7 +197,7 @@ def _disk(machine: Machine) -> Iterator[str]:
 
 def _space(machine: Machine) -> Iterator[str]:
     """A volume whose free blocks were taken."""
-    if give_back(machine):
+    if free_volume(machine):
         yield f"{machine.name}: the database's volume was full: space given back"
 
 

@@ -1,24 +1,24 @@
-"""Faults: one file each, each reversible, each written down before it is injected."""
+"""Faults: one file for each. Every fault is reversible, and is recorded before it is injected."""
 
 from testbed.faults.fault import Fault, FaultOptions
-from testbed.faults.fault_registry import ACTIONS, FAULTS, OPERATIONS, check, fault_named, parse_options
-from testbed.faults.injection import Tell, heal, heal_all, inject, resign
-from testbed.faults.ledger import Entry, Ledger
-from testbed.faults.options import OptionError
-from testbed.faults.target import Target, parse_target
+from testbed.faults.fault_options import OptionError
+from testbed.faults.fault_registry import ACTIONS, FAULTS, OPERATIONS, check_fault, fault_named, parse_options
+from testbed.faults.fault_target import FaultTarget, parse_target
+from testbed.faults.injection import StepCallback, heal, heal_all, inject, resign
+from testbed.faults.ledger import Ledger, LedgerEntry
 
 __all__ = [
     "ACTIONS",
     "FAULTS",
     "OPERATIONS",
-    "Entry",
     "Fault",
     "FaultOptions",
+    "FaultTarget",
     "Ledger",
+    "LedgerEntry",
     "OptionError",
-    "Target",
-    "Tell",
-    "check",
+    "StepCallback",
+    "check_fault",
     "fault_named",
     "heal",
     "heal_all",

@@ -1,4 +1,4 @@
-"""A jumping clock: a time server gone mad, a battery gone flat."""
+"""A clock that jumps, as with a wrong time server or an empty battery."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from random import Random
 
 from pydantic import Field
 
-from testbed.faults.fault import FaultOptions, MachineFault, awake, done
-from testbed.faults.options import Shift
+from testbed.faults.fault import FaultOptions, MachineFault, run_script, wait_until_ready
+from testbed.faults.fault_options import Shift
 from testbed.machines import Machine
 from testbed.topology import Node
 
@@ -20,7 +20,7 @@ class ClockJumpOptions(FaultOptions):
 
 
 class ClockJump(MachineFault[ClockJumpOptions]):
-    """The guest's wall clock is set; healing sets it to the host's."""
+    """Sets the guest's wall clock; healing sets it to the host's."""
 
     name = "clock-jump"
     effect = "let a VM's clock jump"
@@ -34,15 +34,15 @@ class ClockJump(MachineFault[ClockJumpOptions]):
         return {"by": chance.choice(("+5s", "-5s", "+30s", "-30s"))}
 
     def inject(self, machine: Machine, options: ClockJumpOptions) -> None:
-        """Jump."""
+        """Set the clock ahead, or back."""
         _set(machine, options.by)
 
     def heal(self, machine: Machine, options: ClockJumpOptions) -> None:  # noqa: ARG002
-        """Set it right; a restarted guest has asked for the time by itself."""
-        if awake(machine):
+        """Set the host's time; a restarted guest has synchronised its clock itself."""
+        if wait_until_ready(machine):
             _set(machine, 0)
 
 
 def _set(machine: Machine, ahead: float) -> None:
-    """Set the guest's clock so many seconds ahead of the host's, to within the time a command takes to reach it."""
-    done(machine, machine.system.set_clock(time.time() + ahead), "its clock cannot be set")
+    """Set the guest's clock ``ahead`` seconds ahead of the host's, as exactly as a command reaches the guest."""
+    run_script(machine, machine.system.set_clock(time.time() + ahead), "its clock cannot be set")

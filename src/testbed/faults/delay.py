@@ -1,4 +1,4 @@
-"""A long cable: every packet comes later."""
+"""A delay of every packet that a node sends."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from random import Random
 from pydantic import Field
 
 from testbed.errors import TestbedError
-from testbed.faults.fault import MachineFault, awake, done, must_run
-from testbed.faults.options import OnNetworks
+from testbed.faults.fault import MachineFault, run_script, wait_until_ready, why_not_running
+from testbed.faults.fault_options import OnNetworks
 from testbed.machines import Machine, Power
 from testbed.topology import Node
 from testbed.units import Duration
 
-# tc-netem(8): how many packets may be under way; the default of 1000 would drop some of a busy link's.
+# tc-netem(8): how many packets may be queued. The default of 1000 would drop packets of a busy link.
 PACKETS = 20000
 
 
@@ -25,10 +25,9 @@ class DelayOptions(OnNetworks):
 
 
 class Delay(MachineFault[DelayOptions]):
-    """The kernel's network emulator, on what the machine sends: a question and its answer take so much longer.
+    """Delays what the node sends with the kernel's network emulator, so that each round trip takes longer.
 
-    In a guest it is the guest's own kernel, where that has it. Else it is the host's, at the container's end of the
-    cable, which need not have it.
+    A guest uses the emulator of its own kernel, if it has one. A container uses the host's, which may lack one.
     """
 
     name = "delay"
@@ -44,11 +43,11 @@ class Delay(MachineFault[DelayOptions]):
         return {"delay": f"{chance.choice((50, 200, 1000, 3000))}ms"}
 
     def refusal(self, machine: Machine, options: DelayOptions) -> str | None:
-        """Found by a real attempt, on the loopback of a network namespace that is gone afterwards."""
-        if reason := must_run(machine):
+        """Refuse a node whose kernel cannot delay packets; found by an attempt in a temporary network namespace."""
+        if reason := why_not_running(machine):
             return reason
         attempt = "qdisc add dev lo root netem delay 1ms"
-        if _by_itself(machine):
+        if _delays_itself(machine):
             result = machine.exec(["sh", "-c", f"modprobe -q sch_netem; unshare --net tc {attempt}"])
             if result.status:
                 return f"its kernel has no network emulator (netem): {result.stderr.strip()}"
@@ -57,34 +56,34 @@ class Delay(MachineFault[DelayOptions]):
                 machine.try_tc(*attempt.split())
             except TestbedError as error:
                 return f"the host's kernel, which is a container's, has no network emulator (netem): {error.what}"
-        delayed = [network for network in options.on(machine.node) if _on(machine, network)]
+        delayed = [network for network in options.networks_of(machine.node) if _is_delayed(machine, network)]
         return f"{' and '.join(delayed)} is delayed already" if delayed else None
 
     def inject(self, machine: Machine, options: DelayOptions) -> None:
-        """Delay."""
+        """Delay packets."""
         rule = f"root netem delay {options.delay * 1000:g}ms limit {PACKETS}"
-        for network in options.on(machine.node):
+        for network in options.networks_of(machine.node):
             _tc(machine, network, f"qdisc add dev DEV {rule}")
 
     def heal(self, machine: Machine, options: DelayOptions) -> None:
-        """Delay no longer; a restarted machine has forgotten it."""
-        if machine.power() is Power.OFF or (_by_itself(machine) and not awake(machine)):
+        """Remove the delay; a restart has removed it already."""
+        if machine.power() is Power.OFF or (_delays_itself(machine) and not wait_until_ready(machine)):
             return
-        for network in reversed(options.on(machine.node)):
-            if _on(machine, network):
+        for network in reversed(options.networks_of(machine.node)):
+            if _is_delayed(machine, network):
                 _tc(machine, network, "qdisc del dev DEV root")
 
 
-def _by_itself(machine: Machine) -> bool:
+def _delays_itself(machine: Machine) -> bool:
     return machine.node.keys.machine == "virtual" and machine.system.emulates
 
 
-def _on(machine: Machine, network: str) -> bool:
-    shown = json.loads(_tc(machine, network, "-j qdisc show dev DEV") or "[]")
-    return any(each.get("kind") == "netem" for each in shown)
+def _is_delayed(machine: Machine, network: str) -> bool:
+    qdiscs = json.loads(_tc(machine, network, "-j qdisc show dev DEV") or "[]")
+    return any(each.get("kind") == "netem" for each in qdiscs)
 
 
-def _tc(machine: Machine, network: str, words: str) -> str:
-    if _by_itself(machine):
-        return done(machine, f"tc {words.replace('DEV', machine.interface(network))}", "tc refuses")
-    return machine.tc(network, *words.split())
+def _tc(machine: Machine, network: str, arguments: str) -> str:
+    if _delays_itself(machine):
+        return run_script(machine, f"tc {arguments.replace('DEV', machine.interface(network))}", "tc refuses")
+    return machine.tc(network, *arguments.split())

@@ -1,11 +1,11 @@
-"""Blocks of a disk that changed without an error: DRBD, which has written them, is told nothing."""
+"""Silent corruption: blocks of a disk change below DRBD, without an I/O error."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
-from testbed.faults.fault import Fault, NoOptions, awake, done
+from testbed.faults.fault import Fault, NoOptions, run_script, wait_until_ready
 from testbed.machines import Machine, Power
 from testbed.machines.machine import off_reason
 from testbed.roles import database_state, online_verification
@@ -21,11 +21,11 @@ HAND_OVER_SECONDS = 90.0
 # Where the tables and indexes of the webmail and of the probes lie on the volume, as `BLOCK+BLOCKS` in 4 KiB
 # (filefrag(8)). DRBD keeps its metadata at the end of the disk, so a block has the same number on both devices. btrfs
 # has addresses of its own. The script ends with 3 where nothing is mounted.
-_PLACES = r"""
+_LIST_BLOCKS = r"""
 . /usr/lib/testbed/common
 grep -q "^$device $mountpoint " /proc/mounts || exit 3
 if [ "$DATABASE_FILESYSTEM" = btrfs ]; then
-    echo "btrfs does not tell where a file lies on the disk" >&2
+    echo "btrfs does not on_step where a file lies on the disk" >&2
     exit 1
 fi
 sync -f "$mountpoint"
@@ -34,7 +34,7 @@ as_postgres psql -qtAX -c "select oid from pg_database where datname in ('horde'
     xargs filefrag -v -b4096 |
     awk -F: '/^ *[0-9]+: / { split($3, place, "."); printf "%d+%d\n", place[1], $4 }'
 """
-# Past DRBD and past the kernel's memory of the disk. perl is part of every Debian.
+# Writes below DRBD, and flushes the page cache. Every Debian has perl.
 _OVERWRITE = r"""
 perl -e '
     open my $random, "<", "/dev/urandom" or die "/dev/urandom: $!\n";
@@ -52,10 +52,10 @@ perl -e '
 
 
 class DiskCorruption(Fault[NoOptions]):
-    """The tables on one machine's disk become random bytes, below DRBD and without an error.
+    """Overwrites the tables on one node's disk with random bytes, below DRBD and without an error.
 
-    DRBD does not notice, because it does not read a standby's disk. Healing is DRBD's comparison of both copies, after
-    which the machine gets the blocks of its peer. When it serves by then, its peer takes over first.
+    DRBD does not notice, because it does not read a standby's disk. To heal it, DRBD compares both copies, and the node
+    gets the blocks of its peer. If the node is primary by then, its peer takes over first.
     """
 
     name = "disk-corruption"
@@ -68,16 +68,16 @@ class DiskCorruption(Fault[NoOptions]):
     hunt_weight = 0
     Options = NoOptions
 
-    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Ask the machine that has the volume mounted where the tables lie, and overwrite these blocks."""
-        places = _places(fleet)
+    def inject_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Overwrite the blocks of the tables, which the node with the mounted volume lists."""
+        places = _table_blocks(fleet)
         if not places:
-            raise TestbedError("the blocks of the tables are not known", fix="`testbed status` shows the cluster")
+            raise TestbedError("the blocks of the tables are unknown", fix="`testbed status` shows the cluster")
         overwritten = machine.exec(["sh", "-c", _OVERWRITE, "overwrite", *places], timeout=60)
         overwritten.check("the disk cannot be overwritten", machine.name)
 
-    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Compare both copies; where they differ the peer's blocks count."""
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Compare both copies, and copy the peer's blocks where they differ."""
         for each in fleet.machines(Role.DATABASE):
             if each.power() is Power.OFF:
                 raise TestbedError(
@@ -92,9 +92,9 @@ class DiskCorruption(Fault[NoOptions]):
 
 
 def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
-    """Give a machine its peer's blocks; the one that is primary gives them."""
+    """Copy the peer's blocks to a node; the peer must be primary for that."""
     if _primary(fleet).name == machine.name:
-        done(machine, "resign", "it does not step down")
+        run_script(machine, "resign", "it does not step down")
     peer = wait_until(
         lambda: _primary(fleet, but=machine.name), HAND_OVER_SECONDS, f"the peer of {machine.name} to serve",
         hint="`testbed heal` again, when it does", fatal=lambda: off_reason(*fleet.machines(Role.DATABASE)),
@@ -102,30 +102,30 @@ def _take_from_peer(fleet: Fleet, machine: Machine) -> None:
     try:
         online_verification.resynchronise(peer)
     except TestbedError as error:
-        # After a power loss DRBD copies whole extents from the node that served: invalid blocks, too.
+        # After a power loss DRBD copies complete extents from the former primary, including invalid blocks.
         raise TestbedError(
             f"both copies of the tables may be invalid: {error.what}", where=peer.name,
             fix="restore a backup with `testbed restore FILE`, or drop the data with `testbed down` and `testbed up`",
         ) from error  # fmt: skip
 
 
-def _places(fleet: Fleet) -> list[str]:
+def _table_blocks(fleet: Fleet) -> list[str]:
     for machine in fleet.machines(Role.DATABASE):
-        if machine.power() is not Power.ON or not awake(machine):
+        if machine.power() is not Power.ON or not wait_until_ready(machine):
             continue
-        result = machine.exec(["sh", "-c", _PLACES], timeout=60)
+        result = machine.exec(["sh", "-c", _LIST_BLOCKS], timeout=60)
         if result.status == 0:
             return result.stdout.split()
         if result.status != 3:
-            raise TestbedError(f"where the tables lie is not known: {result.stderr.strip()}", where=machine.name)
+            raise TestbedError(f"the tables' blocks cannot be listed: {result.stderr.strip()}", where=machine.name)
     raise TestbedError("no database machine has the volume mounted", fix="`testbed status` shows the cluster")
 
 
 def _primary(fleet: Fleet, but: str = "") -> Machine:
-    """The primary, whose peer is connected with a whole copy.
+    """Return the primary whose peer is connected and up to date.
 
     Raises:
-        TestbedError: there is none, or it is the machine called ``but``.
+        TestbedError: there is none, or it is the node ``but``.
     """
     address = str(fleet.topology.database.address)
     for machine in fleet.machines(Role.DATABASE):

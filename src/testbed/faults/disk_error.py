@@ -1,8 +1,8 @@
-"""A dying disk: every request to it fails with an I/O error."""
+"""A dying disk: every request fails with an I/O error."""
 
 from __future__ import annotations
 
-from testbed.faults.fault import MachineFault, NoOptions, awake
+from testbed.faults.fault import MachineFault, NoOptions, wait_until_ready
 from testbed.machines import Machine, Power
 from testbed.topology import Role
 
@@ -11,10 +11,10 @@ DATA_DISK = 1
 
 
 class DiskError(MachineFault[NoOptions]):
-    """The backing device of DRBD fails, beneath the guest.
+    """Lets the backing device of DRBD fail, below the guest.
 
-    DRBD feels it at its next request, lets the disk go (``on-io-error detach``) and works on without one, on the
-    peer's.  Healing is a disk that works again, with its old contents, attached again; DRBD resynchronises it.
+    At its next request DRBD detaches the disk (``on-io-error detach``) and uses the peer's disk. Healing repairs the
+    disk with its old contents and attaches it again. DRBD then resynchronises it.
     """
 
     name = "disk-error"
@@ -28,20 +28,20 @@ class DiskError(MachineFault[NoOptions]):
     Options = NoOptions
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Break it."""
+        """Break the disk."""
         machine.break_disk(DATA_DISK)
 
     def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Mend it, and have DRBD take it back; a machine that was off attaches it when it boots."""
+        """Repair the disk, and have DRBD attach it; a node that was off attaches it when it boots."""
         if machine.power() is Power.OFF:
             return
         machine.repair_disk(DATA_DISK)
-        if awake(machine):
+        if wait_until_ready(machine):
             _attach(machine)
 
 
-# DRBD attaches a copy that has fallen behind only beside the newer one ("can only attach to the data we lost last").
-# The machine that has the newer one may still be booting, so the guest itself goes on trying for some minutes.
+# DRBD attaches an outdated copy only while the newer one is connected ("can only attach to the data we lost last"). The
+# node with the newer one may still boot, so the guest itself retries for some minutes.
 _ATTACH = """
 drbdadm attach database && exit
 status=$?
@@ -55,7 +55,7 @@ done' </dev/null >/dev/null 2>&1 &
 
 
 def _attach(machine: Machine) -> None:
-    """Attach the disk unless it is attached; a detaching that is under way comes to its end first."""
+    """Attach the disk unless it is attached; drbdadm waits for a detach in progress."""
     state = machine.exec(["/lib/drbd/drbdsetup-84", "dstate", "0"]).stdout.partition("/")[0].strip()
     if state in ("Diskless", "Failed", "Detaching"):
         machine.exec(["sh", "-c", _ATTACH], timeout=60).check("DRBD does not take the disk back", machine.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
-from testbed.faults import database
-from testbed.faults.fault import Fault, NoOptions, awake, done, must_run
+from testbed.faults import postgres_restart
+from testbed.faults.fault import Fault, NoOptions, run_script, wait_until_ready, why_not_running
 from testbed.machines import Machine, Power
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 MOUNT_SECONDS = 60.0
 
-# ext3 and ext4 without a checksum over the superblock: its field s_r_blocks_count_lo (byte 1032 of the device) says
-# how many blocks are kept for root; the kernel reads it for each allocation, from the very page that is written here.
-# All of them: at once PostgreSQL, which is not root, finds no free block, and none has been written.  (tune2fs keeps
-# no more than half, and writes the whole superblock of a filesystem in use.)  What has extents (ext4, xfs, btrfs) is
-# filled by an empty file instead: space is allocated, nothing written.  xfs and btrfs keep some blocks for their own
-# trees and refuse to allocate before the last one; these few are written.  The script ends with 3 where nothing is
-# mounted.
+# ext3 and ext4 without a checksum over the superblock: its field s_r_blocks_count_lo (byte 1032 of the device) says how
+# many blocks are kept for root; the kernel reads it for each allocation, from the very page that is written here. All
+# of them are reserved: PostgreSQL, which is not root, finds no free block at once, and no block is written. (tune2fs
+# reserves at most half, and writes the complete superblock of a mounted filesystem.) Filesystems with extents (ext4,
+# xfs, btrfs) are filled by an empty file: space is allocated, and nothing is written. xfs and btrfs keep some blocks
+# for their own trees and refuse to allocate the last ones; these few are written. The script ends with 3 where nothing
+# is mounted.
 _PRELUDE = r"""
 . /usr/lib/testbed/common
 grep -q "^$device $mountpoint " /proc/mounts || exit 3
@@ -30,7 +30,7 @@ kept() { printf "$1" | dd of="$device" bs=1 seek=1032 conv=notrunc status=none; 
 filler=$mountpoint/filler
 rest=$filler.rest
 """
-# The filler runs in a process group of its own, whose leader is its limit, timeout(1): so it can be ended at any time.
+# The filler runs in a process group of its own, whose leader is timeout(1), so that it can be ended at any time.
 _FILL = (
     _PRELUDE
     + r"""
@@ -39,14 +39,14 @@ trap 'rm -f "$state/filler"' EXIT
 if grep -q "^$device $mountpoint ext3 " /proc/mounts; then
     kept '\377\377\377\000'
 else
-    # In ever smaller pieces, until not one block is left.
+    # In ever smaller pieces, until no block is left.
     for size in 64M 8M 1M 64K 4K; do
         while fallocate -o "$(stat -c %s "$filler" 2>/dev/null || echo 0)" -l "$size" "$filler" 2>/dev/null; do :; done
     done
     dd if=/dev/zero of="$rest" bs=4096 conv=fsync status=none 2>/dev/null
 fi
-# Not by the filesystem's word, which counts what it keeps for itself: a block that PostgreSQL's user wants must be
-# refused.
+# The filesystem's count of free blocks includes blocks that it keeps for itself. So try to write one as PostgreSQL's
+# user.
 if as_postgres dd if=/dev/zero of="$pgdata/wanted" bs=4096 count=1 conv=fsync status=none 2>/dev/null; then
     rm -f "$pgdata/wanted"
     echo "PostgreSQL's user still gets blocks, of $(stat -f -c %a "$mountpoint") that are free" >&2
@@ -58,7 +58,7 @@ rm -f "$pgdata/wanted"
 _EMPTY = (
     _PRELUDE
     + r"""
-# A filler that is still at work would take again what is given back.
+# A filler that still runs would take the freed space again.
 if [ -e "$state/filler" ]; then
     read -r group <"$state/filler"
     kill -KILL -- "-$group" 2>/dev/null
@@ -84,10 +84,10 @@ _MOUNTED = 'grep -q "^/dev/drbd0 /srv/database " /proc/mounts'
 
 
 class DiskFull(Fault[NoOptions]):
-    """No block is left on the replicated volume for PostgreSQL.
+    """Leaves PostgreSQL no free block on the replicated volume.
 
-    The volume moves with the service: it is healed where it is mounted by then, and PostgreSQL, which may have given
-    up, is started again.
+    The volume moves with the service, so it is healed on the node that has it mounted by then. PostgreSQL may have
+    given up, and is started again.
     """
 
     name = "disk-full"
@@ -101,51 +101,48 @@ class DiskFull(Fault[NoOptions]):
     Options = NoOptions
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
-        """The volume is mounted on the primary alone."""
-        if reason := must_run(machine):
+        """Refuse a node that has not mounted the volume."""
+        if reason := why_not_running(machine):
             return reason
         mounted = machine.exec(["sh", "-c", _MOUNTED]).status == 0
         return None if mounted else "the database's volume is not mounted there: db:primary has it"
 
-    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Take the space."""
-        done(machine, _FILL, "the volume cannot be filled", timeout=60)
+    def inject_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Fill the volume."""
+        run_script(machine, _FILL, "the volume cannot be filled", timeout=60)
 
-    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Give the space back, on whichever machine has the volume now."""
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Free the space on the node that has the volume mounted now."""
         holder = wait_until(
-            lambda: _mended(fleet), MOUNT_SECONDS, "the database's volume to be mounted somewhere",
-            hint="the volume is full until it is healed where it is mounted: `testbed heal` again",
+            lambda: _free_where_mounted(fleet), MOUNT_SECONDS, "the database's volume to be mounted somewhere",
+            hint="the volume stays full until then; run `testbed heal` again",
         )  # fmt: skip
-        database.restart(holder)
+        postgres_restart.restart(holder)
 
 
-def give_back(machine: Machine) -> bool:
-    """Give the space of a full volume back, if it is mounted on this machine.
+def free_volume(machine: Machine) -> bool:
+    """Free the space of a full volume, if it is mounted on this node.
 
     Returns:
-        Whether the space had been taken.
+        Whether the volume was full.
 
     Raises:
-        TestbedError: it cannot be given back.
+        TestbedError: the space cannot be freed.
     """
     if machine.exec(["sh", "-c", _TAKEN]).status:
         return False
-    done(machine, _EMPTY, "the volume cannot be emptied")
+    run_script(machine, _EMPTY, "the volume cannot be emptied")
     return True
 
 
-def _mended(fleet: Fleet) -> Machine:
-    """Give the space back.
-
-    Returns:
-        The machine that has the volume mounted.
+def _free_where_mounted(fleet: Fleet) -> Machine:
+    """Free the space, and return the node that has the volume mounted.
 
     Raises:
-        TestbedError: none has, or it does not let itself be emptied.
+        TestbedError: no node has, or the space cannot be freed.
     """
     for machine in fleet.machines(Role.DATABASE):
-        if machine.power() is not Power.ON or not awake(machine):
+        if machine.power() is not Power.ON or not wait_until_ready(machine):
             continue
         result = machine.exec(["sh", "-c", _EMPTY])
         if result.status == 0:

@@ -1,4 +1,4 @@
-"""An app node taken out of service gently: its users stay until they leave, new ones go elsewhere."""
+"""Drain of an app node: its sessions stay until they end, and new ones go to other nodes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Drain(Fault[NoOptions]):
-    """The node's members of both balancers' pools are set to draining, as ``testbed pool drain`` does.
+    """Sets the node to draining in both balancers' pools, as ``testbed pool drain`` does.
 
-    mod_proxy_balancer: a draining member gets requests of sessions that are its own, and no others. A balancer that is
-    off when this is healed could not be told, so what it was told ends with its next start: a decision of
-    ``testbed pool`` does not, and comes to light again when this is healed.
+    In mod_proxy_balancer, a draining member gets only the requests of its own sessions. A balancer that is off cannot
+    be changed when this is healed, so the draining ends with the balancer's next start. A decision of ``testbed pool``
+    lasts longer, and is in force again when this is healed.
     """
 
     name = "drain"
@@ -32,25 +32,25 @@ class Drain(Fault[NoOptions]):
     Options = NoOptions
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
-        """The node itself is not asked: it may be off."""
+        """Refuse nothing: the node itself is not needed, and may be off."""
         return None
 
-    def inject_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+    def inject_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
         """Set it to draining in every application's pool, on every balancer that runs."""
         balancers = _running(fleet)
         if not balancers:
             raise TestbedError("no balancer runs that has it in its pool", where=machine.name)
         _set(balancers, fleet, machine, "drain")
 
-    def heal_among(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Set it to serve again.
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
+        """Enable it in every pool again.
 
         Raises:
-            TestbedError: a balancer is frozen: it would go on draining the node when it thaws.
+            TestbedError: a balancer is frozen, so it would still drain the node when it thaws.
         """
         frozen = [each.name for each in fleet.machines(Role.BALANCER) if each.power() is Power.FROZEN]
         if frozen:
-            raise TestbedError("it is frozen and cannot be told anything", where=frozen[0], fix="thaw it first")
+            raise TestbedError("it is frozen and cannot run commands", where=frozen[0], fix="thaw it first")
         _set(_running(fleet), fleet, machine, "enable")
 
 

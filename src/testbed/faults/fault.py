@@ -1,4 +1,4 @@
-"""What a fault promises."""
+"""The base classes of faults."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ READY_SECONDS = 60.0
 
 
 class FaultOptions(BaseModel):
-    """What a fault can be told; each fault has its own, and unknown ones are mistakes.
+    """The options of a fault. Unknown options are refused.
 
-    Every option can be written as text and read back from it: the ledger keeps it so.
+    Every option can be written as text and parsed again, because the ledger records text.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoOptions(FaultOptions):
-    """A fault that needs to be told nothing."""
+    """The options of a fault that has none."""
 
 
-Given = TypeVar("Given", bound=FaultOptions)
+OptionsT = TypeVar("OptionsT", bound=FaultOptions)
 
 
-class Fault(ABC, Generic[Given]):
+class Fault(ABC, Generic[OptionsT]):
     """Something that goes wrong with one node, and can be undone.
 
     All that testbed knows of a fault stands in its class. To add one, write its file, and add a line to the registry.
@@ -65,7 +65,7 @@ class Fault(ABC, Generic[Given]):
     name: ClassVar[str]
     effect: ClassVar[str]
     healing: ClassVar[str]
-    Options: type[Given]
+    Options: type[OptionsT]
     former_names: ClassVar[tuple[str, ...]] = ()
     operator_command: ClassVar[str] = ""
     roles: ClassVar[tuple[Role, ...] | None] = None
@@ -106,64 +106,64 @@ class Fault(ABC, Generic[Given]):
         """
         return {}
 
-    def unsuitable(self, node: Node, options: Given) -> str | None:  # noqa: ARG002
+    def why_unsuitable(self, node: Node, options: OptionsT) -> str | None:  # noqa: ARG002
         """Return why no node of a service can ever suffer it, or None; from the topology alone."""
         if self.roles is not None and node.role not in self.roles:
             return self.why_other_roles_cannot
         return self.why_containers_cannot if node.keys.machine != "virtual" and self.why_containers_cannot else None
 
-    def refusal(self, machine: Machine, options: Given) -> str | None:  # noqa: ARG002
-        """Why this machine cannot suffer it at this moment, or None; by default it must be on."""
-        return must_run(machine)
+    def refusal(self, machine: Machine, options: OptionsT) -> str | None:  # noqa: ARG002
+        """Return why this node cannot suffer it at this moment, or None; by default its system must run."""
+        return why_not_running(machine)
 
     @abstractmethod
-    def inject_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:
-        """Do it to ``machine`` of ``fleet``; when this returns, the fault is in force."""
+    def inject_in_fleet(self, fleet: Fleet, machine: Machine, options: OptionsT) -> None:
+        """Inject it into ``machine``; when this returns, the fault is in force."""
 
     @abstractmethod
-    def heal_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:
-        """Undo it; a second time, or on a machine that was restarted meanwhile, changes nothing."""
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: OptionsT) -> None:
+        """Undo it; a second time, or on a node that was restarted meanwhile, this changes nothing."""
 
 
-class MachineFault(Fault[Given]):
-    """A fault that touches no machine but the one it strikes."""
+class MachineFault(Fault[OptionsT]):
+    """A fault that needs no node but the one that it strikes."""
 
-    def inject_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:  # noqa: ARG002
-        """Do it."""
+    def inject_in_fleet(self, fleet: Fleet, machine: Machine, options: OptionsT) -> None:  # noqa: ARG002
+        """Inject it."""
         self.inject(machine, options)
 
-    def heal_among(self, fleet: Fleet, machine: Machine, options: Given) -> None:  # noqa: ARG002
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: OptionsT) -> None:  # noqa: ARG002
         """Undo it."""
         self.heal(machine, options)
 
     @abstractmethod
-    def inject(self, machine: Machine, options: Given) -> None:
-        """Do it; when this returns, the fault is in force."""
+    def inject(self, machine: Machine, options: OptionsT) -> None:
+        """Inject it; when this returns, the fault is in force."""
 
     @abstractmethod
-    def heal(self, machine: Machine, options: Given) -> None:
-        """Undo it; a second time, or on a machine that was restarted meanwhile, changes nothing."""
+    def heal(self, machine: Machine, options: OptionsT) -> None:
+        """Undo it; a second time, or on a node that was restarted meanwhile, this changes nothing."""
 
 
-def must_run(machine: Machine) -> str | None:
-    """Refusal of a machine whose system does not run, or None."""
+def why_not_running(machine: Machine) -> str | None:
+    """Return why a node cannot run commands, or None."""
     return None if machine.power() is Power.ON else "its system does not run"
 
 
-def awake(machine: Machine) -> bool:
-    """Whether a machine's system can be told to undo something; one that is booting is waited for.
+def wait_until_ready(machine: Machine) -> bool:
+    """Wait until a node runs commands, for example because it still boots.
 
     Returns:
-        False when it is off: what was done to its running system has gone with it.
+        False when it is off: then nothing of its running system has to be undone.
 
     Raises:
-        TestbedError: it is frozen, or does not come.
+        TestbedError: it is frozen, or does not answer in time.
     """
     power = machine.power()
     if power is Power.OFF:
         return False
     if power is Power.FROZEN:
-        raise TestbedError("it is frozen and cannot be told anything", where=machine.name, fix="thaw it first")
+        raise TestbedError("it is frozen and cannot run commands", where=machine.name, fix="thaw it first")
     wait_until(
         machine.ready, READY_SECONDS, f"{machine.name} to answer",
         hint=f"`testbed logs {machine.name}`", fatal=lambda: off_reason(machine),
@@ -171,17 +171,17 @@ def awake(machine: Machine) -> bool:
     return True
 
 
-def done(machine: Machine, script: str, failure: str, timeout: float = 30) -> str:
+def run_script(machine: Machine, script: str, failure: str, timeout: float = 30) -> str:
     """Run a shell script on a machine.
 
     Args:
         machine: the machine.
         script: for ``sh``.
-        failure: what has failed when it fails, for the message.
+        failure: beginning of the error message if it fails.
         timeout: seconds.
 
     Returns:
-        What it wrote.
+        Its standard output.
 
     Raises:
         TestbedError: it failed.

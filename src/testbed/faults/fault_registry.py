@@ -14,18 +14,18 @@ from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
+from testbed.faults.fault_options import OnNetworks, parse_model
+from testbed.faults.fault_target import FaultTarget, parse_target
 from testbed.faults.freeze import Freeze
 from testbed.faults.loss import Loss
 from testbed.faults.network_down import NetworkDown
-from testbed.faults.options import OnNetworks, parse
 from testbed.faults.power_loss import PowerLoss
-from testbed.faults.process import ProcessHang, ProcessKill
+from testbed.faults.process_faults import ProcessHang, ProcessKill
 from testbed.faults.rate_limit import RateLimit
 from testbed.faults.reboot import Reboot
 from testbed.faults.resign import Resign
 from testbed.faults.shutdown import Shutdown
 from testbed.faults.silent_cut import SilentCut
-from testbed.faults.target import Target, parse_target
 from testbed.topology import Node, Topology
 
 # A new fault needs one line here. Lists, help, schema and documentation show the faults in this order.
@@ -63,10 +63,10 @@ def recorded_action(name: str) -> Fault[Any] | None:
 
 
 def fault_named(name: str) -> Fault[Any]:
-    """The fault or operation called ``name``.
+    """Return the fault or operation called ``name``.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none of that name.
     """
     if name in FORMER_NAMES:
         raise UsageError(f"the fault {name!r} was renamed", fix=f"write {FORMER_NAMES[name]}")
@@ -76,51 +76,51 @@ def fault_named(name: str) -> Fault[Any]:
 
 
 def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:
-    """Read a fault's options; needs no running cluster.
+    """Parse a fault's options; this needs no running cluster.
 
     Args:
         fault: the fault's name.
         given: option to value, as text or as a incident file's data.
 
     Raises:
-        OptionError: an option that is unknown, missing, or not what it must be.
+        OptionError: an option that is unknown, missing or invalid.
         UsageError: no such fault.
     """
-    return parse(fault, fault_named(fault).Options, given)
+    return parse_model(fault, fault_named(fault).Options, given)
 
 
-def must_suit(fault: Fault[Any], node: Node, options: FaultOptions, name: str = "") -> None:
-    """Refuse what no machine of ``node`` could ever suffer.
+def require_suitable(fault: Fault[Any], node: Node, options: FaultOptions, name: str = "") -> None:
+    """Refuse a fault that no node of a service could ever suffer.
 
     Args:
         fault: the fault.
         node: the service.
         options: the fault's options.
-        name: what to call the machine; by default the service's name.
+        name: name of the node in the message; by default the service's.
 
     Raises:
         UsageError: with the reason.
     """
-    if isinstance(options, OnNetworks) and (mistake := options.stranger(node, name)):
+    if isinstance(options, OnNetworks) and (mistake := options.unknown_network(node, name)):
         raise mistake
-    if reason := fault.unsuitable(node, options):
+    if reason := fault.why_unsuitable(node, options):
         raise UsageError(
             f"{fault.name} is impossible on {name or node.name}: {reason}",
             fix="docs/faults.md lists the nodes that can suffer it",
         )
 
 
-def check(
+def check_fault(
     fault: str, target: str, given: Mapping[str, Any], topology: Topology, scale: Mapping[str, int] | None = None
-) -> Target:
-    """Check all that can be known of a fault before anything runs.
+) -> FaultTarget:
+    """Check a fault before it is injected, without a running cluster; return its target.
 
     Args:
         fault: the fault's name.
         target: a node, or a role and its state.
         given: the fault's options.
-        topology: what nodes there are.
-        scale: machines of each scaled service, where they differ from the topology's; None: any number goes.
+        topology: the cluster's services.
+        scale: number of nodes of each scaled service that differs from the topology's; None: any number is valid.
 
     Raises:
         UsageError: it could never be injected.
@@ -128,5 +128,5 @@ def check(
     options = parse_options(fault, given)
     found = parse_target(target, topology, scale)
     for node in found.nodes:
-        must_suit(fault_named(fault), node, options, found.name)
+        require_suitable(fault_named(fault), node, options, found.name)
     return found

@@ -1,4 +1,4 @@
-"""A hung machine: nothing runs, nothing is answered, and no cable tells of it."""
+"""A frozen node: nothing runs, nothing is answered, and the carriers stay."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from testbed.machines import Machine, Power
 
 
 class Freeze(MachineFault[NoOptions]):
-    """The processor stops (QEMU's ``stop``, the freezer cgroup of a container); healing lets it run on.
+    """Stops the processor (QEMU's ``stop``, a container's freezer cgroup); healing continues it.
 
-    Its clock: a guest's own goes on with the host's, so that it sees a jump when it thaws.
+    A guest's clock goes on with the host's, so the guest sees a jump when it thaws.
     """
 
     name = "freeze"
@@ -24,6 +24,6 @@ class Freeze(MachineFault[NoOptions]):
         machine.pause()
 
     def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Thaw it; one that was killed meanwhile is no longer frozen."""
+        """Thaw it, unless it was killed meanwhile."""
         if machine.power() is Power.FROZEN:
             machine.unpause()

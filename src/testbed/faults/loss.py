@@ -1,4 +1,4 @@
-"""A bad cable: a share of the packets is lost."""
+"""A bad cable that loses a share of the packets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Percent, draw_direction, rule_name, ways
+from testbed.faults.fault_options import Direction, OnNetworks, Percent, draw_direction, each_way, rule_name
 from testbed.machines import Machine, Power
 from testbed.topology import Node
 
@@ -20,7 +20,7 @@ class LossOptions(OnNetworks):
 
 
 class Loss(MachineFault[LossOptions]):
-    """Each packet is dropped with the same probability, whatever happened to the one before."""
+    """Drops each packet with the same probability, independently of the one before."""
 
     name = "loss"
     effect = "lose a share of the packets at random"
@@ -34,18 +34,18 @@ class Loss(MachineFault[LossOptions]):
         return {"share": f"{chance.choice((10, 30, 60, 90))}%", **draw_direction(chance)}
 
     def refusal(self, machine: Machine, options: LossOptions) -> str | None:  # noqa: ARG002
-        """Without power it has no network."""
+        """Refuse a node that is off."""
         return "it is off" if machine.power() is Power.OFF else None
 
     def inject(self, machine: Machine, options: LossOptions) -> None:
-        """Drop some."""
+        """Drop a share of the packets."""
         which = f"numgen random mod 10000 < {round(options.share * 100)}"
-        for network in options.on(machine.node):
+        for network in options.networks_of(machine.node):
             machine.drop_packets(
-                network, rule_name(self.name, network, options.direction), ways(options.direction), which
+                network, rule_name(self.name, network, options.direction), each_way(options.direction), which
             )
 
     def heal(self, machine: Machine, options: LossOptions) -> None:
-        """Drop none, on replication first."""
-        for network in reversed(options.on(machine.node)):
+        """Drop no more packets, on replication first."""
+        for network in reversed(options.networks_of(machine.node)):
             machine.pass_packets(rule_name(self.name, network, options.direction))

@@ -1,16 +1,16 @@
-"""The network taken down from inside, as by a mistyped command."""
+"""Interfaces that are taken down inside the node, as by a mistyped command."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from testbed.faults.fault import MachineFault, awake, done
-from testbed.faults.options import OnNetworks
+from testbed.faults.fault import MachineFault, run_script, wait_until_ready
+from testbed.faults.fault_options import OnNetworks
 from testbed.machines import Machine
 
 
 class NetworkDown(MachineFault[OnNetworks]):
-    """``ip link set down`` (``ifconfig down``) on the chosen interfaces, by the machine's own system."""
+    """Runs ``ip link set down`` (``ifconfig down``) for the chosen interfaces on the node."""
 
     name = "network-down"
     effect = "take the interfaces down inside the node (network=...: only those)"
@@ -19,15 +19,17 @@ class NetworkDown(MachineFault[OnNetworks]):
     Options = OnNetworks
 
     def inject(self, machine: Machine, options: OnNetworks) -> None:
-        """Take them down with one command, so that they fall together."""
-        _set(machine, options.on(machine.node), up=False)
+        """Take them down with one command, so that they go down together."""
+        _set(machine, options.networks_of(machine.node), up=False)
 
     def heal(self, machine: Machine, options: OnNetworks) -> None:
-        """Bring them up; a reboot has done so already."""
-        if awake(machine):
-            _set(machine, options.on(machine.node)[::-1], up=True)
+        """Bring them up, unless a reboot has done so."""
+        if wait_until_ready(machine):
+            _set(machine, options.networks_of(machine.node)[::-1], up=True)
 
 
 def _set(machine: Machine, networks: Sequence[str], *, up: bool) -> None:
     names = [machine.interface(network) for network in networks]
-    done(machine, machine.system.set_interfaces(names, up=up), f"the network does not go {'up' if up else 'down'}")
+    run_script(
+        machine, machine.system.set_interfaces(names, up=up), f"the network does not go {'up' if up else 'down'}"
+    )

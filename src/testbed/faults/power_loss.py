@@ -1,4 +1,4 @@
-"""Power loss: the machine is gone from one instant to the next."""
+"""Power loss: the node ends at once, without a shutdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from testbed.machines import Machine, Power
 
 
 class PowerLoss(MachineFault[NoOptions]):
-    """The container is killed; healing starts it again, with the same disk."""
+    """Kills the container; healing starts it again with the same disk."""
 
     name = "power-loss"
     effect = "cut the power (kill the container)"
@@ -17,7 +17,7 @@ class PowerLoss(MachineFault[NoOptions]):
     Options = NoOptions
 
     def refusal(self, machine: Machine, options: NoOptions) -> str | None:  # noqa: ARG002
-        """A machine that is off has no power to lose."""
+        """Refuse a node that is off."""
         return "it is already off" if machine.power() is Power.OFF else None
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
@@ -25,6 +25,6 @@ class PowerLoss(MachineFault[NoOptions]):
         machine.kill()
 
     def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Give it power again."""
+        """Start it again."""
         if machine.power() is Power.OFF:
             machine.start()

@@ -1,4 +1,4 @@
-"""A narrow cable: no more than so many bits a second pass."""
+"""A narrow cable with a limited rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, Rate, draw_direction, ways
+from testbed.faults.fault_options import Direction, OnNetworks, Rate, draw_direction, each_way
 from testbed.machines import Machine, Power
 from testbed.topology import Node
 
@@ -25,10 +25,10 @@ class RateLimitOptions(OnNetworks):
 
 
 class RateLimit(MachineFault[RateLimitOptions]):
-    """A token bucket at the sending end of each direction: the machine's own, and the host's."""
+    """Limits the rate with a token bucket at the sending end of each direction: the node's end and the host's end."""
 
     name = "rate-limit"
-    effect = "let no more than so many kbit/s pass"
+    effect = "limit the rate"
     healing = "full speed"
     hunt_weight = 0.7
     Options = RateLimitOptions
@@ -38,36 +38,39 @@ class RateLimit(MachineFault[RateLimitOptions]):
         return {"rate": f"{chance.choice((64, 256, 1000, 8000))}kbit/s", **draw_direction(chance)}
 
     def refusal(self, machine: Machine, options: RateLimitOptions) -> str | None:
-        """Without power it has no network; and a cable has one limit at a time."""
+        """Refuse a node that is off, and a cable that has a limit."""
         if machine.power() is Power.OFF:
             return "it is off"
         limited = [
-            network for network in options.on(machine.node) for way in _ways(options) if _on(machine, network, way)
+            network
+            for network in options.networks_of(machine.node)
+            for way in _ends(options)
+            if _is_limited(machine, network, way)
         ]
         return f"{' and '.join(dict.fromkeys(limited))} is limited already" if limited else None
 
     def inject(self, machine: Machine, options: RateLimitOptions) -> None:
-        """Limit it."""
+        """Limit the rate."""
         bucket = ["tbf", "rate", f"{options.rate:g}kbit", "burst", str(BURST_BYTES), "latency", QUEUE]
-        for network in options.on(machine.node):
-            for inward in _ways(options):
+        for network in options.networks_of(machine.node):
+            for inward in _ends(options):
                 machine.tc(network, "qdisc", "add", "dev", "DEV", "root", *bucket, inward=inward)
 
     def heal(self, machine: Machine, options: RateLimitOptions) -> None:
-        """Take the limits away; a machine without power has lost them."""
+        """Remove the limits; a node without power has lost them."""
         if machine.power() is Power.OFF:
             return
-        for network in reversed(options.on(machine.node)):
-            for inward in _ways(options):
-                if _on(machine, network, inward):
+        for network in reversed(options.networks_of(machine.node)):
+            for inward in _ends(options):
+                if _is_limited(machine, network, inward):
                     machine.tc(network, "qdisc", "del", "dev", "DEV", "root", inward=inward)
 
 
-def _ways(options: RateLimitOptions) -> list[bool]:
-    """Which ends of the cable have a bucket; the host's is the one inward."""
-    return [inward for inward, way in ((False, "out"), (True, "in")) if way in ways(options.direction)]
+def _ends(options: RateLimitOptions) -> list[bool]:
+    """Return the ends of the cable that have a bucket; True is the host's end, which sends to the node."""
+    return [inward for inward, way in ((False, "out"), (True, "in")) if way in each_way(options.direction)]
 
 
-def _on(machine: Machine, network: str, inward: bool) -> bool:
-    shown = json.loads(machine.tc(network, "-j", "qdisc", "show", "dev", "DEV", inward=inward) or "[]")
-    return any(each.get("kind") == "tbf" for each in shown)
+def _is_limited(machine: Machine, network: str, inward: bool) -> bool:
+    qdiscs = json.loads(machine.tc(network, "-j", "qdisc", "show", "dev", "DEV", inward=inward) or "[]")
+    return any(each.get("kind") == "tbf" for each in qdiscs)

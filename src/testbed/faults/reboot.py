@@ -1,4 +1,4 @@
-"""The reboot without warning: somebody leant on the reset button."""
+"""A reboot without warning, as by the reset button."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from testbed.machines import Machine
 
 
 class Reboot(MachineFault[NoOptions]):
-    """QEMU's ``system_reset`` for a VM, kill and start for a container; it comes back by itself."""
+    """Resets a VM with QEMU's ``system_reset``, and kills and starts a container. It boots by itself."""
 
     name = "reboot"
     effect = "restart the node without warning"
-    healing = "nothing to undo, it boots by itself"
+    healing = "nothing, it boots by itself"
     hunt_weight = 2
     Options = NoOptions
 
@@ -22,8 +22,8 @@ class Reboot(MachineFault[NoOptions]):
         return True
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Press the button."""
+        """Reset the node."""
         machine.reset()
 
     def heal(self, machine: Machine, options: NoOptions) -> None:
-        """It boots already."""
+        """Do nothing: the node boots by itself."""

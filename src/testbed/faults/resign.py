@@ -1,4 +1,4 @@
-"""The graceful hand-over: the master gives the address up by itself."""
+"""A graceful hand-over: the node that holds a virtual address resigns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from testbed.topology import Role
 
 
 class Resign(MachineFault[NoOptions]):
-    """The machine's own ``resign`` command: its CARP daemon steps down, the peer takes over."""
+    """Runs ``resign`` on the node: its CARP daemon steps down, and the peer takes over."""
 
     name = "resign"
     effect = "the node hands its virtual address over to its peer"
@@ -21,8 +21,8 @@ class Resign(MachineFault[NoOptions]):
     Options = NoOptions
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Ask it to step down."""
+        """Run ``resign``."""
         machine.exec(["resign"]).check("it does not step down", machine.name)
 
     def heal(self, machine: Machine, options: NoOptions) -> None:
-        """The peer serves now; that is no damage."""
+        """Do nothing: the peer keeps the address."""

@@ -1,4 +1,4 @@
-"""The orderly shutdown: the operator presses the power button, the system says goodbye and goes."""
+"""A graceful shutdown, as by the power button."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from testbed.machines import Machine, Power
 
 
 class Shutdown(MachineFault[NoOptions]):
-    """The machine is asked to stop, as before maintenance; healing switches it on."""
+    """Shuts the node down, as before maintenance; healing switches it on."""
 
     name = "shutdown"
     effect = "shut the node down gracefully"
@@ -16,7 +16,7 @@ class Shutdown(MachineFault[NoOptions]):
     Options = NoOptions
 
     def inject(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002
-        """Shut it down, and wait until it is off; the power of one that does not go is cut."""
+        """Shut it down, and wait until it is off; after a time limit its power is cut."""
         machine.stop()
 
     def heal(self, machine: Machine, options: NoOptions) -> None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""A cut that nobody is told of: packets vanish, the carrier stays."""
+"""A silent cut: packets vanish, and the carrier stays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from pydantic import Field
 
 from testbed.faults.fault import MachineFault
-from testbed.faults.options import Direction, OnNetworks, draw_direction, rule_name, ways
+from testbed.faults.fault_options import Direction, OnNetworks, draw_direction, each_way, rule_name
 from testbed.machines import Machine, Power
 from testbed.topology import Node
 
@@ -21,7 +21,7 @@ class SilentCutOptions(OnNetworks):
 
 
 class SilentCut(MachineFault[SilentCutOptions]):
-    """All packets of a cable are dropped, both ways or one way; a switch that has forgotten a port does so."""
+    """Drops all packets of a cable, both ways or one way, as a switch does that lost a port."""
 
     name = "silent-cut"
     effect = "let packets vanish while the carrier stays, both ways or one way"
@@ -36,15 +36,15 @@ class SilentCut(MachineFault[SilentCutOptions]):
         return draw_direction(chance)
 
     def refusal(self, machine: Machine, options: SilentCutOptions) -> str | None:  # noqa: ARG002
-        """Without power it has no network."""
+        """Refuse a node that is off."""
         return "it is off" if machine.power() is Power.OFF else None
 
     def inject(self, machine: Machine, options: SilentCutOptions) -> None:
-        """Drop."""
-        for network in options.on(machine.node):
-            machine.drop_packets(network, rule_name(self.name, network, options.direction), ways(options.direction))
+        """Drop all packets."""
+        for network in options.networks_of(machine.node):
+            machine.drop_packets(network, rule_name(self.name, network, options.direction), each_way(options.direction))
 
     def heal(self, machine: Machine, options: SilentCutOptions) -> None:
-        """Let pass, replication first."""
-        for network in reversed(options.on(machine.node)):
+        """Let packets pass, replication first."""
+        for network in reversed(options.networks_of(machine.node)):
             machine.pass_packets(rule_name(self.name, network, options.direction))

@@ -13,7 +13,7 @@ from random import Random
 
 from testbed import faults
 from testbed.errors import UsageError
-from testbed.faults.options import OnNetworks
+from testbed.faults.fault_options import OnNetworks
 from testbed.hunt.sequence import Steps, ending_step, in_force, inject_step, sleep_step, tidy_steps
 from testbed.incidents.incident_model import Step
 from testbed.topology import Node, Role, Topology
@@ -152,7 +152,7 @@ def _network(chance: Random, node: Node) -> Options:
 
 def _suits(fault: str, target: str, options: Options, topology: Topology) -> bool:
     try:
-        faults.check(fault, target, options, topology)
+        faults.check_fault(fault, target, options, topology)
     except UsageError:
         return False
     return True

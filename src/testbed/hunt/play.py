@@ -136,7 +136,7 @@ class ClusterPlayer:
 def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) -> PlayedRun:
     """Play a sequence's incident once, and judge it.
 
-    A fault that cannot be injected at that moment, because no machine is in the wanted state, is passed over: it
+    A fault that cannot be injected at that moment, because no node is in the wanted state, is passed over: it
     changes nothing. So is the heal of a single fault that cannot be healed then. The nodes' logs are copied and the
     report is written when something did not pass: a run that passes is deleted.
 

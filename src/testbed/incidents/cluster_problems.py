@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from testbed import faults
 from testbed.checks.expectations import Expect
 from testbed.errors import UsageError
-from testbed.faults import OptionError, Target
-from testbed.faults.options import OnNetworks
+from testbed.faults import FaultTarget, OptionError
+from testbed.faults.fault_options import OnNetworks
 from testbed.incidents import expectation_problems, step_problems
 from testbed.incidents.incident_model import ALL, Incident, Step
 from testbed.probes.catalogue import PROBES
@@ -82,7 +82,7 @@ def _scale(incident: Incident, topology: Topology) -> Iterator[Problem]:
 
 def _steps(incident: Incident, topology: Topology, scale: Mapping[str, int]) -> Iterator[Problem]:
     """Each fault exists, has the options that it needs, and falls on a node that can suffer it then."""
-    targets: dict[int, Target] = {}
+    targets: dict[int, FaultTarget] = {}
     for number, step in enumerate(incident.steps):
         if step.action is None or step.where is None:
             continue
@@ -106,7 +106,7 @@ def _place(step: Step) -> str:
     return "target" if step.inject else step.action or ""
 
 
-def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Problem]:
+def _fault(step: Step, target: FaultTarget, path: tuple[str, int]) -> Iterator[Problem]:
     """The options of one fault or operation, and whether every node that it may fall on can suffer it."""
     fault = faults.ACTIONS[step.action or ""]
     try:
@@ -118,18 +118,18 @@ def _fault(step: Step, target: Target, path: tuple[str, int]) -> Iterator[Proble
         return
     for node in target.nodes:
         name = target.name or node.name
-        if isinstance(options, OnNetworks) and (mistake := options.stranger(node, name)):
+        if isinstance(options, OnNetworks) and (mistake := options.unknown_network(node, name)):
             yield Problem((*path, "options", "network"), mistake.what, mistake.fix)
             return
-        if reason := fault.unsuitable(node, options):
+        if reason := fault.why_unsuitable(node, options):
             what = f"{fault.name} is impossible on {name}: {reason}"
             yield Problem((*path, _place(step)), what, "docs/faults.md lists the nodes that can suffer it")
             return
 
 
-def _dark(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
+def _dark(incident: Incident, targets: dict[int, FaultTarget]) -> Iterator[Problem]:
     """No fault falls on a node that is off by then, as far as nodes are named; and nothing is healthy with one off."""
-    dark: dict[int, Target] = {}
+    dark: dict[int, FaultTarget] = {}
     for number, step in enumerate(incident.steps):
         path = ("steps", number)
         if step.heal is not None:
@@ -148,9 +148,9 @@ def _dark(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
                 dark[number] = target_now
 
 
-def _failovers(incident: Incident, targets: dict[int, Target]) -> Iterator[Problem]:
+def _failovers(incident: Incident, targets: dict[int, FaultTarget]) -> Iterator[Problem]:
     """Only balancers and databases have a peer that takes over."""
-    last: Target | None = None
+    last: FaultTarget | None = None
     for number, step in enumerate(incident.steps):
         last = targets.get(number, last)
         if step.wait_for == "failed-over" and last and all(node.role not in HAVE_PEERS for node in last.nodes):

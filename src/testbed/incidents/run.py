@@ -28,7 +28,7 @@ from testbed.cluster.lock import Use, hold
 from testbed.cluster.recovery import SplitBrainError
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Entry
+from testbed.faults import LedgerEntry
 from testbed.incidents.conditions import CONDITIONS, ConditionInput
 from testbed.incidents.incident_model import LIMIT_SECONDS, Load
 from testbed.incidents.live_state import LiveState
@@ -84,8 +84,8 @@ class Run:
         self._loads: list[Task] = []
         self._probing: list[str] = []
         self._users = 0
-        self._named: dict[str, Entry] = {}
-        self._drained: dict[str, Entry] = {}
+        self._named: dict[str, LedgerEntry] = {}
+        self._drained: dict[str, LedgerEntry] = {}
         self._held = ExitStack()
         self._recording = ExitStack()
         # Errors of marks about what is done to the cluster: it is done all the same, and the run breaks at its end.
@@ -199,7 +199,7 @@ class Run:
         )  # fmt: skip
         self.mark("steady")
 
-    def inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None, name: str = "") -> Entry:
+    def inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None, name: str = "") -> LedgerEntry:
         """Inject a fault.
 
         Args:
@@ -213,22 +213,22 @@ class Run:
         self._recorder.sync(entry.node)
         return entry
 
-    def _inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None) -> Entry:
+    def _inject(self, fault: str, target: str, options: Mapping[str, Any] | None = None) -> LedgerEntry:
         self.live.update()
         return faults.inject(
             self.cluster.fleet, self.cluster.ledger, fault, target, options or {},
-            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+            rng=self.chance, state=self.live.roles(self.cluster.topology), on_step=self.writer.write,
         )  # fmt: skip
 
-    def resign(self, target: str) -> Entry:
+    def resign(self, target: str) -> LedgerEntry:
         """Have a balancer or a database node hand its virtual address over to its peer; nothing stays in force."""
         self.live.update()
         return faults.resign(
             self.cluster.fleet, self.cluster.ledger, target,
-            rng=self.chance, state=self.live.roles(self.cluster.topology), tell=self.writer.write,
+            rng=self.chance, state=self.live.roles(self.cluster.topology), on_step=self.writer.write,
         )  # fmt: skip
 
-    def drain(self, target: str) -> Entry:
+    def drain(self, target: str) -> LedgerEntry:
         """Give an app node no new sessions, until ``undrain`` or the run's end.
 
         Args:
@@ -250,16 +250,16 @@ class Run:
         if target not in self._drained:
             drained = ", ".join(self._drained) or "none"
             raise UsageError(f"{target!r} is not drained", fix=f"drained: {drained}")
-        faults.heal(self.cluster.fleet, self.cluster.ledger, self._drained.pop(target), tell=self.writer.write)
+        faults.heal(self.cluster.fleet, self.cluster.ledger, self._drained.pop(target), on_step=self.writer.write)
 
     def heal(self, name: str = "all") -> None:
         """Heal a fault by its name, or all; all nodes that were drained get new sessions again then, too."""
         if name == "all":
-            faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+            faults.heal_all(self.cluster.fleet, self.cluster.ledger, on_step=self.writer.write)
             self._named.clear()
             self._drained.clear()
         elif entry := self._named.pop(name, None):
-            faults.heal(self.cluster.fleet, self.cluster.ledger, entry, tell=self.writer.write)
+            faults.heal(self.cluster.fleet, self.cluster.ledger, entry, on_step=self.writer.write)
         else:
             raise UsageError(f"no fault {name!r} is in force", fix=f"in force: {', '.join(self._named) or 'none'}")
 
@@ -366,14 +366,16 @@ class Run:
         else:
             healing = Deferred()
             with healing:
-                faults.heal_all(self.cluster.fleet, self.cluster.ledger, tell=self.writer.write)
+                faults.heal_all(self.cluster.fleet, self.cluster.ledger, on_step=self.writer.write)
             if isinstance(healing.first, KeyboardInterrupt):
                 later.note(healing.first)
             if not hurry and not isinstance(later.first, KeyboardInterrupt):  # Ctrl-C: healed, but not waited for
                 with later:
                     self._make_healthy(unbroken=unbroken and later.first is None)
             # A fault that a stuck cluster kept from being healed is healed by now.
-            if healing.first and (not isinstance(healing.first, TestbedError) or self.cluster.ledger.readable()):
+            if healing.first and (
+                not isinstance(healing.first, TestbedError) or self.cluster.ledger.readable_entries()
+            ):
                 later.note(healing.first)
         if ended:
             later.note(TestbedError(ended[0], where=str(self.folder), fix="its log is in that folder"))

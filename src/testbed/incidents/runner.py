@@ -17,7 +17,7 @@ from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Entry, heal_all
+from testbed.faults import LedgerEntry, heal_all
 from testbed.images import build_images
 from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
 from testbed.incidents.incident_text import describe_step
@@ -238,7 +238,7 @@ def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bo
 
 
 def _do(run: Run, step: Step, tell: Told) -> None:
-    entry: Entry | None = None
+    entry: LedgerEntry | None = None
     if step.inject and step.target:
         entry = run.inject(step.inject, step.target, step.options, step.id or "")
     elif step.drain:

@@ -12,7 +12,7 @@ from testbed.checks import Status, Verdict, check_durability, outage_of
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.errors import TestbedError, UsageError
-from testbed.faults import Entry, heal_all
+from testbed.faults import LedgerEntry, heal_all
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.incidents.runner import Result
@@ -73,11 +73,11 @@ class ClusterUnderTest:
         """Wait until every user has a session and every probe is answered, ``stable_for`` seconds long."""
         self.run.steady(stable_for, timeout)
 
-    def inject(self, fault: str, target: str, **options: Any) -> Entry:
+    def inject(self, fault: str, target: str, **options: Any) -> LedgerEntry:
         """Inject a fault: ``inject("cable-pull", "lb:active", network="public")``."""
         return self.run.inject(fault, target, options)
 
-    def resign(self, node: str) -> Entry:
+    def resign(self, node: str) -> LedgerEntry:
         """Make a node hand its virtual address over to its peer: ``resign("db:primary")``."""
         return self.run.resign(node)
 

@@ -80,7 +80,7 @@ def _parts(settings: Settings, run: Path | None, print_line: PrintLine) -> Itera
     makers = {
         "compose.yaml": lambda: compose_config(cluster.shape.files(settings), cluster.shape.environment(settings)),
         "shape.json": lambda: _json(asdict(cluster.shape)),
-        "faults.json": lambda: _json([asdict(entry) for entry in cluster.ledger.readable()]),
+        "faults.json": lambda: _json([asdict(entry) for entry in cluster.ledger.readable_entries()]),
         "status.json": lambda: _json(_status(cluster)),
         "versions.json": lambda: _json(collect_versions(cluster, cluster.fleet.machines())),
     }

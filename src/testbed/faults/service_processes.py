@@ -1,11 +1,11 @@
-"""The processes of a machine, and those that make up one of its services."""
+"""Services, and which processes of a node belong to them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testbed.faults.fault import done
+from testbed.faults.fault import run_script
 from testbed.machines import Machine
 from testbed.machines.node_process import Process
 from testbed.topology import Role
@@ -17,11 +17,11 @@ class Service:
 
     Attributes:
         name: name of the program of its first process.
-        roles: the machines that run it.
-        other: name of the program that does the same in the hardened profile.
-        program: the file that its first process runs, where the name alone is not enough: a script may bear it too.
+        roles: roles of the nodes that run it.
+        other: name of the program in the hardened profile, if it differs.
+        program: the file that its first process runs, if the name is not enough because a script has the same name.
         alarms: the log patterns that its end brings about.
-        worker: whether one worker alone is meant: the child of its processes that has worked most.
+        worker: whether only one worker is meant: the child process with the most processor time.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Service:
     alarms: tuple[str, ...] = ()
 
     def of(self, processes: Sequence[Process]) -> list[Process]:
-        """Those of ``processes`` that belong to it, parents before their children."""
+        """Return the processes that belong to it, parents before their children."""
         tree = _tree([each.pid for each in processes if self._is_first(each)], processes)
         if not self.worker:
             return tree
@@ -55,23 +55,23 @@ SERVICES: Mapping[str, Service] = {
 }
 
 
-def running(machine: Machine, service: Service) -> list[Process]:
-    """The processes of a service on a machine, parents before their children."""
+def service_processes(machine: Machine, service: Service) -> list[Process]:
+    """Return the processes of a service on a node, parents before their children."""
     system = machine.system
-    listing = done(machine, system.list_processes(service.program), "its processes cannot be listed")
+    listing = run_script(machine, system.list_processes(service.program), "its processes cannot be listed")
     here = replace(service, name=system.programs.get(service.name, service.name))
     return here.of(system.processes(listing))
 
 
-def signal(machine: Machine, name: str, processes: Sequence[Process]) -> None:
-    """Send a signal to processes, in their order; one that has just ended is no error."""
+def send_signal(machine: Machine, name: str, processes: Sequence[Process]) -> None:
+    """Send a signal to processes, in their order; processes that have ended are skipped."""
     if processes:
         numbers = " ".join(str(each.pid) for each in processes)
-        done(machine, f"kill -{name} {numbers} 2>/dev/null; true", f"no {name} can be sent")
+        run_script(machine, f"kill -{name} {numbers} 2>/dev/null; true", f"no {name} can be sent")
 
 
 def _tree(candidates: Collection[int], processes: Sequence[Process]) -> list[Process]:
-    """The candidates that descend from no other candidate, and all that descend from them."""
+    """Return the candidates without a candidate as parent, and all their descendants."""
     tree = [each for each in processes if each.pid in candidates and each.parent not in candidates]
     for parent in tree:  # grows while it is walked
         tree += [each for each in processes if each.parent == parent.pid]

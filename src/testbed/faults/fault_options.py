@@ -1,4 +1,4 @@
-"""Options with units, and how mistakes in them are told."""
+"""Types of options with units, and their error messages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NAME = "[a-z][a-z0-9-]*"
 
 
 class OptionError(UsageError):
-    """An option that is not what it must be.
+    """An invalid option.
 
     Attributes:
-        option: which one; empty when one is missing.
+        option: its name; empty when one is missing.
     """
 
     def __init__(self, what: str, *, option: str, fix: str) -> None:
@@ -32,7 +32,7 @@ class OptionError(UsageError):
 def _names(value: object) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise ValueError(f"{value!r} is no list of networks: write backend or backend,replication")
+        raise ValueError(f"{value!r} is not a list of networks: write backend or backend,replication")
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
@@ -40,7 +40,7 @@ def _number(value: object, unit: str, example: str, what: str, *, signed: bool =
     sign = "[+-]?" if signed else ""
     match = re.fullmatch(rf"({sign}\d+(?:\.\d+)?)\s*{unit}", str(value).strip())
     if not match:
-        raise ValueError(f"{value!r} is no {what}: write a number with its unit, as {example}")
+        raise ValueError(f"{value!r} is not a {what}: write a number with its unit, as {example}")
     return float(match[1])
 
 
@@ -58,10 +58,10 @@ _SHIFTS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 def _shift(value: object) -> float:
     unit = str(value).strip()[-1:]
     if unit not in _SHIFTS:
-        raise ValueError(f"{value!r} is no jump: write a number with its unit, as +90s, -5m or +2h")
+        raise ValueError(f"{value!r} is not a jump: write a number with its unit, as +90s, -5m or +2h")
     by = _number(value, unit, "+90s, -5m or +2h", "jump", signed=True) * _SHIFTS[unit]
     if not by:
-        raise ValueError(f"{value!r} is no jump: say how far, as +90s, -5m or +2h")
+        raise ValueError(f"{value!r} is not a jump: write how far, as +90s, -5m or +2h")
     return by
 
 
@@ -105,8 +105,8 @@ Direction = Literal["both", "in", "out"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
-def ways(direction: Direction) -> tuple[Way, ...]:
-    """Each way that is meant, seen from the machine."""
+def each_way(direction: Direction) -> tuple[Way, ...]:
+    """Return each way of a direction, seen from the node."""
     return ("in", "out") if direction == "both" else (direction,)
 
 
@@ -122,20 +122,16 @@ def rule_name(fault: str, network: str, direction: Direction) -> str:
 
 
 class OnNetworks(FaultOptions):
-    """Options of the faults of cables and interfaces.
-
-    Attributes:
-        network: those it strikes; none named means all.
-    """
+    """Options of the faults of cables and interfaces."""
 
     network: Networks = Field((), description="Only on this network, or these: backend,replication.")
 
-    def on(self, node: Node) -> tuple[str, ...]:
-        """The networks it strikes on a machine of ``node``, in the node's order."""
+    def networks_of(self, node: Node) -> tuple[str, ...]:
+        """Return the networks that it strikes on a node, in the node's order; without the option, all."""
         return tuple(name for name in node.addresses if name in self.network or not self.network)
 
-    def stranger(self, node: Node, name: str = "") -> UsageError | None:
-        """The mistake of naming a network that ``node``, a machine called ``name``, is not on; or None."""
+    def unknown_network(self, node: Node, name: str = "") -> UsageError | None:
+        """Return the error if the option names a network that the node is not on, or None."""
         for network in self.network:
             if network not in node.addresses:
                 known = ", ".join(node.addresses)
@@ -143,7 +139,7 @@ class OnNetworks(FaultOptions):
         return None
 
 
-def parse(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> FaultOptions:
+def parse_model(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> FaultOptions:
     """Read a fault's options.
 
     Args:
@@ -152,9 +148,9 @@ def parse(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> Fa
         given: option to value, as text or as a incident file's data.
 
     Raises:
-        OptionError: an unknown or missing option, or a value that cannot be.
+        OptionError: an unknown or missing option, or an invalid value.
     """
-    known = ", ".join(model.model_fields) or "none: it needs to be told nothing"
+    known = ", ".join(model.model_fields) or "none"
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
@@ -167,10 +163,10 @@ def parse(fault: str, model: type[FaultOptions], given: Mapping[str, Any]) -> Fa
             raise OptionError(f"{fault} needs the option {option!r}", option="", fix=fix) from None
         what, _, better = first["msg"].removeprefix("Value error, ").partition(": ")
         if not better:
-            what = f"{given.get(option)!r} cannot be: {what[0].lower()}{what[1:]}"
+            what = f"{given.get(option)!r} is invalid: {what[0].lower()}{what[1:]}"
         raise OptionError(f"{fault}: {option}: {what}", option=option, fix=better or fix) from None
 
 
-def as_text(options: FaultOptions) -> dict[str, str]:
-    """The options that are not as usual, each as text that ``parse`` reads."""
+def format_options(options: FaultOptions) -> dict[str, str]:
+    """Return the options that differ from their defaults, as text that ``parse_model`` reads."""
     return {name: str(value) for name, value in options.model_dump(mode="json", exclude_defaults=True).items()}

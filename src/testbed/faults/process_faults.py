@@ -1,4 +1,4 @@
-"""A service dies, or hangs, on a machine that lives."""
+"""A service that dies or hangs, while its node runs on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from testbed.faults import database
-from testbed.faults.fault import FaultOptions, MachineFault, awake, must_run
-from testbed.faults.processes import SERVICES, running, signal
+from testbed.faults import postgres_restart
+from testbed.faults.fault import FaultOptions, MachineFault, wait_until_ready, why_not_running
+from testbed.faults.service_processes import SERVICES, send_signal, service_processes
 from testbed.machines import Machine
 from testbed.machines.platforms import SYSTEMS
 from testbed.topology import Node, Role
@@ -32,7 +32,7 @@ class ProcessOptions(FaultOptions):
 
 
 class ProcessFault(MachineFault[ProcessOptions]):
-    """What both have in common: the machine must run the service."""
+    """The common part of both: the node must run the service."""
 
     Options = ProcessOptions
     roles = tuple(role for role in Role if any(role in service.roles for service in SERVICES.values()))
@@ -53,49 +53,49 @@ class ProcessFault(MachineFault[ProcessOptions]):
         suitable = [name for name in here if name != "postgres" or target == "db:primary"]
         return {"process": chance.choice(suitable or [""])}
 
-    def unsuitable(self, node: Node, options: ProcessOptions) -> str | None:
-        """Only machines of certain roles run it."""
+    def why_unsuitable(self, node: Node, options: ProcessOptions) -> str | None:
+        """Return the reason if nodes of this role or platform do not run the service."""
         if node.role in SERVICES[options.process].roles:
             return SYSTEMS[node.keys.platform].absent.get(options.process)
         here = [name for name, service in SERVICES.items() if node.role in service.roles]
         return f"it runs no {options.process}" + (f" (but {', '.join(here)})" if here else "")
 
     def refusal(self, machine: Machine, options: ProcessOptions) -> str | None:
-        """It must be running at this moment: a spare has no PostgreSQL."""
-        if reason := must_run(machine):
+        """Refuse a node on which the service does not run now, such as PostgreSQL on a standby."""
+        if reason := why_not_running(machine):
             return reason
-        return None if running(machine, SERVICES[options.process]) else f"no {options.process} runs there now"
+        return None if service_processes(machine, SERVICES[options.process]) else f"no {options.process} runs there now"
 
 
 class ProcessKill(ProcessFault):
-    """The service's processes are killed at once.
+    """Kills the processes of a service at once.
 
-    A supervisor restarts what it supervises; PostgreSQL has none in the design of 2006, so healing starts it again
-    where it is to serve.
+    A supervisor restarts other services. In the 2006 design PostgreSQL has none, so healing starts it again on the node
+    that should serve.
     """
 
     name = "process-kill"
     effect = "kill a service's processes (SIGKILL)"
-    healing = "start PostgreSQL again, the others have a supervisor"
+    healing = "start PostgreSQL again; other services have a supervisor"
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
-        """Kill, and wait until they are gone: a busy machine takes its time."""
-        victims = running(machine, SERVICES[options.process])
-        signal(machine, "KILL", victims)
+        """Kill them, and wait until they are gone, which takes a busy node a moment."""
+        victims = service_processes(machine, SERVICES[options.process])
+        send_signal(machine, "KILL", victims)
         killed = {each.pid for each in victims}
         wait_until(
-            lambda: not killed & {each.pid for each in running(machine, SERVICES[options.process])},
+            lambda: not killed & {each.pid for each in service_processes(machine, SERVICES[options.process])},
             GONE_SECONDS, f"{options.process} on {machine.name} to be gone",
         )  # fmt: skip
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
-        """Start what nobody else would start."""
-        if options.process == "postgres" and machine.node.role is Role.DATABASE and awake(machine):
-            database.restart(machine)
+        """Start PostgreSQL, which has no supervisor."""
+        if options.process == "postgres" and machine.node.role is Role.DATABASE and wait_until_ready(machine):
+            postgres_restart.restart(machine)
 
 
 class ProcessHang(ProcessFault):
-    """The service's processes hang: they keep what they hold, and answer no request."""
+    """Lets the processes of a service hang: they keep their resources, and answer no request."""
 
     name = "process-hang"
     effect = "a service's processes hang (SIGSTOP)"
@@ -103,14 +103,15 @@ class ProcessHang(ProcessFault):
     former_names = ("process-stop",)
 
     def inject(self, machine: Machine, options: ProcessOptions) -> None:
-        """Stop them; those that were born meanwhile too."""
+        """Send SIGSTOP to them, including those that were started meanwhile."""
         service = SERVICES[options.process]
-        signal(machine, "STOP", running(machine, service))
+        send_signal(machine, "STOP", service_processes(machine, service))
         if not service.worker:
-            signal(machine, "STOP", [each for each in running(machine, service) if each.state != "T"])
+            send_signal(machine, "STOP", [each for each in service_processes(machine, service) if each.state != "T"])
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
-        """Let all of them go on that are stopped."""
-        if awake(machine):
-            whole = replace(SERVICES[options.process], worker=False)
-            signal(machine, "CONT", [each for each in running(machine, whole) if each.state == "T"])
+        """Send SIGCONT to all that hang."""
+        if wait_until_ready(machine):
+            all_of_it = replace(SERVICES[options.process], worker=False)
+            hanging = [each for each in service_processes(machine, all_of_it) if each.state == "T"]
+            send_signal(machine, "CONT", hanging)

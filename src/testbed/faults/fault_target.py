@@ -1,4 +1,4 @@
-"""Targets: a machine by its name, or by its role and what it is doing when the fault strikes."""
+"""Targets of faults: a node's name, or a role and its state at the moment of the fault."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ STATES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class State(Protocol):
-    """What machines said of themselves; a ``ClusterState`` is one."""
+class NodeStates(Protocol):
+    """The states of balancers and databases; a ``ClusterState`` is one."""
 
     @property
     def balancers(self) -> Sequence[BalancerState]:
-        """The balancers."""
+        """Return the balancers."""
 
     @property
     def databases(self) -> Sequence[DatabaseState]:
-        """The database machines."""
+        """Return the database nodes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a fault shall strike.
+class FaultTarget:
+    """Where a fault strikes.
 
     Attributes:
-        text: as it was asked for.
-        nodes: the services it may fall on.
-        name: the machine's name, empty when it is asked for by role.
-        role: the role's short name, empty when the machine is asked for by name.
-        state: what the machine of that role must be doing.
+        text: the target as the user wrote it.
+        nodes: the services that it may strike.
+        name: the node's name; empty for a role.
+        role: the role's short name; empty for a node.
+        state: the state of the role.
     """
 
     text: str
@@ -63,82 +63,83 @@ class Target:
     role: str = ""
     state: str = ""
 
-    def resolve(self, fleet: Fleet, state: State | None = None, rng: Random | None = None) -> Machine:
-        """Find the machine.
+    def resolve(self, fleet: Fleet, state: NodeStates | None = None, rng: Random | None = None) -> Machine:
+        """Return the node that it means now.
 
         Args:
-            fleet: the machines.
-            state: what they are doing; by default those of the role are asked now.
-            rng: makes the choice where several will do: the same seed chooses the same one.
+            fleet: the nodes.
+            state: their roles; by default the nodes of the role are queried now.
+            rng: chooses among several: the same seed chooses the same node.
 
         Raises:
-            UsageError: there is no such machine at this moment, or more than one.
+            UsageError: no node, or more than one, is in that state now.
         """
         if self.name:
             return fleet[self.name]
         if self.state == "any":
-            return self._any(fleet, rng or Random())  # noqa: S311 - a choice, no secret
-        names = _doing(self.role, self.state, fleet, state)
+            return self._choose_running(fleet, rng or Random())  # noqa: S311 - a choice, no secret
+        names = _names_in_state(self.role, self.state, fleet, state)
         if len(names) != 1:
-            found = f"both {' and '.join(names)} are" if names else "no machine is"
-            raise UsageError(f"{found} {self.text} now", fix="`testbed status` shows who does what")
+            found = f"both {' and '.join(names)} are" if names else "no node is"
+            raise UsageError(f"{found} {self.text} now", fix="`testbed status` shows the roles")
         return fleet[names[0]]
 
-    def _any(self, fleet: Fleet, rng: Random) -> Machine:
+    def _choose_running(self, fleet: Fleet, rng: Random) -> Machine:
         machines = [each for each in fleet.machines(ROLES[self.role]) if each.power() is Power.ON]
         if not machines:
-            raise UsageError(f"no machine that is on is {self.text}", fix="`testbed status` shows the cluster")
+            raise UsageError(f"no node that is on is {self.text}", fix="`testbed status` shows the cluster")
         return rng.choice(machines)
 
 
-def _doing(role: str, wanted: str, fleet: Fleet, state: State | None) -> list[str]:
-    """Names of the machines of a role that are in the wanted state, in their own words."""
+def _names_in_state(role: str, wanted: str, fleet: Fleet, state: NodeStates | None) -> list[str]:
+    """Return the names of a role's nodes that report the wanted state."""
     if role == "lb":
         site = str(fleet.topology.site.address)
-        balancers = state.balancers if state else _ask(fleet, Role.BALANCER, lambda m: balancer_state.state(m, site))
+        balancers = state.balancers if state else _query(fleet, Role.BALANCER, lambda m: balancer_state.state(m, site))
         return [each.node for each in balancers if each.reachable and each.holds_address is (wanted == "active")]
-    # DRBD's role, not who serves: a primary whose PostgreSQL has died is still the primary.
+    # DRBD's role counts: a primary whose PostgreSQL has died is still the primary.
     virtual = str(fleet.topology.database.address)
-    databases = state.databases if state else _ask(fleet, Role.DATABASE, lambda m: database_state.state(m, virtual))
-    word = {"primary": "Primary", "standby": "Secondary"}[wanted]
-    return [each.node for each in databases if each.reachable and each.drbd_role == word]
+    databases = state.databases if state else _query(fleet, Role.DATABASE, lambda m: database_state.state(m, virtual))
+    drbd_role = {"primary": "Primary", "standby": "Secondary"}[wanted]
+    return [each.node for each in databases if each.reachable and each.drbd_role == drbd_role]
 
 
-def _ask(fleet: Fleet, role: Role, question: Callable[[Machine], S]) -> list[S]:
+def _query(fleet: Fleet, role: Role, question: Callable[[Machine], S]) -> list[S]:
     return [question(machine) for machine in fleet.machines(role)]
 
 
-def parse_target(text: str, topology: Topology, scale: Mapping[str, int] | None = None) -> Target:
+def parse_target(text: str, topology: Topology, scale: Mapping[str, int] | None = None) -> FaultTarget:
     """Read a target; needs no running cluster.
 
     Args:
         text: a node (``db1``, ``app-2``) or a role and its state (``db:primary``, ``app:any``).
-        topology: what nodes there are.
-        scale: machines of each scaled service, where they differ from the topology's; None: not known, any number goes.
+        topology: the cluster's services.
+        scale: number of nodes of each scaled service that differs from the topology's; None: unknown, any number is
+        valid.
 
     Raises:
-        UsageError: there can be no such machine.
+        UsageError: the cluster cannot have such a node.
     """
     if ":" in text:
         return _by_role(text, topology)
     service, _, number = text.rpartition("-")
     if (node := topology.nodes.get(text)) and not node.scalable:
-        return Target(text, (node,), name=text)
+        return FaultTarget(text, (node,), name=text)
     if (node := topology.nodes.get(service)) and node.scalable and number.isdigit() and int(number) > 0:
         count = None if scale is None else scale.get(service, node.scale)
         if count is None or int(number) <= count:
-            return Target(text, (node,), name=text)
+            return FaultTarget(text, (node,), name=text)
     raise UsageError(f"no node {text!r}", fix=f"the nodes are {', '.join(_names(topology, scale or {}))}")
 
 
-def _by_role(text: str, topology: Topology) -> Target:
+def _by_role(text: str, topology: Topology) -> FaultTarget:
     role, _, state = text.partition(":")
     if role not in ROLES:
         raise UsageError(f"{text!r}: no role {role!r}", fix=f"the roles are {', '.join(ROLES)}")
     if state not in STATES[role]:
         known = ", ".join(f"{role}:{each}" for each in STATES[role])
-        raise UsageError(f"{text!r}: {role} knows no state {state!r}", fix=f"write {known}")
-    return Target(text, tuple(topology.of_role(ROLES[role])), role=role, state=state)
+        raise UsageError(f"{text!r}: {role} has no state {state!r}", fix=f"write {known}")
+    return FaultTarget(text, tuple(topology.of_role(ROLES[role])), role=role, state=state)
 
 
 def _names(topology: Topology, scale: Mapping[str, int]) -> list[str]:
