@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 
 import testbed.cli.bench_paper as command
 from testbed.bench import Work, paper
+from testbed.bench.paper import disks
 from testbed.bench.paper.chart import chart, figure
 from testbed.bench.paper.container_database import RECIPE, _password
 from testbed.bench.paper.estimate import Estimate, coverage, ratios
@@ -295,6 +296,78 @@ def test_a_measured_resource_is_set_like_the_clusters() -> None:
 
 
 # --- the disks, and other preparations ------------------------------------------------------------------------
+
+
+class Guest:
+    """A database node that keeps what it is asked."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name = name
+        self._log = log
+
+    def exec_in_container(self, words: list[str]) -> ExecResult:
+        self._log.append(f"{self.name} {words[0]}")
+        return ExecResult(0, "", "")
+
+    def exec(self, words: list[str], timeout: float) -> ExecResult:
+        del timeout
+        self._log.append(f"{self.name} {' '.join(words[4:])}")
+        return ExecResult(0, "select-1 1\n", "")
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done to a cluster whose db1 serves, in order."""
+    done: list[str] = []
+    guests = [Guest("db1", done), Guest("db2", done)]
+
+    def reshape(cluster: Cluster, shape: Shape) -> Cluster:
+        done.append(f"shape {shape.overlays}")
+        return cluster
+
+    monkeypatch.setattr(disks, "build_images", lambda *_, **__: None)
+    monkeypatch.setattr(disks, "Cluster", lambda settings, shape: SimpleNamespace(settings=settings, shape=shape))
+    monkeypatch.setattr(disks, "reshape", reshape)
+    monkeypatch.setattr(disks, "_machines", lambda _: guests)
+    monkeypatch.setattr(disks, "_standby_first", lambda _: guests[::-1])
+    monkeypatch.setattr(disks, "_put", lambda _, machine: done.append(f"{machine.name} put"))
+    monkeypatch.setattr(lifecycle, "wait_healthy", lambda *_: done.append("healthy"))
+    return done
+
+
+def fake_cluster(*overlays: str) -> Cluster:
+    return cast("Cluster", SimpleNamespace(settings=None, topology=None, shape=Shape(overlays)))
+
+
+UNDONE = ["db2 clean", "db1 clean", "shape ('hardened',)", "healthy", "db1 rm", "db2 rm"]
+
+
+def test_disks_are_there_for_the_measurement_alone(log: list[str]) -> None:
+    with disks.bench_disks(fake_cluster("hardened"), lambda _: None) as pair:
+        assert log == ["healthy", "db1 put", "db2 put", "shape ('hardened', 'bench')", "healthy"]
+        log.clear()
+        assert pair.turn("xfs", disks.CONNECTED, "B", lambda guest: guest.pgbench(1, (1,))) == {"select-1": 1.0}
+        assert log == [
+            "db2 detach", "db1 detach", "db1 attach xfs B", "db2 attach xfs B", "db2 begin xfs connected",
+            "db2 pgbench 1 1", "db2 finish connected",
+        ]  # fmt: skip
+        log.clear()
+    assert log == UNDONE
+
+
+def test_disks_go_also_when_the_measurement_fails(log: list[str]) -> None:
+    stage = disks.bench_disks(fake_cluster("hardened", "bench"), lambda _: None)
+    stage.__enter__()
+    log.clear()
+    assert not stage.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert log == UNDONE
+
+
+def test_the_raw_disk_is_measured_without_drbd(log: list[str]) -> None:
+    with disks.bench_disks(fake_cluster(), lambda _: None) as pair:
+        log.clear()
+        pair.turn("ext3", disks.RAW, "C", lambda _: {})
+        assert log == ["db2 detach", "db1 detach", "db2 begin ext3 raw", "db2 finish raw"]
 
 
 def test_up_takes_away_the_disks_of_an_interrupted_measurement() -> None:
