@@ -55,10 +55,14 @@ def measure(cluster: Cluster, session: Session, claim: Claim, options: Options, 
     left = pending(claim, rounds, session.samples())
     if not left:
         return True
-    failures = 0
+    say(f"  {len(left)} turns")
+    failures, begun = 0, time.monotonic()
     try:
         with claim.stage(cluster, options, say) as take:
-            for number, variant in left:
+            for done, (number, variant) in enumerate(left):
+                if done and done % len(claim.variants) == 0:
+                    minutes = (time.monotonic() - begun) / done * (len(left) - done) / 60
+                    say(f"  about {minutes:.0f} min left of this claim")
                 taken = _turn(session, claim, number, variant, take, say)
                 failures = 0 if taken else failures + 1
                 if failures >= MOST_FAILURES:
