@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from testbed.machines.guest_agent import GuestAgent
+from testbed.machines.guest_agent import GuestAgent, _pause
 from testbed.machines.machine import Unreachable
 
 Handler = Callable[[dict[str, Any]], dict[str, Any] | None]
@@ -199,3 +199,8 @@ def test_a_file_that_cannot_be_opened_is_an_error(agent: Callable[..., Path]) ->
     refusal = {"error": {"desc": "failed to open file '/nowhere'"}}
     with GuestAgent(agent(lambda _: refusal), "db1") as guest, pytest.raises(Unreachable, match="failed to open file"):
         list(guest.read_file("/nowhere"))
+
+
+def test_a_command_is_asked_for_soon_at_first_and_ever_less_often() -> None:
+    pauses = [_pause(seconds) for seconds in (0.0, 0.1, 0.5, 60.0)]
+    assert pauses == pytest.approx([0.01, 0.02, 0.1, 0.25])

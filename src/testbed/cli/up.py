@@ -100,7 +100,7 @@ def bring_up(
     claim.must_be_ours(take_over=take_over)
     now = remembered(settings) if claim.exists else None
     shape = wanted.shape(settings, now or Shape())
-    design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale))
+    design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale), settings.state_dir)
     _check_scale(design, shape)
     if now:
         wanted.must_fit(settings, now, shape)

@@ -32,7 +32,7 @@ class Cluster:
     def topology(self) -> Topology:
         """What its Compose files say."""
         files, environment = self.shape.files(self.settings), self.shape.environment(self.settings)
-        return topology.load(files, environment, dict(self.shape.scale))
+        return topology.load(files, environment, dict(self.shape.scale), self.settings.state_dir)
 
     @cached_property
     def fleet(self) -> Fleet:

@@ -41,7 +41,7 @@ def write(settings: Settings, shape: Shape) -> Labels:
         UsageError: Compose refuses a file.
     """
     labels = {CLUSTER_LABEL: identity.ensure(settings)}
-    overlay = topology.labelled(shape.files(settings), shape.environment(settings), labels)
+    overlay = topology.labelled(shape.files(settings), shape.environment(settings), labels, settings.state_dir)
     path = file(settings)
     path.write_text(_HEAD + dump(overlay))
     return Labels(path, frozenset(overlay.get("services", {})))

@@ -78,10 +78,13 @@ class ClusterState:
 def observe(fleet: Fleet, *roles: Role) -> ClusterState:
     """Ask all machines at once, or those of some roles: an emulated guest takes seconds to answer on a busy host."""
     machines = [each for each in fleet.machines() if not roles or each.node.role in roles]
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        powers = pool.map(lambda machine: machine.power(), machines)
-        states = list(pool.map(lambda machine: _query(fleet, machine), machines))
-        power = {machine.name: each for machine, each in zip(machines, powers, strict=True)}
+    # VMs first: their answers take longest.
+    order = sorted(machines, key=lambda machine: machine.node.keys.machine != "virtual")
+    with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
+        asked = {machine.name: pool.submit(_look, fleet, machine) for machine in order}
+        found = {machine.name: asked[machine.name].result() for machine in machines}
+    power = {name: each for name, (each, _) in found.items()}
+    states = [state for _, state in found.values()]
     return ClusterState(
         power=power,
         balancers=tuple(each for each in states if isinstance(each, BalancerState)),
@@ -91,6 +94,11 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
         single=tuple(each for each in states if isinstance(each, SingleState)),
         arbiters=tuple(each for each in states if isinstance(each, ArbiterState)),
     )
+
+
+def _look(fleet: Fleet, machine: Machine) -> tuple[Power, RoleState | None]:
+    """Whether a machine is on, and what it says of itself."""
+    return machine.power(), _query(fleet, machine)
 
 
 def _query(fleet: Fleet, machine: Machine) -> RoleState | None:

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from testbed.errors import TestbedError
-from testbed.faults.fault_options import OnNetworks
-from testbed.faults.fault_registry import ACTIONS, FORMER_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,10 @@ class Ledger:
 
 
 def _read(path: Path) -> LedgerEntry:
+    # Without a fault in force, no command needs the faults' own modules.
+    from testbed.faults.fault_options import OnNetworks  # noqa: PLC0415
+    from testbed.faults.fault_registry import ACTIONS, FORMER_NAMES  # noqa: PLC0415
+
     try:
         data = json.loads(path.read_text())
         if "networks" in data:  # written before faults had options of their own

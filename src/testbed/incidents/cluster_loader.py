@@ -47,4 +47,4 @@ def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:
 @lru_cache
 def _design(settings: Settings, shape: Shape) -> Topology:
     """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
-    return topology.load(shape.files(settings), shape.environment(settings))
+    return topology.load(shape.files(settings), shape.environment(settings), None, settings.state_dir)

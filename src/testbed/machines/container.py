@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -102,11 +102,11 @@ class ContainerMachine:
         self._helper.run(["nft", script], f"container:{self._container.id}")
 
     def _table(self, name: str) -> str:
-        return packet_rules.host_table(self._container.labels[CLUSTER_LABEL], self.name, name)
+        return packet_rules.host_table(labels_of(self._container)[CLUSTER_LABEL], self.name, name)
 
     @property
     def _helper(self) -> HelperContainer:
-        mine = self._container.labels
+        mine = labels_of(self._container)
         labels = {key: mine[key] for key in (PROJECT_LABEL, CLUSTER_LABEL)} | {ONEOFF_LABEL: "True"}
         return HelperContainer(self._docker, f"{self.node.image.rpartition('/')[0]}/lb", labels, self.name)
 
@@ -202,7 +202,8 @@ class ContainerMachine:
 
     def container_name(self) -> str:
         """What ``docker`` calls the container."""
-        return str(self._container.name)
+        names = self._container.attrs.get("Names")  # in a list, a container has names and no name
+        return str(names[0] if names else self._container.name).lstrip("/")
 
     def port(self, network: str) -> str:
         """The interface that its cable on ``network`` is plugged into, in the container's network namespace."""
@@ -250,6 +251,12 @@ class ContainerMachine:
 
     def _host_indexes(self, networks: Sequence[str]) -> list[int]:
         return [int(self._link(network)["link_index"]) for network in networks]
+
+
+def labels_of(container: Container) -> Mapping[str, str]:
+    """Return the labels of a container, also of one that was listed and not inspected."""
+    listed: Mapping[str, str] | None = container.attrs.get("Labels")
+    return container.labels if listed is None else listed
 
 
 def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:

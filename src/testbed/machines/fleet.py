@@ -11,7 +11,7 @@ from docker.models.containers import Container
 from testbed.errors import UsageError
 from testbed.host import engine
 from testbed.machines import packet_rules
-from testbed.machines.container import ContainerMachine
+from testbed.machines.container import ContainerMachine, labels_of
 from testbed.machines.machine import Machine
 from testbed.machines.openbsd_machine import OpenBSDMachine
 from testbed.machines.virtual import VirtualMachine
@@ -40,7 +40,10 @@ class Fleet:
     def machines(self, role: Role | None = None) -> list[Machine]:
         """All machines, or those of a role, by name."""
         own = [f"{key}={self._labels[key]}" for key in (PROJECT_LABEL, CLUSTER_LABEL)]
-        containers = self._docker.containers.list(all=True, filters={"label": [*own, f"{ONEOFF_LABEL}=False"]})
+        # Sparse: one request, and no further one for each container.
+        containers = self._docker.containers.list(
+            all=True, sparse=True, filters={"label": [*own, f"{ONEOFF_LABEL}=False"]}
+        )
         found = [self._machine(container) for container in containers]
         wanted = [machine for machine in found if machine and role in (None, machine.node.role)]
         return sorted(wanted, key=lambda machine: machine.name)
@@ -85,10 +88,11 @@ class Fleet:
         return found
 
     def _machine(self, container: Container) -> Machine | None:
-        name = node_name(container.labels, self.topology)
+        labels = labels_of(container)
+        name = node_name(labels, self.topology)
         if not name:
             return None
-        node = self.topology.nodes[container.labels["com.docker.compose.service"]]
+        node = self.topology.nodes[labels["com.docker.compose.service"]]
         if node.keys.machine == "virtual":
             kind = OpenBSDMachine if node.keys.platform == "openbsd" else VirtualMachine
             return kind(name, node, container, sockets_of(container.attrs) or self._run_dir / name)
@@ -101,7 +105,7 @@ def sockets_of(attributes: Mapping[str, Any]) -> Path | None:
     It is where whoever brought the cluster up put it: root, a user, and TESTBED_RUN have different ones.
 
     Args:
-        attributes: the container's, as the engine tells them.
+        attributes: the container's, as the engine lists or inspects it.
     """
     mounts = attributes.get("Mounts") or ()
     return next((Path(each["Source"]) for each in mounts if each.get("Destination") == SOCKETS), None)

@@ -74,7 +74,6 @@ class GuestAgent:
         """
         pid = self._start(with_time_limit(command, timeout))
         begin = time.monotonic()
-        pause = POLL_SECONDS
         late = Unreachable(f"{' '.join(command)} did not end within {timeout:g} s", where=self._where)
         while time.monotonic() < begin + timeout + KILL_SECONDS + MARGIN_SECONDS:
             status = self._call("guest-exec-status", {"pid": pid})
@@ -83,8 +82,7 @@ class GuestAgent:
                 if code in OVERDUE and time.monotonic() >= begin + timeout:
                     raise late
                 return ExecResult(code, _text(status.get("out-data")), _text(status.get("err-data")))
-            time.sleep(pause)
-            pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
+            time.sleep(_pause(time.monotonic() - begin))
         # timeout(1) itself did not get so far, or the command waits for a device: it dies when it wakes up.
         self._start(["sh", "-c", f"kill -KILL -- -{pid} || kill -KILL {pid}"])
         raise late
@@ -191,6 +189,11 @@ class GuestAgent:
         if not line:
             raise ConnectionResetError("connection closed")
         return line
+
+
+def _pause(seconds: float) -> float:
+    """How long to wait before a command that runs for so long is asked for again: a fifth of that."""
+    return min(max(POLL_SECONDS, seconds / 5), POLL_AT_MOST_SECONDS)
 
 
 def _text(data: str | None) -> str:

@@ -14,6 +14,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.output_line import last_line
 from testbed.topology.applications import application_problems
 from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
+from testbed.topology.merge_cache import cached_merge
 from testbed.topology.model import Node, Topology, problems
 from testbed.topology.sources import Sources
 from testbed.yaml_source import COMPOSE, KeyPath, Mistakes, Problem, Source, validated
@@ -24,7 +25,10 @@ Parsed = TypeVar("Parsed", IPv4Address, IPv4Network)
 
 
 def load(
-    files: Sequence[Path], environment: Mapping[str, str] | None = None, scale: Mapping[str, int] | None = None
+    files: Sequence[Path],
+    environment: Mapping[str, str] | None = None,
+    scale: Mapping[str, int] | None = None,
+    cache: Path | None = None,
 ) -> Topology:
     """Read, merge and validate Compose files.
 
@@ -32,6 +36,7 @@ def load(
         files: the Compose file and its overlays, in order.
         environment: variables for Compose's interpolation, over the process's own.
         scale: machines of a scaled service, where it differs from the files.
+        cache: the folder that holds what Compose last made of the files; None to ask Compose.
 
     Raises:
         UsageError: a file is missing or refused by Compose, or an x-testbed key or an address is wrong.
@@ -41,7 +46,7 @@ def load(
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), fix=f"there are: {known}")
     sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
-    return _resolve(merge(files, environment or {}), sources, scale)
+    return _resolve(_merge(files, environment or {}, cache), sources, scale)
 
 
 def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str:
@@ -83,6 +88,12 @@ def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, An
     return merged
 
 
+def _merge(files: Sequence[Path], environment: Mapping[str, str], cache: Path | None) -> dict[str, Any]:
+    if cache is None:
+        return merge(files, environment)
+    return cached_merge(files, environment, cache, lambda: merge(files, environment))
+
+
 def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str, int] | None = None) -> Topology:
     """Validate a merged Compose configuration.
 
@@ -122,18 +133,21 @@ def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, in
     return topology
 
 
-def labelled(files: Sequence[Path], environment: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, Any]:
+def labelled(
+    files: Sequence[Path], environment: Mapping[str, str], labels: Mapping[str, str], cache: Path | None = None
+) -> dict[str, Any]:
     """Return an overlay that labels every service, network and volume of some Compose files.
 
     Args:
         files: the Compose file and its overlays, in order.
         environment: variables for Compose's interpolation, over the process's own.
         labels: what is to be on each.
+        cache: as for ``load``.
 
     Raises:
         UsageError: Compose refuses a file.
     """
-    merged = merge(files, environment)
+    merged = _merge(files, environment, cache)
     return {
         section: {name: {"labels": dict(labels)} for name in found}
         for section in ("services", "networks", "volumes")
