@@ -58,7 +58,7 @@ def part(cluster: Cluster) -> tuple[str, str]:
 
 def test_nothing_is_resolved_that_is_whole(cluster: Cluster) -> None:  # noqa: ARG001
     assert "there is no split brain: DRBD is db1 Connected" in typed("resolve", "split-brain", status=2)
-    assert "'db9' is no database machine; they are db1 and db2" in typed(
+    assert "'db9' is not a database node; they are db1 and db2" in typed(
         "resolve", "split-brain", "--keep", "db9", status=2
     )
     assert "no such copy" in typed("resolve", "read", "nowhere.qcow2", "select 1", status=2)

@@ -46,7 +46,7 @@ from testbed.topology import Topology
 
 RELEASE = Release("8.0")
 PLAN = InstallPlan(RELEASE)
-PACE = InstallLimits(quiet=60, silent=60, whole=240)
+PACE = InstallLimits(quiet=60, silent=60, total=240)
 STANDIN = Path(__file__).parent / "standin"
 IMAGES = Path(__file__).parents[2] / "images"
 INSTALLER = "testbed/openbsd-installer"
@@ -286,9 +286,9 @@ def test_a_question_that_nobody_answers_ends_the_installation(bench: Bench, tmp_
         bench.install(tree, tmp_path, told)
     line = str(caught.value)
     assert "\n" not in line
-    assert line.startswith("installing OpenBSD (network boot, questions): the installer asks what nobody answers: ")
+    assert line.startswith("installing OpenBSD (network boot, questions): the installer has no answer to: ")
     assert '"password for root account?"' in line
-    assert f"the whole console is in {tmp_path / 'install.log'}" in line
+    assert f"the complete console is in {tmp_path / 'install.log'}" in line
     assert told[-1] == "network boot: questions"
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -36,7 +36,7 @@ def test_keepalived_repeats_the_sites_announcement(tmp_path: Path, seconds: dict
 
 @pytest.fixture
 def guest(tmp_path: Path) -> Node:
-    """A database machine that serves."""
+    """A database node that serves."""
     node = Node(tmp_path, usr_lib_testbed=IMAGES / "guest" / "files" / "usr" / "lib" / "testbed")
     node.write("run/testbed/node.env", "NODE=db1\nHEALTH_SECONDS=6\nNEIGHBOURS=\nDATABASE_ADDRESS=192.0.2.20\n")
     node.write("run/testbed/secrets.env", "ARBITER_SECRET=secret\n")

@@ -89,7 +89,7 @@ def test_a_disk_that_was_changed_since_is_not_put_back(tmp_path: Path) -> None:
 
 
 class Database:
-    """A database machine that tells what is done to it, and whose disk may refuse to be written."""
+    """A database node that tells what is done to it, and whose disk may refuse to be written."""
 
     def __init__(self, name: str, done: list[str], *, broken: bool = False) -> None:
         self.name, self.done, self.broken = name, done, broken
@@ -122,7 +122,7 @@ def test_a_restore_that_was_cut_off_lets_no_database_start(tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         backup.put_back(cut, tmp_path / "disk")
     assert done == ["stop db2", "stop db1", "replace db2"]
-    with pytest.raises(UsageError, match=r"a restore was cut off.*; `testbed restore FILE` does it anew"):
+    with pytest.raises(UsageError, match=r"a restore was cut off.*; `testbed restore FILE` replaces both"):
         backup.must_have_finished_restore(cut.settings)
     anew, done = two_databases(tmp_path)
     backup.put_back(anew, tmp_path / "disk")

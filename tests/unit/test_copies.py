@@ -43,7 +43,7 @@ def test_a_comparison_is_parsed() -> None:
     assert parse("noise\nout-of-sync=0 repaired=0\n") == CopyComparison(0)
     assert parse("out-of-sync=43132 repaired=0").equal is False
     assert parse("out-of-sync=43132 repaired=43132").equal is True
-    with pytest.raises(TestbedError, match="the machine printed 'cs:Connected'"):
+    with pytest.raises(TestbedError, match="the node printed 'cs:Connected'"):
         parse("cs:Connected")
 
 
@@ -248,7 +248,7 @@ def test_a_comparison_is_waited_for() -> None:
 def test_a_machine_that_goes_away_meanwhile_has_no_result(answer: ExecResult, off: bool, message: str) -> None:
     cluster = Asked(answer, whole("db1"), whole("db2"))
     cluster.loses_power = off
-    with pytest.raises(TestbedError, match=f"db1: the copies could not be compared or repaired: the machine {message}"):
+    with pytest.raises(TestbedError, match=f"db1: the copies could not be compared or repaired: the node {message}"):
         copy_verification.verify(cluster())
 
 

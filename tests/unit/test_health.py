@@ -74,7 +74,7 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
             with_balancer({"members": (Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))}),
             "lb2: app-1 not usable in the pool of webmail",
         ),
-        (with_databases({"holds_address": False}, {}), "the database's address is held by nobody"),
+        (with_databases({"holds_address": False}, {}), "the database's address is held by no node"),
         (with_databases({}, {"holds_address": True}), "the database's address is held by db1 and db2"),
         (with_databases({"postgres": False}, {}), "db1 holds the database's address but does not serve"),
         (with_databases({}, {"drbd_connection": "StandAlone"}), "db2: DRBD is StandAlone UpToDate/UpToDate"),

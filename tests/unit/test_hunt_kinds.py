@@ -48,9 +48,9 @@ ROOT = Path(__file__).parents[2]
          "healthy: db holds the database's address but does not serve"),
         ("run", "the run broke: waited 9 s for a healthy cluster; last seen: db1: DRBD is WFConnection UpToDate",
          "healthy: db: DRBD is WFConnection UpToDate"),
-        ("steps", ("step 7 (wait for healthy): split brain: both database machines were written to, and DRBD "
+        ("steps", ("step 7 (wait for healthy): split brain: both database nodes were written to, and DRBD "
          "keeps them apart"),
-         "healthy: split brain: both database machines were written to, and DRBD keeps them apart"),
+         "healthy: split brain: both database nodes were written to, and DRBD keeps them apart"),
         ("run", "the run broke: db1 went off: event=vm-off 12", "healthy: db went off"),
         ("phases", "site from lb1 to lb2 without a fault: it stood still; service did not come back for webmail.",
          "phases: service did not come back for the webmail"),
@@ -142,7 +142,7 @@ def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     steps = [inject_step("freeze", "db:primary", {}, "first")]
     forms = [
         kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db1 stands alone"),
-        kind_of("steps", "step 3 (wait): split brain: both database machines were written to, and DRBD keeps"),
+        kind_of("steps", "step 3 (wait): split brain: both database nodes were written to, and DRBD keeps"),
         kind_of("alarms", "db1: drbd-split-brain: Split-Brain detected but unresolved"),
     ]
     assert {entry.title for kind in forms if (entry := find_known_failure(kind, steps, "reference"))} == {

@@ -117,7 +117,7 @@ def test_inputs_change_with_a_piece(folder: Path, tmp_path: Path) -> None:
 
     def hashed(value: str) -> str:
         piece = BuildInput("piece", folder, (source,), (value,), lambda _: None)
-        return inputs_of(Image("testbed/lb", folder, pieces=(piece,)), {})
+        return inputs_of(Image("testbed/lb", folder, build_inputs=(piece,)), {})
 
     first = hashed("a")
     assert hashed("b") != first

@@ -23,7 +23,7 @@ from testbed.openbsd.install.terminal_lines import WIDTH, TerminalLines
 from testbed.openbsd.release import Release
 
 LOG = Path("/logs/install.log")
-PACE = InstallLimits(quiet=100, silent=1000, whole=5000)
+PACE = InstallLimits(quiet=100, silent=1000, total=5000)
 
 SAMPLES = Path(__file__).parent / "samples" / "openbsd"
 
@@ -134,9 +134,9 @@ def test_a_stall_is_told_in_whatever_stage_it_comes(
     assert caught.value.screen[-1] == last
     assert len(caught.value.screen) <= 25
     assert (f"({boot.name}, {name})" if name else f"({boot.name})") in told
-    assert f"the whole console is in {LOG}" in told
+    assert f"the complete console is in {LOG}" in told
     waits = name == "boot loader" and boot is install_stages.DISK
-    assert ("waits for somebody to type" if waits else "no sign of life for") in told
+    assert ("waits for a keystroke" if waits else "no sign of life for") in told
 
 
 def test_a_console_that_writes_for_ever_ends_at_the_whole_deadline() -> None:
@@ -189,8 +189,8 @@ def test_the_screen_is_what_a_terminal_would_show() -> None:
 UNANSWERED = 'Allow the moon? (yes, no) \r\nQuestion has no answer in response file: "allow the moon? (yes, no)"\r\n'
 GAVE_UP = "failed; check /tmp/ai/ai.log\r\n\r\n(I)nstall, (U)pgrade, (A)utoinstall or (S)hell? "
 TROUBLES = [
-    ("questions", UNANSWERED + GAVE_UP, 'asks what nobody answers: "allow the moon? (yes, no)"'),
-    ("questions", "Question has no answer in response file.\r\n", "asks what nobody answers"),  # before 1.1200 or so
+    ("questions", UNANSWERED + GAVE_UP, 'has no answer to: "allow the moon? (yes, no)"'),
+    ("questions", "Question has no answer in response file.\r\n", "has no answer to"),  # before 1.1200 or so
     ("response file", "Response file location? [http://10.0.2.2/install.conf] ", "found no response file"),
     ("disk", "No autopartitioning template found.\r\n", "did not get the disk's layout"),
     ("disk", "Autopartitioning failed.\r\n", "layout was refused"),
@@ -204,10 +204,10 @@ TROUBLES = [
     ("boot loader", "booting tftp:bsd.rd: open tftp:bsd.rd\r\n failed(2). will try /bsd\r\nboot> ",
      "did not get its kernel"),
     ("", "PXE-E32: TFTP open timeout\r\nNo more network devices\r\n", 'booted after "PXE-E32: TFTP open timeout"'),
-    ("packages", "testbed: failed: no route to the mirror\r\n", "says that it failed: no route to the mirror"),
+    ("packages", "testbed: failed: no route to the mirror\r\n", "reports a failure: no route to the mirror"),
     ("packages", "install.site failed\r\n", "the site set's script failed"),
     ("packages", "\r\nOpenBSD/amd64 (openbsd) (tty00)\r\n\r\nlogin: ", "waits for a login"),
-    ("packages", "starting local daemons: crontestbed: failed: interrupted\r\n", "that it failed: interrupted"),
+    ("packages", "starting local daemons: crontestbed: failed: interrupted\r\n", "reports a failure: interrupted"),
 ]  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size:
     with pytest.raises(InstallError) as caught:
         watched.play(text[at : at + size] for at in range(0, len(text), size))
     assert told in str(caught.value)
-    assert f"the whole console is in {LOG}" in str(caught.value)
+    assert f"the complete console is in {LOG}" in str(caught.value)
 
 
 @pytest.mark.parametrize("stage", ["first start", "relinking the kernel"])

@@ -135,11 +135,11 @@ def cut_for_good(mirror: str, behaviour: Behaviour, folder: Path) -> None:
     def report(_: str) -> None:
         behaviour.status = [503] * 1000
 
-    told, download._TELL_EACH = download._TELL_EACH, 0.0
+    told, download._REPORT_INTERVAL = download._REPORT_INTERVAL, 0.0
     try:
         fetch(f"{mirror}/bsd", folder / "bsd", report, patience=0.3)
     finally:
-        download._TELL_EACH = told
+        download._REPORT_INTERVAL = told
 
 
 def test_a_file_that_changed_is_not_glued(mirror: str, behaviour: Behaviour, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_disk_that_gets_full_is_told_in_a_line_and_the_server_is_not_asked_aga
 
 
 def test_progress_is_told(mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_TELL_EACH", 0.0)
+    monkeypatch.setattr(download, "_REPORT_INTERVAL", 0.0)
     told: list[str] = []
     fetch(f"{mirror}/bsd", tmp_path / "bsd", told.append)
     assert told[-1] == "bsd: 1 of 1 MiB (100 %)"

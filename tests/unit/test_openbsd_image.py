@@ -124,7 +124,7 @@ def test_the_balancers_image_is_made_of_the_installed_disk(
         needed_by(settings, design)
     disk = made()
     assert "lb-openbsd" in needed_by(settings, design)
-    piece = catalogue(ROOT, choices_of(settings, design))["testbed/lb-openbsd"].pieces[0]
+    piece = catalogue(ROOT, choices_of(settings, design))["testbed/lb-openbsd"].build_inputs[0]
     assert disk.path.name in piece.values
 
 

@@ -86,7 +86,7 @@ def test_a_signed_list_tells_a_files_checksum() -> None:
     ],
 )
 def test_a_list_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(TestbedError, match="is no checksum"):
+    with pytest.raises(TestbedError, match="is not a checksum"):
         parse_list(text)
 
 

@@ -171,7 +171,7 @@ def test_our_cluster_is_ours_and_down_removes_it_and_its_rules(settings: Setting
     assert there.names() == ["others-probe"]
     assert there.tables == ["cut.c2.lb1.silent-cut-public-both", "filter"]
     assert identity.read(settings) == ""
-    assert owner(there, settings).owner is Owner.NOBODY
+    assert owner(there, settings).owner is Owner.NONE
 
 
 @pytest.mark.parametrize(

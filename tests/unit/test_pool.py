@@ -106,7 +106,7 @@ def test_enabling_ends_what_a_roll_left_behind_and_no_fault(pair: tuple[FakeMach
 
 def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachine]) -> None:
     pair[1].on = False
-    with pytest.raises(TestbedError, match="lb2: it is off: it would not know"):
+    with pytest.raises(TestbedError, match="lb2: it is off: the change would reach the other balancer only"):
         pool_changes.change(cluster(pair), "drain", "webmail", "app-1")
     assert not pair[0].done
 

@@ -25,7 +25,7 @@ def database(
 
 @dataclass
 class FakeCluster:
-    """Two database machines that remember what they were told, in order."""
+    """Two database nodes that remember what they were told, in order."""
 
     one: DatabaseState
     other: DatabaseState
@@ -62,7 +62,7 @@ def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluste
     ("it", "keep", "words"),
     [
         (cluster(database("db1", "Connected", serving=True), database("db2", "Connected")), "", "is no split brain"),
-        (cluster(database("db1", serving=True), database("db2")), "db3", "'db3' is no database machine"),
+        (cluster(database("db1", serving=True), database("db2")), "db3", "'db3' is not a database node"),
         (
             cluster(database("db1", serving=True), database("db2"), SimpleNamespace(fault="freeze", node="db2")), "",
             "freeze on db2 is still in force",

@@ -1,4 +1,4 @@
-"""``testbed restore``: a backup back on both database machines."""
+"""``testbed restore``: a backup back on both database nodes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def restore(file: Annotated[Path, typer.Argument(help="What `testbed backup` wro
     taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(manifest.taken_at))
     Consent(given=yes).ask(f"the database is replaced by the backup of {taken}, and what was written since is lost")
     with (
-        progress.step("putting the disk on both database machines"),
+        progress.step("putting the disk on both database nodes"),
         backup.disk_of(file, cluster.settings.state_dir / backup.FOLDER) as disk,
     ):
         backup.put_back(cluster, disk)

@@ -1,4 +1,4 @@
-"""``testbed verify-copies``: do both database machines hold the same blocks?"""
+"""``testbed verify-copies``: do both database nodes hold the same blocks?"""
 
 from __future__ import annotations
 

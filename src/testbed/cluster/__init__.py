@@ -1,4 +1,4 @@
-"""The cluster as a whole: bringing it up, its state and health, taking it down."""
+"""The cluster: bringing it up, its state and health, taking it down."""
 
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints

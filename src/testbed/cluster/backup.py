@@ -1,11 +1,11 @@
-"""Backups of the database's volume: taken from the spare while the other serves, put back on both machines.
+"""Backups of the database's volume: taken from the standby while the primary serves, put back on both nodes.
 
-A backup is a tar archive of two files: ``manifest.json``, and the spare's whole data disk (qcow2) as it was at one
+A backup is a tar archive of two files: ``manifest.json``, and the standby's data disk (qcow2) as it was at one
 moment. With protocol C that is what the primary had committed then; a filesystem and a PostgreSQL that recover from a
 power loss recover from it.
 
-The disk holds DRBD's metadata, too. A connected spare's say: up to date, nothing to send, primary never. On both
-machines they are equal, so that DRBD takes the two for copies of each other, as it did when the backup was taken.
+The disk holds DRBD's metadata, too. A connected standby's metadata is: up to date, nothing to send, never primary.
+It is equal on both nodes, so DRBD takes the two disks for copies of each other, as it did when the backup was taken.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ QCOW2 = b"QFI\xfb"
 
 
 class Manifest(BaseModel):
-    """What a backup says of itself.
+    """What a backup records about itself.
 
     Attributes:
         format: of the archive.
         filesystem: of the volume.
-        node: the machine it was taken from.
+        node: the node it was taken from.
         taken_at: Unix seconds.
         sha256: of the disk.
     """
@@ -60,29 +60,28 @@ class Manifest(BaseModel):
 
 
 def standby(cluster: Cluster) -> str:
-    """Name the machine a backup is taken from.
+    """Name the node a backup is taken from.
 
     Raises:
-        UsageError: there is no connected spare whose copy is whole.
+        UsageError: there is no connected standby with a complete copy.
     """
     state = cluster.state()
     primary = state.primary_database
-    whole = [each.node for each in state.databases if each.replicated and each.node != primary]
-    if primary is None or len(whole) != 1:
+    standbys = [each.node for each in state.databases if each.replicated and each.node != primary]
+    if primary is None or len(standbys) != 1:
         raise UsageError(
-            "no database machine is a connected spare with a whole copy",
+            "no database node is a connected standby with a complete copy",
             fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
-    return whole[0]
+    return standbys[0]
 
 
 def take(cluster: Cluster, node: str, target: Path) -> Path:
     """Take a backup; nothing is stopped for it.
 
     Args:
-        cluster: the cluster.
-        node: the spare.
-        target: the file to write; it appears when it is whole.
+        node: the standby.
+        target: the file to write; it appears when it is complete.
 
     Returns:
         The backup.
@@ -99,15 +98,15 @@ def take(cluster: Cluster, node: str, target: Path) -> Path:
     except OSError as error:
         raise UsageError(f"no backup can be written: {error.strerror}", where=str(target.parent)) from None
     with room as folder:
-        disk, written, archive = Path(folder) / DISK, Path(folder) / MANIFEST, Path(folder) / "archive"
+        disk, manifest_file, archive = Path(folder) / DISK, Path(folder) / MANIFEST, Path(folder) / "archive"
         taken_at = time.time()
         cluster.machine(node).copy_disk(DATA_DISK, disk)
         manifest = Manifest(
             filesystem=cluster.topology.database.filesystem, node=node, taken_at=taken_at, sha256=_sum(disk)
         )
-        written.write_text(manifest.model_dump_json(indent=2))
+        manifest_file.write_text(manifest.model_dump_json(indent=2))
         with tarfile.open(archive, "w") as tar:
-            tar.add(written, MANIFEST)
+            tar.add(manifest_file, MANIFEST)
             tar.add(disk, DISK)
         archive.chmod(0o600)  # it holds what users stored, and the hashes of passwords
         archive.rename(target)
@@ -115,13 +114,13 @@ def take(cluster: Cluster, node: str, target: Path) -> Path:
 
 
 def read(path: Path) -> Manifest:
-    """Read what a backup says of itself.
+    """Return what a backup records about itself.
 
     Args:
         path: the backup.
 
     Raises:
-        UsageError: it is none, or not a whole one.
+        UsageError: it is not a backup, or not complete.
     """
     try:
         with tarfile.open(path) as tar:
@@ -129,7 +128,7 @@ def read(path: Path) -> Manifest:
     except OSError as error:
         reason = error.strerror or "it cannot be read"
     except (tarfile.TarError, zlib.error, EOFError, KeyError, ValidationError):
-        reason = "it is not one, or not a whole one"
+        reason = "the file is not one, or incomplete"
     raise UsageError(f"no backup: {reason}", where=str(path), fix="`testbed backup` takes one")
 
 
@@ -211,19 +210,19 @@ def must_have_finished_restore(settings: Settings) -> None:
     if unfinished_restore(settings).exists():
         raise UsageError(
             "a restore was cut off, and the databases' disks are of different times",
-            fix="`testbed restore FILE` does it anew, on both; or `testbed down`",
+            fix="`testbed restore FILE` replaces both; or `testbed down`",
         )
 
 
 def put_back(cluster: Cluster, disk: Path) -> None:
-    """Give both database machines the same disk, and start them; what was on theirs is gone.
+    """Give both database nodes the same disk, and start them; what was on theirs is gone.
 
     Args:
-        cluster: the cluster; its databases are stopped for it, the spare first, so that it takes nothing over.
+        cluster: the cluster; its databases are stopped for it, the standby first, so that it takes nothing over.
         disk: the backup's.
 
     Raises:
-        TestbedError: a machine's disk cannot be written; the same command does it anew.
+        TestbedError: a node's disk cannot be written; run the same command again.
     """
     primary = cluster.state().primary_database
     machines = sorted(cluster.fleet.machines(Role.DATABASE), key=lambda each: each.name == primary)
@@ -235,7 +234,7 @@ def put_back(cluster: Cluster, disk: Path) -> None:
     unfinished_restore(cluster.settings).unlink()
     first, second = machines[-1], machines[0]
     first.start()
-    # One after the other: at a cold start of both on a busy machine each may take the other for absent.
+    # One after the other: at a cold start of both on a busy host each may take the other for absent.
     wait_until(
         lambda: cluster.state().primary_database == first.name, SERVING_SECONDS, f"{first.name} to serve",
         hint="`testbed logs` shows more; run the same command again", interval=1.0, fatal=lambda: off_reason(first),

@@ -36,7 +36,7 @@ class Cluster:
 
     @cached_property
     def fleet(self) -> Fleet:
-        """Its machines."""
+        """Its nodes."""
         sockets = self.settings.run_dir / self.settings.project
         return Fleet(self.topology, sockets, identity.labels(self.settings))
 
@@ -46,7 +46,7 @@ class Cluster:
         return Ledger(self.settings.state_dir / "faults")
 
     def machine(self, name: str) -> Machine:
-        """The machine called ``name``."""
+        """The node called ``name``."""
         return self.fleet[name]
 
     @property
@@ -58,5 +58,5 @@ class Cluster:
                 "sessions": self.topology.sessions.store}  # fmt: skip
 
     def state(self, *roles: Role) -> ClusterState:
-        """Who does what at this moment, asked of all machines at once, or of those of some roles alone."""
+        """Who does what at this moment, asked of all nodes at once, or of those of some roles alone."""
         return observe(self.fleet, *roles)

@@ -1,4 +1,4 @@
-"""Whether both database machines hold the same blocks, which no state of DRBD says."""
+"""Whether both database nodes hold the same blocks, which no state of DRBD shows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from testbed.roles.online_verification import CopyComparison
 
 
 def primary(cluster: Cluster) -> str:
-    """Name the machine that both copies are compared from.
+    """Name the node that both copies are compared from.
 
     Raises:
-        UsageError: no machine serves, or its peer is not connected with a whole copy.
+        UsageError: no node serves, or its peer is not connected with a complete copy.
     """
     state = cluster.state()
     name = state.primary_database
-    whole = [each.node for each in state.databases if each.replicated]
-    if name is None or len(whole) != len(state.databases):
+    complete = [each.node for each in state.databases if each.replicated]
+    if name is None or len(complete) != len(state.databases):
         raise UsageError(
-            "the copies cannot be compared: DRBD is not connected and up to date on both database machines",
+            "the copies cannot be compared: DRBD is not connected and up to date on both database nodes",
             fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
     return name
@@ -35,7 +35,7 @@ def verify(cluster: Cluster, *, repair: bool = False) -> CopyComparison:
         repair: give the standby the primary's blocks where they differ.
 
     Raises:
-        UsageError: DRBD is not connected and up to date on both machines; nothing was started.
+        UsageError: DRBD is not connected and up to date on both nodes; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
     return online_verification.compare(cluster.machine(primary(cluster)), repair=repair)
@@ -52,7 +52,7 @@ def verify_as_daily(cluster: Cluster, within: float) -> CopyComparison | None:
         What was found; None under a profile that compares nothing.
 
     Raises:
-        UsageError: DRBD is not connected and up to date on both machines; nothing was started.
+        UsageError: DRBD is not connected and up to date on both nodes; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
     return online_verification.compare_as_daily(cluster.machine(primary(cluster)), within)

@@ -1,7 +1,7 @@
-"""Copies of a database machine's disk, kept when its data is dropped, and a way to open them later.
+"""Copies of a database node's disk, kept when its data is dropped, and a way to open them later.
 
-A copy is a whole disk (qcow2), taken by QEMU while the guest lets it alone. DRBD's metadata lies at its end, so that
-the filesystem begins at its first block and can be mounted without DRBD. It is opened in a machine of its own, which
+A copy is a complete disk (qcow2), taken by QEMU while the guest lets it alone. DRBD's metadata lies at its end, so that
+the filesystem begins at its first block and can be mounted without DRBD. It is opened in a VM of its own, which
 has no network and writes into a layer over the copy: reading it changes nothing.
 """
 
@@ -31,7 +31,7 @@ DATA_DISK = 1
 BOOT_SECONDS = 180.0
 START_SECONDS = 90.0
 SQL_SECONDS = 120.0
-# The name of the throw-away machine; its sockets lie beside those of the cluster's.
+# The name of the throw-away VM; its sockets lie beside those of the cluster's.
 NAME = "opened-copy"
 SQL = '. /usr/lib/testbed/common; as_postgres psql -qXAt -v ON_ERROR_STOP=1 -d "$0" -c "$1"'
 OPEN = """
@@ -44,12 +44,11 @@ as_postgres "$postgres/pg_ctl" -D "$pgdata" -w -t 60 -s -l /tmp/log -o "-c liste
 
 
 def keep(cluster: Cluster, node: str, name: str = "") -> Path:
-    """Copy the data disk of a database machine, as it is at this moment.
+    """Copy the data disk of a database node, as it is at this moment.
 
     Args:
-        cluster: the cluster.
-        node: the machine; its guest must not be writing.
-        name: of the file, without its ending; by default the time and the machine. An older one of that name is
+        node: the node; its guest must not be writing.
+        name: of the file, without its ending; by default the time and the node. An older one of that name is
             replaced.
 
     Returns:
@@ -66,11 +65,9 @@ def keep(cluster: Cluster, node: str, name: str = "") -> Path:
 
 
 def sql(cluster: Cluster, node: str, database: str, query: str) -> list[str]:
-    """Ask the PostgreSQL of a machine that serves.
+    """Ask the PostgreSQL of a node that serves.
 
     Args:
-        cluster: the cluster.
-        node: the machine.
         database: ``horde``, ``probe`` ...
         query: one statement.
 
@@ -84,12 +81,12 @@ def sql(cluster: Cluster, node: str, database: str, query: str) -> list[str]:
 
 
 class OpenedCopy:
-    """A copy, opened: a machine without network that serves its PostgreSQL to whoever asks here.
+    """An opened copy: a VM without a network, whose PostgreSQL testbed can query.
 
     Args:
         cluster: whose image it is opened with.
         copy: the copy; it is not changed.
-        node: a database machine of the cluster, whose image fits the copy.
+        node: a database node of the cluster, whose image fits the copy.
     """
 
     def __init__(self, cluster: Cluster, copy: Path, node: str) -> None:

@@ -121,7 +121,6 @@ def mermaid(topology: Topology, nodes: Sequence[GraphNode]) -> str:
     """Return the picture as a Mermaid flowchart (mermaid.js.org), for Markdown.
 
     Args:
-        topology: the cluster.
         nodes: what ``boxes`` returned.
     """
     used = _used(topology, nodes)
@@ -165,7 +164,6 @@ def svg(topology: Topology, nodes: Sequence[GraphNode]) -> str:
     """Return the picture as SVG: each network a line, each node between the networks that it is on.
 
     Args:
-        topology: the cluster.
         nodes: what ``boxes`` returned.
     """
     networks = _used(topology, nodes)

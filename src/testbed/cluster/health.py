@@ -12,10 +12,10 @@ from testbed.topology import Role, Topology
 
 
 def complaints(state: ClusterState, topology: Topology) -> list[str]:
-    """All that keeps the cluster from being whole; an empty list is health.
+    """Return everything that is wrong with the cluster; empty when it is healthy.
 
     Args:
-        state: what the machines say.
+        state: of all nodes.
         topology: what there should be.
     """
     return [
@@ -42,7 +42,7 @@ def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
 def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
     owners = [each.node for each in state.balancers if each.holds_address]
     if len(owners) != 1:
-        yield f"the site's address is held by {' and '.join(owners) or 'nobody'}"
+        yield f"the site's address is held by {' and '.join(owners) or 'no node'}"
     apps = [each.node for each in state.apps]
     for each in state.balancers:
         if not each.reachable:
@@ -55,7 +55,7 @@ def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
         usable = {(member.pool, member.name) for member in each.members if member.usable}
         for pool in pools(topology):
             wanted = [node for node in apps if pool.nodes == "all" or node in pool.nodes]
-            # Who was taken out on purpose is no damage.
+            # Nodes that were removed on purpose are not reported.
             wanted = [node for node in wanted if (pool.application, node) not in each.out]
             if missing := [node for node in wanted if (pool.name, node) not in usable]:
                 yield f"{each.node}: {', '.join(missing)} not usable in the pool of {pool.name}"
@@ -75,7 +75,7 @@ def missing_applications(app: AppState, topology: Topology) -> list[str]:
 
     Args:
         app: the node's state.
-        topology: says what runs where.
+        topology: what should run where.
     """
     return [
         name
@@ -87,7 +87,7 @@ def missing_applications(app: AppState, topology: Topology) -> list[str]:
 def _databases(state: ClusterState) -> Iterator[str]:
     owners = [each.node for each in state.databases if each.holds_address]
     if len(owners) != 1:
-        yield f"the database's address is held by {' and '.join(owners) or 'nobody'}"
+        yield f"the database's address is held by {' and '.join(owners) or 'no node'}"
     elif state.primary_database is None:
         yield f"{owners[0]} holds the database's address but does not serve"
     if state.split_brain:
@@ -114,7 +114,7 @@ def _single(state: ClusterState) -> Iterator[str]:
 
 
 def _daemons(server: MailState | SingleState, **running: bool) -> Iterator[str]:
-    """What is wrong with a machine that is as well as its daemons are."""
+    """What is wrong with a node that is as well as its daemons are."""
     if not server.reachable:
         yield f"{server.node} does not answer"
         return

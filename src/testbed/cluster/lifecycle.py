@@ -43,7 +43,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
 
     Args:
         cluster: with its images built.
-        progress: told each step.
+        progress: shows each step.
         keep: leave a cluster that does not become healthy up, for inspection.
 
     Raises:
@@ -66,9 +66,9 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             )
     secrets.ensure(cluster.settings.state_dir, cluster.topology)
     _write_node_files(cluster)
-    untold = _pending_applications(cluster.settings)
+    pending = _pending_applications(cluster.settings)
     if fresh:
-        untold.unlink(missing_ok=True)  # machines that are new read them as they start
+        pending.unlink(missing_ok=True)  # nodes that are new read them as they start
     remember(cluster.settings, cluster.shape)
     node_folders.make(cluster.settings, cluster.topology)
     try:
@@ -76,11 +76,11 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             _sweep(cluster, progress)
         else:
             heal(cluster, progress)
-        with progress.step("starting the machines"):
+        with progress.step("starting the nodes"):
             project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
-        if untold.exists():
+        if pending.exists():
             load_applications(cluster)
-            untold.unlink()
+            pending.unlink()
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             restore(cluster, progress, _boot_seconds(cluster))
@@ -97,7 +97,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
 
 
 def start(cluster: Cluster) -> None:
-    """Have what its shape changes in a cluster that is up made anew, and return before it serves.
+    """Recreate what its shape changes in a cluster that is up, and return before it serves.
 
     Args:
         cluster: in its new shape, with its images built.
@@ -133,7 +133,7 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     for entry in healed:
         progress.print_line(f"  healed {entry.fault} on {entry.node}")
     for path in cluster.ledger.set_aside_damaged():
-        progress.print_line(f"  {path}: not a fault's record; its fault is looked for on the machines")
+        progress.print_line(f"  {path}: not a fault's record; its fault is looked for on the nodes")
     trouble: Exception | None = None
     try:
         for line in unrecorded_faults.undo(cluster):
@@ -175,7 +175,7 @@ def _recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: 
 
 
 def _end_drains(cluster: Cluster, progress: Progress) -> None:
-    """Have nodes serve again that a `roll` had drained that was cut off: no record tells of them."""
+    """Have nodes serve again that a `roll` had drained that was cut off: no record names them."""
     for balancer in cluster.state(Role.BALANCER).balancers:
         left = {
             (member.application, member.name)
@@ -191,13 +191,12 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
     """Wait until nothing is wrong with the cluster.
 
     Args:
-        cluster: the cluster.
         deadline: seconds.
         may_try: asked with a balancer and an app node before testbed has that balancer try that node again.
 
     Raises:
         SplitBrainError: DRBD has parted for good, so that waiting is of no use.
-        FinalError: a machine went off.
+        FinalError: a node went off.
         WaitTimeout: the time is over; the message names what is wrong.
     """
     wrong: list[str] = ["not asked yet"]
@@ -244,7 +243,7 @@ def make_healthy(
         print_line: called with each remedy, in one line.
 
     Returns:
-        The database machine whose data was dropped, empty if none had to be.
+        The database node whose data was dropped, empty if none had to be.
 
     Raises:
         TestbedError: it does not become healthy.
@@ -321,10 +320,10 @@ def forget(settings: Settings) -> None:
 
 
 def load_applications(cluster: Cluster) -> None:
-    """Have machines that ran before take up a changed table; pool discovery looks at it by itself.
+    """Have nodes that ran before take up a changed table; pool discovery looks at it by itself.
 
     Raises:
-        TestbedError: a machine could not.
+        TestbedError: a node could not.
     """
     for machine in cluster.fleet.machines():
         commands = {Role.APP: ["env", f"APP_NODE={machine.name}", "applications"], Role.BALANCER: ["firewall"]}
@@ -334,8 +333,8 @@ def load_applications(cluster: Cluster) -> None:
 
 
 def _pending_applications(settings: Settings) -> Path:
-    """The note that machines have not been told of changed applications; it outlives who would have told them."""
-    return settings.state_dir / "applications-untold"
+    """Return the file that exists while nodes have not loaded changed applications; it survives a killed command."""
+    return settings.state_dir / "applications-pending"
 
 
 def _write_node_files(cluster: Cluster) -> None:

@@ -43,7 +43,7 @@ VARIABLE = "TESTBED_LOCK_TOKENS"
 # Processes started by processes started by the holder ...: pytest, its inner pytest, a command, and room for more.
 DEPTHS = 8
 POLL_SECONDS = 0.25
-# A holder writes its name right after it got the lock; until then the file names nobody, or the last holder.
+# A holder writes its name right after it got the lock; until then the file names no holder, or the last one.
 NAMED_SECONDS = 1.0
 
 
@@ -114,7 +114,7 @@ def hold(
     Args:
         settings: whose cluster it is.
         use: what for.
-        command: what others are told; by default this process's command line.
+        command: shown to others; by default this process's command line.
         patience: seconds to wait while another process holds it.
         waiting: called once, with who holds it, before the wait.
 
@@ -167,7 +167,7 @@ class _File:
 
     Args:
         path: the file; it is made if it is missing, and then belongs to the state folder's user, also under sudo.
-        reads: only to look who holds the lock; any user may.
+        reads: only to look up the holder; any user may.
 
     Raises:
         PermissionError: it cannot be read.
@@ -222,17 +222,17 @@ class _File:
             return None
 
     def write(self, holder: Holder | None) -> None:
-        """Write the holder down, or nobody; a full disk leaves nobody, and the lock holds all the same.
+        """Record the holder, or none; on a full disk the file names none, and the lock holds all the same.
 
-        Nobody is one byte, so that most filesystems keep the block for the next holder's name.
+        None is one byte, so that most filesystems keep the block for the next holder's name.
         """
         text = json.dumps(asdict(holder)).encode() if holder else b"\n"
         try:
-            written = os.pwrite(self._file.fileno(), text, 0)
+            length = os.pwrite(self._file.fileno(), text, 0)
         except OSError:
-            written = 0
+            length = 0
         with suppress(OSError):
-            self._file.truncate(written)
+            self._file.truncate(length)
 
 
 class _Lock:
@@ -326,7 +326,7 @@ def _must_be_over(below: list[Path]) -> None:
 def _take_patiently(
     folder: Path, use: Use, command: str, patience: float, waiting: Callable[[InUseError], None] | None
 ) -> list[_Lock]:
-    begun, said = time.monotonic(), False
+    begun, reported = time.monotonic(), False
     while True:
         try:
             return _take(folder, use, command)
@@ -335,8 +335,8 @@ def _take_patiently(
             named = refusal.holder is not None and refusal.holder.alive
             if passed >= patience and (named or passed >= NAMED_SECONDS):
                 raise
-            if named and waiting and not said:
-                said = True
+            if named and waiting and not reported:
+                reported = True
                 waiting(refusal)
         elapse(POLL_SECONDS)
 

@@ -14,7 +14,6 @@ def first_page(cluster: Cluster, user: str = "user01", site: str = "cluster") ->
     """Log in from the client's network until it works.
 
     Args:
-        cluster: the cluster.
         user: who logs in.
         site: where: a key of ``Topology.sites``.
 

@@ -24,8 +24,7 @@ def repair_cluster(cluster: Cluster, progress: Progress) -> str:
     """Make the cluster healthy: look at it, heal it, bring it up.
 
     Args:
-        cluster: the cluster.
-        progress: told which means did not help.
+        progress: shows which means did not help.
 
     Returns:
         The means that helped, empty if the cluster was healthy.

@@ -10,7 +10,7 @@ def describe_state(state: RoleState) -> str:
     """Return what a node does, in one line.
 
     Args:
-        state: what the node said of itself.
+        state: of the node.
     """
     match state:
         case BalancerState(reachable=True):

@@ -84,7 +84,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
         weight: its share of new sessions, for ``weight``.
 
     Raises:
-        UsageError: an unknown application or node, a member that is not there, or nobody would be left; nothing was
+        UsageError: an unknown application or node, a member that is not there, or no node would be left; nothing was
             changed.
         TestbedError: a balancer is off, or does not do it; what the other had done already is taken back.
     """
@@ -99,7 +99,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
     for each in balancers:
         if each.power() is not Power.ON:
             raise TestbedError(
-                f"it is {each.power().value}: it would not know what the other is told; nothing was changed",
+                f"it is {each.power().value}: the change would reach the other balancer only; nothing was changed",
                 where=each.name,
                 fix="`testbed up` or `testbed heal` brings it back",
             )
@@ -108,12 +108,12 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
         if not balancer.members:
             raise TestbedError(
                 "its Apache does not show its pools; nothing was changed", where=balancer.node,
-                fix="`testbed status` tells more",
+                fix="`testbed status` shows more",
             )  # fmt: skip
-    to_tell = _balancers_to_change(state, verb, application, node)
+    chosen = _balancers_to_change(state, verb, application, node)
     if verb in ("drain", "disable", "remove"):
         must_leave_one(state, application, node)
-    _on_all([each for each in balancers if each.name in to_tell], verb, application, node, weight)
+    _on_all([each for each in balancers if each.name in chosen], verb, application, node, weight)
     drained = any(each.fault == "drain" and each.node == node for each in cluster.ledger.entries())
     if verb in ("add", "enable") and not drained:
         # A roll that was cut off leaves a node drained until the balancer's next start.
@@ -129,7 +129,7 @@ def must_leave_one(state: ClusterState, application: str, node: str) -> None:
         node: the app node that is to get no more sessions.
 
     Raises:
-        UsageError: nobody would be left to take new sessions.
+        UsageError: no node would be left to take new sessions.
     """
     for balancer, name, members in pools_of(state, application):
         if node in members and not any(each.usable for other, each in members.items() if other != node):
@@ -178,7 +178,7 @@ def _must_run_there(topology: Topology, application: str, node: str) -> None:
 
 
 def _balancers_to_change(state: ClusterState, verb: str, application: str, node: str) -> list[str]:
-    """The balancers that do not have it so already: one may, of a command that was cut off before it told the other.
+    """The balancers that do not have it so already: one may have it from a command that was cut off.
 
     Raises:
         UsageError: none; or one whose member is to be changed has none.
@@ -210,20 +210,20 @@ def _must_apply(balancer: BalancerState, verb: str, application: str, node: str)
 
 
 def _on_all(balancers: Sequence[Machine], verb: str, application: str, node: str, weight: int) -> None:
-    """One balancer after the other; if one fails, those before it are told what they knew."""
-    told: list[tuple[Machine, tuple[str, ...]]] = []
-    word: pool_member.Verb = "enable" if verb == "add" else verb  # type: ignore[assignment]
+    """One balancer after the other; if one fails, those before it are rolled back."""
+    changed: list[tuple[Machine, tuple[str, ...]]] = []
+    balancer_verb: pool_member.Verb = "enable" if verb == "add" else verb  # type: ignore[assignment]
     try:
         for each in balancers:
             before = pool_member.decisions(each)
-            pool_member.decide(each, word, application, node, weight=weight)
-            told.append((each, before))
+            pool_member.decide(each, balancer_verb, application, node, weight=weight)
+            changed.append((each, before))
     except TestbedError as error:
-        for each, before in told:
+        for each, before in changed:
             pool_member.set_decisions(each, before)
-        undone = f"; taken back on {' and '.join(each.name for each, _ in told)}" if told else ""
-        raise TestbedError(f"{error.what}{undone}", where=error.where, fix="`testbed status` tells more") from None
+        undone = f"; taken back on {' and '.join(each.name for each, _ in changed)}" if changed else ""
+        raise TestbedError(f"{error.what}{undone}", where=error.where, fix="`testbed status` shows more") from None
     except KeyboardInterrupt:
-        for each, before in told:
+        for each, before in changed:
             pool_member.set_decisions(each, before)
         raise

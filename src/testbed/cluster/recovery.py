@@ -1,4 +1,4 @@
-"""Bring any cluster whose machines exist back to health, or say which decision about data is a person's.
+"""Bring any cluster whose nodes exist back to health, or say which decision about data is a person's.
 
 What heals by itself is waited for. What does not change any more gets one remedy after the other, from the mildest to a
 power cycle, each with its time to work. A cluster that is off or frozen is switched on first.
@@ -31,7 +31,7 @@ OPENBSD_SECONDS = 600.0
 UNANSWERED_SECONDS = 60.0
 # A resynchronisation delays remedies for so long beyond the deadline, because a power cycle would interrupt it.
 RESYNC_SECONDS = 600.0
-# How often a machine that goes off again is switched on.
+# How often a node that goes off again is switched on.
 STARTS = 2
 
 MayTry = Callable[[str, str], bool]
@@ -39,16 +39,16 @@ MayTry = Callable[[str, str], bool]
 
 
 def always(_balancer: str, _node: str) -> bool:
-    """Return true: no run is on that a request of testbed's own could distort."""
+    """Return true: no run is active that a request of testbed's own could distort."""
     return True
 
 
 class SplitBrainError(FinalError):
-    """Both database machines were written to, and DRBD does not choose between them."""
+    """Both database nodes were written to, and DRBD does not choose between them."""
 
     def __init__(self) -> None:
         super().__init__(
-            "split brain: both database machines were written to, and DRBD keeps them apart",
+            "split brain: both database nodes were written to, and DRBD keeps them apart",
             fix="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
         )
 
@@ -133,7 +133,7 @@ class Recovery:
         return state
 
     def _silent(self) -> list[str]:
-        """The machines that do not answer; they may be booting."""
+        """The nodes that do not answer; they may be booting."""
         return [text.removesuffix(" does not answer") for text in self._wrong if text.endswith(" does not answer")]
 
     def _patience(self) -> float:
@@ -143,7 +143,7 @@ class Recovery:
         return OPENBSD_SECONDS if slow else self._boot if silent else PATIENCE_SECONDS
 
     def _switch_on(self, state: ClusterState) -> None:
-        """Thaw and start machines at once: nothing else can be done for them."""
+        """Thaw and start nodes at once: nothing else can be done for them."""
         without = {name: power for name, power in state.power.items() if power is not Power.ON}
         for name, power in without.items():
             self._starts[name] = self._starts.get(name, 0) + 1
@@ -151,13 +151,13 @@ class Recovery:
                 what = "stays frozen" if power is Power.FROZEN else "went off"
                 raise FinalError(f"{name} {what}: {self._last_line(name)}", fix=f"`testbed logs {name}` shows more")
         if without:
-            with suppress(*TROUBLE):  # the state tells what is still off
+            with suppress(*TROUBLE):  # the state shows what is still off
                 for line in power_on(self._cluster):
                     self._record(line)
             self._allow(self._boot)
 
     def _last_line(self, name: str) -> str:
-        """The last line of a machine's log."""
+        """The last line of a node's log."""
         try:
             return last_log_line(self._cluster.machine(name))
         except TROUBLE as error:
@@ -177,7 +177,7 @@ class Recovery:
             self._allow(OPENBSD_SECONDS if slow else remedy.seconds)
 
     def _record(self, line: str) -> None:
-        """Say what is done; it is done even if nobody can be told, as on a full disk."""
+        """Report what is done; a failed report, as on a full disk, does not prevent it."""
         try:
             self._say(line)
         except Exception as error:  # noqa: BLE001 - whatever it is, the remedy is taken

@@ -1,6 +1,6 @@
 """What can be done for a cluster that does not become healthy by itself, from the mildest remedy to a power cycle.
 
-``next_remedy`` is pure: it reads the machines' states and returns one remedy for one machine. None of them discards
+``next_remedy`` is pure: it reads the nodes' states and returns one remedy for one node. None of them discards
 data: DRBD decides which copy is newer, and where it does not, no remedy is left.
 """
 
@@ -28,10 +28,9 @@ SCRIPT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A remedy for one machine.
+    """A remedy for one node.
 
     Attributes:
-        node: the machine.
         name: which remedy, a key of ``DESCRIPTIONS``.
     """
 
@@ -58,7 +57,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     REJOIN: "its failover daemon starts again",
     RESTART: "restarting it",
     POWER_CYCLE: "power-cycling it",
-    COLD_START: "power-cycling both database machines, this one first",
+    COLD_START: "power-cycling both database nodes, this one first",
 }
 # What UCARP or keepalived decided last is done to its end, under the lock of promotions and demotions. A promotion only
 # where no PostgreSQL runs: a second one would write to the same files.
@@ -83,10 +82,10 @@ SCRIPTS: Mapping[str, str] = {
 
 
 def next_remedy(state: ClusterState, complaints: Collection[str], taken: Collection[Remedy]) -> Remedy | None:
-    """Choose what to do next; each remedy is taken once for a machine.
+    """Choose what to do next; each remedy is taken once for a node.
 
     Args:
-        state: what the machines say.
+        state: of all nodes.
         complaints: what is wrong, as ``health.complaints`` returns it.
         taken: the remedies so far.
 
@@ -102,7 +101,7 @@ def _remedies(state: ClusterState, complaints: Collection[str]) -> Iterator[Reme
     database = bool(databases & set(named)) or any("database" in text for text in complaints)
     if database:
         yield from _for_databases(state.databases)
-    # A primary that has not told the arbiter that both copies are whole: its successor does.
+    # A primary that has not reported two complete copies to the arbiter: its successor does.
     if any("has the data alone" in text for text in complaints):
         yield from (Remedy(each.node, RESIGN) for each in state.databases if each.serving and each.replicated)
     yield from _for_containers(state, complaints, [name for name in named if name not in databases])
@@ -111,7 +110,7 @@ def _remedies(state: ClusterState, complaints: Collection[str]) -> Iterator[Reme
 
 
 def _subjects(state: ClusterState, complaints: Collection[str]) -> list[str]:
-    """The machines that are complained of, and app nodes that no balancer can use."""
+    """The nodes that are complained of, and app nodes that no balancer can use."""
     first = [text.partition(" ")[0].rstrip(":") for text in complaints]
     unusable: dict[str, set[str]] = {}
     for balancer, text in zip(first, complaints, strict=True):
@@ -142,7 +141,7 @@ def _for_databases(databases: Iterable[DatabaseState]) -> Iterator[Remedy]:
 
 
 def _sick(database: DatabaseState) -> bool:
-    """Whether a machine has a part of the service, and cannot give the whole."""
+    """Whether a node has a part of the service, but not all of it."""
     part = database.holds_address or database.mounted or database.drbd_role == "Primary"
     return part and (database.damaged or not database.serving)
 
@@ -157,7 +156,7 @@ def _standby_first(databases: Iterable[DatabaseState]) -> list[DatabaseState]:
 
 
 def _power_cycles(databases: Sequence[DatabaseState]) -> Iterator[Remedy]:
-    """Power cycles that let no older copy of the data be served: one machine while the other serves or is as new.
+    """Power cycles that let no older copy of the data be served: one node while the other serves or is as new.
 
     Where that is not known, both go off and the one with the newer copy starts first.
     """
@@ -170,7 +169,7 @@ def _power_cycles(databases: Sequence[DatabaseState]) -> Iterator[Remedy]:
 
 
 def newest(databases: Sequence[DatabaseState]) -> DatabaseState | None:
-    """The machine whose copy of the data is as new as any.
+    """The node whose copy of the data is as new as any.
 
     Returns:
         None when each of two copies has data that the other has not: which one to keep is a person's decision.
@@ -181,7 +180,7 @@ def newest(databases: Sequence[DatabaseState]) -> DatabaseState | None:
         if one.newer_than(other):
             return one
 
-    # A machine that does not answer may have the newer copy, unless the other one knows better.
+    # A node that does not answer may have the newer copy, unless the other one knows better.
     def likely(each: DatabaseState) -> tuple[bool, bool, bool, str]:
         knows = each.drbd_role == "Primary" or each.drbd_disks in ("UpToDate/Outdated", "UpToDate/Inconsistent")
         return not knows, each.reachable, each.disk != "UpToDate", each.node
@@ -203,7 +202,7 @@ def apply(cluster: Cluster, remedy: Remedy) -> None:
     """Take a remedy; a command that fails or is not answered counts as one that did not help.
 
     Raises:
-        TestbedError: a machine cannot be started.
+        TestbedError: a node cannot be started.
     """
     machine = cluster.machine(remedy.node)
     if remedy.name in SCRIPTS:
@@ -217,7 +216,7 @@ def apply(cluster: Cluster, remedy: Remedy) -> None:
 
 
 def _cold_start(cluster: Cluster, first: Machine) -> None:
-    """Switch all database machines off, and on again one after the other."""
+    """Switch all database nodes off, and on again one after the other."""
     machines = cluster.fleet.machines(Role.DATABASE)
     for machine in machines:
         machine.kill()

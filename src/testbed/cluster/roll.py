@@ -30,7 +30,7 @@ BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
 # A CARP daemon that has just begun waits before it would take over (images/lb/failover/ucarp).
 SETTLE_SECONDS = 6.0
-# A user who writes a message asks nothing meanwhile; one who pauses for longer cannot be told from one who has gone.
+# A user who writes a message asks nothing meanwhile; a longer pause cannot be distinguished from the end of a session.
 QUIET_SECONDS = 15.0
 
 
@@ -41,16 +41,18 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
         cluster: healthy.
         names: which; none: all app nodes, balancers and databases.
         patience: seconds in which the users of a drained app node may leave it.
-        progress: told each step.
+        progress: shows each step.
 
     Raises:
-        UsageError: an unknown node, or the cluster is not whole; nothing was done.
+        UsageError: an unknown node, or the cluster is not healthy; nothing was done.
         TestbedError: a node did not hand over or come back; those before it are through, those after it untouched.
     """
     chosen = [cluster.machine(name) for name in names]
     for machine in chosen:
         if machine.node.role not in (*ROLES, Role.MAIL):
-            raise UsageError(f"{machine.name} is no part of the site", fix="roll app nodes, balancers, databases, mail")
+            raise UsageError(
+                f"{machine.name} is not part of the site", fix="roll app nodes, balancers, databases, mail"
+            )
     _must_be_healthy(cluster)
     for machine in _in_order(cluster, chosen):
         with progress.step(f"{machine.name}: {_what(machine)}"):
@@ -58,16 +60,16 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
 
 
 def _must_be_healthy(cluster: Cluster) -> None:
-    """A moment's patience: on a busy host DRBD may just be connecting again, and be whole a second later."""
+    """A moment's patience: on a busy host DRBD may just be connecting again, and be healthy a second later."""
     try:
         lifecycle.wait_healthy(cluster, HEALTHY_AGAIN_SECONDS)
     except TestbedError as error:
         fix = "`testbed heal` or `testbed up` repairs it; then roll"
-        raise UsageError(f"the cluster is not whole: {error.what}", fix=fix) from None
+        raise UsageError(f"the cluster is not healthy: {error.what}", fix=fix) from None
 
 
 def _in_order(cluster: Cluster, chosen: Sequence[Machine]) -> list[Machine]:
-    """App nodes, then each pair with its spare first: what serves moves once."""
+    """App nodes, then each pair with its standby first, so that each service moves once."""
     machines = chosen or [each for each in cluster.fleet.machines() if each.node.role in ROLES]
     state = cluster.state(Role.BALANCER, Role.DATABASE)
     serving = (state.active_balancer, state.primary_database)
@@ -88,7 +90,7 @@ def _rebuilt(machine: Machine) -> bool:
 
 
 def _one(cluster: Cluster, machine: Machine, patience: float, progress: Progress) -> None:
-    """Take one node out, restart it, and wait until the cluster is whole again."""
+    """Take one node out, restart it, and wait until the cluster is healthy again."""
     try:
         with _out_of_the_way(cluster, machine, patience, progress):
             _restart(cluster, machine)
@@ -113,14 +115,14 @@ def _answers(cluster: Cluster, machine: Machine) -> bool:
 
 
 def _restart(cluster: Cluster, machine: Machine) -> None:
-    """Off and on, with what it was told: a balancer that is made anew knows nothing of the pool's decisions."""
+    """Restart a node, and give a recreated balancer the decisions about its pools again."""
     decided = pool_member.decisions(machine) if machine.node.role is Role.BALANCER else ()
-    anew = _rebuilt(machine) and machine.node.keys.machine == "container"
+    recreated = _rebuilt(machine) and machine.node.keys.machine == "container"
     machine.stop()
-    if anew and isinstance(machine, ContainerMachine):
+    if recreated and isinstance(machine, ContainerMachine):
         machine.recreate()
     cluster.machine(machine.name).start()
-    if anew and decided:
+    if recreated and decided:
         pool_member.set_decisions(cluster.machine(machine.name), decided)
 
 
@@ -161,18 +163,18 @@ def _drained(cluster: Cluster, node: str, patience: float, progress: Progress) -
     ]
     balancers = [each for each in cluster.fleet.machines(Role.BALANCER) if each.power() is Power.ON]
 
-    def tell(verb: pool_member.Verb) -> None:
+    def set_drained(verb: pool_member.Verb) -> None:
         pool_member.decide_until_boot(balancers, verb, applications, node)
 
     try:
-        tell("drain")
+        set_drained("drain")
         if applications:
             _wait_until_quiet(cluster, node, patience, progress)
     except BaseException:
-        tell("enable")
+        set_drained("enable")
         raise
     yield
-    tell("enable")
+    set_drained("enable")
 
 
 def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -> bool:
@@ -185,9 +187,9 @@ def _may_go(cluster: Cluster, application: str, node: str, progress: Progress) -
 
 
 def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Progress) -> None:
-    """Wait until nobody asks the node any more; who does not leave in time has to log in elsewhere."""
+    """Wait until the node gets no more requests; users who do not leave in time log in again elsewhere."""
 
-    def asked() -> tuple[int, int]:
+    def request_counts() -> tuple[int, int]:
         """Requests that it was given, and that are under way."""
         state = cluster.state(Role.BALANCER)
         members = [
@@ -198,11 +200,11 @@ def _wait_until_quiet(cluster: Cluster, node: str, patience: float, progress: Pr
         ]
         return sum(each.elected for each in members), sum(each.busy for each in members)
 
-    seen, since = asked(), time.monotonic()
+    seen, since = request_counts(), time.monotonic()
 
     def quiet() -> bool:
         nonlocal seen, since
-        now = asked()
+        now = request_counts()
         if now != seen:
             seen, since = now, time.monotonic()
         return not now[1] and time.monotonic() - since >= QUIET_SECONDS

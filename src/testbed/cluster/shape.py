@@ -10,7 +10,7 @@ from pathlib import Path
 from testbed.errors import UsageError
 from testbed.settings import Settings
 
-# Overlays that add machines and change none: they come and go beside a cluster that is up.
+# Overlays that add nodes and change none: they come and go beside a cluster that is up.
 ADDING = frozenset({"single"})
 # Overlays that a command adds for the time of its work. `testbed up` takes away what an interrupted one has left.
 TEMPORARY = frozenset({"bench", "bench-container"})
@@ -22,7 +22,7 @@ class Shape:
 
     Attributes:
         overlays: Compose overlays by name (``compose/<name>.yaml``), in order.
-        scale: machines of a scaled service, where it differs from the Compose file.
+        scale: nodes of a scaled service, where it differs from the Compose file.
         accel: ``kvm`` or ``tcg``: what the VMs run on.
         sessions: where the webmail keeps its sessions: ``files`` or ``database``.
         padding: KiB added to each session.
@@ -46,7 +46,7 @@ class Shape:
         }
 
     def with_overlays(self, names: Iterable[str]) -> Shape:
-        """This shape with the overlays named; those that only add machines come beside the ones it has."""
+        """This shape with the overlays named; those that only add nodes come beside the ones it has."""
         named = tuple(names)
         if not named or ADDING.issuperset(named):
             named = tuple(dict.fromkeys((*self.overlays, *named)))

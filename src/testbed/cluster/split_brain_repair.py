@@ -2,7 +2,7 @@
 
 DRBD stays apart when both sides were written to, and rightly so: which side to keep is for people to decide
 (`testbed resolve split-brain`). A testbed has to go on after it has measured what was lost, so a run keeps the side
-that serves, and says which it dropped.
+that serves, and reports which it dropped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ class Side:
     """What one side of a split brain has.
 
     Attributes:
-        node: the machine.
         generation: DRBD's identifiers of its data.
         tokens: the probes' writes it holds, each with its time in Unix seconds.
         tables: rows of each of the webmail's tables.
@@ -62,7 +61,7 @@ class Sides:
     """Who keeps its data, and who loses it.
 
     Attributes:
-        survivor: the machine whose data is kept.
+        survivor: the node whose data is kept.
         loser: the one whose data is overwritten.
     """
 
@@ -74,17 +73,16 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
     """Who would keep its data.
 
     Args:
-        cluster: the cluster.
-        keep: the machine whose data is to be kept; by default the one that serves.
+        keep: the node whose data is to be kept; by default the one that serves.
 
     Raises:
-        UsageError: there is no split brain, a fault is still in force, or ``keep`` is no database machine.
-        TestbedError: a database machine does not answer, or none serves.
+        UsageError: there is no split brain, a fault is still in force, or ``keep`` is not a database node.
+        TestbedError: a database node does not answer, or none serves.
     """
     state = cluster.state()
     names = [each.node for each in state.databases]
     if keep and keep not in names:
-        raise UsageError(f"{keep!r} is no database machine", where="--keep", fix=f"they are {' and '.join(names)}")
+        raise UsageError(f"{keep!r} is not a database node", where="--keep", fix=f"they are {' and '.join(names)}")
     if faults := cluster.ledger.entries():
         raise UsageError(
             f"{faults[0].fault} on {faults[0].node} is still in force", fix="run `testbed heal` first, then see again"
@@ -101,13 +99,13 @@ def _refuse_absent(state: ClusterState) -> None:
             fix = "bring it back first (`testbed up`): its data cannot be looked at, nor be kept"
             raise TestbedError("it does not answer", where=each.node, fix=fix)
     if not state.split_brain:
-        told = " and ".join(f"{each.node} {each.drbd_connection} {each.drbd_disks}" for each in state.databases)
-        raise UsageError(f"there is no split brain: DRBD is {told}", fix="nothing is to be resolved")
+        states = " and ".join(f"{each.node} {each.drbd_connection} {each.drbd_disks}" for each in state.databases)
+        raise UsageError(f"there is no split brain: DRBD is {states}", fix="nothing is to be resolved")
 
 
 def _serving(cluster: Cluster) -> str:
     survivor: str = wait_until(
-        lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database machine to serve",
+        lambda: cluster.state().primary_database or "", SERVING_SECONDS, "one database node to serve",
         hint="`testbed status` shows both; name the one whose data is to be kept with --keep",
         describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
@@ -123,9 +121,8 @@ def separate(cluster: Cluster, which: Sides, name: str = "") -> Path:
     """Make sure that the survivor serves and the loser writes no more, and keep a copy of the loser's data.
 
     Args:
-        cluster: the cluster.
         which: who is to keep its data.
-        name: what the copy is called; by default the time and the machine.
+        name: what the copy is called; by default the time and the node.
 
     Returns:
         The copy.
@@ -174,15 +171,15 @@ def reunite(cluster: Cluster, which: Sides) -> None:
 
 
 def repair_split_brain(cluster: Cluster) -> str:
-    """Keep the data of the machine that serves, as a run does that has to go on.
+    """Keep the data of the node that serves, as a run does that has to go on.
 
     The discarded side's last copy is kept as ``.testbed/discarded/last-NODE.qcow2``.
 
     Returns:
-        The machine whose data was discarded.
+        The node whose data was discarded.
 
     Raises:
-        TestbedError: nobody serves, or DRBD refuses.
+        TestbedError: no node serves, or DRBD refuses.
     """
     survivor = _serving(cluster)
     [loser] = [each.node for each in cluster.state().databases if each.node != survivor]

@@ -1,4 +1,4 @@
-"""The state of all machines at one moment."""
+"""The state of all nodes at one moment."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ RoleState = BalancerState | AppState | DatabaseState | MailState | SingleState |
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """What every machine said of itself.
+    """The state of every node.
 
     Attributes:
-        power: whether each machine is on.
+        power: whether each node is on.
         balancers: the balancers, by name.
         apps: the app nodes, by name.
-        databases: the database machines, by name.
+        databases: the database nodes, by name.
         mail: the mail server.
         single: the single server, where there is one.
         arbiters: the arbiter, which the hardened profile has.
@@ -62,21 +62,21 @@ class ClusterState:
 
     @property
     def primary_database(self) -> str | None:
-        """The database machine that alone serves."""
+        """The database node that alone serves."""
         return _only([each.node for each in self.databases if each.serving])
 
     @property
     def split_brain(self) -> bool:
         """Whether both copies have data of their own, and DRBD keeps them apart (drbd.conf(5), StandAlone).
 
-        One that merely stands alone, as the loser of a failover does for a moment, is no split brain.
+        One that merely stands alone, as the loser of a failover does for a moment, is not a split brain.
         """
         alone = any(each.drbd_connection == "StandAlone" for each in self.databases)
         return alone and any(one.parted_from(other) for one, other in combinations(self.databases, 2))
 
 
 def observe(fleet: Fleet, *roles: Role) -> ClusterState:
-    """Ask all machines at once, or those of some roles: an emulated guest takes seconds to answer on a busy host."""
+    """Ask all nodes at once, or those of some roles: an emulated guest takes seconds to answer on a busy host."""
     machines = [each for each in fleet.machines() if not roles or each.node.role in roles]
     # VMs first: their answers take longest.
     order = sorted(machines, key=lambda machine: machine.node.keys.machine != "virtual")

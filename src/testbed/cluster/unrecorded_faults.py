@@ -1,6 +1,6 @@
-"""Undo faults that no record names: somebody froze a node by hand, or the process that did so lost its ledger.
+"""Undo faults that no record names: a node was frozen by hand, or the process that did so lost its ledger.
 
-Everything is found in the machines themselves, and nothing here changes a machine that is well.
+Everything is found in the nodes themselves, and nothing here changes a node that is well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ done
 
 
 def undo(cluster: Cluster) -> Iterator[str]:
-    """Find what faults have left on the machines and the host, and undo it.
+    """Find what faults have left on the nodes and the host, and undo it.
 
     A node or a stage that fails does not keep the others from being undone. A node without power is left to the
     recovery, which tries again.
@@ -52,7 +52,7 @@ def undo(cluster: Cluster) -> Iterator[str]:
         What was undone and what was not, one line each.
 
     Raises:
-        TestbedError, DockerException, OSError: the first error of a whole stage, after all stages.
+        TestbedError, DockerException, OSError: the first error of a stage, after all stages.
     """
     trouble: Exception | None = None
     for stage in (power_on, sweep_host, _undo_on_all):
@@ -103,7 +103,7 @@ def power_on(cluster: Cluster) -> Iterator[str]:
 
 
 def _undo_on(machine: Machine) -> list[str]:
-    """Undo what is found on one machine; a step that is impossible there keeps no other from being taken."""
+    """Undo what is found on one node; a step that is impossible there keeps no other from being taken."""
     done: list[str] = []
     steps: list[Callable[[Machine], Iterator[str]]] = [_cables, _queues, _processes]
     if machine.node.keys.machine == "virtual":
@@ -183,10 +183,10 @@ def _cuts(machine: Machine) -> Iterator[str]:
 def _clock(machine: Machine) -> Iterator[str]:
     """A guest's wall clock that is not the host's."""
     before = time.time()
-    told = float(_run(machine, "date +%s"))
-    if told < before - CLOCK_SECONDS or told > time.time() + CLOCK_SECONDS:
+    guest_time = float(_run(machine, "date +%s"))
+    if guest_time < before - CLOCK_SECONDS or guest_time > time.time() + CLOCK_SECONDS:
         _run(machine, machine.system.set_clock(time.time()))
-        yield f"{machine.name}: its clock was {told - before:+.0f} s off: set to the host's"
+        yield f"{machine.name}: its clock was {guest_time - before:+.0f} s off: set to the host's"
 
 
 def _disk(machine: Machine) -> Iterator[str]:

@@ -43,7 +43,7 @@ class UpOptions:
             now: the cluster's, or the plain one for a new cluster.
 
         Raises:
-            UsageError: a scale that is none.
+            UsageError: a scale is invalid.
         """
         now = now.lasting()
         shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
@@ -71,14 +71,14 @@ class UpOptions:
         """
         if (set(now.overlays) ^ set(shape.overlays)) - ADDING - TEMPORARY:
             has = f"the overlay {', '.join(now.overlays)}" if now.overlays else "no overlay"
-            raise _refusal(has, self._words())
+            raise _refusal(has, self._overlay_options())
         if now.filesystem and now.filesystem != shape.filesystem:
             where = (
                 f"--filesystem {self.filesystem}" if self.filesystem else f"TESTBED_FILESYSTEM={settings.filesystem}"
             )
             raise _refusal(f"the filesystem {now.filesystem}", where)
 
-    def _words(self) -> str:
+    def _overlay_options(self) -> str:
         """Return the options that choose overlays, as the user gave them."""
         given = [
             ("--balancer", self.balancer),
@@ -95,19 +95,19 @@ def _refusal(has: str, where: str) -> UsageError:
     )  # fmt: skip
 
 
-def _with(overlays: tuple[str, ...], name: str, wanted: bool | None) -> tuple[str, ...]:
+def _with(overlays: tuple[str, ...], name: str, present: bool | None) -> tuple[str, ...]:
     """Return overlays with one more or without one; overlays that only add nodes stay last."""
-    if wanted is None or wanted == (name in overlays):
+    if present is None or present == (name in overlays):
         return overlays
     rest = tuple(each for each in overlays if each != name)
-    if not wanted:
+    if not present:
         return rest
     adding = tuple(each for each in rest if each in ADDING)
     return (*(each for each in rest if each not in ADDING), name, *adding)
 
 
-def _scale(counts: dict[str, int], asked: tuple[str, ...]) -> dict[str, int]:
-    for text in asked:
+def _scale(counts: dict[str, int], scales: tuple[str, ...]) -> dict[str, int]:
+    for text in scales:
         service, _, count = text.partition("=")
         if not (count.isascii() and count.isdigit()) or int(count) < 1:
             raise UsageError(f"{text!r} is not a scale", where="--scale", fix="write it as app=3")

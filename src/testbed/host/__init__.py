@@ -1,1 +1,1 @@
-"""The machine testbed runs on: its engine, its acceleration, its room."""
+"""The host testbed runs on: its engine, its acceleration, its room."""

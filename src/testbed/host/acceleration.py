@@ -69,18 +69,18 @@ def verdict(kvm: GuestRun, tcg: GuestRun | None = None) -> Acceleration:
     if kvm.ran:
         return Acceleration("kvm", "a guest ran under KVM")
     if tcg is None or not tcg.ran:
-        said = "" if tcg is None else f": status {tcg.status}: {tcg.output.strip()}"
-        raise TestbedError(f"QEMU cannot even run a guest in software{said}", where=IMAGE, fix="run `testbed build`")
-    said = last_line(kvm.output, otherwise=f"QEMU ended with status {kvm.status}")
+        reason = "" if tcg is None else f": status {tcg.status}: {tcg.output.strip()}"
+        raise TestbedError(f"QEMU cannot even run a guest in software{reason}", where=IMAGE, fix="run `testbed build`")
+    reason = last_line(kvm.output, otherwise=f"QEMU ended with status {kvm.status}")
     if kvm.status is None:
         return Acceleration("tcg", f"{KVM} is there, but a guest does not run: no sign of life in {SECONDS:g} s")
-    if "permission denied" in said.lower() or "not permitted" in said.lower():
-        return Acceleration("tcg", f"{KVM} is forbidden to containers here: {said}")
-    return Acceleration("tcg", f"{KVM} is there, but a guest does not run: {said}")
+    if "permission denied" in reason.lower() or "not permitted" in reason.lower():
+        return Acceleration("tcg", f"{KVM} is forbidden to containers here: {reason}")
+    return Acceleration("tcg", f"{KVM} is there, but a guest does not run: {reason}")
 
 
 def device_error(device: Path = KVM) -> str | None:
-    """Tell why the device itself cannot be used, None when it opens.
+    """Return why the device itself cannot be used, None when it opens.
 
     One that is forbidden to this user may be of use all the same: the engine opens it for a container's root.
     """
@@ -96,7 +96,7 @@ def device_error(device: Path = KVM) -> str | None:
 
 
 def acceleration(settings: Settings, engine: docker.DockerClient, image: str = "") -> Acceleration:
-    """Return how the VMs are to run on this machine; probed once per boot, kernel and image.
+    """Return how the VMs are to run on this host; probed once per boot, kernel and image.
 
     Args:
         settings: a choice of the user's, and where the answer is kept.

@@ -29,7 +29,7 @@ def need_root(what: str, fix: str = "run the same command as root") -> None:
 
 
 def refresh(log: Path) -> None:
-    """Fetch apt's lists of packages: a fresh machine has none, and then apt knows no package.
+    """Fetch apt's lists of packages: a fresh host has none, and then apt knows no package.
 
     Args:
         log: keeps apt's output.
@@ -41,28 +41,28 @@ def refresh(log: Path) -> None:
 
 
 def install(packages: Iterable[str], why: str, print_line: PrintLine, log: Path) -> None:
-    """Install Debian packages, saying so first.
+    """Announce and install Debian packages.
 
     Args:
         packages: package names, or paths of ``.deb`` files.
         why: what they are for.
-        print_line: told before anything is done.
+        print_line: called before anything is done.
         log: keeps apt's output.
 
     Raises:
         UsageError: not root, or the host has no apt.
         TestbedError: apt failed.
     """
-    wanted = list(packages)
-    names = " ".join(Path(name).name for name in wanted)
+    requested = list(packages)
+    names = " ".join(Path(name).name for name in requested)
     need_root(f"installing {names} ({why})", f"run as root: apt-get install {names}")
     if shutil.which("apt-get") is None:
         raise UsageError(f"{names} missing and the host has no apt", fix=f"install {names} by your system's means")
     print_line(f"Installing {names} from Debian ({why})")
-    if not all(name.endswith(".deb") for name in wanted):
+    if not all(name.endswith(".deb") for name in requested):
         refresh(log)
     command = ["apt-get", "install", "-y", "--no-install-recommends", "-oDpkg::Options::=--force-confold"]
-    run([*command, *wanted], f"installing {names}", log=log)
+    run([*command, *requested], f"installing {names}", log=log)
 
 
 def candidate(package: str) -> str | None:
@@ -72,8 +72,8 @@ def candidate(package: str) -> str | None:
     except TestbedError:
         return None
     for line in policy.splitlines():
-        word, _, version = line.strip().partition(": ")
-        if word == "Candidate":
+        field, _, version = line.strip().partition(": ")
+        if field == "Candidate":
             return None if version == "(none)" else version
     return None
 
@@ -88,7 +88,7 @@ def fetch_from_release(package: str, release: str, mirror: str, state: Path, pri
         release: such as ``trixie``.
         mirror: address of the archive.
         state: a folder for the lists and the cache; the package is left in it.
-        print_line: told before anything is fetched.
+        print_line: called before anything is fetched.
         log: keeps apt's output.
 
     Raises:

@@ -41,10 +41,10 @@ def run(
     Raises:
         TestbedError: it could not be started, failed, or took too long; with the last line it wrote.
     """
-    where = " ".join(str(word) for word in argv[:2])
+    where = " ".join(str(argument) for argument in argv[:2])
     try:
         done = subprocess.run(
-            [str(word) for word in argv],
+            [str(argument) for argument in argv],
             env=host_environment(),
             cwd=cwd,
             stdin=subprocess.DEVNULL,

@@ -55,7 +55,7 @@ def start(settings: Settings, print_line: PrintLine) -> None:
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     dockerd = shutil.which("dockerd", path=host_environment()["PATH"])
     if dockerd is None:
-        raise TestbedError("no dockerd on this machine", fix="apt-get install docker.io")
+        raise TestbedError("no dockerd on this host", fix="apt-get install docker.io")
     with (settings.logs_dir / "dockerd.log").open("ab") as log:
         process = subprocess.Popen(
             [dockerd],
@@ -98,7 +98,7 @@ def recorded(settings: Settings) -> EngineRecord | None:
 
 
 def died(settings: Settings) -> bool:
-    """Tell whether the engine that we started has ended already."""
+    """Return whether the engine that we started has ended already."""
     return not _by_systemd() and recorded(settings) is None
 
 

@@ -1,4 +1,4 @@
-"""All checks of the machine, in the order in which to fix what they find."""
+"""All checks of the host, in the order in which to fix what they find."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ACCELERATION = "acceleration"
 
 
 def examine(settings: Settings) -> list[HostCheck]:
-    """Check the machine; nothing is installed, started or changed.
+    """Check the host; nothing is installed, started or changed.
 
     Args:
         settings: ports, project, folders.
@@ -55,12 +55,12 @@ def examine(settings: Settings) -> list[HostCheck]:
 
 
 def preflight(settings: Settings, cluster: Topology, print_line: PrintLine) -> None:
-    """Check the machine before the cluster is brought up.
+    """Check the host before the cluster is brought up.
 
     Args:
         settings: ports, project, folders.
-        cluster: what its Compose file says.
-        print_line: told what the cluster can live with but the user may want to know.
+        cluster: from its Compose files.
+        print_line: called with what the cluster can live with but the user may want to know.
 
     Raises:
         TestbedError: the first thing the cluster cannot run with.
@@ -70,16 +70,16 @@ def preflight(settings: Settings, cluster: Topology, print_line: PrintLine) -> N
         if finding.status is CheckLevel.FAIL:
             raise TestbedError(finding.what, where=finding.name, fix=finding.fix)
     for finding in findings:
-        if finding.status is CheckLevel.WARN and finding.name != _ACCELERATION:  # `up` tells that one itself
+        if finding.status is CheckLevel.WARN and finding.name != _ACCELERATION:  # `up` reports that one itself
             print_line(f"  {finding.name}: {finding.what}; {finding.fix}")
 
 
 def networks(settings: Settings, cluster: Topology) -> list[HostCheck]:
-    """Check that nothing else on the machine uses the cluster's addresses.
+    """Check that nothing else on the host uses the cluster's addresses.
 
     Args:
         settings: the project.
-        cluster: what its Compose file says.
+        cluster: from its Compose files.
     """
     client, subnets = engine.client(), list(cluster.networks.values())
     return [check(client, settings, subnets) for check in (engine_networks.overlaps, host_addresses.overlaps)]

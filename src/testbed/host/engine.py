@@ -35,13 +35,13 @@ def client(seconds: float = 60.0) -> docker.DockerClient:
         seconds: time limit of each request.
 
     Raises:
-        UsageError: the engine is another machine's or not Docker, or this user may not use it.
+        UsageError: the engine is another host's or not Docker, or this user may not use it.
         NoEngineError: none runs.
         TestbedError: one runs, and does not answer.
     """
     host = host_environment().get("DOCKER_HOST", "")
     if host and not host.startswith("unix:"):
-        raise UsageError(f"{host} is another machine's engine", where="DOCKER_HOST", fix="unset DOCKER_HOST")
+        raise UsageError(f"{host} is another host's engine", where="DOCKER_HOST", fix="unset DOCKER_HOST")
     try:
         made = docker.from_env(version="auto", timeout=int(seconds))
         version = made.version()
@@ -78,7 +78,7 @@ def ensure(settings: Settings, print_line: PrintLine) -> docker.DockerClient:
 
     Args:
         settings: where to keep logs and records.
-        print_line: told before anything is installed or started.
+        print_line: called before anything is installed or started.
 
     Raises:
         UsageError: something is missing and this process is not root.
@@ -97,7 +97,7 @@ def ensure(settings: Settings, print_line: PrintLine) -> docker.DockerClient:
 
 
 def has_program(name: str) -> bool:
-    """Return whether a program is on this machine, in a folder that only root has on its path or elsewhere."""
+    """Return whether a program is on this host, in a folder that only root has on its path or elsewhere."""
     return shutil.which(name, path=host_environment()["PATH"]) is not None
 
 
@@ -114,7 +114,7 @@ def compose_version() -> str | None:
 
 
 def stop_if_ours(settings: Settings, print_line: PrintLine) -> bool:
-    """Stop the engine when testbed started it and nobody else's containers run in it.
+    """Stop the engine when testbed started it and no other containers run in it.
 
     Returns:
         True when it was stopped, False when there was nothing of ours to stop.
@@ -139,7 +139,7 @@ def stop_if_ours(settings: Settings, print_line: PrintLine) -> bool:
 
 
 def _install_and_start(settings: Settings, print_line: PrintLine) -> docker.DockerClient:
-    print_line("No Docker engine runs on this machine")
+    print_line("No Docker engine runs on this host")
     if not has_program("dockerd"):
         packages = ["docker.io", "ca-certificates"]  # without the latter it trusts no registry
         apt.need_root("installing the Docker engine", f"run as root: apt-get install {' '.join(packages)}")
@@ -178,7 +178,7 @@ def _install_client(settings: Settings, print_line: PrintLine) -> None:
     apt.install([package], "the Docker client", print_line, log)
     if not has_program("docker"):
         raise TestbedError(
-            f"there is no Docker client: {package} brought no program `docker`", fix="install Docker's client"
+            f"there is no Docker client: {package} contains no program `docker`", fix="install Docker's client"
         )
 
 

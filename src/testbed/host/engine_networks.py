@@ -26,13 +26,13 @@ def judge_overlaps(networks: Iterable[Mapping[str, Any]], cluster: str, subnets:
         cluster: our identity; networks that carry it are ours. Empty: none is.
         subnets: the cluster's.
     """
-    wanted = list(subnets)
+    cluster_networks = list(subnets)
     for network in networks:
         if cluster and (network.get("Labels") or {}).get(CLUSTER_LABEL) == cluster:
             continue
         for config in (network.get("IPAM") or {}).get("Config") or []:
             theirs = ip_network(config["Subnet"], strict=False) if config.get("Subnet") else None
-            for ours in wanted:
+            for ours in cluster_networks:
                 if isinstance(theirs, IPv4Network) and ours.overlaps(theirs):
                     return fail(
                         "networks",

@@ -14,7 +14,7 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
     Args:
         path: the lock's file, made if it is not there.
-        waiting: called once when somebody else holds it, before their end is waited for.
+        waiting: called once when another process holds it, before their end is waited for.
     """
     with path.open("w") as lock:
         try:

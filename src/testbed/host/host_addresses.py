@@ -31,7 +31,7 @@ class UsedAddress:
     Args:
         network: which.
         interface: through which interface.
-        what: what says so, such as ``the address 198.18.0.1/16``.
+        what: where the address is from, such as ``the address 198.18.0.1/16``.
     """
 
     network: IPv4Network
@@ -57,8 +57,10 @@ def overlaps(engine: docker.DockerClient, settings: Settings, subnets: Iterable[
     return judge(list(taken(addresses, routes, bridges(networks))), list(subnets), up=up)
 
 
-def _query_ip(*words: str) -> list[dict[str, Any]]:
-    answer: list[dict[str, Any]] = json.loads(run(["ip", "-4", "-json", *words], "asking for addresses", seconds=20))
+def _query_ip(*arguments: str) -> list[dict[str, Any]]:
+    answer: list[dict[str, Any]] = json.loads(
+        run(["ip", "-4", "-json", *arguments], "asking for addresses", seconds=20)
+    )
     return answer
 
 

@@ -1,4 +1,4 @@
-"""What a check of the machine found, and how to fix it."""
+"""What a check of the host found, and how to fix it."""
 
 from __future__ import annotations
 

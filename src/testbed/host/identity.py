@@ -41,7 +41,7 @@ def ensure(settings: Settings) -> str:
     try:
         os.link(made, path)
     except FileExistsError:
-        if not read(settings):  # a damaged file: no resource can carry what it says
+        if not read(settings):  # a damaged file: no resource can carry its content
             made.replace(path)
     finally:
         made.unlink(missing_ok=True)

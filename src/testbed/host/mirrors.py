@@ -80,10 +80,10 @@ def choose_mirrors(sources: Sequence[tuple[str, str]], codename: str, origin: Or
     Args:
         sources: archive and suite of each source; archives of other projects are among them.
         codename: the host's release, such as ``bookworm``.
-        origin: tells an archive of Debian from one of another project, which may name its suites alike.
+        origin: distinguishes an archive of Debian from another project's with the same suite names.
     """
     names = {codename, *ALIASES}
-    # The host's own release first, and addresses that look like Debian's: fewer files are fetched to tell them apart.
+    # The host's own release first, and addresses that look like Debian's: then fewer files are fetched.
     ordered = sorted(sources, key=lambda source: (codename not in source[1], not _looks_like_debian(source[0])))
 
     def first(suites: set[str]) -> str | None:

@@ -28,7 +28,6 @@ class Resource:
     Args:
         kind: ``container``, ``network`` or ``volume``.
         name: the engine's name for it.
-        labels: its labels.
         running: whether a container runs.
         networks: identities of the networks that a container is on; of a network, its own.
     """
@@ -56,7 +55,7 @@ class Resource:
 class Owner(StrEnum):
     """Whose the project's name is."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     OURS = "ours"
     ABANDONED = "abandoned"  # another testbed cluster's, which is off; --take-over removes it
     USED = "used"  # another testbed cluster's, which runs
@@ -72,7 +71,7 @@ class Claim:
         what: what is there, one line.
         fix: how to fix it; empty when nothing is wrong.
         clusters: identities of other testbed clusters with this name.
-        added: containers without an identity on the cluster's own networks, which somebody added to it.
+        added: containers without an identity on the cluster's own networks, which another tool added to it.
         exists: whether the cluster has containers, with its identity or added to it.
     """
 
@@ -86,11 +85,11 @@ class Claim:
     @property
     def finding(self) -> HostCheck:
         """The claim as `testbed doctor` prints it."""
-        good = self.owner in (Owner.NOBODY, Owner.OURS)
+        good = self.owner in (Owner.NONE, Owner.OURS)
         return ok("project", self.what) if good else fail("project", self.what, self.fix)
 
     def must_be_ours(self, *, take_over: bool = False) -> None:
-        """Refuse a name that somebody else has.
+        """Refuse a name that another project has.
 
         Args:
             take_over: the user wants an abandoned testbed cluster removed.
@@ -98,7 +97,7 @@ class Claim:
         Raises:
             UsageError: it stays.
         """
-        free = (Owner.NOBODY, Owner.OURS, *((Owner.ABANDONED,) if take_over else ()))
+        free = (Owner.NONE, Owner.OURS, *((Owner.ABANDONED,) if take_over else ()))
         if self.owner not in free:
             raise UsageError(self.what, where="project", fix=self.fix)
 
@@ -127,7 +126,7 @@ def must_be_ours(engine: docker.DockerClient, settings: Settings) -> None:
     """Refuse to touch what is not this checkout's cluster.
 
     Raises:
-        UsageError: somebody else has the project's name.
+        UsageError: another project has the name.
     """
     claim(engine, settings).must_be_ours()
 
@@ -143,9 +142,9 @@ def must_have_names(engine: docker.DockerClient, names: Iterable[str], clusters:
     Raises:
         UsageError: there is one.
     """
-    wanted, known = set(names), set(clusters)
+    expected, known = set(names), set(clusters)
     for volume in engine.api.volumes()["Volumes"] or []:
-        if volume["Name"] in wanted and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known:
+        if volume["Name"] in expected and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known:
             raise UsageError(
                 f"the volume {volume['Name']} is there already, and testbed did not make it",
                 fix="set COMPOSE_PROJECT_NAME to another name, or rename or remove that volume",
@@ -201,7 +200,7 @@ def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim
 
 
 def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], settings: Settings) -> Claim:
-    """Return who has the project's name, of what nobody added to our cluster."""
+    """Return who has the project's name, without the containers that were added to our cluster."""
     project = settings.project
     if foreign := [each for each in resources if not each.cluster]:
         return _foreign(foreign, project, beside=bool(mine))
@@ -209,7 +208,7 @@ def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], setting
         return _another(others, settings)
     if mine:
         return Claim(Owner.OURS, f"{project}: this checkout's cluster")
-    return Claim(Owner.NOBODY, f"{project}: no other project has this name")
+    return Claim(Owner.NONE, f"{project}: no other project has this name")
 
 
 def _foreign(resources: Sequence[Resource], project: str, *, beside: bool) -> Claim:
@@ -235,7 +234,7 @@ def _is_of_a_checkout(container: Resource) -> bool:
 
 
 def _another(others: Sequence[Resource], settings: Settings) -> Claim:
-    """Another testbed cluster: in use while any container of it runs, else to be removed if the user says so."""
+    """Another testbed cluster: in use while any container of it runs, else to be removed if the user asks for it."""
     project, clusters = settings.project, frozenset(each.cluster for each in others)
     removes = "`testbed up --take-over` or `testbed down --take-over` removes it and its data"
     otherwise = "set COMPOSE_PROJECT_NAME (its networks must differ as well)"

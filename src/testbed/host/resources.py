@@ -1,4 +1,4 @@
-"""What the machine itself must have: rights, memory, disk, devices, free ports, kernel networking."""
+"""What the host itself must have: rights, memory, disk, devices, free ports, kernel networking."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISK_TO_RUN_BYTES = 2 * GIB
 
 
 def rights(uid: int) -> HostCheck:
-    """Tell whether missing packages could be installed and the engine started: nothing else takes root."""
+    """Return whether missing packages could be installed and the engine started: nothing else takes root."""
     return ok("rights", "root" if uid == 0 else "not root: only installing packages and starting the engine take root")
 
 
@@ -119,9 +119,9 @@ def kernel_networking(uid: int) -> HostCheck:
         "bridge": (["type", "bridge"], "modprobe bridge"),
         "veth": (["type", "veth", "peer", "name", f"tb{os.getpid()}b"], "modprobe veth"),
     }
-    for kind, (words, fix) in tries.items():
+    for kind, (arguments, fix) in tries.items():
         try:
-            run(["ip", "link", "add", name, *words], f"making a {kind}", seconds=10)
+            run(["ip", "link", "add", name, *arguments], f"making a {kind}", seconds=10)
             run(["ip", "link", "delete", name], f"deleting a {kind}", seconds=10)
         except TestbedError as error:
             return fail("kernel", error.what, fix)

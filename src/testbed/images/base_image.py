@@ -84,12 +84,12 @@ def choose_sources(release: str, host: Mirrors, archive: str, serves: Callable[[
         return AptSources(None, ())  # without apt nothing could be asked: the registry's image has sources of its own
     raise TestbedError(
         f"neither {main} nor {archive} has Debian {release}",
-        fix="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this machine reaches its mirror",
+        fix="set TESTBED_DEBIAN_ARCHIVE to an archive that has it, or see whether this host reaches its mirror",
     )
 
 
 def registry_answers(release: str) -> bool:
-    """Tell whether the engine reaches a registry that has the official image, within seconds."""
+    """Return whether the engine reaches a registry that has the official image, within seconds."""
     try:
         engine.client(seconds=_REGISTRY_SECONDS).api.inspect_distribution(f"debian:{release}-slim")  # type: ignore[no-untyped-call]
     except (DockerException, requests.RequestException, TestbedError):
@@ -118,7 +118,7 @@ def make(
         tag: given to the image.
         inputs: hash of all it is made of, kept as its label.
         log: keeps all output.
-        report: told each step.
+        report: called with each step.
         stop: ends it.
         fresh: ask the registry for its newest, even if the engine has an older one.
 
@@ -204,7 +204,7 @@ def need_tools(settings: Settings, release: str, print_line: PrintLine) -> None:
     Args:
         settings: where the log goes.
         release: one of the releases that are to be made.
-        print_line: told before anything is installed.
+        print_line: called before anything is installed.
 
     Raises:
         UsageError: it is missing and this process may not install it.

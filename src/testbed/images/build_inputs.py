@@ -19,7 +19,7 @@ _PYTHON = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 
 @dataclass(frozen=True)
 class BuildInput:
-    """Something made in ``build/`` of an image's folder.
+    """A file made in ``build/`` of an image's folder.
 
     Args:
         what: what it is, for progress.
@@ -37,17 +37,17 @@ class BuildInput:
 
     @property
     def key(self) -> str:
-        """Changes when the piece would."""
+        """Changes when the build input does."""
         digest = hashlib.sha256("\0".join(self.values).encode())
         for source in self.sources:
             digest.update(hashlib.sha256(source.read_bytes()).digest())
         return digest.hexdigest()
 
     def ensure(self, report: Callable[[str], None]) -> None:
-        """Make the piece unless it is there and current.
+        """Make the build input unless it is there and current.
 
         Args:
-            report: told what is being made.
+            report: called with what is made.
         """
         build = self.folder / "build"
         stamp = build / ".key"
@@ -116,7 +116,7 @@ def installed_disk(folder: Path, disk: Path) -> BuildInput:
 
     Args:
         folder: the image's folder.
-        disk: its file; its name tells what it is made of, so it is not read to see whether it changed.
+        disk: its file; its name contains the hash of its inputs, so testbed does not read it to find a change.
     """
 
     def write(build: Path) -> None:

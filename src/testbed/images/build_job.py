@@ -1,4 +1,4 @@
-"""What one build reports, and how a build is told to stop."""
+"""What one build reports, and how a build is stopped."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from testbed.host.command import host_environment
 from testbed.output_line import last_line
 
 Report = Callable[[str], None]
-"""Told the step a build has reached."""
+"""Called with the step that a build has reached."""
 
 
 class BuildStopped(TestbedError):
-    """The build was told to stop."""
+    """The build was stopped."""
 
     def __init__(self) -> None:
         super().__init__("the build was stopped")
 
 
 class Stop:
-    """Tells the builds in flight to stop, and ends the programs they run."""
+    """Stops the builds in flight, and ends the programs that they run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class Stop:
         """Return when work may go on.
 
         Raises:
-            Interrupted: it may not.
+            BuildStopped: it may not.
         """
         if self._stopped:
             raise BuildStopped
@@ -57,14 +57,14 @@ class Stop:
             log: keeps its output.
 
         Raises:
-            Interrupted: it was told to stop.
+            BuildStopped: the build was stopped.
             TestbedError: it failed.
         """
         with log.open("ab") as output:
             with self._lock:
                 self.check()
                 process = subprocess.Popen(
-                    [str(word) for word in argv],
+                    [str(argument) for argument in argv],
                     env=host_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -75,5 +75,5 @@ class Stop:
             self._running.discard(process)
         self.check()
         if status != 0:
-            said = last_line(log.read_text(errors="replace"))
-            raise TestbedError(f"{what} failed: {said}", where=str(argv[0]), fix=f"full log: {log}")
+            reason = last_line(log.read_text(errors="replace"))
+            raise TestbedError(f"{what} failed: {reason}", where=str(argv[0]), fix=f"full log: {log}")

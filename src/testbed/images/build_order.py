@@ -14,7 +14,7 @@ def run_in_order(needs: Mapping[str, Sequence[str]], work: Callable[[str], None]
     the engine's builds, whose connections it held.
 
     Args:
-        needs: name to the names that come before it; names that are no keys count as done. In the order in which
+        needs: name to the names that come before it; names that are not keys count as done. In the order in which
             to begin what is ready.
         work: done in a thread of its own.
         parallel: how many at a time.

@@ -1,4 +1,4 @@
-"""Tells the progress of several builds at once: lines that stay, and on a terminal what each is at."""
+"""The progress of several builds at once: a line for each long step, and on a terminal the current steps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BuildProgress:
 
     @contextmanager
     def build(self, name: str) -> Iterator[Report]:
-        """Tell one build: its long steps with how long each took, then the whole.
+        """Show one build: its long steps with how long each took, then the total.
 
         Args:
             name: the image's short name.

@@ -39,10 +39,10 @@ def build_images(
     Args:
         settings: where contexts, logs and manifests lie.
         cluster: names the Debian releases, the database's filesystem and the mail's population.
-        progress: told each step.
-        names: short names of the images wanted; what they are built on comes with them. None means all that the
+        progress: shows each step.
+        names: short names of the images selected; what they are built on comes with them. None means all that the
             cluster needs.
-        fresh: build all of them anew, without any layer of earlier builds: for Debian's newest packages.
+        fresh: build all of them again without any layer of earlier builds, with Debian's newest packages.
 
     Returns:
         Names of the images that were built.
@@ -61,10 +61,10 @@ def _build_stale(
     settings: Settings, cluster: Topology, progress: Progress, names: Sequence[str], *, fresh: bool
 ) -> list[str]:
     client = host_engine.client()
-    wanted = select(catalogue(settings.root, choices_of(settings, cluster)), names or needed_by(settings, cluster))
-    inputs = hash_all(wanted)
-    stale = {image.tag: image for image in wanted if fresh or label_of(client, image.tag) != inputs[image.tag]}
-    _describe(settings, client, [image for image in wanted if image.tag not in stale], inputs)
+    selected = select(catalogue(settings.root, choices_of(settings, cluster)), names or needed_by(settings, cluster))
+    inputs = hash_all(selected)
+    stale = {image.tag: image for image in selected if fresh or label_of(client, image.tag) != inputs[image.tag]}
+    _describe(settings, client, [image for image in selected if image.tag not in stale], inputs)
     if not stale:
         return []
     releases = [image.release for image in stale.values() if image.folder is None]
@@ -73,8 +73,8 @@ def _build_stale(
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
-    with BuildProgress(progress) as telling:
-        job = _Builder(settings, inputs, telling, fresh=fresh)
+    with BuildProgress(progress) as build_progress:
+        job = _Builder(settings, inputs, build_progress, fresh=fresh)
         try:
             run_in_order(needs, lambda tag: job.build(stale[tag]))
         finally:
@@ -148,10 +148,12 @@ def label_of(client: docker.DockerClient, tag: str) -> str | None:
 
 
 class _Builder:
-    def __init__(self, settings: Settings, inputs: Mapping[str, str], telling: BuildProgress, *, fresh: bool) -> None:
+    def __init__(
+        self, settings: Settings, inputs: Mapping[str, str], build_progress: BuildProgress, *, fresh: bool
+    ) -> None:
         self.settings = settings
         self.inputs = inputs
-        self.telling = telling
+        self.build_progress = build_progress
         self.fresh = fresh
         self.stop = Stop()
 
@@ -160,7 +162,7 @@ class _Builder:
         log.unlink(missing_ok=True)
         log.touch()
         client = host_engine.client()
-        with self.telling.build(image.name) as report:
+        with self.build_progress.build(image.name) as report:
             stages: list[str] = []
             if image.folder is None:
                 base_image.make(
@@ -179,8 +181,8 @@ class _Builder:
     def _from_folder(
         self, client: docker.DockerClient, image: Image, folder: Path, log: Path, report: Report
     ) -> list[str]:
-        for piece in image.pieces:
-            piece.ensure(report)
+        for build_input in image.build_inputs:
+            build_input.ensure(report)
             self.stop.check()
         with tempfile.TemporaryFile() as context:
             write_context(folder, context)

@@ -1,4 +1,4 @@
-"""One image built by the engine's classic builder: streamed, logged, tagged only when it is whole."""
+"""One image built by the engine's classic builder: streamed, logged, tagged only when it is complete."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def build(
         arguments: build arguments.
         inputs: hash of all it is made of, kept as its label.
         log: keeps all output.
-        report: told each step.
+        report: called with each step.
         stop: checked before tagging.
         fresh: use no layer of an earlier build.
         pull: ask the registry for a newer image to build on.
@@ -95,10 +95,10 @@ def _follow(
     for event in events:
         stop.check()
         if "errorDetail" in event or "error" in event:
-            said = str(event.get("error") or event["errorDetail"].get("message"))
-            output.write(f"{said}\n")
+            reason = str(event.get("error") or event["errorDetail"].get("message"))
+            output.write(f"{reason}\n")
             lines = "".join(f"\n    {line}" for line in last)
-            raise TestbedError(f"{step} failed: {said}{lines}\n ", where=tag, fix=f"full log: {log}")
+            raise TestbedError(f"{step} failed: {reason}{lines}\n ", where=tag, fix=f"full log: {log}")
         text = str(event.get("stream") or event.get("status") or "")
         output.write(text)
         output.flush()

@@ -43,7 +43,7 @@ class Image:
         release: the Debian release of a base image.
         bases: build argument to the tag of the image it is built on.
         args: build arguments that are plain values.
-        pieces: what is put into ``build/`` of the context before.
+        build_inputs: what is put into ``build/`` of the context before.
         optional: no cluster of the base topology needs it: built only when it is named.
     """
 
@@ -52,7 +52,7 @@ class Image:
     release: str = ""
     bases: Mapping[str, str] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
-    pieces: tuple[BuildInput, ...] = ()
+    build_inputs: tuple[BuildInput, ...] = ()
     optional: bool = False
 
     @property
@@ -71,7 +71,7 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
 
     Args:
         root: the checkout.
-        choices: what the topology says.
+        choices: from the topology.
     """
     prefix = choices.prefix
     base, app, vm = (base_tag(prefix, choices.releases[name]) for name in ("base", "app", "vm"))
@@ -86,8 +86,8 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
         Image(f"{prefix}/guest", folder / "guest", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
         Image(f"{prefix}/vm", folder / "vm", bases={"BASE": vm}),
         Image(f"{prefix}/schema", folder / "schema", bases={"BASE": f"{prefix}/app"}),
-        Image(f"{prefix}/mail", folder / "mail", bases={"BASE": base}, pieces=(mail,)),
-        Image(f"{prefix}/client", folder / "client", bases={"BASE": base}, pieces=(python,)),
+        Image(f"{prefix}/mail", folder / "mail", bases={"BASE": base}, build_inputs=(mail,)),
+        Image(f"{prefix}/client", folder / "client", bases={"BASE": base}, build_inputs=(python,)),
         Image(f"{prefix}/lb", folder / "lb", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
         Image(f"{prefix}/arbiter", folder / "arbiter", bases={"BASE": base}),
         Image(f"{prefix}/gateway", folder / "gateway", bases={"BASE": base}),
@@ -108,7 +108,7 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
                 f"{prefix}/{OPENBSD_BALANCER}",
                 folder / "lb-openbsd",
                 bases={"VM": f"{prefix}/vm"},
-                pieces=(disk,),
+                build_inputs=(disk,),
                 optional=True,
             )
         )
@@ -131,8 +131,8 @@ def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:
             raise UsageError(f"no image {name!r}", fix=f"images are: {', '.join(by_name)}")
     ordered: dict[str, Image] = {}
 
-    def add(wanted: Iterable[Image]) -> None:
-        for image in wanted:
+    def add(images_to_add: Iterable[Image]) -> None:
+        for image in images_to_add:
             add(images[tag] for tag in image.bases.values())
             ordered[image.tag] = image
 

@@ -14,7 +14,7 @@ from testbed.images.image_catalogue import Image
 LABEL = "org.testbed.inputs"
 BASE_RECIPE = "2"  # counted up when base images are made differently
 
-_MADE = "build"  # holds the pieces, which have keys of their own
+_MADE = "build"  # holds the build inputs, which have keys of their own
 _IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache", "build.new"}
 
 
@@ -42,9 +42,9 @@ def inputs_of(image: Image, bases: Mapping[str, str]) -> str:
     """
     digest = hashlib.sha256()
 
-    def add(*words: str) -> None:
-        for word in words:
-            digest.update(word.encode() + b"\0")
+    def add(*values: str) -> None:
+        for value in values:
+            digest.update(value.encode() + b"\0")
 
     if image.folder is None:
         add("base", BASE_RECIPE, image.release)
@@ -53,8 +53,8 @@ def inputs_of(image: Image, bases: Mapping[str, str]) -> str:
         add("on", argument, bases[tag])
     for argument, value in sorted(image.args.items()):
         add("arg", argument, value)
-    for piece in image.pieces:
-        add("piece", piece.what, piece.key)
+    for build_input in image.build_inputs:
+        add("piece", build_input.what, build_input.key)
     for name, path in files_of(image.folder, made=False):
         if path.is_symlink():
             add("link", name, str(path.readlink()))

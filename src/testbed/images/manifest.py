@@ -22,7 +22,6 @@ def write(engine: docker.DockerClient, image: Image, inputs: str, stages: Sequen
 
     Args:
         engine: has the image.
-        image: the image.
         inputs: hash of all it is made of.
         stages: ids of what its earlier stages left.
         path: where the manifest goes.
@@ -57,7 +56,7 @@ def describes(path: Path, image_id: str) -> bool:
 
 
 def stages_of(path: Path) -> list[str]:
-    """Return the ids of what an image's earlier stages left, as its manifest tells; empty without one."""
+    """Return the ids of what an image's earlier stages left, as its manifest lists them; empty without one."""
     try:
         return [str(stage) for stage in json.loads(path.read_text())["stages"]]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,6 +1,6 @@
 """The balancers' OpenBSD: from a release's signed files to one disk, named by the hash of all it is made of.
 
-The disk is the same for both balancers, and for every cluster: what tells them apart (addresses, secrets, the packet
+The disk is the same for both balancers, and for every cluster: what differs (addresses, secrets, the packet
 filter's rules) comes with the configuration drive of each, written by ``testbed.openbsd.node``.
 """
 
@@ -86,8 +86,8 @@ def make(
         engine: has the image ``testbed/openbsd-installer``.
         design: the cluster.
         media: the release's files, verified.
-        accel: how the machine runs.
-        report: told each stage.
+        accel: how the VM runs.
+        report: called with each stage.
         fresh: install even if the disk is there.
 
     Returns:
@@ -155,7 +155,7 @@ def _site_set(settings: Settings, release: Release) -> Iterator[Path]:
 
 
 def _record(disk: Path) -> Path:
-    """The file that tells what a disk is made of."""
+    """The file that records what a disk is made of."""
     return disk.with_suffix(".json")
 
 

@@ -1,4 +1,4 @@
-"""What must be on a machine before OpenBSD can be installed there without any network."""
+"""What must be on a host before OpenBSD can be installed there without any network."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def must_be_possible_offline(
         source: where OpenBSD's files are.
 
     Raises:
-        UsageError: something is missing; it says how to get it while there is a network.
+        UsageError: something is missing; the error names how to get it while there is a network.
     """
     lacking = list(_lacking(settings, engine, design, source))
     if lacking:
         what, fix = zip(*lacking, strict=True)
         raise UsageError(
-            f"--offline fetches nothing, and here is no {' and no '.join(what)}",
+            f"--offline fetches nothing, and this host lacks {' and '.join(what)}",
             fix=f"with a network, run once: {'; '.join(dict.fromkeys(fix))}",
         )
 
@@ -48,7 +48,7 @@ def _lacking(
     if isinstance(source, InstallImage) and shutil.which(BSDTAR) is None:
         yield BSDTAR, "apt-get install libarchive-tools"
     images = select(catalogue(settings.root, choices_of(settings, design)), [INSTALLER])
-    wanted = hash_all(images)
-    stale = [image for image in images if label_of(engine, image.tag) != wanted[image.tag]]
+    hashes = hash_all(images)
+    stale = [image for image in images if label_of(engine, image.tag) != hashes[image.tag]]
     if stale:
         yield f"current image {stale[-1].tag}", f"testbed build {INSTALLER}"

@@ -2,7 +2,7 @@
 
 Supported are the newest release and the one before it, as OpenBSD itself does (its FAQ, "OpenBSD's flavors": patches
 are made for the two newest). A release comes each spring and autumn; 7.9 was published on 19 May 2026 (its release
-page), 8.0 on 20 October 2026 (told by those who built images of it that day: release notes of openbsd-builder v2.1.1
+page), 8.0 on 20 October 2026 (release notes of projects that built images of it that day: of openbsd-builder v2.1.1
 and openbsd-vm v1.4.9; openbsd/src had the keys of 8.0, and those of 8.1, before). So 8.0 is the default. A new release
 is added when its keys are: see ``media/keys/README.md``.
 """
@@ -95,12 +95,12 @@ def parse(text: str | None = None) -> Release:
         text: such as ``8.0``; nothing means the default.
 
     Raises:
-        UsageError: it is no release, or none that is supported.
+        UsageError: it is not a release, or not supported.
     """
-    wanted = (text or DEFAULT).strip()
-    if wanted in SUPPORTED:
-        return Release(wanted)
+    version = (text or DEFAULT).strip()
+    if version in SUPPORTED:
+        return Release(version)
     known = " or ".join(SUPPORTED)
-    if not re.fullmatch(r"[0-9]{1,2}\.[0-9]", wanted):
-        raise UsageError(f"{wanted!r} is no OpenBSD release", fix=f"use {known}")
-    raise UsageError(f"OpenBSD {wanted} is not supported", fix=f"use {known}")
+    if not re.fullmatch(r"[0-9]{1,2}\.[0-9]", version):
+        raise UsageError(f"{version!r} is not an OpenBSD release", fix=f"use {known}")
+    raise UsageError(f"OpenBSD {version} is not supported", fix=f"use {known}")

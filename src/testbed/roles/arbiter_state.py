@@ -1,4 +1,4 @@
-"""The arbiter of the hardened profile: who of the database machines has the data alone."""
+"""The arbiter of the hardened profile: who of the database nodes has the data alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ArbiterState:
     Attributes:
         node: its name.
         reachable: whether it answered at all.
-        alone: the database machine that has the data alone; empty: both have it, or nothing is known.
+        alone: the database node that has the data alone; empty: both have it, or nothing is known.
         generation: number of its decisions so far.
     """
 
@@ -35,7 +35,7 @@ def state(machine: Machine) -> ArbiterState:
 
 def parse(node: str, sections: Mapping[str, str]) -> ArbiterState:
     """The arbiter's state from the sections of ``node-state``."""
-    said = re.search(r"^alone=(\S+) generation=(\d+)$", section(sections, "arbiter"), re.MULTILINE)
-    if not said:
+    found = re.search(r"^alone=(\S+) generation=(\d+)$", section(sections, "arbiter"), re.MULTILINE)
+    if not found:
         return ArbiterState(node, reachable=False)
-    return ArbiterState(node, reachable=True, alone=said[1].replace("nobody", ""), generation=int(said[2]))
+    return ArbiterState(node, reachable=True, alone=found[1].replace("nobody", ""), generation=int(found[2]))

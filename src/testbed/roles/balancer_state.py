@@ -11,7 +11,7 @@ from testbed.machines.machine import Machine
 from testbed.roles.node_state import addresses, query, section
 from testbed.topology import WEBMAIL
 
-# In CARP's words and in VRRP's: who is neither is out of the election (INIT there, FAULT or STOP here).
+# The states of CARP and VRRP in which a node takes part in the election (INIT there, FAULT or STOP here).
 PARTAKES = ("MASTER", "BACKUP")
 
 
@@ -95,7 +95,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Balan
     """A balancer's state from the sections of ``node-state``, which differ by platform.
 
     Where CARP is in the kernel, the address lies on its interface all the time, and counts while that is master:
-    ``ifconfig carp0`` says ``carp: MASTER carpdev vio0 vhid 1 ...`` (ifconfig(8), ``carp_status`` in ifconfig.c).
+    ``ifconfig carp0`` prints ``carp: MASTER carpdev vio0 vhid 1 ...`` (ifconfig(8), ``carp_status`` in ifconfig.c).
     """
     services, interface = section(sections, "sv status"), section(sections, "ifconfig carp0")
     carp = re.search(r"^\s*carp: ([A-Z]+) ", interface, re.MULTILINE)

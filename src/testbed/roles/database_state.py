@@ -12,7 +12,7 @@ from testbed.roles.node_state import addresses, query, section
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """State of one database machine; the DRBD words are DRBD's own (drbdsetup(8)).
+    """State of one database node; the DRBD states are DRBD's own (drbdsetup(8)).
 
     Attributes:
         node: its name.
@@ -23,7 +23,7 @@ class DatabaseState:
         drbd_disks: own and peer's disk state, ``UpToDate/UpToDate`` when all is well.
         mounted: whether the replicated filesystem is mounted.
         postgres: whether PostgreSQL accepts connections.
-        carp: whether UCARP runs, or keepalived in the hardened profile; without it a spare takes nothing over.
+        carp: whether UCARP runs, or keepalived in the hardened profile; without it a standby takes nothing over.
         damaged: whether the mounted filesystem has lost writes to I/O errors: only a new mount is sound.
         generations: DRBD's identifiers of its data: current, bitmap and two of history (drbdsetup(8), ``get-gi``), in
             hexadecimal; empty when its disk is not attached.
@@ -48,7 +48,7 @@ class DatabaseState:
 
     @property
     def synchronising(self) -> bool:
-        """Whether DRBD is copying from one machine to the other, or about to."""
+        """Whether DRBD is copying from one node to the other, or about to."""
         return self.drbd_connection.startswith(("Sync", "WFBitMap", "WFSyncUUID", "Verify", "StartingSync"))
 
     @property
@@ -58,7 +58,7 @@ class DatabaseState:
 
     @property
     def replicated(self) -> bool:
-        """Whether both copies are known to be whole and connected; they are while DRBD compares them."""
+        """Whether both copies are known to be complete and connected; they are while DRBD compares them."""
         connected = self.drbd_connection in ("Connected", "VerifyS", "VerifyT")
         return connected and self.drbd_disks == "UpToDate/UpToDate"
 
@@ -86,12 +86,12 @@ class DatabaseState:
 
 
 def _generation(identifier: str) -> int:
-    """The identifier without its lowest bit, which only says that the machine was primary."""
+    """The identifier without its lowest bit, which only marks that the node was primary."""
     return int(identifier, 16) & ~1
 
 
 def state(machine: Machine, virtual_address: str) -> DatabaseState:
-    """Ask a database machine for its state."""
+    """Ask a database node for its state."""
     sections = query(machine)
     return (
         DatabaseState(machine.name, reachable=False)
@@ -101,13 +101,13 @@ def state(machine: Machine, virtual_address: str) -> DatabaseState:
 
 
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DatabaseState:
-    """A database machine's state from the sections of ``node-state``."""
+    """A database node's state from the sections of ``node-state``."""
     # /proc/drbd of DRBD 8.4: " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"
     drbd = re.search(r"cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?", section(sections, "cat /proc/drbd"))
     connection, role, disks = drbd.groups() if drbd else (None, None, None)
     # "CURRENT:BITMAP:HISTORY:HISTORY:flags...", identifiers of 64 bits; anything else is an error message.
-    told = section(sections, "/lib/drbd/drbdsetup-84 get-gi")
-    identifiers = re.search(r"^((?:[0-9A-F]{16}:){4})", told, re.MULTILINE)
+    identifier_line = section(sections, "/lib/drbd/drbdsetup-84 get-gi")
+    identifiers = re.search(r"^((?:[0-9A-F]{16}:){4})", identifier_line, re.MULTILINE)
     mounted = "/dev/drbd" in section(sections, "grep drbd /proc/mounts")
     return DatabaseState(
         node,

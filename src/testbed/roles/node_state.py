@@ -9,10 +9,10 @@ from testbed.machines.machine import Machine, Power, Unreachable
 
 
 def query(machine: Machine) -> Mapping[str, str] | None:
-    """Run ``node-state`` on a machine.
+    """Run ``node-state`` on a node.
 
     Returns:
-        Section name to its raw text, or None when the machine is off, frozen or does not answer.
+        Section name to its raw text, or None when the node is off, frozen or does not answer.
     """
     try:
         if machine.power() is not Power.ON:

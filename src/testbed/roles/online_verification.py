@@ -13,7 +13,7 @@ from testbed.wait import wait_until
 # Three quarters of a minute on an idle cluster without hardware virtualisation, for 1 GiB; a busy one takes far longer.
 COMPARE_SECONDS = 1200.0
 PROGRAM = "/usr/lib/testbed/verify-copies"
-# What _POLL ends with when the command still runs, and when nobody knows of it.
+# What _POLL ends with when the command still runs, and when the command is unknown.
 RUNS, GONE = 75, 76
 _START = """
 files=$1
@@ -34,7 +34,7 @@ read -r status <"$1.status"
 rm -f "$1".*
 exit "$status"
 """
-# VERIFY_SECONDS says how often a primary compares by itself; without it never.
+# VERIFY_SECONDS is how often a primary compares by itself; without it never.
 DAILY = f'. /usr/lib/testbed/common; [ -z "${{VERIFY_SECONDS:-}}" ] || exec {PROGRAM} repair'
 
 
@@ -43,7 +43,7 @@ class CopyComparison:
     """What DRBD found when it compared both copies.
 
     Attributes:
-        differing_kib: KiB of the volume in which they differed, in whole blocks of 4 KiB.
+        differing_kib: KiB of the volume in which they differed, in blocks of 4 KiB.
         repaired_kib: KiB that the standby got from the primary afterwards.
     """
 
@@ -60,7 +60,7 @@ def compare(primary: Machine, *, repair: bool = False) -> CopyComparison:
     """Have DRBD compare both copies while they are in use.
 
     Args:
-        primary: the machine that is DRBD's primary, with its peer connected.
+        primary: the node that is DRBD's primary, with its peer connected.
         repair: give the standby the primary's blocks where they differ.
 
     Raises:
@@ -73,7 +73,7 @@ def resynchronise(primary: Machine) -> CopyComparison:
     """Give the standby the primary's blocks where an earlier comparison found a difference.
 
     Args:
-        primary: the machine that is DRBD's primary now, with its peer connected.
+        primary: the node that is DRBD's primary now, with its peer connected.
 
     Raises:
         TestbedError: PostgreSQL cannot read its tables on the primary, or the standby did not get the blocks.
@@ -85,7 +85,7 @@ def compare_as_daily(primary: Machine, within: float = COMPARE_SECONDS) -> CopyC
     """Have a primary do at once what its profile has it do each day.
 
     Args:
-        primary: the machine that is DRBD's primary.
+        primary: the node that is DRBD's primary.
         within: seconds after which to give up.
 
     Returns:
@@ -117,10 +117,10 @@ def _result(primary: Machine, files: str) -> ExecResult:
         TestbedError: it still runs.
     """
     if primary.power() is Power.OFF:
-        return ExecResult(GONE, "", "the machine lost its power")
+        return ExecResult(GONE, "", "the node lost its power")
     result = primary.exec(["sh", "-c", _POLL, "poll", files])
     if result.status == GONE:
-        return ExecResult(GONE, "", "the machine was restarted meanwhile")
+        return ExecResult(GONE, "", "the node was restarted meanwhile")
     if result.status == RUNS:
         raise TestbedError("the comparison still runs", where=primary.name)
     return result
@@ -134,5 +134,5 @@ def parse(output: str) -> CopyComparison:
     """
     found = re.search(r"^out-of-sync=(\d+) repaired=(\d+)$", output, re.MULTILINE)
     if not found:
-        raise TestbedError(f"the copies could not be compared: the machine printed {output.strip()!r}")
+        raise TestbedError(f"the copies could not be compared: the node printed {output.strip()!r}")
     return CopyComparison(int(found[1]), int(found[2]))

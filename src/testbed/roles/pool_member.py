@@ -1,4 +1,4 @@
-"""What a balancer can be told about a member of its pools, by its own ``pool-member`` (images/lb/bin)."""
+"""Changes of a balancer's pool members, by its own program ``pool-member`` (images/lb/bin)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def decide(
     Raises:
         TestbedError: Apache does not answer, or does not do it; what was decided before stands.
     """
-    words = [*(["--until-boot"] if until_boot else []), verb, application, node, *([str(weight)] if weight else [])]
-    _run(balancer, words)
+    arguments = [*(["--until-boot"] if until_boot else []), verb, application, node, *([str(weight)] if weight else [])]
+    _run(balancer, arguments)
 
 
 def decide_until_boot(balancers: Iterable[Machine], verb: Verb, applications: Iterable[str], node: str) -> None:
@@ -45,9 +45,9 @@ def decide_until_boot(balancers: Iterable[Machine], verb: Verb, applications: It
     Raises:
         TestbedError: an Apache does not answer, or does not do it; the others before it have.
     """
-    told = list(balancers)
+    targets = list(balancers)
     for application in applications:
-        for balancer in told:
+        for balancer in targets:
             decide(balancer, verb, application, node, until_boot=True)
 
 
@@ -55,7 +55,7 @@ def decisions(balancer: Machine) -> tuple[str, ...]:
     """The lasting decisions of a balancer, one a member: ``APPLICATION NODE STATE WEIGHT``.
 
     Raises:
-        TestbedError: it does not tell.
+        TestbedError: Apache does not answer.
     """
     return tuple(_run(balancer, ["show"]).splitlines())
 
@@ -65,7 +65,7 @@ def set_decisions(balancer: Machine, decided: Sequence[str]) -> None:
 
     Args:
         balancer: it must be on.
-        decided: as ``decisions`` tells them.
+        decided: as ``decisions`` returns them.
 
     Raises:
         TestbedError: Apache does not do it.
@@ -87,8 +87,8 @@ def forget(balancer: Machine, node: str) -> None:
         _done(balancer, command)
 
 
-def _run(balancer: Machine, words: Sequence[str]) -> str:
-    return _done(balancer, ["pool-member", *words])
+def _run(balancer: Machine, arguments: Sequence[str]) -> str:
+    return _done(balancer, ["pool-member", *arguments])
 
 
 def _done(balancer: Machine, command: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The single server: everything that the cluster is, on one machine."""
+"""The single server: everything that the cluster is, on one node."""
 
 from __future__ import annotations
 

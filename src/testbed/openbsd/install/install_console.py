@@ -1,6 +1,6 @@
 """Follows an installation on its serial console: what stage it is at, whether it goes on, and why it does not.
 
-It reads and never types: an installation that needs somebody at the console is broken. It is driven by bytes and by a
+It reads and never types: an installation that needs a person at the console is broken. It is driven by bytes and by a
 clock, and knows nothing of where they come from.
 """
 
@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 
 _RECENT = 8  # lines in which a reason for giving up is looked for
 _SCREEN = 24  # lines of a terminal
-_PROMPT_SECONDS = 90.0  # a boot loader goes on by itself after five, however slow the machine
+_PROMPT_SECONDS = 90.0  # a boot loader goes on by itself after five, however slow the VM
 _FIRST_SECONDS = 60.0  # the installer's first question does, too
 _REPEATS = 5  # an installation as ours is asked nothing more than twice
 
@@ -52,15 +52,15 @@ class InstallLimits:
     Args:
         quiet: seconds without a single byte.
         silent: the same, in a stage that works without a word.
-        whole: seconds for both boots.
+        total: seconds for both boots.
     """
 
     quiet: float
     silent: float
-    whole: float
+    total: float
 
 
-# Emulated, a machine is ten to twenty times slower; linking a kernel is nothing but work.
+# Emulated, a VM is ten to twenty times slower; linking a kernel is nothing but work.
 LIMITS = {"kvm": InstallLimits(180, 900, 5400), "tcg": InstallLimits(900, 5400, 21600)}
 
 
@@ -68,7 +68,7 @@ class InstallConsole:
     """One boot's console.
 
     Attributes:
-        done: whether the machine said that it is done; all that is left is that it goes off.
+        done: whether the VM said that it is done; all that is left is that it goes off.
         stage: where it is.
         until: when the whole installation has to be done, on the clock's time.
 
@@ -76,7 +76,7 @@ class InstallConsole:
         boot: what is expected of it.
         pace: how long it may take.
         log: keeps the console, for the error.
-        report: told each stage as it begins.
+        report: called with each stage as it begins.
         until: when the whole installation has to be done, on the clock's time.
         clock: seconds.
     """
@@ -98,7 +98,7 @@ class InstallConsole:
         self._report = report
         self._clock = clock
         self._heard = clock()
-        self.until = self._heard + pace.whole if until is None else until
+        self.until = self._heard + pace.total if until is None else until
         self._screen = TerminalLines()
         self._recent: deque[str] = deque(maxlen=_SCREEN)
         self._ahead = list(boot.stages)
@@ -113,7 +113,7 @@ class InstallConsole:
             data: any number of bytes, cut anywhere.
 
         Raises:
-            InstallError: it tells of something that an installation does not recover from.
+            InstallError: it shows something that an installation does not recover from.
         """
         if not data:
             return
@@ -134,7 +134,7 @@ class InstallConsole:
         now = self._clock()
         silence = now - self._heard
         if install_stages.BOOT.match(self._screen.unfinished) and silence > _PROMPT_SECONDS:
-            raise self._error("the boot loader waits for somebody to type")
+            raise self._error("the boot loader waits for a keystroke")
         if install_stages.FIRST.match(self._screen.unfinished) and silence > _FIRST_SECONDS:
             raise self._error(
                 f"the installer waits at its first question for {silence:.0f} s", StuckAtFirstQuestionError
@@ -142,16 +142,16 @@ class InstallConsole:
         if silence > (self._pace.silent if self.stage.silent else self._pace.quiet):
             raise self._error(f"no sign of life for {silence:.0f} s")
         if now > self.until:
-            raise self._error(f"not done after {self._pace.whole / 60:.0f} min")
+            raise self._error(f"not done after {self._pace.total / 60:.0f} min")
 
     def ended(self) -> None:
-        """Take it that the machine has switched itself off, or restarted.
+        """Take it that the VM has switched itself off, or restarted.
 
         Raises:
             InstallError: it was not done.
         """
         if not self.done:
-            raise self._error("the machine went off before it was done", reason=True)
+            raise self._error("the VM went off before it was done", reason=True)
 
     def _begin(self, stage: InstallStage) -> None:
         self.stage = stage
@@ -169,7 +169,7 @@ class InstallConsole:
         if self.boot.done.search(line):
             self.done = True
         if failed := install_stages.FAILED.search(line):
-            raise self._error(f"it says that it failed: {failed[1] or 'without a reason'}")
+            raise self._error(f"the site set reports a failure: {failed[1] or 'without a reason'}")
         if (own := install_stages.OURS.search(line)) and own[1] != self.stage.name:
             self._begin(InstallStage(own[1], install_stages.OURS, bool(install_stages.SILENT.search(own[1]))))
         self._troubles(install_stages.LINES, line)
@@ -202,5 +202,5 @@ class InstallConsole:
             f"{what}; last on the screen: {screen[-1] if screen else 'nothing'}",
             screen=screen,
             where=f"installing OpenBSD ({at})",
-            fix=f"the whole console is in {self._log}",
+            fix=f"the complete console is in {self._log}",
         )

@@ -1,6 +1,6 @@
-"""What an installation's two boots tell on the console, in OpenBSD's own words, and what each of these words means.
+"""What an installation's two boots print on the console, and what each line means.
 
-The words are those of sys/stand/boot/boot.c 1.57, distrib/miniroot/install.sub 1.1292 (19 September 2026),
+The lines are those of sys/stand/boot/boot.c 1.57, distrib/miniroot/install.sub 1.1292 (19 September 2026),
 distrib/miniroot/dot.profile 1.52, distrib/amd64/common/install.md 1.67 and etc/rc 1.596, as published; the firmware's
 are SeaBIOS's and iPXE's. Lines that begin with ``testbed: `` are our own: the site set prints them.
 A trial with OpenBSD's code built from source printed them too; the release's own installer has not been seen yet.
@@ -22,7 +22,7 @@ class InstallStage:
     """A part of an installation.
 
     Args:
-        name: told to the user.
+        name: shown to the user.
         begins: seen in the line, finished or not, that it begins with.
         silent: it works long without a word.
     """
@@ -37,9 +37,9 @@ class Boot:
     """One of the two boots.
 
     Args:
-        name: told to the user, and the first stage.
+        name: shown to the user, and the first stage.
         stages: those that may follow, in their order; a stage never comes back to one before it.
-        done: the line after which the machine only has to go off.
+        done: the line after which the VM only has to go off.
     """
 
     name: str
@@ -102,9 +102,9 @@ DISK = Boot(
 SILENT = re.compile(r"relink|packag|sealing", re.IGNORECASE)
 """Stages of our own that may work long without a word."""
 
-# Seen in whole lines.
+# Seen in complete lines.
 LINES = (
-    _trouble(r"^Question has no answer in response file:? *(.*)", "the installer asks what nobody answers: {}"),
+    _trouble(r"^Question has no answer in response file:? *(.*)", "the response file has no answer to: {}"),
     _trouble(r"\bpanic: (.+)", "the kernel panicked: {}"),
     _trouble(r"^No response file found", "the installer found no response file"),
     _trouble(r"^Autopartitioning failed", "the disk's layout was refused"),
@@ -129,7 +129,7 @@ BOOT = re.compile(r"^boot>$")
 FIRST = re.compile(r"^\(I\)nstall, \(U\)pgrade, \(A\)utoinstall or \(S\)hell\?$")
 # A question, what it offers in brackets, and the answer that is echoed behind it.
 QUESTION = re.compile(r"^([A-Z][^?]*\?)(?:\s+\([^)]*\))?(?:\s+\[[^\]]*\])?\s*(.*)$")
-# What went before says why the installer gave up later; by itself it may be nothing: some are answered with yes.
+# Lines that may explain why the installer gave up later. Some of them are harmless: they are answered with yes.
 OMENS = re.compile(
     r"failed\. Continue anyway\?|Continue without verification\?|is not a valid choice|^Unable to |^Cannot |"
     r"must be configured!|were not properly mounted|^No dhcp address|^Could not determine|^testbed: .*(?:failed|error)|"

@@ -1,7 +1,7 @@
-"""Runs an installation: a container without a network, in it a web server and the machine, booted twice.
+"""Runs an installation: a container without a network, in it a web server and the VM, booted twice.
 
 The container's image is ``images/openbsd``. Each step is a container of its own, which ends with it: the first boot
-comes from the network and ends when the installer restarts the machine, the second comes from the disk and ends when
+comes from the network and ends when the installer restarts the VM, the second comes from the disk and ends when
 the sealed system switches itself off; then the disk is packed.
 """
 
@@ -40,7 +40,7 @@ _MARGIN_SECONDS = 60  # the container ends a boot by itself so much later than w
 
 
 def requests_log(log: Path) -> Path:
-    """Return the file beside a console's log that keeps what the machine asked the web server for.
+    """Return the file beside a console's log that keeps what the VM asked the web server for.
 
     Args:
         log: the console's log.
@@ -61,18 +61,18 @@ def install(
     memory_mib: int = MEMORY_MIB,
     pace: InstallLimits | None = None,
 ) -> Path:
-    """Install and seal a machine.
+    """Install and seal a VM.
 
     Args:
         engine: runs the containers.
         image: the installer's image.
-        tree: what is served to the machine.
+        tree: what is served to the VM.
         out: a folder for the disk.
-        accel: how the machine runs.
+        accel: how the VM runs.
         log: keeps the console of both boots; what was asked for goes beside it (``requests_log``).
-        report: told each stage.
-        disk_mib: size of the disk, MiB; what nobody writes takes no room.
-        memory_mib: the machine's memory, MiB.
+        report: called with each stage.
+        disk_mib: size of the disk, MiB; unwritten blocks take no room.
+        memory_mib: the VM's memory, MiB.
         pace: how long it may take, by default as long as the acceleration lets expect.
 
     Returns:
@@ -86,7 +86,7 @@ def install(
     room = _Containers(engine, image, tree, out, accel, log.resolve())
     room.prepare()
     pace = pace or LIMITS[accel]
-    options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.whole + _MARGIN_SECONDS)]
+    options = ["--memory", str(memory_mib), "--disk", str(disk_mib), "--seconds", str(pace.total + _MARGIN_SECONDS)]
     until: float | None = None
     try:
         for step, boot in (("network", install_stages.NETWORK), ("disk", install_stages.DISK)):
@@ -100,7 +100,7 @@ def install(
 
 
 class BootHost(Protocol):
-    """Where a machine is booted.
+    """Where a VM is booted.
 
     Attributes:
         log: the console's log.
@@ -109,7 +109,7 @@ class BootHost(Protocol):
     log: Path
 
     def boot(self, command: Sequence[str], console: InstallConsole, pace: InstallLimits) -> None:
-        """Boot the machine and follow its console until the machine is off."""
+        """Boot the VM and follow its console until the VM is off."""
         ...
 
 
@@ -128,7 +128,7 @@ def follow(
         command: the container's.
         boot: what is expected.
         pace: how long it may take.
-        report: told each stage.
+        report: called with each stage.
         until: when the whole installation has to be done, on the console's clock; None: this boot begins it.
 
     Returns:
@@ -155,7 +155,7 @@ class _Containers:
         image: the installer's image.
         tree: what is served.
         out: folder of the disk.
-        accel: how the machine runs.
+        accel: how the VM runs.
         log: the console's log.
     """
 
@@ -185,7 +185,7 @@ class _Containers:
                 left.remove(force=True)
 
     def boot(self, command: Sequence[str], console: InstallConsole, pace: InstallLimits) -> None:
-        """Boot the machine and follow its console until the machine is off.
+        """Boot the VM and follow its console until the VM is off.
 
         Args:
             command: the container's.
@@ -196,23 +196,23 @@ class _Containers:
             InstallError: the installation will not come to its end.
             TestbedError: the container failed.
         """
-        with self._running(command) as container, self.log.open("rb") as written:
-            written.seek(0, 2)
+        with self._running(command) as container, self.log.open("rb") as console_log:
+            console_log.seek(0, 2)
 
             def over() -> bool:
                 ended = _is_over(container)  # asked first: what it wrote before its end is then there to read
-                console.feed(written.read())
+                console.feed(console_log.read())
                 if not ended:
                     console.check()
                 return ended
 
-            limit = pace.whole + 2 * _MARGIN_SECONDS  # the console's own comes first
+            limit = pace.total + 2 * _MARGIN_SECONDS  # the console's own comes first
             wait_until(over, limit, f"the {console.boot.name}", hint=f"see {self.log}", interval=0.3)
             self._succeeded(container)
         console.ended()
 
     def pack(self) -> None:
-        """Write the disk anew, compressed.
+        """Compress the disk.
 
         Raises:
             TestbedError: it failed.
@@ -248,8 +248,8 @@ class _Containers:
     def _succeeded(self, container: Container) -> None:
         status = container.wait(timeout=60)["StatusCode"]
         if status != 0:
-            said = last_line(container.logs())
-            raise TestbedError(f"the installer's machine failed: {said}", where=self._image, fix=f"see {self.log}")
+            reason = last_line(container.logs())
+            raise TestbedError(f"the installer's VM failed: {reason}", where=self._image, fix=f"see {self.log}")
 
 
 def _is_over(container: Container) -> bool:
@@ -265,9 +265,9 @@ def _is_over(container: Container) -> bool:
 
 @contextmanager
 def _engine_errors(what: str) -> Iterator[None]:
-    """Tell the engine's errors as ours."""
+    """Raise errors of the engine as a TestbedError."""
     try:
         yield
     except (DockerException, requests.RequestException) as error:
-        said = getattr(error, "explanation", None) or error
-        raise TestbedError(f"{what}: {said}", where="the Docker engine") from error
+        reason = getattr(error, "explanation", None) or error
+        raise TestbedError(f"{what}: {reason}", where="the Docker engine") from error

@@ -1,4 +1,4 @@
-"""What a machine that is installed over the network asks for, laid out: by TFTP the boot loader, by HTTP all the rest.
+"""What a VM that is installed over the network asks for, laid out: by TFTP the boot loader, by HTTP all the rest.
 
 pxeboot(8) asks for ``/etc/boot.conf`` and then for the kernel named there. The installer derives the name of its
 response file from the boot file's, ``auto_install`` (autoinstall(8)); its own lists tell it which files there are:
@@ -19,7 +19,7 @@ from testbed.openbsd.install.response_file import DISKLABEL, FOLDER
 from testbed.openbsd.media import Media
 
 BOOT_FILE = "auto_install"
-# The console is the first serial line, or the installer would ask what nobody sees.
+# The console is the first serial line, or the installer would ask on a screen that does not exist.
 _BOOT_CONF = "stty com0 115200\nset tty com0\nboot tftp:bsd.rd\n"
 
 

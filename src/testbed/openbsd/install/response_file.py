@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from testbed.openbsd.release import Release
 
-# Thirteen asterisks: nobody logs in by password (autoinstall(8)).
+# Thirteen asterisks: no login by password (autoinstall(8)).
 LOCKED = "*" * 13
 # The installer's server as the guest of QEMU's user network sees it.
 SERVER = "10.0.2.2"
@@ -22,7 +22,7 @@ class InstallPlan:
 
     Args:
         release: the OpenBSD release.
-        hostname: the machine's name while it is installed; a balancer gets its own at boot.
+        hostname: the VM's name while it is installed; a balancer gets its own at boot.
         server: address of the installer's server.
         password: root's, as encrypt(1) makes it; locked unless given.
         ssh_key: a public key that may log in as root; none unless given.

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 WIDTH = 400
-"""Longest line; a longer one is told in pieces."""
+"""Longest line; a longer one is cut into several."""
 
-# Control sequences (ECMA-48) and the two-byte escapes of terminals; one that is not whole yet stays for the next bytes.
+# Control sequences (ECMA-48) and the two-byte escapes of terminals; an incomplete one waits for the next bytes.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[^\[])")
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*)?$")
 _LONGEST_ESCAPE = 32
@@ -18,7 +18,7 @@ _LONGEST_ESCAPE = 32
 class TerminalLines:
     """Cuts a console's bytes into lines.
 
-    A carriage return ends a line as a newline does: a progress bar that is drawn anew is a line each time. A backspace
+    A carriage return ends a line as a newline does: each redraw of a progress bar is a line. A backspace
     takes one character back.
     """
 

@@ -25,7 +25,7 @@ def members(archive: Path, names: Collection[str], where: str) -> dict[str, byte
         Those that are in it.
 
     Raises:
-        TestbedError: it is no such archive.
+        TestbedError: it is not such an archive.
     """
     found: dict[str, bytes] = {}
     try:
@@ -39,5 +39,5 @@ def members(archive: Path, names: Collection[str], where: str) -> dict[str, byte
                 if len(found) == len(names):
                     break
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise TestbedError(f"is no gzipped tar ({error})", where=where) from error
+        raise TestbedError(f"is not a gzipped tar ({error})", where=where) from error
     return found

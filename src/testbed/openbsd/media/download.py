@@ -2,7 +2,7 @@
 
 A part is gone on from only if the server gave it a validator (a strong ETag, else its date), and proves by ``206`` to
 ``If-Range`` that the file is still that one (RFC 9110, 13.1.5), of the same size, from the right byte. Everything
-else begins anew. What was fetched is not trusted: verifying is the caller's.
+else begins again. What was fetched is not trusted: verifying is the caller's.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from testbed.openbsd.media.file_cache import drop, need_room, notes_of, writing
 from testbed.wait import wait_until
 
 Report = Callable[[str], None]
-"""Told one line about what is being done."""
+"""Called with one line about what is being done."""
 
 PATIENCE = 20.0
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two bytes
 _CHUNK = 1 << 18
 _MIB = 1 << 20
-_TELL_EACH = 5.0  # seconds
+_REPORT_INTERVAL = 5.0  # seconds
 _OTHER_MIRROR = "use another mirror (TESTBED_OPENBSD_MIRROR)"
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -47,7 +47,7 @@ def fetch(url: str, target: Path, report: Report, *, page: bool = False, patienc
     Args:
         url: its address.
         target: where to; a part that an earlier call left there is gone on from.
-        report: told how far it is, each few seconds.
+        report: called with the progress every few seconds.
         page: it is a web page that is wanted; otherwise one is an error.
         patience: seconds to go on trying when nothing more comes.
 
@@ -59,7 +59,7 @@ def fetch(url: str, target: Path, report: Report, *, page: bool = False, patienc
         job = _Job(session, url, target, report, page=page)
         outcome: str | TestbedError = "more"
         while outcome == "more":
-            outcome = wait_until(job.tried, patience, url, interval=0.5, hint=_OTHER_MIRROR)
+            outcome = wait_until(job.attempt, patience, url, interval=0.5, hint=_OTHER_MIRROR)
     if isinstance(outcome, TestbedError):
         raise outcome
     notes_of(target).unlink(missing_ok=True)
@@ -72,7 +72,7 @@ class _Job:
         session: connections.
         url: its address.
         target: where to.
-        report: told how far it is.
+        report: called with the progress.
         page: a web page is wanted.
     """
 
@@ -84,13 +84,13 @@ class _Job:
         self.page = page
         self.name = url.rstrip("/").rpartition("/")[2]
         self._farthest = self._have()
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
 
-    def tried(self) -> Literal["whole", "more"] | TestbedError:
+    def attempt(self) -> Literal["complete", "more"] | TestbedError:
         """Make one try.
 
         Returns:
-            ``whole``; ``more`` when it was cut but got farther than ever; what went wrong when another try is no use.
+            ``complete``; ``more`` when it was cut but got farther than before; the error if another try is of no use.
 
         Raises:
             _Cut: it was cut and got no farther.
@@ -104,7 +104,7 @@ class _Job:
             return "more"
         except TestbedError as final:
             return final
-        return "whole"
+        return "complete"
 
     def _have(self) -> int:
         return self.target.stat().st_size if self.target.is_file() else 0
@@ -128,7 +128,7 @@ class _Job:
             self._receive(response, total)
 
     def _judge(self, response: requests.Response, have: int, notes: dict[str, str] | None) -> tuple[int, int | None]:
-        """Return the byte the answer begins at, and the file's whole size if the server tells it."""
+        """Return the byte the answer begins at, and the file's full size if the server sends it."""
         status = response.status_code
         if status in (404, 410):
             raise MissingFileError(f"the server does not have it ({status})", where=self.url, fix=_OTHER_MIRROR)
@@ -136,9 +136,9 @@ class _Job:
             drop(self.target)
             raise _Cut(f"the server answers {status} out of turn")
         if status == 206:
-            told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if told and notes and int(told[1]) == have and told[2] == notes["size"]:
-                return have, int(told[2])
+            content_range = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if content_range and notes and int(content_range[1]) == have and content_range[2] == notes["size"]:
+                return have, int(content_range[2])
             drop(self.target)
             raise _Cut("the file changed while it was fetched")
         if status >= 500 or status == 429:
@@ -167,14 +167,14 @@ class _Job:
             notes = json.loads(notes_of(self.target).read_text())
         except (OSError, ValueError):
             return None
-        whole = isinstance(notes, dict) and notes.get("url") == self.url and {"validator", "size"} <= notes.keys()
-        return notes if whole else None
+        usable = isinstance(notes, dict) and notes.get("url") == self.url and {"validator", "size"} <= notes.keys()
+        return notes if usable else None
 
     def _receive(self, response: requests.Response, total: int | None) -> None:
         with writing(self.target.parent), self.target.open("ab") as file:
             for chunk in self._chunks(response, file):
                 file.write(chunk)
-                self._tell(file, total)
+                self._report_progress(file, total)
         have = self._have()
         if total is not None and have != total:
             raise _Cut(f"cut off at {have} of {total} bytes")
@@ -192,14 +192,14 @@ class _Job:
                 return
             yield chunk
 
-    def _tell(self, file: IO[bytes], total: int | None) -> None:
+    def _report_progress(self, file: IO[bytes], total: int | None) -> None:
         now = time.monotonic()
-        if now - self._told < _TELL_EACH:
+        if now - self._reported_at < _REPORT_INTERVAL:
             return
-        self._told = now
+        self._reported_at = now
         have = file.tell()
-        whole = f" of {total / _MIB:.0f} MiB ({100 * have // total} %)" if total else " MiB"
-        self.report(f"{self.name}: {have / _MIB:.0f}{whole}")
+        of_total = f" of {total / _MIB:.0f} MiB ({100 * have // total} %)" if total else " MiB"
+        self.report(f"{self.name}: {have / _MIB:.0f}{of_total}")
 
 
 def _reason(error: Exception) -> str:

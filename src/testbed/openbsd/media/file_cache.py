@@ -1,4 +1,4 @@
-"""Files kept by their content: whole ones under their SHA-256, those still coming in a folder of their own."""
+"""Files kept by their content: complete ones under their SHA-256, those still coming in a folder of their own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class FileCache:
     """A cache of verified files.
 
-    A file gets into ``sha256`` only whole, by being renamed; what is cut off stays in ``partial`` and is never taken
-    for more than that.
+    A file gets into ``sha256`` by a rename, when it is complete. A file that was cut off stays in ``partial``.
 
     Args:
         folder: made when missing.
@@ -29,16 +28,16 @@ class FileCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._whole = folder / "sha256"
+        self._complete = folder / "sha256"
         self._partial = folder / "partial"
         self._names = folder / "names"
         with writing(folder):
-            for made in (self._whole, self._partial, self._names):
+            for made in (self._complete, self._partial, self._names):
                 made.mkdir(parents=True, exist_ok=True)
 
     def find(self, digest: str) -> Path | None:
         """Return the file with this SHA-256, if it is here; read again each time, so a spoilt one is found out."""
-        path = self._whole / digest
+        path = self._complete / digest
         if not path.is_file():
             return None
         if digest_of(path) == digest:
@@ -61,7 +60,7 @@ class FileCache:
             incoming: the file; it goes.
             digest: its SHA-256.
         """
-        target = self._whole / digest
+        target = self._complete / digest
         with writing(self.folder):
             with incoming.open("rb") as file:
                 os.fsync(file.fileno())
@@ -103,7 +102,7 @@ def digest_of(path: Path) -> str:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Tell a full or forbidden disk in one line.
+    """Raise the error of a full or forbidden disk as a TestbedError.
 
     Args:
         folder: what is written into.

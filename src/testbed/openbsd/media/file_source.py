@@ -1,4 +1,4 @@
-"""Where a release comes from: a mirror, a folder on this machine, an install image."""
+"""Where a release comes from: a mirror, a folder on this host, an install image."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileSource(Protocol):
         """
 
     def at_hand(self, path: str) -> Path | None:
-        """Return where a file lies on this machine in a mirror's layout; None when it would have to be fetched."""
+        """Return where a file lies on this host in a mirror's layout; None when it would have to be fetched."""
 
 
 class Mirror:
@@ -140,7 +140,7 @@ class InstallImage:
         rest: what the image lacks; by default the folder that the image lies in.
 
     Raises:
-        UsageError: it is no such image.
+        UsageError: it is not such an image.
     """
 
     def __init__(self, image: Path, rest: FileSource | None = None) -> None:
@@ -172,7 +172,7 @@ class InstallImage:
         if done.returncode != 0:
             target.unlink(missing_ok=True)
             reason = last_line(done.stderr)
-            raise TestbedError(f"{path} cannot be read: {reason}", where=self.name, fix="get the image anew")
+            raise TestbedError(f"{path} cannot be read: {reason}", where=self.name, fix="download the image again")
 
     def at_hand(self, path: str) -> Path | None:
         """What lies beside the image."""
@@ -195,7 +195,9 @@ class InstallImage:
 
     def _members(self) -> tuple[str, ...]:
         if self._names is None:
-            listed = run([BSDTAR, "-t", "-f", self._image], f"listing {self._image.name}", fix="get the image anew")
+            listed = run(
+                [BSDTAR, "-t", "-f", self._image], f"listing {self._image.name}", fix="download the image again"
+            )
             self._names = tuple(line.removeprefix("./").rstrip("/") for line in listed.splitlines())
         return self._names
 
@@ -223,4 +225,4 @@ def _refuse_others(image: Path) -> None:
     if image.suffix in (".img", ".fs"):
         # Its sets lie in an FFS, which nothing that Debian keeps can read without mounting it.
         raise UsageError("an .img cannot be read here", where=str(image), fix="use the .iso: it has the same sets")
-    raise UsageError("is no install image", where=str(image), fix="name an installXX.iso, or a folder")
+    raise UsageError("is not an install image", where=str(image), fix="name an installXX.iso, or a folder")

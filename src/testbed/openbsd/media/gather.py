@@ -32,10 +32,9 @@ def gather(
     """Gather a release's files; what is returned has been verified, all of it.
 
     Args:
-        release: which.
         source: where they come from.
         cache: keeps them by their content, and what was cut off, to go on from.
-        report: told each step.
+        report: called with each step.
         packages: stems of those that are wanted; what they need comes with them, and ``quirks``.
         keys: a folder of public keys, in place of OpenBSD's.
 
@@ -63,7 +62,7 @@ def need_tools(source: FileSource, report: Report, log: Path) -> None:
 
     Args:
         source: where the files will come from.
-        report: told before anything is installed.
+        report: called before anything is installed.
         log: keeps apt's output.
 
     Raises:
@@ -80,10 +79,9 @@ class _Gathering:
     """One release being gathered.
 
     Args:
-        release: which.
         source: where from.
         store: where to.
-        report: told each step.
+        report: called with each step.
         keys: a folder of public keys, in place of OpenBSD's.
     """
 
@@ -207,5 +205,7 @@ class _Gathering:
         if kept or beside is None:
             return kept
         if digest_of(beside) != digest:
-            raise TestbedError("does not match its signed checksum", where=str(beside), fix="remove it, or get it anew")
+            raise TestbedError(
+                "does not match its signed checksum", where=str(beside), fix="remove it, or download it again"
+            )
         return beside

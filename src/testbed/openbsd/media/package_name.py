@@ -54,11 +54,11 @@ class PackageVersion:
         dewey = self._compare_dewey(other)
         return _sign(self.epoch, other.epoch) or dewey or _sign(self.patch, other.patch)
 
-    def satisfies(self, operator: str, wanted: PackageVersion) -> bool:
-        """Tell whether ``operator wanted`` holds; a wanted version without patch level means any."""
-        compared = _sign(self.epoch, wanted.epoch) or self._compare_dewey(wanted)
-        if not compared and wanted.patch >= 0:
-            compared = _sign(self.patch, wanted.patch)
+    def satisfies(self, operator: str, required: PackageVersion) -> bool:
+        """Return whether ``operator required`` holds; a required version without patch level means any."""
+        compared = _sign(self.epoch, required.epoch) or self._compare_dewey(required)
+        if not compared and required.patch >= 0:
+            compared = _sign(self.patch, required.patch)
         return {"<": compared < 0, "<=": compared <= 0, ">": compared > 0, ">=": compared >= 0}.get(
             operator, compared == 0
         )
@@ -101,7 +101,7 @@ class PackageName:
 
 
 def matches(spec: str, name: PackageName) -> bool:
-    """Tell whether a package is what a specification asks for.
+    """Return whether a package is what a specification asks for.
 
     Args:
         spec: such as ``apr->=1.7,<2``, ``apr-util-*-!ldap`` or ``foo-*|bar-*``. One that cannot be read matches
@@ -112,12 +112,12 @@ def matches(spec: str, name: PackageName) -> bool:
 
 
 def choose(spec: str, default: str, names: Iterable[PackageName]) -> PackageName | None:
-    """Return the package that pkg_add(1) would take, asking nobody.
+    """Return the package that pkg_add(1) would take without a question.
 
     Of each stem and flavour only the newest counts; of several that are left the default, else the first by name.
 
     Args:
-        spec: what is wanted.
+        spec: what is required.
         default: name of the package that the dependent was built with.
         names: those that there are.
     """
@@ -138,16 +138,16 @@ def _matches_one(spec: str, name: PackageName) -> bool:
     if not re.fullmatch(pattern, name.stem):
         return False
     for limit in [] if version == "*" else version.split(","):
-        operator, wanted = re.fullmatch(r"(>=|<=|>|<|=|)(.*)", limit).groups()  # type: ignore[union-attr]
-        if not name.version.satisfies(operator, PackageVersion.parse(wanted)):
+        operator, required = re.fullmatch(r"(>=|<=|>|<|=|)(.*)", limit).groups()  # type: ignore[union-attr]
+        if not name.version.satisfies(operator, PackageVersion.parse(required)):
             return False
     return not flavors or any(_has_flavors(alternative, name.flavors) for alternative in flavors.split(","))
 
 
-def _has_flavors(wanted: str, flavors: frozenset[str]) -> bool:
-    """Tell whether each of ``a-!b`` holds: flavour a, and not b."""
+def _has_flavors(required: str, flavors: frozenset[str]) -> bool:
+    """Return whether each of ``a-!b`` holds: flavour a, and not b."""
     return all(
-        (flavor[1:] not in flavors) if flavor.startswith("!") else flavor in flavors for flavor in wanted.split("-")
+        (flavor[1:] not in flavors) if flavor.startswith("!") else flavor in flavors for flavor in required.split("-")
     )
 
 

@@ -1,7 +1,7 @@
 """Packages and all they need: followed through the ``@depend`` lines of packing-lists, each package verified first.
 
-The folder's listing is signed by nobody, so a package's own, signed ``@name`` must be the name it was asked for by:
-nobody can pass off one signed package as another.
+The folder's listing is not signed. So the signed ``@name`` of a package must equal the requested name, and one signed
+package cannot replace another.
 """
 
 from __future__ import annotations
@@ -64,16 +64,16 @@ def parse_contents(text: str, where: str) -> PackingList:
     """
     name, arch, depends = "", "*", []
     for line in text.splitlines():
-        word, _, rest = line.partition(" ")
-        if word == "@name":
+        keyword, _, rest = line.partition(" ")
+        if keyword == "@name":
             name = rest.strip()
-        elif word == "@arch":
+        elif keyword == "@arch":
             arch = rest.strip()
-        elif word == "@depend":
-            pieces = rest.strip().split(":")
-            if len(pieces) != 3:
+        elif keyword == "@depend":
+            fields = rest.strip().split(":")
+            if len(fields) != 3:
                 raise TestbedError(f"cannot read {line!r}", where=where)
-            depends.append(Depend(pieces[1], pieces[2]))
+            depends.append(Depend(fields[1], fields[2]))
     if not name:
         raise TestbedError(f"its {_CONTENTS} names no package", where=where)
     return PackingList(name, arch, tuple(depends))
@@ -83,11 +83,10 @@ class Packages:
     """The packages of a release at a source.
 
     Args:
-        release: which.
         source: has them.
         store: keeps them.
         key: they are signed with it.
-        report: told each one.
+        report: called with each package.
     """
 
     def __init__(self, release: Release, source: FileSource, store: FileCache, key: Path, report: Report) -> None:
@@ -99,13 +98,13 @@ class Packages:
         self._places = self._list()
         self._names = [name for name in map(PackageName.parse, self._places) if name]
 
-    def gather(self, wanted: Sequence[str]) -> dict[str, Path]:
+    def gather(self, stems: Sequence[str]) -> dict[str, Path]:
         """Return the verified packages of these stems, and of all they need, by file name.
 
         Raises:
             TestbedError: one is missing, or a package does not verify.
         """
-        todo = [(Depend(f"{stem}-*", ""), "") for stem in dict.fromkeys((QUIRKS, *wanted))]
+        todo = [(Depend(f"{stem}-*", ""), "") for stem in dict.fromkeys((QUIRKS, *stems))]
         chosen: dict[str, Path] = {}
         taken: list[PackageName] = []
         while todo:
@@ -143,7 +142,7 @@ class Packages:
         path = self._places[name.text]
         # A package's name stands for one content, as pkg_add(1) takes it: a change has another patch level.
         if kept := self._store.recall(path):
-            with suppress(TestbedError):  # kept when another key was used: fetched anew
+            with suppress(TestbedError):  # kept when another key was used: fetched again
                 return kept, self._check(kept, name)
         self._report(f"package {name.text}")
         incoming = self._store.incoming(path)

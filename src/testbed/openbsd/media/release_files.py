@@ -16,7 +16,6 @@ class Media:
     """A release's verified files. They lie in the cache under their hashes: link or copy them under their names.
 
     Args:
-        release: which.
         files: name to path: the sets, ``pxeboot``, ``SHA256.sig``, and ``BUILDINFO`` where it is
             signed.
         packages: file name to path of each package and of all it needs.

@@ -24,7 +24,7 @@ def verify_list(signed: Path, key: Path, where: str) -> dict[str, str]:
         where: what the user knows the file by.
 
     Raises:
-        TestbedError: its signature does not verify, or what is signed is no such list.
+        TestbedError: its signature does not verify, or the signed text is not such a list.
     """
     with tempfile.TemporaryDirectory() as scratch:
         signed_text = Path(scratch) / "SHA256"
@@ -61,7 +61,7 @@ def parse_list(text: str, where: str = "SHA256") -> dict[str, str]:
     for number, line in enumerate(text.splitlines(), start=1):
         found = _LINE.fullmatch(line)
         if not found or digests.setdefault(found[1], found[2]) != found[2]:
-            raise TestbedError(f"line {number} is no checksum: {line[:60]!r}", where=where)
+            raise TestbedError(f"line {number} is not a checksum: {line[:60]!r}", where=where)
     return digests
 
 
@@ -78,9 +78,9 @@ def _run(arguments: list[str | Path], where: str, key: Path) -> None:
     except OSError as error:
         raise TestbedError(f"{PROGRAM} cannot be run: {error.strerror}") from error
     if done.returncode != 0:
-        said = last_line(done.stderr).removeprefix(f"{PROGRAM}: ")
+        reason = last_line(done.stderr).removeprefix(f"{PROGRAM}: ")
         raise TestbedError(
-            f"not signed by OpenBSD: it does not verify with {key.name} ({said})",
+            f"not signed by OpenBSD: it does not verify with {key.name} ({reason})",
             where=where,
-            fix="remove it and get it anew, from another mirror if need be",
+            fix="remove it and download it again, from another mirror if need be",
         )

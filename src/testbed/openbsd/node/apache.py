@@ -56,7 +56,7 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
         debian: text of ``images/lb/httpd.conf``.
 
     Raises:
-        TestbedError: that file no longer says something that is the platform's, or says it about an unknown path.
+        TestbedError: that file lacks a directive of the platform, or names an unknown path.
     """
     parameters = {
         "NODE": balancer.name,
@@ -82,16 +82,16 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
 
 def _translated(line: str, left: set[str]) -> str:
     """One line of Debian's file in OpenBSD's words; ``left`` loses what it said."""
-    word, _, rest = line.partition(" ")
+    directive, _, rest = line.partition(" ")
     value = rest.strip()
-    if word == "LoadModule" and (module := re.fullmatch(r"(\w+)_module +modules/mod_\1\.so", value)):
+    if directive == "LoadModule" and (module := re.fullmatch(r"(\w+)_module +modules/mod_\1\.so", value)):
         return _load(module[1])
-    if word == "Define" and (name := value.split()[0]) in _DEFINES:
+    if directive == "Define" and (name := value.split()[0]) in _DEFINES:
         left.discard(name)
         return f'Define {name} "{_DEFINES[name]}"'
-    if word in _DIRECTIVES:
-        left.discard(word)
-        return f'{word} "{_DIRECTIVES[word]}"'
+    if directive in _DIRECTIVES:
+        left.discard(directive)
+        return f'{directive} "{_DIRECTIVES[directive]}"'
     if "/" in value:
         raise _unlike_template(f"no path on OpenBSD is known for {line.strip()!r}")
     return line

@@ -19,7 +19,7 @@ CONTROL_GUEST = IPv4Interface("169.254.77.2/30")
 
 @dataclass(frozen=True)
 class Balancer:
-    """What tells one balancer from another.
+    """What differs between the balancers.
 
     Args:
         name: the node's name.
@@ -61,7 +61,6 @@ class Balancer:
         """A balancer of the topology.
 
         Args:
-            topology: the cluster.
             name: the node's name.
 
         Raises:
@@ -112,7 +111,7 @@ def _number(node: Node, variable: str, least: int, most: int) -> int:
     text = node.environment.get(variable, "")
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise UsageError(
-            f"{text!r} is no number from {least} to {most}" if text else "it is missing",
+            f"{text!r} is not a number from {least} to {most}" if text else "it is missing",
             where=f"services.{node.name}.environment.{variable}",
             fix=f"use a number from {least} to {most}",
         )

@@ -29,7 +29,7 @@ class GuestFile:
 
 @dataclass(frozen=True)
 class NodeSecrets:
-    """What a balancer must know and nobody else.
+    """The secrets of one balancer.
 
     Args:
         carp_password: shared by both balancers.
@@ -80,18 +80,17 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
     """All files of one balancer, by their paths below its root.
 
     Args:
-        topology: the cluster.
         node: the balancer's name.
         secrets: the cluster's.
         templates: the folder of ``httpd.conf`` and ``site.conf`` (``images/lb``).
 
     Raises:
-        UsageError: the balancer's Compose service says something that cannot be.
+        UsageError: the balancer's Compose service has an invalid value.
         TestbedError: a template does not fit.
     """
     balancer = Balancer.of(topology, node)
     text: dict[str, tuple[str, int]] = {
-        # netstart(8) insists on files that nobody else can read.
+        # netstart(8) insists on files that only root can read.
         f"etc/hostname.{name}": (content, 0o640)
         for name, content in interfaces.hostname_if(balancer, secrets.carp_password).items()
     }
@@ -122,16 +121,15 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
 def write(state_dir: Path, topology: Topology, node: str, templates: Path) -> None:
     """Write what one balancer's container sees at ``/etc/testbed``: ``guest/``, ``control/``, ``secrets.env``.
 
-    The folder is made anew: a file of another profile does not stay.
+    The folder is replaced, so that no file of another profile stays.
 
     Args:
         state_dir: the folder that holds ``nodes/`` and ``pki/``.
-        topology: the cluster.
         node: the balancer's name.
         templates: the folder of ``httpd.conf`` and ``site.conf`` (``images/lb``).
 
     Raises:
-        UsageError: the balancer's Compose service says something that cannot be; nothing is written.
+        UsageError: the balancer's Compose service has an invalid value; nothing is written.
         TestbedError: there are no secrets, or a template does not fit.
     """
     secrets = NodeSecrets.read(state_dir)

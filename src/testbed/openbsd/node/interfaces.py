@@ -1,7 +1,7 @@
 """A balancer's network: its interfaces, its name, whom it asks for names.
 
 Sources: hostname.if(5), carp(4), ifconfig(8), resolv.conf(5), sysctl.conf(5); ``etc/netstart`` (1.180), which turns
-each line of a ``hostname.if`` file into a call of ``ifconfig`` and insists on files that nobody else may read.
+each line of a ``hostname.if`` file into a call of ``ifconfig`` and insists on files that only root may read.
 
 There is no ``/etc/mygate``, so there is no default route: nothing leaves the testbed.
 """

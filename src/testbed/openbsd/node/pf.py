@@ -28,8 +28,8 @@ set skip on lo
 
 block all
 
-# The site. Stateless on purpose: after a failover the heir must see, and refuse, the connections of the dead balancer,
-# so that clients open new ones at once. A stateful rule would drop what belongs to no connection it knows.
+# The site. Stateless on purpose: after a failover the active balancer must see, and refuse, the connections of the dead
+# one, so that clients open new ones at once. A stateful rule would drop what belongs to no connection it knows.
 pass in quick on $public inet proto tcp from any to any port {{ 80 443 }} flags any no state
 pass out quick on $public inet proto tcp from any port {{ 80 443 }} to any flags any no state
 

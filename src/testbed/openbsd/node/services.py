@@ -18,7 +18,7 @@ def rc_conf_local() -> str:
         "sshd_flags=",
         "pf=YES",
         "check_quotas=NO",
-        # Libraries would be linked anew at each boot; a machine that was switched on again is being waited for.
+        # Libraries would be linked again at each boot, while testbed waits for the node.
         "library_aslr=NO",
     ]
     return "".join(f"{line}\n" for line in lines)

@@ -46,7 +46,7 @@ class KeyPair:
         """The pair of a private key.
 
         Raises:
-            ValueError: it is no private key in OpenSSH's format.
+            ValueError: it is not a private key in OpenSSH's format.
         """
         public = serialization.load_ssh_private_key(private, password=None).public_key()
         line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
