@@ -28,7 +28,7 @@ from testbed.incidents import load
 from testbed.incidents.incident_model import CONDITIONS
 from testbed.incidents.incident_schema import schema as incident_schema
 from testbed.journal.events import KINDS
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 from testbed.pytest_plugin import cluster_under_test, fixtures, pytest_options
 from testbed.recorder.log_patterns import PATTERNS
 
@@ -203,13 +203,13 @@ def _option(of: Mapping[str, Any]) -> str:
 def probes() -> str:
     """Return the page of probes."""
     rows = [
-        [code(name), spec.summary, f"every {format_long_duration(spec.interval)}", spec.role.value]
-        for name, spec in PROBES.items()
+        [code(name), probe.summary, probe.unit, f"every {format_long_duration(probe.interval)}", probe.runs_on]
+        for name, probe in PROBES.items()
     ]
     return title(
         "Probes",
         "All of them run in every run. [What probes see](../probes.md) explains what each can find and what not.",
-    ) + table(["probe", "what it does", "how often", "runs on"], rows)
+    ) + table(["probe", "what it does", "one sample", "how often", "runs on"], rows)
 
 
 def checks() -> str:

@@ -16,7 +16,7 @@ from testbed.cli.table import COMMANDS
 from testbed.faults import FAULTS
 from testbed.incidents.incident_model import CONDITIONS, Incident, Step
 from testbed.journal.events import KINDS
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 from testbed.settings import Settings
 
 PAGES = pages()

@@ -18,8 +18,8 @@ from testbed.checks.expectations import ProbeName
 from testbed.journal import Mark, Outcome, ProbeSample, Settled, Writer, read
 from testbed.probes import __main__ as program
 from testbed.probes import settle
-from testbed.probes.catalogue import PROBES
 from testbed.probes.exit_status import UNREADABLE
+from testbed.probes.probe_registry import PROBES
 from testbed.topology import Role
 
 
@@ -31,8 +31,8 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def test_every_probe_that_can_be_named_is_there() -> None:
-    assert set(PROBES) == set(get_args(ProbeName)) == set(program.NAMES)
-    assert {spec.role for spec in PROBES.values()} == {Role.CLIENT, Role.OBSERVER}
+    assert set(PROBES) == set(get_args(ProbeName))
+    assert {spec.runs_on for spec in PROBES.values()} == {Role.CLIENT, Role.OBSERVER}
     assert all(0.005 <= spec.interval <= 60 for spec in PROBES.values())
 
 

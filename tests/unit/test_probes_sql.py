@@ -20,7 +20,7 @@ from probing import probe_once, samples_of
 from testbed.journal import Outcome, ProbeSample
 from testbed.probes.database import conninfo, secret
 from testbed.probes.pool import Pool
-from testbed.probes.sql import SqlProbe, SqlWriteProbe
+from testbed.probes.sql import SqlReadProbe, SqlWriteProbe
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -113,7 +113,7 @@ def test_a_missing_secret_is_told(tmp_path: Path) -> None:
 
 
 def test_a_read_tells_which_node_answered(server: Server, pool: Pools) -> None:
-    [sample] = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0))
+    [sample] = probe_once(lambda: SqlReadProbe(pool(server.server_address[1]), 1.0))
     assert (sample.probe, sample.outcome, sample.detail, sample.token) == ("sql-read", Outcome.OK, "", "")
     assert sample.attrs == {"database": "db1"}
     assert server.queries == ["select current_setting('cluster_name')"]
@@ -131,7 +131,7 @@ def test_a_node_without_a_name_is_not_told(server: Server, pool: Pools) -> None:
     server.answer = GOOD.replace(struct.pack("!hi", 1, 3) + b"db1", struct.pack("!hi", 1, 0)).replace(
         b"D" + struct.pack("!i", 13), b"D" + struct.pack("!i", 10)
     )
-    [sample] = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0))
+    [sample] = probe_once(lambda: SqlReadProbe(pool(server.server_address[1]), 1.0))
     assert (sample.outcome, sample.attrs) == (Outcome.OK, {})
 
 
@@ -163,14 +163,14 @@ def test_what_was_committed_is_good_even_if_the_server_goes_then(server: Server,
 
 def test_a_session_that_ended_while_idle_costs_no_probe(server: Server, pool: Pools) -> None:
     server.hang_up = True
-    samples = probe_once(lambda: SqlProbe(pool(server.server_address[1]), 1.0), 3, 0.1)
+    samples = probe_once(lambda: SqlReadProbe(pool(server.server_address[1]), 1.0), 3, 0.1)
     assert {sample.outcome for sample in samples} == {Outcome.OK}
     assert server.sessions == 3
 
 
 def test_a_slow_server_is_not_given_more_sessions_than_it_may_have(server: Server, pool: Pools) -> None:
     server.delay = 0.15
-    samples = probe_once(lambda: SqlProbe(pool(server.server_address[1], 2), 1.0), 8, 0.01)
+    samples = probe_once(lambda: SqlReadProbe(pool(server.server_address[1], 2), 1.0), 8, 0.01)
     assert server.sessions == 2
     # Who waits for a session is late, or, after the time for a handshake, fails.
     late = [sample for sample in samples if sample.finished - sample.started > 0.25]
@@ -186,7 +186,7 @@ def test_a_slow_server_is_not_given_more_sessions_than_it_may_have(server: Serve
 def test_probes_share_a_pool(server: Server, pool: Pools) -> None:
     async def go() -> list[ProbeSample]:
         shared = pool(server.server_address[1])
-        reads, writes = SqlProbe(shared, 1.0), SqlWriteProbe(shared, 1.0, "run")
+        reads, writes = SqlReadProbe(shared, 1.0), SqlWriteProbe(shared, 1.0, "run")
         samples = [*await samples_of(reads), *await samples_of(writes), *await samples_of(reads)]
         await reads.close()
         await writes.close()

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.checks import CHECKS
 from testbed.faults import FAULTS
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

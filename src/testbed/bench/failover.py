@@ -15,6 +15,7 @@ from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.runner import Result, play_repeats
 from testbed.journal import Outcome, RequestSample, Settled, read
+from testbed.probes.sql import SqlWriteProbe
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _measured(what: FailoverKind, result: Result) -> Failover:
     flying = [each for each in failed if first.injected is None or each.started <= first.injected]
     return Failover(
         first.node, worst.seconds if worst else 0.0, mine[0] if mine else None, result.status, result.folder,
-        lost=len(check_durability(journal.probes["sql-write"], journal.of(Settled)).missing),
+        lost=len(check_durability(journal.probes[SqlWriteProbe.name], journal.of(Settled)).missing),
         false=len(moved) - len(mine), in_flight=len(flying), beyond=len(failed) - len(flying),
     )  # fmt: skip
 

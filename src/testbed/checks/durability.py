@@ -11,6 +11,7 @@ from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Mark, Outcome, ProbeSample, Series, Settled
 from testbed.journal.series import OUTCOMES
+from testbed.probes.sql import SqlWriteProbe
 
 EXAMPLES = 5
 
@@ -99,13 +100,13 @@ class DurabilityCheck(Check):
 
     def judge(self, run: RecordedRun) -> Verdict | None:
         """Return the verdict."""
-        if "sql-write" not in run.journal.probes and run.plans_no("steps"):
+        if SqlWriteProbe.name not in run.journal.probes and run.plans_no("steps"):
             return None
         builder = VerdictBuilder()
         if run.stage_time("settled") is None:
             _judge_unread(run, builder)
             return builder.verdict(self.name)
-        series = Series.of(run.journal.probes.get("sql-write", ()))
+        series = Series.of(run.journal.probes.get(SqlWriteProbe.name, ()))
         found = check_durability(series, run.journal.of(Settled))
         answered = {series.token(place): series.finished[place] for place in range(len(series))}
         for problem, tokens in (
@@ -134,7 +135,7 @@ def _judge_unread(run: RecordedRun, builder: VerdictBuilder) -> None:
         return
     last = unreadable[-1]
     reason, seconds = last.attrs.get("reason", "no reason given"), last.attrs.get("seconds", "?")
-    series = Series.of(run.journal.probes.get("sql-write", ()))
+    series = Series.of(run.journal.probes.get(SqlWriteProbe.name, ()))
     acknowledged = series.count(Outcome.OK)
     text = f"the table of writes cannot be read back, tried for {seconds} s: {reason}"
     if run.stage_time("kept") is not None:

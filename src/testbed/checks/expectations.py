@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,9 +17,13 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from testbed.checks.check import CHECKS
+from testbed.probes.probe_registry import PROBES
 from testbed.units import Duration
 
-ProbeName = Literal["tcp", "https", "webmail", "sql-read", "sql-write"]
+if TYPE_CHECKING:
+    ProbeName = str
+else:
+    ProbeName = Literal[tuple(PROBES)]
 
 
 class _RegisteredName:

@@ -11,9 +11,10 @@ from testbed.checks.stickiness import LOG_IN
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Outcome, RequestSample
+from testbed.probes.probe_registry import PROBES
 
 # The probes that run where the users do.
-SITE = ("tcp", "https", "webmail")
+SITE = tuple(name for name, probe in PROBES.items() if probe.runs_on == "client")
 
 
 class LoginsCheck(Check):

@@ -14,6 +14,7 @@ from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Aspect, Series
 from testbed.journal.series import OK
+from testbed.probes.sql import SqlWriteProbe
 
 # Nodes tell through Docker's log, which stamps a line when it gets it: on a busy machine that takes so many seconds.
 # Two nodes hold something together if they do so for longer than that and than their clocks may be wrong.
@@ -79,7 +80,7 @@ def _end(span: Span) -> float:
 
 def _judge_writes(run: RecordedRun, builder: VerdictBuilder) -> None:
     """Acknowledged writes pass from one node to another only when the other has become primary between the two."""
-    series = run.journal.probes.get("sql-write")
+    series = run.journal.probes.get(SqlWriteProbe.name)
     if series is None:
         return
     primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")

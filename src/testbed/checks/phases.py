@@ -18,6 +18,7 @@ from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window
 from testbed.journal import Aspect, Journal
+from testbed.probes.probe_registry import PROBES
 
 # Seconds by which nodes and probes may tell late without being out of order.
 SLACK = 0.5
@@ -41,8 +42,9 @@ _STATES = (
     ("mounted", Aspect.MOUNT, "mounted"),
     ("postgres accepting", Aspect.POSTGRES, "accepting"),
 )
+# The probes that have no good sample while a resource is away.
 _CUT_OFF: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"site": ("tcp", "https", "webmail"), "database": ("sql-read", "sql-write", "webmail")}
+    {resource: tuple(name for name, probe in PROBES.items() if resource in probe.resources) for resource in ADDRESSES}
 )
 
 
@@ -143,13 +145,13 @@ def failovers(journal: Journal) -> list[Phases]:
             seconds["address claimed"] = span.start - at
             of_each = {
                 probe: window
-                for probe in sorted(reports, key=lambda name: (name == "webmail", reports[name].resolution))
+                for probe in sorted(reports, key=lambda name: (_is_visit(name), reports[name].resolution))
                 if (window := _outage(reports[probe].windows, at, span.start + SLACK + span.error))
             }
             seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
             away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
-            unsure = tuple(p for p in (*_CUT_OFF[resource], "https") if p in of_each and of_each[p].stops)
+            unsure = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].stops)
             found.append(
                 Phases(
                     resource, source, target, at, fault, healing, seconds, disorder, away, tuple(dict.fromkeys(unsure))
@@ -225,7 +227,7 @@ def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, 
     """What the probes saw of it.
 
     Args:
-        of_each: each probe's outage, the finest probe first and webmail, whose one visit is many requests, last.
+        of_each: each probe's outage, the finest probe first, and probes whose samples are several requests last.
         resource: what moved.
         at: what to count from.
     """
@@ -235,12 +237,16 @@ def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, 
     )
     if (reply := next((came for came in replies if came is not None), None)) is not None:
         seconds["last good reply"] = reply - at
-    write, page = of_each.get("sql-write"), of_each.get("webmail") or of_each.get("https")
-    if write and write.first_good is not None and write.end_is_known and resource == "database":
-        seconds["first write"] = write.first_good - at
-    if page and page.first_good is not None and page.end_is_known:
-        seconds["first page"] = page.first_good - at
+    # Of two probes that date the same phase, the later one in the registry needs more of the site.
+    dating = {PROBES[probe].dates: of_each[probe] for probe in _CUT_OFF[resource] if probe in of_each}
+    for phase, window in dating.items():
+        if phase and window.first_good is not None and window.end_is_known:
+            seconds[phase] = window.first_good - at
     return seconds
+
+
+def _is_visit(probe: str) -> bool:
+    return probe in PROBES and PROBES[probe].is_visit
 
 
 def _outage(windows: Sequence[Window], at: float, claimed: float) -> Window | None:

@@ -30,7 +30,7 @@ from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.incident_model import Incident, Step
 from testbed.incidents.incident_text import describe, describe_step
 from testbed.incidents.runner import Result, play_repeats
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 from testbed.trials.trial_store import TrialStore
 
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from testbed.checks import Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.run_integrity import RUN, STEPS
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 
 SERVED = "served"
 UNREADABLE = "the table of writes cannot be read back"
@@ -125,9 +125,10 @@ def _without_probes(text: str) -> str:
 
 def _service(probes: Sequence[str]) -> str:
     """The service that is away when these probes have no answer; the webmail needs the site and the database."""
-    if {"tcp", "https"} & set(probes):
+    needed = [set(PROBES[name].resources) for name in probes if name in PROBES]
+    if {"site"} in needed:
         return "the site"
-    return "the database" if {"sql-read", "sql-write"} & set(probes) else "the webmail"
+    return "the database" if {"database"} in needed else "the webmail"
 
 
 def _rank(complaint: str) -> int:

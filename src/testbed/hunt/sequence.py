@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 
 from testbed.faults import ACTIONS, OPERATIONS
 from testbed.incidents.incident_model import Incident, Step
+from testbed.probes.probe_registry import PROBES
 from testbed.units import format_duration
 
 Steps = tuple[Step, ...]
 
 USERS = 3
-# Slower than usual: a hunt looks for what is wrong, and not for how long an outage lasts. Where VMs are emulated, the
-# usual rate takes half of the cluster's processor time.
-PROBE_INTERVALS = {"tcp": "100ms", "https": "200ms", "sql-read": "200ms", "sql-write": "200ms"}
+# Slower than usual, as ``RegisteredProbe.hunt_interval`` explains.
+PROBE_INTERVALS = {name: format_duration(probe.hunt_interval) for name, probe in PROBES.items() if probe.hunt_interval}
 TITLE_CHARACTERS = 80
 HEALTHY_TIMEOUT = "150s"
 # A daemon that hung and resumes may take the address 3 s later: the run must not end in the middle of that.

@@ -11,7 +11,7 @@ from testbed.faults import FaultTarget, OptionError
 from testbed.faults.fault_options import OnNetworks
 from testbed.incidents import expectation_problems, step_problems
 from testbed.incidents.incident_model import ALL, Incident, Step
-from testbed.probes.catalogue import PROBES
+from testbed.probes.probe_registry import PROBES
 from testbed.topology import Role, Topology
 from testbed.units import format_duration
 from testbed.yaml_source import Problem, nearest

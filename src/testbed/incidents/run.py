@@ -36,8 +36,9 @@ from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
 from testbed.machines import Machine
-from testbed.probes.catalogue import PROBES
 from testbed.probes.exit_status import UNREADABLE
+from testbed.probes.probe_registry import PROBES
+from testbed.probes.sql import SqlWriteProbe
 from testbed.recorder import Recorder
 from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
@@ -165,8 +166,10 @@ class Run:
             if name not in PROBES:
                 raise UsageError(f"no probe {name!r}", fix=f"the probes are {', '.join(PROBES)}")
         chosen |= {name: interval for name, interval in (intervals or {}).items() if name in chosen}
-        for role in {PROBES[name].role for name in chosen}:
-            mine = [f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].role is role]
+        for role in {Role(PROBES[name].runs_on) for name in chosen}:
+            mine = [
+                f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].runs_on == role
+            ]
             command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
             command += ["--site", self._url.removeprefix("https://"), "--seconds", str(LIMIT_SECONDS), *mine]
             self._probers.append(Task.start(self._machine(role), command, f"{self._inside}/probes-{role.value}.log"))
@@ -400,7 +403,7 @@ class Run:
     def _make_healthy(self, *, unbroken: bool) -> None:
         hopeless = self._recover()
         settled = True
-        if "sql-write" in self._probing:
+        if SqlWriteProbe.name in self._probing:
             # A run that broke is wound up all the same; what it broke by is told, not what that led to.
             with suppress(*(() if unbroken else (TestbedError,))):
                 settled = self._settle(SETTLE_SECONDS)
@@ -446,7 +449,7 @@ class Run:
         """
         self.live.update()
         serves = balancer in self.live.holders(Aspect.SITE_ADDRESS, "held")
-        asked = self._users > 0 or not {"https", "webmail"}.isdisjoint(self._probing)
+        asked = self._users > 0 or any(PROBES[name].reaches_app_nodes for name in self._probing)
         return not (serves and asked) and self._mark_try(balancer, node)
 
     def _mark_try(self, balancer: str, node: str) -> bool:

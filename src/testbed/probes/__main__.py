@@ -2,7 +2,7 @@
 
     python3 -m testbed.probes --journal /runs/X/journal.jsonl --seconds 600 tcp=20ms https=20ms webmail=1s
 
-SIGTERM ends it in order: probes that are under way are waited for and recorded.
+SIGTERM ends it gracefully: samples that are under way are waited for and recorded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import uuid
 
 from testbed.durations import parse_duration
 from testbed.journal import Writer
-from testbed.probes import database, of_database, of_site
+from testbed.probes import database
 from testbed.probes.openloop import OpenLoop, run
-from testbed.probes.target import Target
+from testbed.probes.probe_registry import PROBES, prepare
+from testbed.probes.probe_type import ProbeSetup
+from testbed.probes.sql import SqlWriteProbe
 
-NAMES = (*of_site.NAMES, *of_database.NAMES)
 LIMIT_SECONDS = 900.0
 SHORTEST, LONGEST = 0.005, 60.0
 
@@ -30,7 +31,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     environment = os.environ.get
     parser = argparse.ArgumentParser(prog="python3 -m testbed.probes", description="probe a cluster from outside")
     parser.add_argument("probes", nargs="+", type=_probe, metavar="PROBE=INTERVAL",
-                        help=f"such as tcp=20ms; probes: {', '.join(NAMES)}")  # fmt: skip
+                        help=f"such as tcp=20ms; probes: {', '.join(PROBES)}")  # fmt: skip
     parser.add_argument("--journal", required=True, help="journal file to append to")
     parser.add_argument("--seconds", type=float, default=LIMIT_SECONDS, help=f"end after so long ({LIMIT_SECONDS:g})")
     parser.add_argument("--ca", default="/etc/testbed/ca.crt", help="certificates to trust")
@@ -52,8 +53,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _probe(text: str) -> tuple[str, float]:
     name, _, interval = text.partition("=")
-    if name not in NAMES:
-        raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(NAMES)}")
+    if name not in PROBES:
+        raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(PROBES)}")
     try:
         value = parse_duration(interval)
     except ValueError as error:
@@ -72,18 +73,14 @@ async def probe(options: argparse.Namespace) -> str:
     """
     intervals = dict(options.probes)
     run_id = uuid.uuid4().hex[:12]
-    targets: list[Target] = []
-    if intervals.keys() & set(of_site.NAMES):
-        targets += of_site.site_targets(options, intervals)
-    if intervals.keys() & set(of_database.NAMES):
-        targets += of_database.database_targets(options, intervals, run_id)
-    attrs = {"run": run_id} if "sql-write" in intervals else {}
+    prepared = prepare(ProbeSetup(options, intervals, run_id))
+    attrs = {"run": run_id} if SqlWriteProbe.name in intervals else {}
     with Writer(options.journal, "probes", probes=" ".join(intervals), **attrs) as journal:
         loops = [
-            OpenLoop(target.probe, journal, interval=intervals[target.probe.name], outstanding=target.outstanding)
-            for target in targets
+            OpenLoop(each.probe, journal, interval=intervals[each.probe.name], outstanding=each.outstanding)
+            for each in prepared
         ]
-        # What is there now stays: it need not be gone through again and again.
+        # Objects that exist now stay, so the collector need not visit them again.
         gc.collect()
         gc.freeze()
         await run(loops, options.seconds)
@@ -91,7 +88,7 @@ async def probe(options: argparse.Namespace) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status: 2 when it cannot run as it was told to."""
+    """The command; returns its exit status: 2 if its options are invalid or a file cannot be read."""
     try:
         print(asyncio.run(probe(parse(arguments))), flush=True)
     except (OSError, ValueError) as error:

@@ -24,6 +24,7 @@ from testbed.probes.answer import Answer
 from testbed.probes.dialling import Address
 from testbed.probes.openloop import Done
 from testbed.probes.pace import AT_LEAST, Pace
+from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe, samples_within
 from testbed.probes.tcp import HANDSHAKE_SECONDS
 from testbed.probes.visit import Stage, Visit
 
@@ -45,7 +46,7 @@ FULL = 150
 _TOO_FAST = "held back"
 
 
-class HttpsProbe:
+class HttpsProbe(RegisteredProbe):
     """Fetches one page and judges it by its content.
 
     Args:
@@ -59,6 +60,14 @@ class HttpsProbe:
     """
 
     name = "https"
+    summary = "fetches a page of an app node through the site's address"
+    unit = "page"
+    interval = 0.02
+    hunt_interval = 0.2
+    runs_on = "client"
+    resources = ("site",)
+    dates = "first page"
+    reaches_app_nodes = True
 
     def __init__(
         self,
@@ -84,6 +93,13 @@ class HttpsProbe:
         self._pace = Pace()
         self._held: list[_Question] = []
         self._again: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
+        """Return the probe of the site's page."""
+        options, context = setup.options, ssl.create_default_context(cafile=setup.options.ca)
+        probe = cls(options.site, setup.site_address, context, timeout=options.patience)
+        return PreparedProbe(probe, samples_within(options.patience, setup.intervals[cls.name]))
 
     def begin(self, due: float, done: Done) -> None:
         """Probe once."""

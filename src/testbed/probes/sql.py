@@ -8,21 +8,28 @@ for ``testbed.probes.settle`` to find out.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
 from testbed.journal import Outcome, ProbeSample
+from testbed.probes import database
 from testbed.probes.openloop import Done
-from testbed.probes.pool import NoConnectionError, Pool
+from testbed.probes.pool import SESSIONS, NoConnectionError, Pool
+from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
 from testbed.probes.session import Reply, Session
 
 # Sessions say by this name, with the run's behind it, whose they are.
 APPLICATION = "testbed-probe"
 NODE = "current_setting('cluster_name')"
 READ = f"select {NODE}".encode()
+# Below one second, so that the first retransmission never comes.
+HANDSHAKE_SECONDS = 0.95
+# Sessions in use at once. A server that answers none of them gets no more queries.
+SIZE = 16
 
 
-class SqlProbe:
+class SqlReadProbe(RegisteredProbe):
     """Sends one query each time.
 
     Args:
@@ -31,11 +38,27 @@ class SqlProbe:
     """
 
     name = "sql-read"
+    summary = "asks the database's address which node answers"
+    unit = "query"
+    interval = 0.02
+    hunt_interval = 0.2
+    runs_on = "observer"
+    resources = ("database",)
 
     def __init__(self, pool: Pool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
+        """Return the probe of the database's address; the SQL probes share their sessions."""
+        pool, outstanding = setup.shared("sql", lambda: _pool(setup))
+        return PreparedProbe(cls._make(pool, setup), outstanding)
+
+    @classmethod
+    def _make(cls, pool: Pool, setup: ProbeSetup) -> SqlReadProbe:
+        return cls(pool, setup.options.timeout)
 
     def begin(self, due: float, done: Done) -> None:
         """Probe once."""
@@ -79,7 +102,7 @@ class SqlProbe:
             self._ask(session, query, ended)
 
 
-class SqlWriteProbe(SqlProbe):
+class SqlWriteProbe(SqlReadProbe):
     """Commits one row each time.
 
     Args:
@@ -89,14 +112,35 @@ class SqlWriteProbe(SqlProbe):
     """
 
     name = "sql-write"
+    summary = "commits a row at the database's address"
+    unit = "commit"
+    # Writes cost most: on emulated guests, each replicated commit takes some 20 ms of processor time of both nodes
+    # together (docs/probes.md).
+    interval = 0.1
+    dates = "first write"
+    last_part = "until the first commit"
 
     def __init__(self, pool: Pool, timeout: float, run: str) -> None:
         super().__init__(pool, timeout)
         self._run = run
         self._next = 0
 
+    @classmethod
+    def _make(cls, pool: Pool, setup: ProbeSetup) -> SqlReadProbe:
+        return cls(pool, setup.options.timeout, setup.run)
+
     def _query(self) -> tuple[bytes, str]:
         token = f"{self._run}-{self._next:06d}"
         self._next += 1
         query = f"insert into writes (token) values ('{token}') returning {NODE}"  # noqa: S608 - the token is our own
         return query.encode(), token
+
+
+def _pool(setup: ProbeSetup) -> tuple[Pool, int]:
+    """Return the pool that the SQL probes share, and how many samples of each may be under way."""
+    conninfo = database.conninfo(setup.options, f"{APPLICATION}-{setup.run}", setup.options.timeout)
+    intervals = [setup.intervals[each.name] for each in (SqlReadProbe, SqlWriteProbe) if each.name in setup.intervals]
+    attempts = sum(math.ceil(HANDSHAKE_SECONDS / interval) for interval in intervals)
+    pool = Pool(conninfo, connect_timeout=HANDSHAKE_SECONDS, size=SIZE, attempts=attempts)
+    # In use, connecting, waiting for another's session, being established.
+    return pool, SIZE + 2 * attempts + SESSIONS + 1

@@ -12,11 +12,12 @@ import time
 from testbed.journal import Outcome, ProbeSample
 from testbed.probes.dialling import RESET, Address, Dialling
 from testbed.probes.openloop import Done
+from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe, samples_within
 
 HANDSHAKE_SECONDS = 0.95
 
 
-class TcpProbe:
+class TcpProbe(RegisteredProbe):
     """Connects and closes.
 
     Args:
@@ -25,10 +26,21 @@ class TcpProbe:
     """
 
     name = "tcp"
+    summary = "connects to the site's address"
+    unit = "connection"
+    interval = 0.02
+    hunt_interval = 0.1
+    runs_on = "client"
+    resources = ("site",)
 
     def __init__(self, address: Address, timeout: float = HANDSHAKE_SECONDS) -> None:
         self._address = address
         self._timeout = timeout
+
+    @classmethod
+    def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
+        """Return the probe of the site's address."""
+        return PreparedProbe(cls(setup.site_address), samples_within(HANDSHAKE_SECONDS, setup.intervals[cls.name]))
 
     def begin(self, due: float, done: Done) -> None:
         """Probe once."""

@@ -13,18 +13,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from testbed.journal import Outcome, ProbeSample, RequestSample
+from testbed.probes.database import secret
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError, SessionLostError
 from testbed.probes.openloop import Done
+from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
+from testbed.probes.tcp import HANDSHAKE_SECONDS
 from testbed.probes.words import one_line
 
 # A slow page delays no probe: that many browser windows are open at most, on one session.
 WINDOWS = 5
+# Seconds for a connection, and for a page. People wait longer, but then the next probe has begun.
+TIMEOUTS = (HANDSHAKE_SECONDS, 10.0)
 
 Browser = Callable[[Callable[[RequestSample], None]], HordeClient]
 
 
-class WebmailProbe:
+class WebmailProbe(RegisteredProbe):
     """Lists the inbox each time.
 
     A session that is lost is a failed probe with the detail ``session-lost``; the next one logs in. Without a session
@@ -35,12 +40,33 @@ class WebmailProbe:
     """
 
     name = "webmail"
+    summary = "lists the inbox of someone who is logged in"
+    unit = "visit"
+    interval = 1.0
+    runs_on = "client"
+    resources = ("database", "site")
+    dates = "first page"
+    last_part = "until the first page"
+    is_visit = True
+    reaches_app_nodes = True
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._session: HordeClient | None = None
         self._last = threading.local()
         self._threads = ThreadPoolExecutor(WINDOWS, "webmail")
+
+    @classmethod
+    def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
+        """Return the probe of the webmail; the site's name is resolved first, as by the other probes of the site."""
+        options, _ = setup.options, setup.site_address
+        password = secret(options.secrets, "MAIL_PASSWORD")
+        base = f"https://{options.site}" + (f":{options.site_port}" if options.site_port != 443 else "")
+
+        def browser(record: Callable[[RequestSample], None]) -> HordeClient:
+            return HordeClient(base, options.account, password, ca_file=options.ca, record=record, timeout=TIMEOUTS)
+
+        return PreparedProbe(cls(browser), WINDOWS)
 
     def begin(self, due: float, done: Done) -> None:
         """Probe once."""

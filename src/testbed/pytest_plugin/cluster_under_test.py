@@ -17,6 +17,7 @@ from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.incidents.runner import Result
 from testbed.journal import Journal, Settled
+from testbed.probes.sql import SqlWriteProbe
 
 
 def require_cluster() -> Cluster:
@@ -143,7 +144,7 @@ class RecordedRun:
 
     def lost_writes(self) -> list[str]:
         """Return the tokens of the writes that were acknowledged and are not there."""
-        return list(check_durability(self.journal.probes["sql-write"], self.journal.of(Settled)).missing)
+        return list(check_durability(self.journal.probes[SqlWriteProbe.name], self.journal.of(Settled)).missing)
 
     def verdicts(self) -> Mapping[str, Verdict]:
         """Return each check's verdict by the check's name."""

@@ -26,6 +26,8 @@ from testbed.checks.run_stages import first_mark, observation_period, stage_time
 from testbed.checks.standstills import standstills
 from testbed.checks.states import Timelines
 from testbed.journal import Alarm, Journal, Mark, RequestSample, Settled, StateChange
+from testbed.probes.probe_registry import PROBES
+from testbed.probes.sql import SqlWriteProbe
 from testbed.report.axis import Axis
 from testbed.report.summary import (
     CheckResult,
@@ -37,8 +39,8 @@ from testbed.report.summary import (
     WriteResult,
 )  # fmt: skip
 
-PROBES = ("tcp", "https", "webmail", "sql-read", "sql-write")
-WRITES = "sql-write"
+WRITES = SqlWriteProbe.name
+_ORDER = tuple(PROBES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def cause(phases: Phases) -> str:
 
 def _ordered(probes: Iterable[str]) -> list[str]:
     """Known probes in their order, then others by name."""
-    return sorted(probes, key=lambda name: (PROBES.index(name) if name in PROBES else len(PROBES), name))
+    return sorted(probes, key=lambda name: (_ORDER.index(name) if name in PROBES else len(_ORDER), name))
 
 
 def _error(journal: Journal) -> str:

@@ -9,12 +9,10 @@ from math import inf
 from testbed.checks import OutageReport, Phases
 from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.windows import Window
+from testbed.probes.probe_registry import PROBES
+from testbed.probes.probe_type import RegisteredProbe
 
 # The resource whose failover each probe sees; the webmail needs both.
-RESOURCES: Mapping[str, tuple[str, ...]] = {
-    "tcp": ("site",), "https": ("site",), "sql-read": ("database",), "sql-write": ("database",),
-    "webmail": ("database", "site"),
-}  # fmt: skip
 # Phases that belong together, and what passed until the last of them. `{}` is the node that took over.
 STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("carp master",), "until {} noticed"),
@@ -22,7 +20,6 @@ STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("drbd primary", "mounted"), "for DRBD and the mount"),
     (("postgres accepting",), "until PostgreSQL accepted connections"),
 )
-LAST: Mapping[str, str] = {"sql-write": "until the first commit", "webmail": "until the first page"}
 # Seconds that are not worth a part of their own.
 NOTHING = 0.05
 
@@ -63,7 +60,7 @@ def _failover(window: Window, probe: str, failovers: Sequence[Phases]) -> Phases
     """The failover in this outage, that of the database first where the probe needs both."""
     begin = -inf if window.last_good is None else window.last_good
     end = inf if window.first_good is None else window.first_good
-    for resource in RESOURCES.get(probe, ()):
+    for resource in PROBES[probe].resources if probe in PROBES else ():
         for each in failovers:
             if each.resource == resource and begin <= each.at + each.seconds["address claimed"] <= end:
                 return each
@@ -87,7 +84,7 @@ def _parts(begin: float, end: float, probe: str, phases: Phases) -> Iterator[str
         if known and begin <= max(known) <= end:
             ended.append((max(known), text.format(phases.target)))
     ended.sort()
-    ended.append((end, LAST.get(probe, "until the first good answer")))
+    ended.append((end, PROBES[probe].last_part if probe in PROBES else RegisteredProbe.last_part))
     for (at, text), following in pairwise([*ended, (inf, "")]):
         # A step so short goes into the next one.
         if at - begin >= NOTHING or following[0] == inf:

@@ -1,4 +1,4 @@
-"""A probe whose target cannot be found: that is a finding too."""
+"""The stand-in for a probe whose host name has no address: its samples record the failure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from testbed.journal import Outcome, ProbeSample
 from testbed.probes.openloop import Done
 
 
-class NowhereProbe:
+class UnresolvedProbe:
     """Fails each time, with the reason.
 
     Args:
-        name: the probe it stands for.
-        why: why its target cannot be probed.
+        name: the probe that it stands in for.
+        why: why its host cannot be resolved.
     """
 
     def __init__(self, name: str, why: str) -> None:
@@ -21,9 +21,9 @@ class NowhereProbe:
         self._why = why
 
     def begin(self, due: float, done: Done) -> None:
-        """Probe once."""
+        """Record a failure."""
         now = time.monotonic()
         done(ProbeSample(self.name, due, now, now, Outcome.FAILED, self._why))
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""

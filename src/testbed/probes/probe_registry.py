@@ -1,0 +1,41 @@
+"""The registry of probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from testbed.probes.dialling import NoAddressError
+from testbed.probes.https import HttpsProbe
+from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
+from testbed.probes.sql import SqlReadProbe, SqlWriteProbe
+from testbed.probes.tcp import TcpProbe
+from testbed.probes.unresolved import UnresolvedProbe
+from testbed.probes.webmail import WebmailProbe
+
+# A new probe needs one line here. Help, schema, reports and documentation show the probes in this order, in which a
+# request meets what they probe.
+_ALL: tuple[type[RegisteredProbe], ...] = (
+    TcpProbe,
+    HttpsProbe,
+    WebmailProbe,
+    SqlReadProbe,
+    SqlWriteProbe,
+)
+PROBES: Mapping[str, type[RegisteredProbe]] = {probe.name: probe for probe in _ALL}
+
+
+def prepare(setup: ProbeSetup) -> list[PreparedProbe]:
+    """Return the probes that are to run; one whose host has no address records failures.
+
+    Raises:
+        OSError: certificates or secrets cannot be read.
+        ValueError: a password is not among the secrets.
+    """
+    prepared = []
+    for name in PROBES:
+        if name in setup.intervals:
+            try:
+                prepared.append(PROBES[name].prepare(setup))
+            except NoAddressError as error:
+                prepared.append(PreparedProbe(UnresolvedProbe(name, str(error)), 1))
+    return prepared
