@@ -268,3 +268,11 @@ def test_a_probe_that_held_back_is_told(tmp_path: Path) -> None:
         r"The probe held back 5\d of \d+ requests, [^:]+ to [^:]+: new connections would have overloaded the site",
         (folder / "report.html").read_text(),
     )
+
+
+def test_a_page_can_be_printed(tmp_path: Path) -> None:
+    report.write_report(Forge().write(tmp_path / "run"))
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "@media print" in page
+    assert "@media screen and (prefers-color-scheme: dark)" in page
+    assert "beforeprint" in page
