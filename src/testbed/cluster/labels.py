@@ -5,8 +5,10 @@ It is the last of the Compose files. It lies in the state folder, for people who
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from testbed import topology
 from testbed.cluster.shape import Shape
@@ -24,10 +26,12 @@ class Labels:
     Args:
         path: its file.
         services: all services of the Compose files, nodes or not.
+        labels: the overlay itself.
     """
 
     path: Path
     services: frozenset[str]
+    labels: Mapping[str, Any]
 
 
 def write(settings: Settings, shape: Shape) -> Labels:
@@ -44,7 +48,7 @@ def write(settings: Settings, shape: Shape) -> Labels:
     overlay = topology.labelled(shape.files(settings), shape.environment(settings), labels, settings.state_dir)
     path = file(settings)
     path.write_text(_HEAD + dump(overlay))
-    return Labels(path, frozenset(overlay.get("services", {})))
+    return Labels(path, frozenset(overlay.get("services", {})), overlay)
 
 
 def file(settings: Settings) -> Path:

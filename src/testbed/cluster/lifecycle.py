@@ -19,6 +19,7 @@ from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
+from testbed.cluster.start_record import forget_start
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.host import engine, identity, project_owner
@@ -221,7 +222,7 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
 def _forget_members(cluster: Cluster) -> None:
     """Have the balancers drop app nodes that were scaled away; left alone, they would take them for dead."""
     machines = {machine.name for machine in cluster.fleet.machines(Role.APP)}
-    for balancer in cluster.state().balancers:
+    for balancer in cluster.state(Role.BALANCER).balancers:
         known = {member.name for member in balancer.members} | {node for _, node in balancer.out}
         for name in sorted(known - machines):
             pool_member.forget(cluster.machine(balancer.node), name)
@@ -315,6 +316,7 @@ def forget(settings: Settings) -> None:
     for name in ("nodes", "pki", "faults"):
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
+    forget_start(settings)
     for note in (_pending_applications(settings), backup.unfinished_restore(settings), labels.file(settings)):
         note.unlink(missing_ok=True)
 

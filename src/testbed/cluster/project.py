@@ -10,8 +10,10 @@ from pathlib import Path
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
+from testbed import topology
 from testbed.cluster import labels
 from testbed.cluster.shape import Shape
+from testbed.cluster.start_record import forget_start, is_as_started, record_start, start_key
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
 from testbed.output_line import last_line
@@ -20,6 +22,8 @@ from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, Settings
 
 def start(settings: Settings, shape: Shape, log: Path) -> None:
     """Create and start what is missing, by ``docker compose up``; the cluster's containers of other services go.
+
+    Compose is not asked when the containers are those that it made of the same files and images, and all run.
 
     Args:
         settings: the project.
@@ -31,8 +35,20 @@ def start(settings: Settings, shape: Shape, log: Path) -> None:
     """
     overlay = labels.write(settings, shape)
     _remove_orphans(settings, overlay.services)
+    environment = shape.environment(settings)
+    merged = topology.read_merged(shape.files(settings), environment, settings.state_dir)
+    key = start_key(merged, overlay.labels, dict(shape.scale))
+    client = engine.client()
+    if is_as_started(client, settings, key):
+        return
+    forget_start(settings)
+    _compose_up(settings, shape, overlay.path, log)
+    record_start(client, settings, key)
+
+
+def _compose_up(settings: Settings, shape: Shape, overlay: Path, log: Path) -> None:
     command = ["docker", "compose", "--progress", "plain"]
-    for file in (*shape.files(settings), overlay.path):
+    for file in (*shape.files(settings), overlay):
         command += ["-f", str(file)]
     command += ["up", "--detach", "--no-build"]
     for service, count in shape.scale:

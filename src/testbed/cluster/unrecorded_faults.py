@@ -55,12 +55,15 @@ def undo(cluster: Cluster) -> Iterator[str]:
         TestbedError, DockerException, OSError: the first error of a stage, after all stages.
     """
     trouble: Exception | None = None
-    for stage in (power_on, sweep_host, _undo_on_all):
-        try:
-            yield from stage(cluster)
-        except TROUBLE as error:
-            trouble = trouble or error
-            yield f"not healed: {error}"
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # Nodes are switched on first; the host's rules and the nodes' own state do not depend on each other.
+        for stages in ((power_on,), (sweep_host, _undo_on_all)):
+            for stage in [pool.submit(lambda each: list(each(cluster)), each) for each in stages]:
+                try:
+                    yield from stage.result()
+                except TROUBLE as error:
+                    trouble = trouble or error
+                    yield f"not healed: {error}"
     if trouble:
         raise trouble
 

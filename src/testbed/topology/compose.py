@@ -46,7 +46,7 @@ def load(
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), fix=f"there are: {known}")
     sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
-    return _resolve(_merge(files, environment or {}, cache), sources, scale)
+    return _resolve(read_merged(files, environment or {}, cache), sources, scale)
 
 
 def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str:
@@ -88,7 +88,8 @@ def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, An
     return merged
 
 
-def _merge(files: Sequence[Path], environment: Mapping[str, str], cache: Path | None) -> dict[str, Any]:
+def read_merged(files: Sequence[Path], environment: Mapping[str, str], cache: Path | None = None) -> dict[str, Any]:
+    """Return some Compose files as Compose merges them; ``cache`` as for ``load``, errors as of ``compose_config``."""
     if cache is None:
         return merge(files, environment)
     return cached_merge(files, environment, cache, lambda: merge(files, environment))
@@ -147,7 +148,7 @@ def labelled(
     Raises:
         UsageError: Compose refuses a file.
     """
-    merged = _merge(files, environment, cache)
+    merged = read_merged(files, environment, cache)
     return {
         section: {name: {"labels": dict(labels)} for name in found}
         for section in ("services", "networks", "volumes")
