@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from testbed.incidents.runner import Result
+from testbed.incidents.runner import IncidentResult
 
 
 class Tell:
@@ -20,7 +20,7 @@ class Tell:
         with self._capsys.disabled():
             print(f"\n    {self._name}: {text}", end="", flush=True)
 
-    def verdicts(self, result: Result) -> None:
+    def verdicts(self, result: IncidentResult) -> None:
         """What a run came to: its outages and the phases of its failovers."""
         summary = json.loads((result.folder / "summary.json").read_text())
         # An outage without an end has no length in the summary.

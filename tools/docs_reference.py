@@ -305,7 +305,7 @@ def pytest_fixtures() -> str:
         "testbed": cluster_under_test.ClusterUnderTest,
         "load": cluster_under_test.LoadStarter,
         "probes": cluster_under_test.ProbeStarter,
-        "journal": cluster_under_test.RecordedRun,
+        "journal": cluster_under_test.JournalFixture,
     }.items():
         text += f"\n## The fixture `{fixture}`\n\n{table(['', 'what it does'], _members(kind, fixture))}"
     recorder = _Options()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from testbed.checks import Status
-from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, RecordedRun
+from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, JournalFixture
 
 # The peer waits for some seconds of silence; a machine without hardware virtualisation adds to them.
 TAKEN_OVER_SECONDS = 60.0
 
 
 def test_an_orderly_hand_over_has_one_owner_at_a_time(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: RecordedRun
+    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
 ) -> None:
     probes("sql-write")
     testbed.steady()

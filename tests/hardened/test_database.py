@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from testbed.cluster import Cluster
-from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, RecordedRun
+from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, JournalFixture
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -48,7 +48,7 @@ def turned_away(cluster: Cluster) -> str:
     ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-hung"],
 )
 def test_the_peer_takes_over_with_all_that_was_acknowledged(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: RecordedRun, fault: str, options: dict[str, str]
+    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture, fault: str, options: dict[str, str]
 ) -> None:
     probes("sql-write")
     testbed.steady()
@@ -65,7 +65,7 @@ def test_the_peer_takes_over_with_all_that_was_acknowledged(
 
 @pytest.mark.parametrize("target", ["db:primary", "db:standby"])
 def test_a_cut_of_replication_alone_moves_nothing(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: RecordedRun, target: str
+    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture, target: str
 ) -> None:
     """The primary stands still until the arbiter has written down that it is alone; its peer is not cut."""
     probes("sql-write")
@@ -82,7 +82,7 @@ def test_a_cut_of_replication_alone_moves_nothing(
 
 
 def test_old_data_is_never_served_and_the_address_not_stranded(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: RecordedRun
+    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
 ) -> None:
     """The spare has fallen behind, then the primary is lost: no service is better than old data."""
     probes("sql-write")
@@ -106,7 +106,7 @@ def test_old_data_is_never_served_and_the_address_not_stranded(
 
 
 def test_without_the_arbiter_the_service_goes_on(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: RecordedRun
+    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
 ) -> None:
     probes("sql-write")
     testbed.steady()

@@ -11,7 +11,7 @@ from testbed.bench.failover import KINDS, _hit, _measured
 from testbed.bench.soak import _soaked
 from testbed.checks import Status
 from testbed.checks.injected_faults import InjectedFault
-from testbed.incidents.runner import Result
+from testbed.incidents.runner import IncidentResult
 from testbed.journal import Outcome, RequestSample, read
 
 
@@ -36,7 +36,7 @@ def test_a_request_failed_by_the_fault_or_by_something_else(sent: RequestSample,
 
 def test_a_failover_is_counted_once_and_nothing_is_lost(tmp_path: Path) -> None:
     write(tmp_path / "journal.jsonl", lines(Story()))
-    measured = _measured(KINDS["database"], Result(tmp_path, ()))
+    measured = _measured(KINDS["database"], IncidentResult(tmp_path, ()))
     assert measured.status is Status.UNKNOWN  # nothing was judged
     assert measured.outage > 1
     assert measured.phases is not None

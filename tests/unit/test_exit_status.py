@@ -15,7 +15,7 @@ import typer
 import testbed.cli.load as load_command
 import testbed.cli.verify_copies as copies_command
 from testbed.cli.exit_status import ExitStatus, of_program, worst
-from testbed.cli.group import Interrupted
+from testbed.cli.group import CommandInterrupted
 from testbed.cluster import copy_verification, project
 from testbed.errors import TestbedError, UsageError
 from testbed.roles.online_verification import CopyComparison
@@ -34,7 +34,7 @@ DOCS = Path(__file__).parents[2] / "docs/commands.md"
         (OSError(28, "No space left on device"), 4, "the system refused: [Errno 28] No space left on device"),
         (ZeroDivisionError("division by zero"), 4, "this is a bug in testbed: ZeroDivisionError: division by zero"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (Interrupted(), 130, "interrupted"),
+        (CommandInterrupted(), 130, "interrupted"),
     ],
 )
 def test_each_failure_has_its_status_and_one_line(

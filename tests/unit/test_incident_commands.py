@@ -18,7 +18,7 @@ from testbed.cluster import project
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents import find
 from testbed.incidents.incident_model import Incident
-from testbed.incidents.runner import Result
+from testbed.incidents.runner import IncidentResult
 from testbed.topology import resolve
 
 Outcomes = dict[str, list[Status] | Exception]
@@ -29,12 +29,12 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Outcomes:
     """What playing an incident comes to, by its name; filled in by the test."""
     outcomes: Outcomes = {}
 
-    def play(_: object, incident: Incident, **__: object) -> Iterator[Result]:
+    def play(_: object, incident: Incident, **__: object) -> Iterator[IncidentResult]:
         outcome = outcomes[incident.name]
         if isinstance(outcome, Exception):
             raise outcome
         for status in outcome:
-            yield Result(tmp_path, (Verdict("outage", status, "so it was"),))
+            yield IncidentResult(tmp_path, (Verdict("outage", status, "so it was"),))
 
     monkeypatch.setattr(topology, "load", lambda *_: resolve(merged(), [CLUSTER]))
     monkeypatch.setattr(command, "play_repeats", play)
@@ -80,7 +80,7 @@ def test_a_run_that_breaks_does_not_keep_the_others_from_being_played(
 
 def test_a_known_failure_passes_and_is_reported(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
     verdict = Verdict("outage", Status.FAIL, "35 s", documented="nobody watches PostgreSQL")
-    command._show(Incident.model_validate(_incident()), Result(Path("runs/x"), (verdict,)))
+    command._show(Incident.model_validate(_incident()), IncidentResult(Path("runs/x"), (verdict,)))
     out = capsys.readouterr().out
     assert "pass" in out
     assert "known failure" in out

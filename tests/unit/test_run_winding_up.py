@@ -215,8 +215,16 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     run = a_run(tmp_path)
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
-    with pytest.raises(TestbedError, match="no node is db:primary now") as refused:
-        play_once(run.cluster, incident, RunPlan("refused", {}, 1), keep=False, begun=print, tell=print, pause=print)
+    with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
+        play_once(
+            run.cluster,
+            incident,
+            RunPlan("refused", {}, 1),
+            keep=False,
+            on_begin=print,
+            print_line=print,
+            before_step=print,
+        )
     assert refused.value.exit_status == TestbedError.exit_status
     assert healed == ["all"]
 

@@ -13,7 +13,7 @@ from testbed.checks.run_stages import observation_period
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
-from testbed.incidents.runner import Result, play_repeats
+from testbed.incidents.runner import IncidentResult, play_repeats
 from testbed.journal import Outcome, RequestSample, Settled, read
 from testbed.probes.sql import SqlWriteProbe
 
@@ -97,7 +97,7 @@ def repeat_failovers(cluster: Cluster, kind: str, repeat: int, users: int) -> It
         yield _measured(what, result)
 
 
-def _measured(what: FailoverKind, result: Result) -> Failover:
+def _measured(what: FailoverKind, result: IncidentResult) -> Failover:
     journal = read(result.folder / "journal.jsonl")
     begin, end = observation_period(journal)
     worst = outage_of(journal, what.probe, begin=begin, end=end).longest

@@ -14,7 +14,8 @@ from typing import Any
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
-from testbed.incidents.runner import Told, play_repeats
+from testbed.incidents.runner import play_repeats
+from testbed.progress import PrintLine
 from testbed.recorder.run_artifacts import collect_versions
 from testbed.report.summary import Summary, load_summary
 from testbed.topology import Role
@@ -60,13 +61,13 @@ class PlayedIncident:
         return self.summary.exit_status if self.summary else TestbedError.exit_status
 
 
-def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[PlayedIncident]:
+def play(cluster: Cluster, names: Sequence[str], print_line: PrintLine) -> Iterator[PlayedIncident]:
     """Play incidents, one after the other; one that breaks does not keep the others from being played.
 
     Args:
         cluster: a cluster that is up.
         names: the incidents.
-        tell: told what happens, a line at a time.
+        print_line: told what happens, a line at a time.
 
     Yields:
         Each when it is judged.
@@ -74,7 +75,9 @@ def play(cluster: Cluster, names: Sequence[str], tell: Told) -> Iterator[PlayedI
     for name in names:
         summary, error = None, ""
         try:
-            for result in play_repeats(cluster, load_for_cluster(name, cluster.settings), tell=tell, repeat=1):
+            for result in play_repeats(
+                cluster, load_for_cluster(name, cluster.settings), print_line=print_line, repeat=1
+            ):
                 summary = load_summary(result.folder)
         except TestbedError as broken:
             error = str(broken)

@@ -44,7 +44,7 @@ def backup_volume(
     if open_it:
         try:
             with (
-                progress.step("opening it in a machine without network"),
+                progress.step("opening it in a VM without network"),
                 backup.disk_of(target, target.parent) as disk,
                 OpenedCopy(cluster, disk, node) as opened,
             ):

@@ -58,11 +58,11 @@ def failover(
     users: Annotated[int, typer.Option(help="Webmail users in the background.", min=1, max=60)] = 6,
     as_json: Json = False,
 ) -> None:
-    """Cut a machine's power again and again under load; print n, median and max of the outage and each phase.
+    """Cut a node's power again and again under load; print n, median and max of the outage and each phase.
 
     The p95 is printed of 20 trials or more: of fewer, it would be the maximum.
 
-    With them the acknowledged writes lost, the failovers that nobody asked for, and the requests that failed.
+    With them the acknowledged writes lost, the unexpected failovers, and the requests that failed.
 
     Exit status: 0 every run passes, 1 one fails, 3 one could not be judged.
     """

@@ -37,11 +37,11 @@ SESSIONS: Rows = {
     "processor time a request, ms: all servers": lambda each: each.cost("lb", "app", "db", "mail"),
     "users who log in again when an app node dies": lambda each: each.logins,
 }
-# On the single server PHP, TLS and database cannot be told apart: its row is the machine's.
+# On the single server PHP, TLS and database share one node: its row is the node's.
 SINGLE: Rows = {
     **WAITING,
-    "cores of a machine that runs PHP": lambda each: each.busy(each.php) / each.count(each.php),
-    "processor time a request, ms: machines that run PHP": lambda each: each.cost(each.php),
+    "cores of a node that runs PHP": lambda each: each.busy(each.php) / each.count(each.php),
+    "processor time a request, ms: nodes that run PHP": lambda each: each.cost(each.php),
     "processor time a request, ms: balancers": lambda each: each.cost("lb") if each.site == "cluster" else 0.0,
     "processor time a request, ms: databases": lambda each: each.cost("db") if each.site == "cluster" else 0.0,
     "processor time a request, ms: mail": lambda each: each.cost("mail"),
@@ -77,7 +77,7 @@ def sessions(
                     name = f"{store}, {size} KiB added" if size else store
                     cluster = reshape(cluster, replace(shape, sessions=store, padding=size))
                     found = work(cluster, "bench-sessions", load, seconds, kill=True)
-                    done.setdefault(name, []).append(_told(name, found))
+                    done.setdefault(name, []).append(_print_round(name, found))
     finally:
         reshape(cluster, shape)
     _report(cluster, "sessions", done, SESSIONS, as_json=as_json)
@@ -95,12 +95,12 @@ def single(
     done: dict[str, list[Work]] = {}
     for number in range(rounds):
         for site in ("cluster", "single") if number % 2 == 0 else ("single", "cluster"):
-            done.setdefault(site, []).append(_told(site, work(cluster, f"bench-{site}", load, seconds, site)))
+            done.setdefault(site, []).append(_print_round(site, work(cluster, f"bench-{site}", load, seconds, site)))
     _report(cluster, "single", done, SINGLE, as_json=as_json)
 
 
-def _told(name: str, found: Work) -> Work:
-    """Tell what one round came to."""
+def _print_round(name: str, found: Work) -> Work:
+    """Print and return the result of one round."""
     again = "" if found.logins is None else f"; {found.logins} logged in again when an app node died"
     progress.print_line(f"  {name}: {found.rate:.2f} requests a second, median {found.latency.median:.0f} ms{again}")
     return found

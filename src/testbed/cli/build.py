@@ -21,9 +21,7 @@ app = new_app()
 @app.command(epilog=examples("testbed build", "testbed build lb app", "testbed build --fresh"))
 def build(
     images: Annotated[list[str] | None, typer.Argument(help="Images such as lb or db; none means all.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Build anew from Debian's newest packages, whatever is there.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build again from Debian's newest packages.")] = False,
 ) -> None:
     """Build the images whose sources changed.
 

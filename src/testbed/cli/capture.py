@@ -77,7 +77,7 @@ def capture_packets(
     with nullcontext(sys.stdout.buffer) if to_pipe else target.open("wb") as out:
         try:
             capture(point, image, labels, out, seconds=seconds, most=most)
-        except KeyboardInterrupt:  # what was captured is whole
+        except KeyboardInterrupt:  # the packets captured until now are kept
             err.print("ended", highlight=False)
     if not to_pipe:
         err.print(f"{target.stat().st_size} bytes", highlight=False)

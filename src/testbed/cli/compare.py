@@ -90,9 +90,9 @@ def _measures(rows: tuple[MeasureRow, ...]) -> Table:
     table.add_column("judgement")
     for row in rows:
         colour = COLOURS.get(row.judgement)
-        told = row.judgement if row.p is None else f"{row.judgement} (p {row.p:.2g})"
+        judgement = row.judgement if row.p is None else f"{row.judgement} (p {row.p:.2g})"
         difference = "" if row.difference is None else format_signed(row.difference)
-        judged = f"[{colour}]{told}[/]" if colour else f"[dim]{told}[/]"
+        judged = f"[{colour}]{judgement}[/]" if colour else f"[dim]{judgement}[/]"
         table.add_row(escape(row.name), _figures(row.before), _figures(row.after), difference, _interval(row), judged)
     return table
 

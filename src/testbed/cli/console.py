@@ -40,7 +40,7 @@ def console(node: Annotated[str, typer.Argument(help="A VM, such as db1.", autoc
                 f"{node} has no console now ({error.strerror})", fix="is it on? see `testbed status`"
             ) from None
         err.print(
-            f"console of {node}: {machine.system.console}; Ctrl-] leaves; what it said so far: {_log(path)}",
+            f"console of {node}: {machine.system.console}; Ctrl-] leaves; its log: {_log(path)}",
             highlight=False,
         )
         _attach(line)

@@ -1,4 +1,4 @@
-"""``testbed doctor``: can this machine run the cluster, and if not, what to do."""
+"""``testbed doctor``: check whether this computer can run the cluster."""
 
 from __future__ import annotations
 

@@ -47,26 +47,26 @@ def execute(
     Write options before the node. What stands behind the node is the command.
     """
     # The parser takes `--` for the end of the options only where it still looks for options: before the node.
-    words = command[1:] if command[0] == "--" else command
-    if not words:
+    arguments = command[1:] if command[0] == "--" else command
+    if not arguments:
         raise UsageError("no command is given after --", fix=f"write `testbed exec {node} -- PROGRAM ARGUMENTS`")
     if tty and not sys.stdin.isatty():
         raise UsageError("standard input is not a terminal", where="--tty", fix="use --interactive alone")
     machine = Cluster().machine(node)
     if interactive or tty:
-        raise typer.Exit(_attached(machine, words, interactive=interactive, tty=tty))
-    result = machine.exec(words, timeout)
+        raise typer.Exit(_attached(machine, arguments, interactive=interactive, tty=tty))
+    result = machine.exec(arguments, timeout)
     sys.stdout.write(result.stdout)
     sys.stderr.write(result.stderr)
     raise typer.Exit(of_program(result.status))
 
 
-def _attached(machine: Machine, words: list[str], *, interactive: bool, tty: bool) -> int:
+def _attached(machine: Machine, arguments: list[str], *, interactive: bool, tty: bool) -> int:
     """Run a command with this terminal or this standard input; returns its exit status."""
     if not isinstance(machine, ContainerMachine) or machine.node.keys.machine == "virtual":
         raise UsageError(
             f"{machine.name} is a VM, and its guest agent has no terminal", fix=f"use `testbed console {machine.name}`"
         )
     flags = [*(["--interactive"] if interactive else []), *(["--tty"] if tty else [])]
-    command = ["docker", "exec", *flags, machine.container_name(), *words]
+    command = ["docker", "exec", *flags, machine.container_name(), *arguments]
     return of_program(subprocess.run(command, check=False).returncode)

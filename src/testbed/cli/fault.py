@@ -47,7 +47,7 @@ def fault(
             autocompletion=complete.nodes,
         ),
     ],
-    options: Annotated[list[str] | None, typer.Argument(help="What the fault is told, as key=value.")] = None,
+    options: Annotated[list[str] | None, typer.Argument(help="The options of the fault, as key=value.")] = None,
     network: Annotated[list[str] | None, typer.Option(help="Only this network; the same as network=...")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the choice of :any repeatable.")] = None,
 ) -> None:
@@ -63,7 +63,10 @@ def fault(
     cluster = Cluster()
     rng = None if seed is None else Random(seed)  # noqa: S311 - a choice, no secret
     entry = faults.inject(cluster.fleet, cluster.ledger, name, target, chosen, rng=rng)
-    err.print(f"{entry.fault} on {entry.node}{_told(entry.options)}; on record until `testbed heal`", highlight=False)
+    err.print(
+        f"{entry.fault} on {entry.node}{_format_options(entry.options)}; on record until `testbed heal`",
+        highlight=False,
+    )
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -73,6 +76,6 @@ def _pair(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _told(options: Mapping[str, str]) -> str:
+def _format_options(options: Mapping[str, str]) -> str:
     pairs = ", ".join(f"{key}={value}" for key, value in options.items())
     return f" ({pairs})" if pairs else ""

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from testbed.cli.output import verbosity
-from testbed.cli.table import COMMANDS, Entry
+from testbed.cli.table import COMMANDS, CommandEntry
 
 OUTPUT_PANEL = "Output"
 # The old names of options, with the new ones that the error names.
@@ -37,7 +37,7 @@ RENAMED = {
 }
 
 
-class Interrupted(BaseException):
+class CommandInterrupted(BaseException):
     """Ctrl-C, or a pipe whose reader has gone: the command ended before its work was done."""
 
 
@@ -58,13 +58,13 @@ class CommandGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Click's types are private to Typer
-        """Run the command; Ctrl-C is told apart from a command that ends with status 130."""
+        """Run the command; Ctrl-C is distinguished from a command that ends with status 130."""
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, typer.Abort, BrokenPipeError) as error:
-            raise Interrupted from error
+            raise CommandInterrupted from error
 
-    def load(self, entry: Entry) -> None:
+    def load(self, entry: CommandEntry) -> None:
         """Import a command and put it in the place of its line."""
         first, *_ = [importlib.import_module(f"testbed.cli.{module}") for module in entry.modules]
         command = typer.main.get_command(first.app)

@@ -137,7 +137,7 @@ def _hunt(cluster: Cluster, store: HuntStore, limits: Limits, *, keep_passing: b
     """Search until a limit is reached, and write the page whatever happens.
 
     Returns:
-        Whether both copies of the data are equal at the end, which no check of a run can tell. None if they could not
+        Whether both copies of the data are equal at the end, which no check of a run can show. None if they could not
         be compared.
     """
     progress.print_line(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")

@@ -1,4 +1,4 @@
-"""``testbed logs``: what the nodes say, on one clock."""
+"""``testbed logs``: the logs of the nodes, on one clock."""
 
 from __future__ import annotations
 

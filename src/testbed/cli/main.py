@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from testbed.cli.exit_status import ExitStatus
-from testbed.cli.group import RENAMED, CommandGroup, Interrupted, Quiet, Verbose, examples
+from testbed.cli.group import RENAMED, CommandGroup, CommandInterrupted, Quiet, Verbose, examples
 from testbed.cli.output import errors, verbosity
 from testbed.cli.table import COMMANDS
 from testbed.errors import TestbedError, UsageError
@@ -66,7 +66,7 @@ def main() -> None:
             signal.signal(polite, signal.default_int_handler)
     try:
         status = app(standalone_mode=False) or ExitStatus.OK
-    except (KeyboardInterrupt, Interrupted) as error:
+    except (KeyboardInterrupt, CommandInterrupted) as error:
         status = _interrupted(error)
     except Exception as error:  # noqa: BLE001 - no failure may look like a failed check, which has status 1
         status = _failed(error)

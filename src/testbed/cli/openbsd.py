@@ -1,4 +1,4 @@
-"""``testbed openbsd``: the balancers' OpenBSD, installed from a release's signed files, and tried on this machine."""
+"""``testbed openbsd``: the balancers' OpenBSD, installed from a release's signed files, and tried on this computer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ OfflineOption = Annotated[
 KeysOption = Annotated[
     Path | None, typer.Option("--keys", help="Public keys in place of OpenBSD's, for a release you signed yourself.")
 ]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Install anew, even if this very disk is there.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Install again, even if the disk exists.")]
 
 
 @app.command(epilog=examples("testbed openbsd image", "testbed openbsd image --offline /srv/openbsd-8.0"))

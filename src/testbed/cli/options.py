@@ -97,21 +97,21 @@ class Consent:
         self._given = given
 
     def ask(self, what: str) -> None:
-        """Go on only with the user's consent.
+        """Ask for the user's consent.
 
         Args:
             what: is about to happen, as a sentence without its full stop.
 
         Raises:
             UsageError: there is no terminal to ask at.
-            Abort: the user said no.
+            Abort: the user declined.
         """
         self.must_be_possible(what)
         if not self._given and not typer.confirm(f"{what}. Continue?", err=True):
             raise typer.Abort
 
     def must_be_possible(self, what: str) -> None:
-        """Refuse before anything else is done where nobody can be asked.
+        """Refuse, before anything is done, if the user cannot be asked.
 
         Args:
             what: would happen, as a sentence without its full stop.

@@ -47,8 +47,8 @@ class Verbosity:
     def _audit(self, event: str, arguments: tuple[object, ...]) -> None:
         """Print a program that is started (Python's audit event ``subprocess.Popen``)."""
         if event == "subprocess.Popen" and self.verbose:
-            words = arguments[1]
-            line = shlex.join(map(str, words)) if isinstance(words, list | tuple) else str(words)
+            text = arguments[1]
+            line = shlex.join(map(str, text)) if isinstance(text, list | tuple) else str(text)
             sys.stderr.write(f"+ {line}\n")
 
 

@@ -1,4 +1,4 @@
-"""``testbed report``: a run judged anew, and its page."""
+"""``testbed report``: judge a run again, and write its page."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def split_brain(
     with progress.step(f"overwriting {which.loser} with the data of {which.survivor}"):
         split_brain_repair.reunite(cluster, which)
         lifecycle.wait_healthy(cluster)
-    err.print(f"[green]split brain resolved:[/] {which.survivor} serves, {which.loser} is its spare", highlight=False)
+    err.print(f"[green]split brain resolved:[/] {which.survivor} serves, {which.loser} is its standby", highlight=False)
     err.print(f"  what only {which.loser} had: `testbed resolve read {copy} 'SELECT ...'`", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""``testbed restore``: a backup back on both database nodes."""
+"""``testbed restore``: put a backup on both database nodes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from testbed.incidents import find_all
 from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.incident_model import Incident, Step
 from testbed.incidents.incident_text import describe, describe_step
-from testbed.incidents.runner import Result, play_repeats
+from testbed.incidents.runner import IncidentResult, play_repeats
 from testbed.probes.probe_registry import PROBES
 from testbed.trials.trial_store import TrialStore
 
@@ -170,14 +170,15 @@ def _play(
     try:
         for result in play_repeats(
             cluster, incident, seed=seed, repeat=1, keep=keep,
-            tell=lambda text: err.print(f"  {escape(text)}", highlight=False), pause=_ask if step else _go_on,
+            print_line=lambda text: err.print(f"  {escape(text)}", highlight=False),
+            before_step=_wait_for_enter if step else _go_on,
         ):  # fmt: skip
             show(incident, result)
             codes.append(EXIT[result.status])
     except UsageError:
         raise
     except (TestbedError, DockerException, OSError) as error:
-        # The incidents after it are played all the same: each begins with a healthy cluster, or says why it cannot.
+        # The other incidents are played all the same: each begins with a healthy cluster, or fails.
         err.print(f"[bold red]testbed:[/] {incident.name}: {escape(str(error))}", highlight=False)
         codes.append(ExitStatus.TESTBED_FAILED)
     return worst(codes)
@@ -189,7 +190,7 @@ class _Results:
     def __init__(self, *, as_json: bool) -> None:
         self._documents: list[Mapping[str, object]] | None = [] if as_json else None
 
-    def __call__(self, incident: Incident, result: Result) -> None:
+    def __call__(self, incident: Incident, result: IncidentResult) -> None:
         """Print a run."""
         if self._documents is None:
             _show(incident, result)
@@ -216,7 +217,7 @@ class _Results:
             print_json(self._documents)
 
 
-def _show(incident: Incident, result: Result) -> None:
+def _show(incident: Incident, result: IncidentResult) -> None:
     status = result.status
     out.print(f"[bold {COLOURS[status]}]{status.value}[/]  {incident.name}", highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 1))
@@ -234,8 +235,8 @@ def _row(verdict: Verdict) -> tuple[str, str, str]:
     return f"[{colour}]{word}[/]", verdict.check, escape(text)
 
 
-def _ask(number: int, step: Step) -> None:
-    """Wait for whoever sits there; the load and the probes go on."""
+def _wait_for_enter(number: int, step: Step) -> None:
+    """Wait until the user presses Enter; load and probes go on."""
     try:
         typer.prompt(f"  {number}: {describe_step(step)}. Enter", default="", show_default=False, err=True)
     except typer.Abort:  # Ctrl-C at the question is Ctrl-C: healed, and not waited for
@@ -243,4 +244,4 @@ def _ask(number: int, step: Step) -> None:
 
 
 def _go_on(number: int, step: Step) -> None:
-    """Nobody is asked."""
+    """Go on without a question."""

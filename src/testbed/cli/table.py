@@ -16,7 +16,7 @@ DEVELOPMENT = "Development"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """One line of ``testbed --help``.
 
     Attributes:
@@ -32,11 +32,11 @@ class Entry:
     modules: tuple[str, ...]
 
 
-def _entry(panel: str, name: str, summary: str, *modules: str) -> Entry:
-    return Entry(name, panel, summary, modules or (name.replace("-", "_"),))
+def _entry(panel: str, name: str, summary: str, *modules: str) -> CommandEntry:
+    return CommandEntry(name, panel, summary, modules or (name.replace("-", "_"),))
 
 
-COMMANDS: tuple[Entry, ...] = (
+COMMANDS: tuple[CommandEntry, ...] = (
     _entry(CLUSTER, "doctor", "Check this computer, and print how to fix what is missing."),
     _entry(CLUSTER, "up", "Bring the cluster up: install, build, start and repair what is needed."),
     _entry(CLUSTER, "down", "Remove the cluster; images, logs and runs stay."),

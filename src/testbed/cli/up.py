@@ -1,4 +1,4 @@
-"""``testbed up``: from a bare machine, or from whatever is left of a cluster, to a cluster that serves."""
+"""``testbed up``: bring the cluster up on a bare computer, or repair a damaged cluster."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def bring_up(
     _check_scale(design, shape)
     if now:
         wanted.must_fit(settings, now, shape)
-    needed_by(settings, design)  # what cannot be built is told before anything else is asked of the user
+    needed_by(settings, design)  # an image that cannot be built is reported before the user is asked
     project_owner.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
         (consent or Consent(given=False)).ask(f"the other cluster {settings.project} and its data are removed")
@@ -127,7 +127,7 @@ def _warn_of_old_disk(settings: Settings, design: Topology) -> None:
     uses = any(node.keys.platform == "openbsd" for node in design.nodes.values())
     if uses and disk and not openbsd.is_current(settings, design, disk):
         progress.print_line(
-            "  OpenBSD was installed from other sources than this checkout's: `make openbsd-image` does it anew"
+            "  OpenBSD was installed from other sources than this checkout's: `make openbsd-image` installs it again"
         )
 
 

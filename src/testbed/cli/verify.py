@@ -1,4 +1,4 @@
-"""``testbed verify``: do this platform's balancers keep their promises on this machine? A page to paste."""
+"""``testbed verify``: play the incidents that show a platform's balancers at work, and write a page to paste."""
 
 from __future__ import annotations
 

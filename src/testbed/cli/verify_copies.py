@@ -1,4 +1,4 @@
-"""``testbed verify-copies``: do both database nodes hold the same blocks?"""
+"""``testbed verify-copies``: compare the blocks of both database nodes."""
 
 from __future__ import annotations
 

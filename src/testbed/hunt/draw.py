@@ -1,6 +1,6 @@
 """Draws sequences of faults from a seed: the same seed and number, the same sequence. Pure.
 
-As in Jepsen's nemesis schedules, faults overlap: most strike while an earlier one is in force, on another machine.
+As in Jepsen's nemesis schedules, faults overlap: most strike while an earlier one is in force, on another node.
 Targets are drawn by role and state (``db:primary``), so that an incident strikes the same part when it is played again.
 """
 
@@ -42,9 +42,9 @@ class Candidate:
     Attributes:
         fault: the fault's name.
         target: the part.
-        node: the machine there, or one of them: they are alike.
+        node: the node there, or one of several equal ones.
         weight: how often it is drawn among the faults of its target.
-        single: whether the target is always the same machine.
+        single: whether the target is always the same node.
     """
 
     fault: str
@@ -58,7 +58,7 @@ class Generator:
     """Draws sequences for a cluster.
 
     Args:
-        topology: the cluster; it says which parts there are and which faults they can suffer.
+        topology: the parts of the cluster, with the faults that each can suffer.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -144,7 +144,7 @@ def _options(chance: Random, fault: str, target: str, node: Node) -> Options:
 
 
 def _network(chance: Random, node: Node) -> Options:
-    """One of the machine's networks, or all of them."""
+    """Return options that choose one of the node's networks, or all."""
     if len(node.addresses) < 2 or chance.random() < 0.25:
         return {}
     return {"network": chance.choice(list(node.addresses))}

@@ -17,7 +17,7 @@ LONGEST = 160
 MOST = 6  # kinds of one check in one run
 
 # The complaint of an unhealthy cluster that the others follow from comes first.
-_TELLING = (
+_FIRST_COMPLAINTS = (
     "split brain", "went off", "does not exist", " is off", " is frozen", "does not answer", "does not serve",
     "the database's address", "DRBD is", "the site's address", "Apache does not run",
 )  # fmt: skip
@@ -48,7 +48,7 @@ class FailureKind:
 
 
 def failure_kinds(verdicts: Iterable[Verdict]) -> dict[FailureKind, str]:
-    """The kinds of failure of a run, each with what the check itself said; worst first."""
+    """The kinds of failure of a run, each with the text of the check; worst first."""
     found: dict[FailureKind, str] = {}
     for verdict in verdicts:
         if verdict.status is not Status.FAIL:
@@ -66,7 +66,7 @@ def kind_of(check: str, text: str) -> FailureKind:
 
     Args:
         check: the check that failed.
-        text: what it said.
+        text: the check's own.
     """
     if check in (RUN, STEPS):
         return _of_run(check, text)
@@ -79,7 +79,7 @@ def kind_of(check: str, text: str) -> FailureKind:
     if check == "phases":
         lines = [_without_probes(part.strip()) for part in _PHASES.findall(text)]
         return FailureKind(check, normalised("; ".join(lines) or text))
-    if check == "durability" and UNREADABLE in text:  # whatever the server said in the end
+    if check == "durability" and UNREADABLE in text:  # with any message of the server
         return FailureKind(check, UNREADABLE)
     return FailureKind(check, normalised(text))
 
@@ -132,4 +132,4 @@ def _service(probes: Sequence[str]) -> str:
 
 
 def _rank(complaint: str) -> int:
-    return next((place for place, words in enumerate(_TELLING) if words in complaint), len(_TELLING))
+    return next((place for place, text in enumerate(_FIRST_COMPLAINTS) if text in complaint), len(_FIRST_COMPLAINTS))

@@ -48,7 +48,7 @@ class FailureGroup:
         numbers: the sequences as drawn.
         smallest: the sequence with the fewest steps that shows it.
         run: a run that shows it, whose folder is still there.
-        text: what the check said.
+        text: the check's own.
     """
 
     title: str
@@ -87,7 +87,7 @@ def write(store: HuntStore, verification: str = "") -> Path:
 
 
 def render(store: HuntStore, verification: str = "") -> str:
-    """The whole page."""
+    """Return the page."""
     profile = store.settings.profile
     drawn = [play for play in store.plays if play.drawn]
     groups = group_failures(store)

@@ -56,7 +56,7 @@ class PlayFailure(Record):
     Attributes:
         check: the check that failed.
         cause: what was wrong, normalised.
-        text: what the check said.
+        text: the check's own.
     """
 
     check: str
@@ -78,7 +78,7 @@ class Play(Record):
         steps: what was played.
         refused: places of the steps that could not be taken; they changed nothing.
         failures: what failed.
-        unknown: the checks that could not tell.
+        unknown: the checks without a judgement.
         run: the run's folder name.
         kept: whether that folder is still there.
         seconds: how long it took, with the cluster made healthy again.
@@ -105,7 +105,7 @@ class Play(Record):
 
     @property
     def is_unknown(self) -> bool:
-        """Whether a check could not tell, and none failed: it neither failed nor passed."""
+        """Whether a check has no judgement and none failed."""
         return bool(self.unknown) and not self.failures
 
     @property
@@ -119,7 +119,7 @@ class HuntFinding(Record):
 
     Attributes:
         check, cause: its kind.
-        text: what the check said the first time.
+        text: the check's own, of the first play.
         number: of the sequence that showed it first.
         steps: the smallest sequence.
         failed, played: how often that one showed it, of how many plays.

@@ -27,7 +27,7 @@ class KnownFailure:
         title: what it is.
         profile: the profile that it is known of.
         check: the check that fails.
-        cause: regular expression that the kind's whole cause matches.
+        cause: regular expression that matches all of the kind's cause.
         needs: regular expression that a fault of the sequence matches, written as ``brief`` writes it; a failure
             without such a fault has another reason.
         also: regular expression that another fault of the sequence matches as well; empty if one fault is enough.
@@ -43,9 +43,9 @@ class KnownFailure:
     shown_by: tuple[str, ...] = ()
 
 
-# Faults after which two machines cannot hear each other, or one is silent for a while.
+# Faults after which two nodes cannot hear each other, or one is silent for a while.
 SILENT = r"(silent-cut|cable-pull|network-down|loss|delay|rate-limit|freeze|clock-jump|process-hang|process-kill)"
-# Faults after which a database machine's copy is out of reach.
+# Faults after which a database node's copy is out of reach.
 AWAY = r"^(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"
 DISKLESS_ALONE = "I/O errors end PostgreSQL when no good copy is in reach, and nothing starts it again"
 SPLIT_BRAIN = "Split brain: both copies were written to"
@@ -59,7 +59,7 @@ CATALOGUE: tuple[KnownFailure, ...] = (
         shown_by=("balancer-silent-cut", "balancer-frozen"),
     ),
     KnownFailure(
-        "Two machines hold the database's address until they hear each other", REFERENCE, "ownership",
+        "Two nodes hold the database's address until they hear each other", REFERENCE, "ownership",
         r"database-address held on db and db at once", rf"^{SILENT} db:",
         shown_by=("refused-promotion", "database-silent-cut", "clock-jump"),
     ),

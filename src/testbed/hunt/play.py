@@ -35,7 +35,7 @@ class PlayedRun:
 
     Attributes:
         folder: the run's.
-        verdicts: what the checks say.
+        verdicts: one for each check.
         refused: places of the steps that could not be taken.
         steady: whether the steady state was reached before the first step.
         healthy: whether the run ended with a healthy cluster.
@@ -57,7 +57,7 @@ class ClusterPlayer:
         cluster: the cluster, healthy.
         seed: the hunt's.
         keep_passing: keep the folders of runs that pass.
-        progress: told what repairs it.
+        progress: prints repairs.
     """
 
     def __init__(self, cluster: Cluster, seed: int, *, keep_passing: bool, progress: Progress) -> None:
@@ -127,7 +127,7 @@ class ClusterPlayer:
             return repair_cluster(cluster, progress)
         progress.print_line("      making a fresh cluster")
         lifecycle.down(cluster.settings)
-        # The cluster's handles to its machines are of the one that is gone.
+        # The old cluster object refers to the containers of the removed cluster.
         self._cluster = Cluster(cluster.settings, cluster.shape)
         lifecycle.up(self._cluster, progress)
         return FRESH
@@ -155,7 +155,7 @@ def play(cluster: Cluster, incident: Incident, *, keep_passing: bool = False) ->
     try:
         with run:
             _timeline(run, incident, refused)
-    except TROUBLE:  # told by the journal: the check `run` fails with it
+    except TROUBLE:  # the journal has the error, and the check `run` fails with it
         healthy = False
     if not (run.folder / JOURNAL).exists():
         raise TestbedError("the run left no journal", where=str(run.folder), fix="is the disk full?")
@@ -178,7 +178,7 @@ def _timeline(run: Run, incident: Incident, refused: list[int]) -> None:
             if not take_step(run, step, number, begin, _silent):
                 return
         except TestbedError as refusal:
-            # One fault may keep another from being healed (a frozen machine cannot be told anything): the heal of all
+            # One fault may keep another from being healed (a frozen node runs no command): the heal of all
             # at the end must succeed, a single one need not.
             alone = step.ends is not None and step.ends != ALL
             if not (isinstance(refusal, UsageError) or alone):
@@ -188,4 +188,4 @@ def _timeline(run: Run, incident: Incident, refused: list[int]) -> None:
 
 
 def _silent(_: str) -> None:
-    """The search tells what is played, one line a sequence."""
+    """Print nothing: the search prints a line for each sequence."""

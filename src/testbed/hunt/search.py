@@ -55,15 +55,17 @@ class Search:
         topology: the cluster that sequences are drawn for.
         player: plays them.
         limits: when to end.
-        tell: told what happens, a line at a time.
+        print_line: called with each line of output.
     """
 
-    def __init__(self, store: HuntStore, topology: Topology, player: Player, limits: Limits, tell: PrintLine) -> None:
+    def __init__(
+        self, store: HuntStore, topology: Topology, player: Player, limits: Limits, print_line: PrintLine
+    ) -> None:
         self._store = store
         self._generator = Generator(topology)
         self._player = player
         self._limits = limits
-        self._print_line = tell
+        self._print_line = print_line
         self._end = time.monotonic() + limits.seconds
 
     def run(self) -> None:
@@ -174,7 +176,7 @@ class Search:
 class _Recorded:
     """The plays that an earlier session made while it shrank the same sequence, in their order.
 
-    A play tells of every kind of failure at once: the shrinking of a second kind begins with those of the first.
+    A play shows every kind of failure at once: the shrinking of a second kind begins with those of the first.
     """
 
     def __init__(self, store: HuntStore, number: int) -> None:

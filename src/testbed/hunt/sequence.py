@@ -95,7 +95,7 @@ def steps_key(steps: Iterable[Step]) -> str:
 
 
 def brief(step: Step) -> str:
-    """One step in a few words: ``power-loss db:primary``, ``heal first``, ``3.2s``."""
+    """Return one step in short: ``power-loss db:primary``, ``heal first``, ``3.2s``."""
     if step.action:
         options = " ".join(str(value) for value in step.options.values())
         return " ".join(filter(None, (step.action, step.where, options)))

@@ -1,6 +1,6 @@
 """Incidents: files that say what happens and what is expected of it, and runs that play them.
 
-What plays them (``run``, ``runner``) needs the engine; who only reads them does not, and finds it here.
+Reading files needs no Docker engine. Playing them does: ``run`` and ``runner`` are imported on their own.
 """
 
 from testbed.incidents.incident_model import Incident

@@ -17,11 +17,11 @@ from testbed.topology import Topology
 
 
 def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
-    """Read an incident and check it against the cluster it asks for.
+    """Return an incident that was checked against the cluster it asks for.
 
     Args:
         name: a file, or the name of one in ``incidents/``.
-        settings: the checkout's.
+        settings: of the checkout.
 
     Raises:
         UsageError: the first mistake, with file, line, column and how to fix it.
@@ -36,7 +36,7 @@ def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
 
 
 def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:
-    """The overlays of the cluster that an incident asks for: those of now, unless it says more."""
+    """Return the overlays of the cluster that an incident asks for; by default those that the cluster has."""
     overlays = now.with_overlays(incident.cluster.overlays).overlays
     if incident.cluster.profile is None:
         return overlays
@@ -46,5 +46,5 @@ def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:
 
 @lru_cache
 def _design(settings: Settings, shape: Shape) -> Topology:
-    """The cluster that incidents are checked against; Compose takes its time, and most incidents want the same."""
+    """Return the topology of a cluster; it is cached, because Compose is slow and most incidents ask for the same."""
     return topology.load(shape.files(settings), shape.environment(settings), None, settings.state_dir)

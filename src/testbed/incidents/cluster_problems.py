@@ -31,7 +31,7 @@ def problems(
     Args:
         incident: a valid incident file.
         topology: the cluster; without one, only the incident's own order is looked at.
-        scale: machines of each scaled service, where they differ from the topology's and the incident does not say.
+        scale: nodes of each scaled service, where they differ from the topology and the incident does not set them.
         patterns: the names of the log patterns that raise alarms; None: any name goes.
         overlays: the names of the Compose overlays there are; None: any name goes.
     """
@@ -58,7 +58,7 @@ def problems(
 
 
 def _resolution(incident: Incident, expect: Expect, path: tuple[str, ...]) -> Iterator[Problem]:
-    """A probe cannot tell an outage that is shorter than the time between two of its samples."""
+    """Yield limits that are shorter than the time between two samples of the probe, which cannot measure them."""
     usual = {name: spec.interval for name, spec in PROBES.items()}
     limits = [
         (key, *each)

@@ -1,6 +1,6 @@
 """The conditions that steps can wait for, each a question to the run's live state.
 
-They read the journal and do not ask the nodes: a question costs a node time while it takes over.
+They read the journal and do not ask the nodes, because a question takes a node's time during its failover.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from testbed.journal import Aspect
 
 @dataclass(frozen=True, slots=True)
 class ConditionInput:
-    """What a condition looks at.
+    """The arguments of a condition.
 
     Attributes:
         live: the run's state.
@@ -57,18 +57,18 @@ def failed_over(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG0
 
 
 def _peers(one: str, other: str) -> bool:
-    """Whether two machines are of one kind: those bear one name with different numbers behind it."""
+    """Return whether two nodes have the same name with different numbers, such as db1 and db2."""
     digits = "0123456789"
     return one != other and one.rstrip(digits) == other.rstrip(digits)
 
 
 def resyncing(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
-    """DRBD copies blocks from one database machine to the other."""
+    """DRBD copies blocks from one database node to the other."""
     return bool(asked.live.holders(Aspect.DRBD_CONNECTION, "SyncTarget"))
 
 
 def replicated(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
-    """Both copies of the data are connected and whole."""
+    """Both copies of the data are connected and up to date."""
     connected = asked.live.holders(Aspect.DRBD_CONNECTION, "Connected")
     return len(connected & asked.live.holders(Aspect.DRBD_DISK, "UpToDate")) >= 2
 

@@ -50,7 +50,7 @@ def _options(fault: str) -> dict[str, Any]:
 
 
 def _plain(value: object) -> None:
-    """Take away what only says that a key may be left out: a file never writes null, and editors offer it."""
+    """Remove null as a value: it only means that the key is optional, and editors would offer it."""
     if isinstance(value, list):
         for each in value:
             _plain(each)

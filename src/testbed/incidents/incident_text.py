@@ -1,4 +1,4 @@
-"""An incident in plain words: what happens when, and what is expected of it."""
+"""An incident as text: its setting, its steps and its expectations."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ALWAYS = (
 
 
 def describe(incident: Incident, intervals: Mapping[str, float]) -> str:
-    """Return the whole incident as text, some thirty lines.
+    """Return an incident as text, some thirty lines.
 
     Args:
         incident: a valid incident.
-        intervals: each probe and the seconds between two of its samples, where the incident says nothing else.
+        intervals: each probe and the seconds between two of its samples, where the incident does not set it.
     """
     lines = [f"{incident.name}: {incident.title}"]
     lines += wrap(incident.why, WIDTH, initial_indent="  ", subsequent_indent="  ")
@@ -38,9 +38,9 @@ def describe(incident: Incident, intervals: Mapping[str, float]) -> str:
 def describe_step(step: Step) -> str:
     """Return one step as one line."""
     if step.inject is not None:
-        told = ", ".join(f"{key} {_value(value)}" for key, value in step.options.items())
+        options = ", ".join(f"{key} {_value(value)}" for key, value in step.options.items())
         name = f", id {step.id}" if step.id else ""
-        return f"inject {step.inject} at {step.target}{f' ({told})' if told else ''}{name}"
+        return f"inject {step.inject} at {step.target}{f' ({options})' if options else ''}{name}"
     if step.heal is not None:
         return "heal every fault" if step.heal == ALL else f"heal {step.heal}"
     if step.wait_for is not None:

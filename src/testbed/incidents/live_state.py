@@ -1,4 +1,4 @@
-"""What a run's journal says at this moment: the eyes of its conditions.
+"""The present state of a run, read from its journal for its conditions.
 
 Events are taken up as they are appended, and only what a condition asks for is kept: a run of an hour must not cost
 more to watch than one of a minute.
@@ -23,7 +23,7 @@ SILENCE_SECONDS = 0.7
 
 @dataclass
 class ProbeView:
-    """One probe's last words.
+    """The latest samples of a probe.
 
     Attributes:
         last_good: when the last good answer was due.
@@ -57,14 +57,14 @@ class ProbeView:
 
 @dataclass(frozen=True, slots=True)
 class NodeStates:
-    """Who plays which part; what a target such as ``db:primary`` is resolved by."""
+    """The states that a target such as ``db:primary`` is resolved with."""
 
     balancers: Sequence[BalancerState]
     databases: Sequence[DatabaseState]
 
 
 class LiveState:
-    """The state of a run, read from its journal while it is written.
+    """The state of a run, read from its journal as it grows.
 
     Args:
         path: the journal.
@@ -122,7 +122,7 @@ class LiveState:
         return {node for node, states in self.states.items() if states.get(aspect) == value}
 
     def roles(self, topology: Topology) -> NodeStates:
-        """Who plays which part, as the nodes last told: nobody has to be asked, least of all one that is booting.
+        """Return the state of each balancer and database node as last recorded, without asking the nodes.
 
         Args:
             topology: which nodes there are.
@@ -155,7 +155,7 @@ class LiveState:
             for name, view in sorted(self.probes.items())
         ]
         parts += [
-            f"{aspect}: {' and '.join(sorted(self.holders(aspect, 'held'))) or 'nobody'}"
+            f"{aspect}: {' and '.join(sorted(self.holders(aspect, 'held'))) or 'no node'}"
             for aspect in (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS)
         ]
         for node, states in sorted(self.states.items()):

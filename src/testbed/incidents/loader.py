@@ -20,14 +20,14 @@ EXTENSION = "x-"
 
 
 def find(name: str, root: Path) -> Path:
-    """The file that a command line means by ``name``.
+    """Return the file of an incident.
 
     Args:
         name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: the file does not exist.
     """
     if Path(name).is_file():
         return Path(name)
@@ -38,14 +38,14 @@ def find(name: str, root: Path) -> Path:
 
 
 def find_all(name: str, root: Path) -> list[Path]:
-    """The files that a command line means by ``name``: as ``find``, and every incident file below a folder.
+    """Return the file of an incident, or all incident files below a folder.
 
     Args:
         name: a path, or the bare name of an incident in ``incidents/``.
         root: the checkout.
 
     Raises:
-        UsageError: there is no such file, or none in the folder.
+        UsageError: the file does not exist, or the folder has no incident files.
     """
     if not Path(name).is_dir() or name in shipped(root):
         return [find(name, root)]
@@ -56,7 +56,7 @@ def find_all(name: str, root: Path) -> list[Path]:
 
 
 def shipped(root: Path) -> dict[str, Path]:
-    """The incidents in ``incidents/`` of a checkout, by name."""
+    """Return the files in ``incidents/`` of a checkout by name."""
     return {path.stem: path for path in incident_files(root / FOLDER)}
 
 
@@ -68,13 +68,12 @@ def load(
     patterns: Collection[str] | None = None,
     overlays: Collection[str] | None = None,
 ) -> Incident:
-    """Read an incident file. No cluster need run.
+    """Return the incident of a file; no cluster needs to be up.
 
     Args:
         path: the file.
-        topology: the cluster it is played on; without one, what the file says of nodes, faults and networks is taken
-            on trust.
-        scale: machines of each scaled service, where they differ from the topology's and the file does not say.
+        topology: the cluster it is played on; without one, nodes, faults and networks are not checked.
+        scale: nodes of each scaled service, where they differ from the topology and the file does not set them.
         patterns: the names of the log patterns that raise alarms; by default any name goes.
         overlays: the names of the Compose overlays there are; by default any name goes.
 
@@ -98,6 +97,6 @@ def load(
 
 
 def _short(path: Path) -> Path:
-    """The path as one would type it here."""
+    """Return the path relative to the current folder if it is below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

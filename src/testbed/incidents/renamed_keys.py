@@ -1,4 +1,4 @@
-"""Keys and words of the first format of incident files: each is answered with the one that replaces it."""
+"""Keys and values of the first format of incident files, each reported with its replacement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from testbed.faults.fault_registry import FORMER_NAMES, OPERATIONS
 from testbed.yaml_source import KeyPath, Problem
 from testbed.yaml_source.problem import QUOTE_CHARACTERS
 
-# What replaces a key of `expect` when its name alone does not say it.
+# How to replace a key of `expect` when a new name is not enough.
 _MOVED = {
     "return": "write `max_outage_after_heal` with the same limits, and `no_failback: true`",
     "documented": "write `known_failures` under `profiles: reference:`",
@@ -19,7 +19,7 @@ _MOVED = {
 
 
 def problems(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """All keys and words of the first format in an incident's data.
+    """Yield all keys and values of the first format in an incident's data.
 
     Args:
         data: the file's content; it need not be valid.
@@ -69,7 +69,7 @@ def _step(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
 
 
 def _words(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
-    """Words of the first format after keys of the second."""
+    """Yield values of the first format below keys of the second."""
     condition, fault = step.get("wait_for"), step.get("inject")
     if isinstance(condition, str) and condition in first.CONDITIONS:
         what = f"the condition {condition!r} was renamed"

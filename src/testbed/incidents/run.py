@@ -1,4 +1,4 @@
-"""One run: a journal, a recorder, probes, a load, faults and what is waited for, in one folder.
+"""One run: a journal, a recorder, probes, a load, faults and waits, in one folder.
 
 with Run(cluster, "db-power-loss") as run:
     run.probe()
@@ -56,7 +56,7 @@ class Run:
     Args:
         cluster: a healthy cluster.
         name: what the run is called.
-        plan: what it is to do and what is expected of it, kept in the journal; by default nothing is expected.
+        plan: the steps and expectations, kept in the journal; by default nothing is expected.
         scan: find out at the end what can be reached from `public`.
         keep: leave the cluster as it is at the end, broken or not.
         site: where users and the site's probes go: the cluster, or the single server beside it.
@@ -123,25 +123,25 @@ class Run:
             raise
 
     def _end(self, error: BaseException | None) -> None:
-        told = _words(error) if error else ""
+        reason = first_line(error) if error else ""
         try:
             self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))
         except (TestbedError, DockerException) as trouble:
-            told = told or _words(trouble)
+            reason = reason or first_line(trouble)
             if error is None:
                 raise
-        except BaseException as trouble:  # Ctrl-C above all: a run that was not wound up is not a whole one
-            told = told or _words(trouble)
+        except BaseException as trouble:  # Ctrl-C above all: a run that was not wound up is incomplete
+            reason = reason or first_line(trouble)
             raise
         finally:
             with suppress(TestbedError, DockerException, OSError):
                 self._recording.close()
-            told = told or self._recorder.trouble
+            reason = reason or self._recorder.trouble
             if self._collect:
                 with suppress(TestbedError, DockerException, OSError):
                     recorder.collect_artifacts(self.cluster, self.folder)
             try:
-                self.mark("run-ends", error=told)
+                self.mark("run-ends", error=reason)
             finally:
                 self.writer.close()
 
@@ -208,7 +208,7 @@ class Run:
         Args:
             fault: its name.
             target: where: a node, or a role and its state such as ``db:primary``.
-            options: what the fault can be told.
+            options: the options of the fault.
             name: what ``heal`` shall know it by, besides the node's name.
         """
         entry = self._inject(fault, target, options)
@@ -278,12 +278,12 @@ class Run:
             probes: the probes it is about; by default all that run.
 
         Raises:
-            WaitTimeout: it did not come; the message tells the last state seen.
+            WaitTimeout: the condition did not hold in time; the message has the last state seen.
         """
         if condition == "healthy":
             try:
                 lifecycle.wait_healthy(self.cluster, timeout, self._may_try)
-            except TestbedError as error:  # a split brain, or a machine that is off: it did not come, and will not
+            except TestbedError as error:  # a split brain, or a node that is off: waiting longer is useless
                 raise WaitTimeout(error.what, where=error.where, fix=error.fix) from None
             return
         if condition == "copies-verified":
@@ -311,7 +311,7 @@ class Run:
         return read(self.folder / "journal.jsonl")
 
     def verdicts(self) -> list[Verdict]:
-        """What the checks say."""
+        """Return the verdicts of all checks."""
         return judge(self.journal())
 
     def _ask(self, condition: str, stable_for: float, probes: Sequence[str]) -> bool:
@@ -336,7 +336,7 @@ class Run:
         return machine
 
     def _seen(self) -> str:
-        """What is known of a run that does not become steady: the state, and the last words of what has ended."""
+        """Return the state of a run that does not become steady, and the last output of programs that have ended."""
         return "; ".join([*self.ended_programs(), self.live.describe()])
 
     def ended_programs(self) -> list[str]:
@@ -344,7 +344,7 @@ class Run:
         return [reason for task in (*self._loads, *self._probers) if (reason := task.ended())]
 
     def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
-        """End what measures, heal, and make the cluster whole: each whatever becomes of the others.
+        """End load and probes, heal, and make the cluster healthy; an error in one step does not skip the others.
 
         A full disk takes no journal line, a program may not end, Ctrl-C may be pressed twice: the faults are healed all
         the same, and the first error is raised at the end.
@@ -353,8 +353,8 @@ class Run:
         ended: list[str] = []
         with later:
             self.mark("timeline-done")
-        # Found out before they are told to end: what was not measured must not look like what was well.
-        with later, suppress(TestbedError):  # why nobody can be asked is told by who is to be stopped
+        # Check for crashed probes before stopping them: missing samples would look like success.
+        with later, suppress(TestbedError):  # if the client does not answer, stopping its programs reports why
             ended = self.ended_programs()
         with later:
             self._stop()
@@ -386,7 +386,7 @@ class Run:
         later.raise_first()
 
     def _stop(self) -> None:
-        """End load before probes, so that its last requests are still probed; one that does not end keeps none on.
+        """End the load before the probes, so that the last requests are still probed; an error stops the others, too.
 
         Raises:
             TestbedError: one does not end; the others have.
@@ -404,7 +404,7 @@ class Run:
         hopeless = self._recover()
         settled = True
         if SqlWriteProbe.name in self._probing:
-            # A run that broke is wound up all the same; what it broke by is told, not what that led to.
+            # A broken run is wound up, too. Its own error is reported, not the errors that follow from it.
             with suppress(*(() if unbroken else (TestbedError,))):
                 settled = self._settle(SETTLE_SECONDS)
         try:
@@ -472,6 +472,6 @@ class Run:
         return result.status == 0
 
 
-def _words(error: BaseException) -> str:
-    """What an error says, in one line."""
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""An incident file, played: its steps in order, then judged."""
+"""Plays an incident: its steps one after the other, then the checks."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
 from testbed.incidents.incident_text import describe_step
 from testbed.incidents.run import Run
 from testbed.journal import RunPlan
-from testbed.progress import Progress
+from testbed.progress import PrintLine, Progress
 from testbed.wait import FinalError, WaitTimeout
 
-Told = Callable[[str], None]
-Begun = Callable[[Path], None]
-Pause = Callable[[int, Step], None]
+OnBegin = Callable[[Path], None]
+BeforeStep = Callable[[int, Step], None]
 
 
 def _silent(*_: object) -> None:
-    """Whoever does not ask is told nothing."""
+    """Print nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How a run of an incident came out.
+class IncidentResult:
+    """The result of a run of an incident.
 
     Attributes:
-        folder: where everything is.
-        verdicts: what each check says.
+        folder: of the run.
+        verdicts: one for each check.
     """
 
     folder: Path
@@ -60,10 +59,10 @@ def play_repeats(
     seed: int | None = None,
     repeat: int | None = None,
     keep: bool = False,
-    begun: Begun = _silent,
-    tell: Told = _silent,
-    pause: Pause = _silent,
-) -> Iterator[Result]:
+    on_begin: OnBegin = _silent,
+    print_line: PrintLine = _silent,
+    before_step: BeforeStep = _silent,
+) -> Iterator[IncidentResult]:
     """Play an incident on the running cluster, as often as it is to be repeated.
 
     Args:
@@ -72,9 +71,9 @@ def play_repeats(
         seed: of the random choices, by default the file's.
         repeat: how many times, by default the file's.
         keep: leave the cluster as it is after the last step.
-        begun: told the folder of each run when it begins.
-        tell: told what happens, a line at a time.
-        pause: called before each step, with its number from 1.
+        on_begin: called with the folder of each run when it begins.
+        print_line: called with a line for each step.
+        before_step: called before each step, with its number from 1.
 
     Yields:
         Each run's result, when it is judged.
@@ -89,7 +88,9 @@ def play_repeats(
         series = series_name(incident)
         for number in range(1, repeats + 1):
             plan = plan_repeat(shaped, incident, seed, number, repeats, series)
-            yield play_once(shaped, incident, plan, keep=keep, begun=begun, tell=tell, pause=pause)
+            yield play_once(
+                shaped, incident, plan, keep=keep, on_begin=on_begin, print_line=print_line, before_step=before_step
+            )
 
 
 def series_name(incident: Incident) -> str:
@@ -113,7 +114,7 @@ def in_shape(cluster: Cluster, incident: Incident, *, keep: bool = False) -> Ite
 
     Args:
         cluster: the cluster.
-        incident: says which shape.
+        incident: it asks for a shape.
         keep: leave the sessions where the incident has them.
 
     Raises:
@@ -136,11 +137,13 @@ def play_all(
     seed: int | None = None,
     repeat: int | None = None,
     keep: bool = False,
-    begun: Begun = _silent,
-    tell: Told = _silent,
-) -> list[Result]:
+    on_begin: OnBegin = _silent,
+    print_line: PrintLine = _silent,
+) -> list[IncidentResult]:
     """Play an incident and return when all its repetitions are judged; see ``play_repeats``."""
-    return list(play_repeats(cluster, incident, seed=seed, repeat=repeat, keep=keep, begun=begun, tell=tell))
+    return list(
+        play_repeats(cluster, incident, seed=seed, repeat=repeat, keep=keep, on_begin=on_begin, print_line=print_line)
+    )
 
 
 def play_once(
@@ -149,10 +152,10 @@ def play_once(
     plan: RunPlan,
     *,
     keep: bool = False,
-    begun: Begun = _silent,
-    tell: Told = _silent,
-    pause: Pause = _silent,
-) -> Result:
+    on_begin: OnBegin = _silent,
+    print_line: PrintLine = _silent,
+    before_step: BeforeStep = _silent,
+) -> IncidentResult:
     """Play an incident once, and write its report, whatever comes of it.
 
     Args:
@@ -160,9 +163,9 @@ def play_once(
         incident: the load, steps and expectations.
         plan: of this run, for its journal.
         keep: leave the cluster as it is after the last step.
-        begun: told the run's folder when it begins.
-        tell: told what happens, a line at a time.
-        pause: called before each step, with its number from 1.
+        on_begin: called with the run's folder when it begins.
+        print_line: called with a line for each step.
+        before_step: called before each step, with its number from 1.
 
     Raises:
         TestbedError: testbed could not do its work; the run's folder holds what there is.
@@ -170,7 +173,7 @@ def play_once(
     with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_healthy
         heal_all(cluster.fleet, cluster.ledger)
     if discarded := lifecycle.make_healthy(cluster):
-        tell(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
+        print_line(f"split brain of an earlier run resolved: the data of {discarded} was dropped")
     run = Run(
         cluster,
         incident.name,
@@ -181,36 +184,36 @@ def play_once(
     )
     try:
         with run:
-            tell(f"run {run.folder}")
-            begun(run.folder)
-            _timeline(run, incident, tell, pause)
+            print_line(f"run {run.folder}")
+            on_begin(run.folder)
+            _timeline(run, incident, print_line, before_step)
     except UsageError as error:
-        # By now the run has begun: that nothing was started, as this would say, is no longer so.
+        # The run has begun, so this is not a usage error, which would mean that nothing was changed.
         raise TestbedError(error.what, where=error.where, fix=error.fix) from None
     finally:
         if (run.folder / "journal.jsonl").exists():
             report.write_report(run.folder)
-    return Result(run.folder, tuple(run.verdicts()))
+    return IncidentResult(run.folder, tuple(run.verdicts()))
 
 
-def _timeline(run: Run, incident: Incident, tell: Told, pause: Pause) -> None:
-    begin = reach_steady_state(run, incident, tell)
+def _timeline(run: Run, incident: Incident, print_line: PrintLine, before_step: BeforeStep) -> None:
+    begin = reach_steady_state(run, incident, print_line)
     for number, step in enumerate(incident.steps, 1):
-        pause(number, step)
-        if not take_step(run, step, number, begin, tell):
+        before_step(number, step)
+        if not take_step(run, step, number, begin, print_line):
             return
 
 
-def reach_steady_state(run: Run, incident: Incident, tell: Told) -> float:
+def reach_steady_state(run: Run, incident: Incident, print_line: PrintLine) -> float:
     """Start probes and load, and return the monotonic time at which the steady state was reached."""
     run.probe({str(name): seconds for name, seconds in incident.probe_intervals.items()})
     run.load(incident.load)
     run.steady(incident.steady_state.stable_for, incident.steady_state.timeout)
-    tell("steady: every user has a session and every probe is answered")
+    print_line("steady: every user has a session and every probe is answered")
     return time.monotonic()
 
 
-def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bool:
+def take_step(run: Run, step: Step, number: int, begin: float, print_line: PrintLine) -> bool:
     """Take one step of an incident.
 
     Args:
@@ -218,26 +221,26 @@ def take_step(run: Run, step: Step, number: int, begin: float, tell: Told) -> bo
         step: the step.
         number: its number, from 1.
         begin: the monotonic time of the steady state.
-        tell: told what happens.
+        print_line: called with a line for each step.
 
     Returns:
         Whether the next step may begin: false when a condition did not come, which is judged like the rest.
     """
     text = describe_step(step)
     run.mark("step", number=str(number), text=text)
-    tell(f"+{time.monotonic() - begin:6.1f} s  {text}")
+    print_line(f"+{time.monotonic() - begin:6.1f} s  {text}")
     try:
-        _do(run, step, tell)
+        _take_action(run, step, print_line)
     except (WaitTimeout, FinalError) as late:
         # What did not come is a finding about the cluster, not an error of the run: it is judged.
         run.mark("step-failed", number=str(number), text=text, reason=late.what)
-        tell(f"           {late.what}")
+        print_line(f"           {late.what}")
         return False
     run.mark("step-done", number=str(number), text=text)
     return True
 
 
-def _do(run: Run, step: Step, tell: Told) -> None:
+def _take_action(run: Run, step: Step, print_line: PrintLine) -> None:
     entry: LedgerEntry | None = None
     if step.inject and step.target:
         entry = run.inject(step.inject, step.target, step.options, step.id or "")
@@ -255,7 +258,7 @@ def _do(run: Run, step: Step, tell: Told) -> None:
     else:
         run.elapse(step.sleep or 0.0)
     if entry and entry.node != step.where:
-        tell(f"           {step.where} is {entry.node}")
+        print_line(f"           {step.where} is {entry.node}")
 
 
 def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
@@ -293,7 +296,7 @@ def _up_option(overlay: str) -> str:
 
 
 def reshape(cluster: Cluster, shape: Shape) -> Cluster:
-    """Have what differs made anew; whoever plays an incident waits until it is whole."""
+    """Bring the cluster into another shape, and return it when it is healthy."""
     changed = Cluster(cluster.settings, shape)
     nodes = changed.topology.nodes
     if added := [nodes[name].image.rpartition("/")[2] for name in nodes.keys() - cluster.topology.nodes.keys()]:

@@ -16,7 +16,7 @@ END_SECONDS = 30.0
 
 
 def end_strays(machine: Machine) -> None:
-    """End probes and loads that a process which was killed has left running on a machine.
+    """End probes and loads that a killed process has left running on a node.
 
     Nothing but these runs Python there, so that is how they are known.
     """
@@ -29,12 +29,12 @@ def end_strays(machine: Machine) -> None:
 
 
 class Task:
-    """A program started on a machine, to be stopped later.
+    """A program that runs in the background of a node.
 
     Args:
-        machine: where it runs.
+        machine: the node.
         pid: its process there.
-        log: file on the machine that holds its output.
+        log: file on the node with its output.
     """
 
     def __init__(self, machine: Machine, pid: int, log: str) -> None:
@@ -49,10 +49,10 @@ class Task:
         """Start ``command`` in the background.
 
         Args:
-            machine: where to.
+            machine: the node.
             command: program and arguments; it must end by itself in bounded time, should we die.
-            log: file on the machine for its output.
-            environment: variables it gets besides the machine's own.
+            log: file on the node for its output.
+            environment: additional variables.
         """
         # `testbed heal` ends the program when this process is gone.
         variables = {OWNER: process_identity.identify(), **(environment or {})}

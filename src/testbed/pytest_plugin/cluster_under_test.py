@@ -15,7 +15,7 @@ from testbed.errors import TestbedError, UsageError
 from testbed.faults import LedgerEntry, heal_all
 from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
-from testbed.incidents.runner import Result
+from testbed.incidents.runner import IncidentResult
 from testbed.journal import Journal, Settled
 from testbed.probes.sql import SqlWriteProbe
 
@@ -39,7 +39,7 @@ def heal_cluster(cluster: Cluster) -> None:
     lifecycle.make_healthy(cluster)
 
 
-def format_failure(result: Result) -> str:
+def format_failure(result: IncidentResult) -> str:
     """Return why a run does not pass, one line for each check; empty if it passes."""
     wrong = [f"  {each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
     return "\n".join([f"the run's verdict is {result.status.value}; {result.folder}", *wrong]) if wrong else ""
@@ -51,13 +51,13 @@ class ClusterUnderTest:
     Args:
         cluster: the cluster that is up.
         name: what its run is called.
-        begun: called with the run's folder when the run begins.
+        on_begin: called with the run's folder when the run begins.
     """
 
-    def __init__(self, cluster: Cluster, name: str, begun: Callable[[Path], None]) -> None:
+    def __init__(self, cluster: Cluster, name: str, on_begin: Callable[[Path], None]) -> None:
         self.cluster = cluster
         self._name = name
-        self._begun = begun
+        self._begun = on_begin
         self._run: Run | None = None
         self._running = ExitStack()
         self._ended = False
@@ -107,7 +107,7 @@ class ClusterUnderTest:
             self.end()
 
 
-class RecordedRun:
+class JournalFixture:
     """The record of a run; the first question ends the run.
 
     Args:

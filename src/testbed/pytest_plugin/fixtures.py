@@ -13,8 +13,8 @@ from testbed.pytest_plugin.session_lock import acquire_session_lock
 
 if TYPE_CHECKING:
     from testbed.cluster import Cluster
-    from testbed.incidents.runner import Result
-    from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, LoadStarter, ProbeStarter, RecordedRun
+    from testbed.incidents.runner import IncidentResult
+    from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, JournalFixture, LoadStarter, ProbeStarter
 
 
 @pytest.fixture(scope="session")
@@ -74,15 +74,15 @@ def probes(testbed: ClusterUnderTest) -> ProbeStarter:
 
 
 @pytest.fixture
-def journal(testbed: ClusterUnderTest) -> RecordedRun:
+def journal(testbed: ClusterUnderTest) -> JournalFixture:
     """The record of the run; the first question ends the run."""
-    from testbed.pytest_plugin.cluster_under_test import RecordedRun
+    from testbed.pytest_plugin.cluster_under_test import JournalFixture
 
-    return RecordedRun(testbed)
+    return JournalFixture(testbed)
 
 
 @pytest.fixture
-def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Result]:
+def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[IncidentResult]:
     """The results of the incident that the test's ``incident`` marker names."""
     from testbed.incidents.cluster_loader import load_for_cluster
     from testbed.incidents.runner import play_all
@@ -97,5 +97,5 @@ def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[Res
         seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
         repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
         keep=option("testbed_no_heal"),
-        begun=lambda folder: add_report_link(request.node, folder),
+        on_begin=lambda folder: add_report_link(request.node, folder),
     )

@@ -68,7 +68,8 @@ class IncidentItem(pytest.Item):
                 f"the incident needs the profile {wanted}, and this cluster has the profile {cluster.topology.profile}"
             )
         results = play_all(
-            cluster, load_for_cluster(self.path, cluster.settings), begun=lambda folder: add_report_link(self, folder),
+            cluster, load_for_cluster(self.path, cluster.settings),
+            on_begin=lambda folder: add_report_link(self, folder),
             seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
             keep=config.getoption("testbed_no_heal"),
         )  # fmt: skip

@@ -35,7 +35,7 @@ def load(
     Args:
         files: the Compose file and its overlays, in order.
         environment: variables for Compose's interpolation, over the process's own.
-        scale: machines of a scaled service, where it differs from the files.
+        scale: nodes of a scaled service, where it differs from the files.
         cache: the folder that holds what Compose last made of the files; None to ask Compose.
 
     Raises:
@@ -68,7 +68,7 @@ def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str
         )
     except FileNotFoundError:
         raise UsageError(
-            "docker is not installed", fix="`make testbed-up` installs it, `testbed doctor` tells more"
+            "docker is not installed", fix="`make testbed-up` installs it, `testbed doctor` shows more"
         ) from None
     except subprocess.TimeoutExpired:
         raise TestbedError("docker compose config does not end", where=files[-1].name, fix="try it by hand") from None
@@ -100,8 +100,8 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
 
     Args:
         merged: what ``docker compose config`` prints, parsed.
-        files: the sources, to tell where a mistake stands.
-        scale: machines of a scaled service, where it differs from the files.
+        files: the sources, for the place of a mistake.
+        scale: nodes of a scaled service, where it differs from the files.
 
     Raises:
         UsageError: with file, line, column, what is wrong and how to fix it.

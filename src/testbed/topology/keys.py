@@ -19,12 +19,12 @@ Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
 # A name that stands in file names, host names and Apache's configuration.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
-# Machines of the app service, such as app-1; or all there are, however many that is.
+# Nodes of the app service, such as app-1, or all of them.
 Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class Role(StrEnum):
-    """What a machine is for."""
+    """The role of a node."""
 
     BALANCER = "balancer"
     APP = "app"
@@ -44,7 +44,7 @@ class Keys(BaseModel):
 
 
 class VirtualAddress(Keys):
-    """An address that moves between machines."""
+    """An address that moves between nodes."""
 
     address: IPv4Address = Field(description="The address that moves.")
     network: str = Field(description="The network it lives on.")
@@ -57,7 +57,7 @@ class Site(VirtualAddress):
 
 
 class Database(VirtualAddress):
-    """What the two database machines serve."""
+    """What the two database nodes serve."""
 
     filesystem: Filesystem = Field(description="Filesystem on the DRBD device.")
 
@@ -149,6 +149,6 @@ class ProjectKeys(Keys):
 class ServiceKeys(Keys):
     """``x-testbed`` of one service."""
 
-    role: Role = Field(description="What the machine is for.")
+    role: Role = Field(description="The role of the node.")
     machine: Literal["container", "virtual"] = Field("container", description="Whether the container holds a VM.")
     platform: Platform = Field("debian", description="The operating system that does the work.")

@@ -25,13 +25,13 @@ from testbed.yaml_source import Problem
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A service of the cluster; a scaled service stands for all its machines.
+    """A service of the cluster; a scaled service stands for all its nodes.
 
     Attributes:
         name: the service's name.
         keys: its x-testbed block.
         image: the image it runs.
-        scale: how many machines Compose starts for it.
+        scale: how many containers Compose starts for it.
         addresses: its fixed address on each network, None where Compose draws one.
         environment: what Compose hands it.
     """
@@ -45,7 +45,7 @@ class Node:
 
     @property
     def role(self) -> Role:
-        """What the machine is for."""
+        """The role of the node."""
         return self.keys.role
 
     @property
@@ -56,7 +56,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The whole cluster."""
+    """The cluster."""
 
     project: str
     site: Site
@@ -132,7 +132,7 @@ def _virtual_addresses(topology: Topology) -> Iterator[Problem]:
             yield Problem(("x-testbed", key, "address"), what, "choose one inside")
         if virtual.address in taken:
             what = f"{virtual.address} is the fixed address of {taken[virtual.address]}"
-            yield Problem(("x-testbed", key, "address"), what, "a virtual address must be nobody's own")
+            yield Problem(("x-testbed", key, "address"), what, "a virtual address must not be the address of a node")
 
 
 def _carp(topology: Topology) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from testbed.topology.keys import ProjectKeys, ServiceKeys
 
 
 def schema() -> dict[str, Any]:
-    """A schema of a whole Compose file in which only the x-testbed keys are constrained."""
+    """Return a schema of a Compose file that constrains only the x-testbed keys."""
     project = ProjectKeys.model_json_schema(ref_template="#/$defs/{model}")
     service = ServiceKeys.model_json_schema(ref_template="#/$defs/{model}")
     definitions = {**project.pop("$defs", {}), **service.pop("$defs", {})}

@@ -1,4 +1,4 @@
-"""The Compose files that were merged: where each value stands in them, and what is written there."""
+"""The Compose files that were merged: the place of each value, and its text there."""
 
 from __future__ import annotations
 

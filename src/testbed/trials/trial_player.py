@@ -30,7 +30,7 @@ class TrialPlayer:
         self._cluster = cluster
         self._store = store
         self._progress = progress
-        self._say = say
+        self._print_line = say
 
     def __call__(self, number: int) -> Trial:
         """Play a trial.
@@ -45,7 +45,7 @@ class TrialPlayer:
         begun: list[Path] = []
         wall, begin, error = time.time(), time.monotonic(), ""
         try:
-            play_once(self._cluster, self._store.incident, plan, begun=begun.append, tell=self._say)
+            play_once(self._cluster, self._store.incident, plan, on_begin=begun.append, print_line=self._print_line)
         except UsageError:
             raise
         except TROUBLE as trouble:

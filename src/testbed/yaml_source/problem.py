@@ -1,4 +1,4 @@
-"""A mistake in a file, and the words that report it: always short, always on one line."""
+"""A mistake in a file and its message, which is short and on one line."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def nearest(word: str, known: Iterable[str], lead: str) -> str:
     """Return how to fix a mistyped word: the known word that is nearest, and all of them.
 
     Args:
-        word: what was written.
+        word: the text in the file.
         known: what is allowed.
         lead: introduces the list of all.
     """
-    words = list(known)
+    known_words = list(known)
     # The search takes quadratic time, and no known word is that long.
-    close = get_close_matches(word[:QUOTE_CHARACTERS], words, n=1, cutoff=0.6)
-    listed = f"{lead} {shortened(', '.join(words) or 'none', LIST_CHARACTERS)}"
+    close = get_close_matches(word[:QUOTE_CHARACTERS], known_words, n=1, cutoff=0.6)
+    listed = f"{lead} {shortened(', '.join(known_words) or 'none', LIST_CHARACTERS)}"
     return f"did you mean {close[0]!r}? {listed}" if close else listed

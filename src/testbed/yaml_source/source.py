@@ -89,7 +89,7 @@ class Source:
 
         Args:
             path: keys from the top.
-            at_key: the place of the last key, not of its value. Where the whole path is not there, it is the place of
+            at_key: the place of the last key, not of its value. If the path is incomplete, it is the place of
                 the last key that is.
         """
         mark = None

@@ -1,4 +1,4 @@
-"""Data from a file validated by a pydantic model, with strict types; mistakes in the words of who edits the file.
+"""Data from a file validated by a pydantic model, with strict types; mistakes in the words of the file.
 
 Source of the kinds of error: https://docs.pydantic.dev/latest/errors/validation_errors/
 """
@@ -20,7 +20,7 @@ from testbed.yaml_source.problem import KeyPath, Problem, nearest, quoted
 Model = TypeVar("Model", bound=BaseModel)
 Written = Callable[[KeyPath], str]
 _WHOLE, _NUMBER, _BOOLEAN, _TEXT, _LIST = "a whole number", "a number", "true or false", "a text", "a list"
-# What a value of each kind is; of these kinds the message names what was written instead.
+# What a value of each kind is; for these kinds the message quotes the file.
 _KINDS = {
     "int_type": _WHOLE, "int_parsing": _WHOLE, "int_from_float": _WHOLE, "float_type": _NUMBER,
     "float_parsing": _NUMBER, "finite_number": "a finite number", "bool_type": _BOOLEAN, "bool_parsing": _BOOLEAN,
