@@ -28,5 +28,5 @@ def test_every_row_is_a_number_on_either_side(site: str) -> None:
     found = Work(site, Path("run"), 50.0, (0.1,) * 100, cores, 12.5, (), None)
     told = {title: value(found) for title, value in {**SESSIONS, **SINGLE}.items()}
     busy = 0.2 if site == "cluster" else 0.8
-    assert told["cores of a machine that runs PHP"] == pytest.approx(busy)
+    assert told["cores of a node that runs PHP"] == pytest.approx(busy)
     assert told["session, mean, KiB"] == 0.0

@@ -44,5 +44,5 @@ def test_the_single_server_changes_nothing_of_the_cluster() -> None:
 
 def test_a_site_that_is_not_there_is_refused() -> None:
     assert site_url(design("single"), "single") == "https://single.testbed.test"
-    with pytest.raises(UsageError, match="there is no site 'single'"):
+    with pytest.raises(UsageError, match="the cluster has no site 'single'"):
         site_url(design(), "single", where="--site")
