@@ -46,7 +46,7 @@ DEBIAN = Platform(
     " --connect-to $SITE_NAME:443:127.0.0.1:443 ${{cookie:+--cookie $cookie}} https://$SITE_NAME/alive || exit; done",
     boot_seconds=30,
 )
-# teller(1 of the site set) starts Apache again a second after it has ended; nc(1) speaks TLS there.
+# supervisor(1 of the site set) starts Apache again a second after it has ended; nc(1) speaks TLS there.
 OPENBSD = Platform(
     default_route="netstat -rn -f inet | awk '$1 == \"default\"'",
     reload="kill -USR1 $(cat /var/run/httpd2.pid)",

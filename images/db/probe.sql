@@ -3,6 +3,6 @@ create table writes (
     token text not null,
     written_at timestamptz not null default clock_timestamp()
 )
--- A dozen rows a page: a write needs a new block each second or two, so that a full filesystem is felt.  PostgreSQL adds
+-- A dozen rows a page: a write needs a new block each second or two, so that a full filesystem has an effect.  PostgreSQL adds
 -- pages in advance where sessions wait for each other (RelationAddExtraBlocks), twenty and more: those last minutes else.
 with (fillfactor = 10);

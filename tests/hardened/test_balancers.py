@@ -18,7 +18,7 @@ from testbed.wait import elapse, wait_until
 # Median below 1.5 s is the aim; a build machine that is busy may take longer now and then.
 TAKEOVER_SECONDS = 4.0
 HUNG_SECONDS = 12.0
-# vrrp-teller's: half a minute after a takeover, when the other balancer is well.
+# vrrp-notifier's: half a minute after a takeover, when the other balancer is well.
 SETTLED = 20
 
 

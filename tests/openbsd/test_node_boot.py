@@ -29,7 +29,7 @@ RECORDED = (
     "bin/hostname", "sbin/sysctl", "sbin/pfctl", "sbin/ifconfig", "usr/bin/pkill", "usr/bin/nc", "usr/bin/pgrep",
     "etc/netstart", "etc/rc.d/sshd", "etc/rc.d/syslogd",
     "usr/local/bin/pool-discovery", "usr/local/bin/pool-member",
-    "usr/local/sbin/httpd2", "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/teller",
+    "usr/local/sbin/httpd2", "usr/local/bin/balancer-manager", "usr/local/libexec/testbed/supervisor",
 )  # fmt: skip
 RECORDER = """#!/bin/sh
 echo "${0##*/}${1:+ $*}" >>/calls
@@ -128,8 +128,8 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
         "sshd -f restart",
         "pool-discovery once",
     ]
-    [teller] = [call for call in drive.calls if call.startswith("teller")]
-    port, *programs = teller.split()[1:]
+    [supervisor] = [call for call in drive.calls if call.startswith("supervisor")]
+    port, *programs = supervisor.split()[1:]
     assert port == "/dev/cua01"
     assert all((drive.path / program.lstrip("/")).stat().st_mode & 0o100 for program in programs[:3])
     assert {Path(program).name for program in programs[3:]} == {"pool-discovery", "member-watch"}
@@ -144,7 +144,9 @@ def test_the_hardened_profile_has_a_health_check(drive: Node) -> None:
     drive.run("sh", "/etc/rc.local")
     assert not [call for call in drive.calls if "balancer-health" in call]
     drive.run("PROFILE=hardened", "sh", "/etc/rc.local")
-    [program] = [call.split()[-1] for call in drive.calls if call.startswith("teller") and "balancer-health" in call]
+    [program] = [
+        call.split()[-1] for call in drive.calls if call.startswith("supervisor") and "balancer-health" in call
+    ]
     assert (drive.path / program.lstrip("/")).stat().st_mode & 0o100
 
 
@@ -214,7 +216,7 @@ def test_who_is_no_master_has_nothing_to_resign(node: Node) -> None:
 def test_a_demotion_is_taken_back_whatever_comes_of_it(node: Node) -> None:
     node.put("answers/ifconfig", "\tcarp: MASTER carpdev vio0 vhid 1\n")
     result = node.run("resign")
-    assert (result.returncode, result.stderr) == (1, "nobody takes the address over\n")
+    assert (result.returncode, result.stderr) == (1, "no balancer takes the address over\n")
     assert node.calls[1] == "ifconfig -g carp carpdemote 128"
     assert node.calls[-1] == "ifconfig -g carp -carpdemote 128"
 

@@ -144,7 +144,7 @@ def test_only_a_primary_with_a_whole_peer_compares(guest: Path, role: str, peer:
     (guest / "drbd").write_text(WHOLE.format(role, peer))
     done = verify(guest, "repair")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "DRBD is not primary here with a whole, connected copy on the peer" in done.stderr
+    assert "DRBD is not primary here with a complete, connected copy on the peer" in done.stderr
     assert not (guest / "verified").exists()
 
 

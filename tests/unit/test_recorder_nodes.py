@@ -163,7 +163,7 @@ def test_a_guest_whose_clock_runs_wrong_is_an_alarm_once() -> None:
 
 
 def test_a_guest_that_asks_again_keeps_its_clock() -> None:
-    """OpenBSD's teller: the first question of a boot begins a clock, those after it confine it further."""
+    """OpenBSD's supervisor: the first question of a boot begins a clock, those after it confine it further."""
     listener = Listener("lb1", Role.BALANCER, guest=True)
 
     def told(up: float, again: str = "") -> list[Event]:

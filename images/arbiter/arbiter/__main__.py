@@ -1,7 +1,7 @@
 """The arbiter at work: one line asks, one line answers, one after the other.
 
 ``SECRET VERB NODE [GENERATION]`` is answered by ``granted GENERATION``, ``refused REASON`` or ``unproved REASON``.
-A line without these words tells the state. Who asks waits; a decision is on the disk before it is told.
+A line without these words asks for the state. The asker waits: a decision is on the disk before the answer.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Arbiter:
 
 
 def describe(decided: Memory) -> str:
-    """Say what is remembered."""
+    """Return the decision that is remembered, in one line."""
     return f"alone={decided.alone or 'nobody'} generation={decided.generation}"
 
 

@@ -1,4 +1,4 @@
-"""What the arbiter remembers, on a disk: written before anybody is told."""
+"""What the arbiter remembers, on a disk: written before the answer."""
 
 from __future__ import annotations
 

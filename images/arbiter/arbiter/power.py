@@ -1,6 +1,6 @@
 """The power of a database machine, by a QMP monitor of its own (QEMU, docs/interop/qmp-spec).
 
-A machine whose socket nobody serves is off: there is no QEMU that could run it. One whose QEMU does not answer may run
+A node whose socket is not served is off: there is no QEMU that could run it. One whose QEMU does not answer may run
 or not: nothing is proved, and nothing may be granted.
 """
 

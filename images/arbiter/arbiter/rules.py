@@ -1,9 +1,9 @@
 """The arbiter's rules. Pure: what is remembered and what is asked go in, what is granted and remembered come out.
 
-Two copies of the data are kept in step by DRBD. As long as they are connected, either will do, and nobody needs an
+Two copies of the data are kept in step by DRBD. As long as they are connected, either will do, and no node needs an
 arbiter. A machine that goes on without the other must be the only one to do so, now and after any number of restarts;
-so one of them has the data ``alone`` until both copies are whole again. The generation changes with each decision: a
-request that was sent before somebody else's decision, and comes after it, is told from one that knows of it.
+so one of them has the data ``alone`` until both copies are complete again. The generation changes with each decision: a
+request that was sent before another node's decision, and arrives after it, differs from one that knows of it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Request:
             (I am primary, DRBD's single one, and lost sight of the peer), ``confirm`` (was this generation granted to
             me, and nothing decided since?), ``whole`` (both copies are, I saw it after this generation).
         node: who asks.
-        generation: what it was told last; of ``confirm`` and ``whole`` alone.
+        generation: of the last answer; of ``confirm`` and ``whole`` alone.
     """
 
     verb: str
@@ -48,7 +48,7 @@ class Request:
 def refusal(memory: Memory, request: Request) -> str:
     """Return why the request must be refused whatever the peer does, or an empty string.
 
-    ``keep`` cuts nobody's power: as the one primary that DRBD allows, the asker has never ceased to be it, and the
+    ``keep`` cuts no power: as the one primary that DRBD allows, the asker has never ceased to be it, and the
     peer could have become one only by ``inherit`` or ``take``, which cut the asker's power or found it cut.
 
     Args:

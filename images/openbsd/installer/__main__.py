@@ -1,4 +1,4 @@
-"""Takes one step; exit status 0 when QEMU ended in order, else 1 with one line that says why."""
+"""Takes one step; exit status 0 when QEMU ended gracefully, else 1 with one line that says why."""
 
 from __future__ import annotations
 

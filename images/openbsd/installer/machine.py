@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from installer.settings import CONSOLE, DISK, TFTP, Settings
 
-BOOT_FILE = "auto_install"  # the name that tells the installer to ask nobody: autoinstall(8)
+BOOT_FILE = "auto_install"  # the name that makes the installer ask no questions: autoinstall(8)
 MAC = "52:54:00:6f:62:73"
 
 
@@ -22,7 +22,7 @@ def command(settings: Settings) -> list[str]:
     """Return the command that runs the machine until it switches itself off or restarts.
 
     Args:
-        settings: the step, which says where it boots from.
+        settings: the step, which decides where it boots from.
     """
     # The card's own ROM is left to QEMU: only that one it makes fit the card it pretends to be.
     ready = ("bootindex=0", "bootindex=1") if settings.step == "network" else ("romfile=", "bootindex=0")
@@ -33,7 +33,7 @@ def command(settings: Settings) -> list[str]:
         "-machine", "q35,hpet=off,usb=off,vmport=off,smbus=off,sata=off,graphics=off",
         "-rtc", "base=utc,clock=host",
         *_processor(settings),
-        # Nothing on this disk is worth a flush until it is whole.
+        # Nothing on this disk is worth a flush until it is complete.
         "-drive", f"if=none,id=disk,file={DISK},format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap",
         "-device", f"virtio-blk-pci,drive=disk,{ready[1]}",
         "-device", "virtio-rng-pci",

@@ -1,6 +1,6 @@
 """The web server the installer fetches everything from: every request is written down, in order.
 
-OpenBSD's ftp(1) asks with plain GET and reads until the length it was told, or the connection's end; nothing the
+OpenBSD's ftp(1) asks with plain GET and reads until the announced length, or the connection's end; nothing the
 installer or pkg_add(1) does asks for a part of a file (usr.bin/ftp/fetch.c sends a range for ``-C`` alone). pkg_add(1)
 reads the list of packages out of the links of the folder's page.
 """
@@ -38,7 +38,7 @@ class Handler(SimpleHTTPRequestHandler):
         self.log.write(f"{self.command} {self.path} {status}\n")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing else: the status tells."""
+        """Send nothing else: the status is enough."""
 
 
 def serve(folder: Path, log: Path, address: tuple[str, int] = ADDRESS) -> ThreadingHTTPServer:

@@ -28,7 +28,7 @@ class Settings:
         accel: ``tcg`` or ``kvm``.
         memory_mib: the machine's memory, MiB.
         disk_mib: size of its disk, MiB.
-        seconds: after which a boot is ended whatever it does: nobody may be left to end it.
+        seconds: after which a boot is ended whatever it does: testbed may have been killed.
         extra: further QEMU arguments.
     """
 

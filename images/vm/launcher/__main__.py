@@ -108,11 +108,11 @@ class Watch:
         if status:
             return f"QEMU failed: {_last_line(errors)}"
         if self.reset or not (self.booted or self.stopping):
-            return "the guest crashed or restarted instead of powering off; its last words are in console.log"
+            return "the guest crashed or restarted instead of powering off; its last lines are in console.log"
         return ""
 
     def note(self, line: str) -> None:
-        """Take note of what QEMU says of the machine.
+        """Record an event of QEMU.
 
         Args:
             line: a QMP message.

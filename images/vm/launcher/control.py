@@ -34,7 +34,7 @@ def wire(text: str) -> Nic:
         The guest's card; its address is the other one of the two.
 
     Raises:
-        LauncherError: that is no network of two, or it cannot be made.
+        LauncherError: that is not a network of two, or it cannot be made.
     """
     try:
         own = ipaddress.IPv4Interface(text)
@@ -77,7 +77,7 @@ def relay_names(text: str) -> None:
         text: the container's own address, as for ``wire``.
 
     Raises:
-        LauncherError: nobody may listen there.
+        LauncherError: it may not listen there.
     """
     address = str(ipaddress.IPv4Interface(text).ip)
     try:

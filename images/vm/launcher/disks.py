@@ -58,7 +58,7 @@ def overlays(settings: Settings) -> list[Path]:
 
 
 def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
-    """Write the drive that tells the guest who it is: a tar archive, read as a raw disk.
+    """Write the drive with the guest's identity: a tar archive, read as a raw disk.
 
     It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
     where the node has them, ``secrets.env`` and every file below ``/etc/testbed/guest``, with its mode.

@@ -41,7 +41,7 @@ class Machine:
 def _console(sockets: Path) -> list[str]:
     log = sockets / "console.log"
     if log.exists():
-        log.rename(sockets / "console.log.1")  # the boot before this one: it may say why it ended
+        log.rename(sockets / "console.log.1")  # the boot before this one: it may show why it ended
     return [
         "-chardev", f"socket,id=console,path={sockets}/console.sock,server=on,wait=off,logfile={log}",
         "-serial", "chardev:console",

@@ -45,7 +45,7 @@ def ip(*arguments: str) -> str:
         What it printed.
 
     Raises:
-        LauncherError: it failed; with what it said.
+        LauncherError: it failed; with its last message.
     """
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:

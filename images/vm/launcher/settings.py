@@ -22,8 +22,8 @@ class Settings:
         accel: ``tcg`` or ``kvm`` [VM_ACCEL].
         memory_mib: the guest's memory, MiB [VM_MEMORY_MIB].
         cpu: processor model under tcg; kvm always takes the host's [VM_CPU].
-        nics: names of the guest's network cards in order; ``<NAME>_ADDRESS`` in the environment
-            says which of the container's interfaces each one replaces [VM_NICS].
+        nics: names of the guest's network cards in sequence; ``<NAME>_ADDRESS`` in the environment
+            names the container's interface that each one replaces [VM_NICS].
         images: folder of the image's own files: disks, kernel [VM_IMAGES].
         disks: qcow2 files in ``images`` the guest boots from, by way of overlays [VM_DISKS].
         overlays: folder of the node's own writes to these disks [VM_OVERLAYS].
@@ -33,8 +33,8 @@ class Settings:
         append: the kernel's command line [VM_APPEND].
         control: the container's own address on a network of two that it shares with the guest alone, such as
             ``169.254.77.1/30``; empty: there is none [VM_CONTROL].
-        events: how the guest tells its events: ``virtio`` port or second ``serial`` line [VM_EVENTS].
-        boot_seconds: the guest must say ``event=booted`` within these, 0: it need not [VM_BOOT_SECONDS].
+        events: how the guest sends its events: ``virtio`` port or second ``serial`` line [VM_EVENTS].
+        boot_seconds: the guest must print ``event=booted`` within these, 0: it need not [VM_BOOT_SECONDS].
         stop_seconds: time for an orderly power-down before the power is cut [VM_STOP_SECONDS].
         extra: further QEMU arguments [VM_EXTRA].
     """

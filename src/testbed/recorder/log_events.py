@@ -78,9 +78,9 @@ class LogEvent:
         name: the event, such as ``address-claimed``; empty when the line is no event.
         words: its ``key=value`` words.
         changes: what is now in which state: aspect and value.
-        up: when, in seconds on the teller's own clock since its boot.
-        wall: when, in Unix seconds of the host's clock, where the teller has that.
-        after: seconds on the teller's clock before which it did not happen, where that is known.
+        up: when, in seconds on the node's own clock since its boot.
+        wall: when, in Unix seconds of the host's clock, where the node has that.
+        after: seconds on the node's clock before which it did not happen, where that is known.
         source: who told, as in ``StateChange``.
     """
 

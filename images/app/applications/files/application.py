@@ -84,7 +84,7 @@ def send(place: Path, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str
 
 
 def store(place: Path, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
-    """Keep the request's body; whoever reads the file meanwhile has the old one, whole."""
+    """Keep the request's body; a concurrent reader gets the complete old file."""
     there = place.exists()
     with tempfile.NamedTemporaryFile(dir=FOLDER, prefix=".", delete=False) as file:
         try:

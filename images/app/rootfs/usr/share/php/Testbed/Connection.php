@@ -1,14 +1,14 @@
 <?php
 /**
  * Opens connections to the database. Without `database_seconds` in node.ini as Horde does: one attempt, which the
- * driver gives 30 s when nobody answers, and none when somebody refuses or the network knows no such machine.
+ * driver gives 30 s without an answer, and none when the connection is refused or the network has no such address.
  *
  * With it: attempts until the request is that many seconds old. In a failover the address is gone, then refuses, then serves; a
  * request that comes meanwhile is late rather than lost, and yet no process waits longer for an address that is dead.
  */
 class Testbed_Connection
 {
-    /** Seconds that one attempt may take: a server that accepts and says nothing is no server. */
+    /** Seconds that one attempt may take: a server that accepts and then stays silent counts as dead. */
     const ATTEMPT = 3;
     /** Microseconds between two attempts. */
     const PAUSE = 200000;

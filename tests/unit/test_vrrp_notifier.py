@@ -1,4 +1,4 @@
-"""`vrrp-teller` of the balancers: what it makes of keepalived's decisions, and of a keepalived that hangs."""
+"""`vrrp-notifier` of the balancers: what it makes of keepalived's decisions, and of a keepalived that hangs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ADDRESS = "198.18.0.10"
 VARIABLES = {"SITE_ADDRESS": ADDRESS, "PUBLIC_ADDRESS": "198.18.0.11", "PEER_ADDRESS": "198.18.0.12"}
 
 
-class Teller:
-    """A vrrp-teller at work, and the pipe that keepalived writes into.
+class Notifier:
+    """A vrrp-notifier at work, and the pipe that keepalived writes into.
 
     Args:
         node: the balancer.
@@ -32,7 +32,7 @@ class Teller:
         os.mkfifo(node.root / "run/failover/events")
         with self.out.open("w") as output:
             self.process = subprocess.Popen(
-                [node.root / "usr/local/bin/vrrp-teller"], stdout=output, stderr=subprocess.STDOUT, text=True,
+                [node.root / "usr/local/bin/vrrp-notifier"], stdout=output, stderr=subprocess.STDOUT, text=True,
                 env={"PATH": f"{node.bin}:/usr/bin:/bin", "ROOT": str(node.root), "LC_ALL": "C", **VARIABLES},
             )  # fmt: skip
         self._pipe = (node.root / "run/failover/events").open("w")
@@ -75,11 +75,11 @@ def node(tmp_path: Path) -> Node:
 
 
 @pytest.fixture
-def teller(node: Node) -> Iterator[Teller]:
+def notifier(node: Node) -> Iterator[Notifier]:
     """The program, at work until the test ends."""
-    teller = Teller(node)
-    yield teller
-    teller.end()
+    notifier = Notifier(node)
+    yield notifier
+    notifier.end()
 
 
 def mark(node: Node, name: str) -> None:
@@ -87,28 +87,31 @@ def mark(node: Node, name: str) -> None:
     node.write(f"run/failover/{name}", "")
 
 
-def test_a_master_that_neighbours_answer_stands_higher(teller: Teller) -> None:
-    teller.decide("MASTER")
-    assert teller.events == [f"carp-master address={ADDRESS}", f"address-claimed address={ADDRESS} interface=eth0"]
-    wait_until(lambda: teller.standing == "50", 10, "the standing of a master")
+def test_a_master_that_neighbours_answer_stands_higher(notifier: Notifier) -> None:
+    notifier.decide("MASTER")
+    assert notifier.events == [f"carp-master address={ADDRESS}", f"address-claimed address={ADDRESS} interface=eth0"]
+    wait_until(lambda: notifier.standing == "50", 10, "the standing of a master")
 
 
-def test_a_master_that_no_neighbour_answers_has_no_standing(node: Node, teller: Teller) -> None:
+def test_a_master_that_no_neighbour_answers_has_no_standing(node: Node, notifier: Notifier) -> None:
     node.command("neighbours-answer", "exit 1")
-    teller.decide("MASTER")
-    assert teller.standing == "0"
+    notifier.decide("MASTER")
+    assert notifier.standing == "0"
 
 
-def test_a_backup_that_was_master_releases_the_address_and_its_standing(teller: Teller) -> None:
-    teller.decide("MASTER")
-    teller.decide("BACKUP")
-    assert teller.events[2:] == [f"carp-backup address={ADDRESS}", f"address-released address={ADDRESS} interface=eth0"]
-    assert teller.standing == "0"
+def test_a_backup_that_was_master_releases_the_address_and_its_standing(notifier: Notifier) -> None:
+    notifier.decide("MASTER")
+    notifier.decide("BACKUP")
+    assert notifier.events[2:] == [
+        f"carp-backup address={ADDRESS}",
+        f"address-released address={ADDRESS} interface=eth0",
+    ]
+    assert notifier.standing == "0"
 
 
-def test_a_backup_that_held_nothing_releases_nothing(teller: Teller) -> None:
-    teller.decide("BACKUP")
-    assert teller.events == [f"carp-backup address={ADDRESS}"]
+def test_a_backup_that_held_nothing_releases_nothing(notifier: Notifier) -> None:
+    notifier.decide("BACKUP")
+    assert notifier.events == [f"carp-backup address={ADDRESS}"]
 
 
 @pytest.mark.parametrize(
@@ -122,46 +125,46 @@ def test_a_backup_that_held_nothing_releases_nothing(teller: Teller) -> None:
     ],
 )
 def test_a_balancer_that_leaves_the_election_records_why(
-    node: Node, teller: Teller, prepare: Callable[[Node], object], reason: str
+    node: Node, notifier: Notifier, prepare: Callable[[Node], object], reason: str
 ) -> None:
     prepare(node)
-    teller.decide("FAULT")
-    assert teller.events == [f"carp-backup address={ADDRESS}", f"resigned reason={reason}"]
-    teller.decide("BACKUP")
-    assert teller.events[-1] == f"fit-again after={reason}"
+    notifier.decide("FAULT")
+    assert notifier.events == [f"carp-backup address={ADDRESS}", f"resigned reason={reason}"]
+    notifier.decide("BACKUP")
+    assert notifier.events[-1] == f"fit-again after={reason}"
 
 
-def test_an_old_mark_of_a_check_is_not_the_reason(node: Node, teller: Teller) -> None:
+def test_an_old_mark_of_a_check_is_not_the_reason(node: Node, notifier: Notifier) -> None:
     mark(node, "no-nodes")
     old = time.time() - 60
     os.utime(node.root / "run/failover/no-nodes", (old, old))
-    teller.decide("FAULT")
-    assert teller.events[-1] == "resigned reason=apache"
+    notifier.decide("FAULT")
+    assert notifier.events[-1] == "resigned reason=apache"
 
 
-def test_keepalived_starts_again_where_the_interface_is_gone(node: Node, teller: Teller) -> None:
+def test_keepalived_starts_again_where_the_interface_is_gone(node: Node, notifier: Notifier) -> None:
     node.command("interface-of", "exit 1", recorded=False)
-    teller.decide("FAULT")
+    notifier.decide("FAULT")
     wait_until(lambda: "sv term keepalived" in node.calls, 10, "keepalived to be ended")
 
 
-def test_lines_of_other_instances_change_nothing(teller: Teller) -> None:
-    teller._pipe.write('INSTANCE "other" MASTER 100\nGROUP "site" MASTER 0\nrubbish\n')
-    teller._pipe.flush()
-    teller.decide("BACKUP")
-    assert teller.events == [f"carp-backup address={ADDRESS}"]
+def test_lines_of_other_instances_change_nothing(notifier: Notifier) -> None:
+    notifier._pipe.write('INSTANCE "other" MASTER 100\nGROUP "site" MASTER 0\nrubbish\n')
+    notifier._pipe.flush()
+    notifier.decide("BACKUP")
+    assert notifier.events == [f"carp-backup address={ADDRESS}"]
 
 
-def test_a_keepalived_that_starts_no_check_is_ended(node: Node, teller: Teller) -> None:
+def test_a_keepalived_that_starts_no_check_is_ended(node: Node, notifier: Notifier) -> None:
     hung, other = subprocess.Popen(["/bin/sleep", "60"]), subprocess.Popen(["/bin/sleep", "60"])
     node.write(f"proc/{hung.pid}/comm", "keepalived\n")
     node.write(f"proc/{other.pid}/comm", "apache2\n")
     try:
-        teller.decide("MASTER")
+        notifier.decide("MASTER")
         node.write("run/failover/beat", "")
         assert hung.wait(30) == -9
-        assert teller.events[-1] == "resigned reason=hung"
-        assert (node.read("run/failover/state"), teller.standing) == ("FAULT", "0")
+        assert notifier.events[-1] == "resigned reason=hung"
+        assert (node.read("run/failover/state"), notifier.standing) == ("FAULT", "0")
         assert other.poll() is None
     finally:
         for process in (hung, other):

@@ -1,4 +1,4 @@
-"""The node's `teller` on a real terminal line, with this host's Perl; the system below it is not OpenBSD."""
+"""The node's `supervisor` on a real terminal line, with this host's Perl; the system below it is not OpenBSD."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from testbed.topology import Role
 from testbed.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
-TELLER = ROOT / "images/openbsd/site/usr/local/libexec/testbed/teller"
+SUPERVISOR = ROOT / "images/openbsd/site/usr/local/libexec/testbed/supervisor"
 SECONDS = 15.0
 
 
@@ -63,11 +63,11 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 
 def running(folder: Path) -> Iterator[Line]:
-    """A teller with three commands: one that says a line and goes on, one that ends, one that is not there."""
+    """A supervisor with three commands: one that says a line and goes on, one that ends, one that is not there."""
     master, slave = pty.openpty()
     commands = ["sh -c 'echo event=pool-changed members=; echo oops >&2; exec sleep 60'", "echo short", "/nonexistent"]
-    environment = {**os.environ, "NODE": "lb1", "TELLER_MARK": str(folder / "booted")}
-    process = subprocess.Popen(["perl", TELLER, os.ttyname(slave), *commands], env=environment)
+    environment = {**os.environ, "NODE": "lb1", "SUPERVISOR_MARK": str(folder / "booted")}
+    process = subprocess.Popen(["perl", SUPERVISOR, os.ttyname(slave), *commands], env=environment)
     os.close(slave)
     try:
         yield Line(master)
@@ -85,7 +85,7 @@ def test_what_its_programs_say_arrives_line_by_line(line: Line) -> None:
 
 def test_what_ends_is_started_again(line: Line) -> None:
     assert set(line.wait_for("^short$", 3)) == {"short"}
-    assert "teller: echo short ended with status 0" in line.heard()
+    assert "supervisor: echo short ended with status 0" in line.heard()
     assert line.wait_for("nonexistent ended with status 127")
 
 
@@ -110,10 +110,12 @@ def test_only_the_first_question_of_a_boot_begins_a_clock(tmp_path: Path) -> Non
             line.wait_for("event=clock-told")
 
 
-def test_whoever_looks_for_a_program_by_its_command_line_does_not_find_the_teller(tmp_path: Path) -> None:
+def test_whoever_looks_for_a_program_by_its_command_line_does_not_find_the_supervisor(tmp_path: Path) -> None:
     for line in running(tmp_path):
         line.wait_for("event=pool-changed")
-        found = subprocess.run(["pgrep", "-f", "-a", "sleep 60|^teller"], capture_output=True, text=True, check=True)
+        found = subprocess.run(
+            ["pgrep", "-f", "-a", "sleep 60|^supervisor"], capture_output=True, text=True, check=True
+        )
         commands = {text.split(" ", 1)[1] for text in found.stdout.splitlines()}
-        assert "teller" in commands
-        assert not [command for command in commands if "teller" in command and "sleep" in command]
+        assert "supervisor" in commands
+        assert not [command for command in commands if "supervisor" in command and "sleep" in command]
