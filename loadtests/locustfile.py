@@ -24,7 +24,7 @@ from locust.env import Environment
 import accounts
 import behaviour
 from testbed.journal import RequestSample, Writer
-from testbed.probes.database import secret
+from testbed.probes.database_options import secret
 from testbed.probes.horde import HordeClient, PageError, SessionLostError
 
 SITE = f"https://{os.environ.get('SITE_NAME', 'webmail.testbed.test')}"

@@ -26,6 +26,11 @@ def first_line(*outputs: str | bytes, otherwise: str = NO_OUTPUT) -> str:
     return (_lines(outputs) or [otherwise])[0]
 
 
+def one_line(text: str) -> str:
+    """Return a message of several lines as one line."""
+    return " ".join(text.split())
+
+
 def _lines(outputs: tuple[str | bytes, ...]) -> list[str]:
     """Return the lines with text of the first output that has any."""
     for output in outputs:

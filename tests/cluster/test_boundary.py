@@ -17,7 +17,7 @@ from testbed.recorder.scan import ALWAYS
 from testbed.topology import Role
 
 ALL = "1-65535"
-PORTS = "python3 -m testbed.probes.ports"
+PORTS = "python3 -m testbed.probes.port_scan"
 SITE_PORTS = [80, 443]
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from testbed.journal import ProbeSample
-from testbed.probes.openloop import Probe
+from testbed.probes.open_loop import Probe
 
 DAY = dt.timedelta(days=1)
 

@@ -15,12 +15,12 @@ import pytest
 from probing import certificate, probe_once, samples_of, server_context
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes import https, pace
-from testbed.probes.answer import parse_answer
-from testbed.probes.dialling import NoAddressError, resolve
+from testbed.probes import handshake_rate, https
+from testbed.probes.handshake_rate import HandshakeRate
+from testbed.probes.http_answer import parse_http_answer
 from testbed.probes.https import HttpsProbe
-from testbed.probes.pace import Pace
 from testbed.probes.tcp import TcpProbe
+from testbed.probes.tcp_connect import NoAddressError, resolve
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -174,7 +174,7 @@ def test_the_end_of_an_outage_is_not_put_off_by_the_probe(pem: Path) -> None:
     # The last handshakes of the outage were still to be made.
     assert max(sample.finished - sample.started for sample in later[50:]) < 0.5
     in_a_second = max(sum(begin <= each < begin + 1 for each in Busy.begun) for begin in Busy.begun)
-    assert in_a_second <= pace.AT_LEAST + pace.TOGETHER
+    assert in_a_second <= handshake_rate.AT_LEAST + handshake_rate.TOGETHER
 
 
 def test_a_probe_that_is_held_back_ends_with_the_answer_of_another(pem: Path, port: int) -> None:
@@ -195,7 +195,7 @@ def test_a_healthy_site_is_asked_by_each_probe(pem: Path, port: int) -> None:
 
 def test_the_pace_is_that_of_the_answers_and_at_least_ten_a_second() -> None:
     for answers, expected in ((0, 10), (5, 10), (30, 30)):
-        measured = Pace()
+        measured = HandshakeRate()
         begun = 0
         for millisecond in range(3000):
             now = 100 + millisecond / 1000
@@ -218,7 +218,7 @@ def test_nobody_there_is_a_failure(pem: Path) -> None:
 
 
 def test_a_server_that_does_not_shake_hands_is_not_stormed(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "SHAKING", 2)
+    monkeypatch.setattr(https, "HANDSHAKE", 2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         samples = probe_once(making(pem, mute.getsockname()[1], timeout=0.3), 3)
     assert [(sample.outcome, sample.detail) for sample in samples] == [
@@ -294,16 +294,16 @@ def test_a_name_without_an_address_is_told() -> None:
 
 
 def test_answers_are_taken_apart() -> None:
-    whole = parse_answer(b"HTTP/1.1 502 Bad\r\nX-Balancer: lb1\r\nContent-Length: 4\r\n\r\nbody", ended=False)
+    whole = parse_http_answer(b"HTTP/1.1 502 Bad\r\nX-Balancer: lb1\r\nContent-Length: 4\r\n\r\nbody", ended=False)
     assert whole
-    assert (whole.status, whole.headers["x-balancer"], whole.body, whole.whole) == (502, "lb1", b"body", True)
-    assert parse_answer(b"HTTP/1.1 200", ended=False) is None
+    assert (whole.status, whole.headers["x-balancer"], whole.body, whole.complete) == (502, "lb1", b"body", True)
+    assert parse_http_answer(b"HTTP/1.1 200", ended=False) is None
     for body, ended, complete in ((b"bo", False, False), (b"bo", True, True)):
-        answer = parse_answer(b"HTTP/1.1 200 OK\r\n\r\n" + body, ended=ended)
+        answer = parse_http_answer(b"HTTP/1.1 200 OK\r\n\r\n" + body, ended=ended)
         assert answer
-        assert answer.whole is complete
+        assert answer.complete is complete
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nalive\r\n"
-    assert [parse_answer(chunked + rest, ended=False).whole for rest in (b"", b"0\r\n\r\n")] == [False, True]  # type: ignore[union-attr]
+    assert [parse_http_answer(chunked + rest, ended=False).complete for rest in (b"", b"0\r\n\r\n")] == [False, True]  # type: ignore[union-attr]
     for bad in (b"", b"HTTP/1.1 200 OK\r\n", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"):
         with pytest.raises(ValueError, match=r"no HTTP answer|invalid literal"):
-            parse_answer(bad, ended=True)
+            parse_http_answer(bad, ended=True)

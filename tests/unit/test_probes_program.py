@@ -17,9 +17,9 @@ import pytest
 from testbed.checks.expectations import ProbeName
 from testbed.journal import Mark, Outcome, ProbeSample, Settled, Writer, read
 from testbed.probes import __main__ as program
-from testbed.probes import settle
-from testbed.probes.exit_status import UNREADABLE
+from testbed.probes import read_back
 from testbed.probes.probe_registry import PROBES
+from testbed.probes.read_back_status import UNREADABLE
 from testbed.topology import Role
 
 
@@ -112,11 +112,11 @@ def test_what_was_written_is_settled(tmp_path: Path, secrets: Path, monkeypatch:
         asked.append(runs)
         return {"r1-0": 1, "r1-9": 2}
 
-    monkeypatch.setattr(settle, "read_back", table)
+    monkeypatch.setattr(read_back, "read_tokens", table)
     options = argparse.Namespace(
         journal=str(path), timeout=1.0, host="127.0.0.1", port=1, dbname="x", user="x", secrets=str(secrets)
     )
-    assert settle.settle(options).startswith("settled tokens=2 rows=3 strangers=1 ")
+    assert read_back.read_back_writes(options).startswith("settled tokens=2 rows=3 strangers=1 ")
     assert asked == [{"r1"}]
     settled = read(path)
     assert settled.of(Settled) == [Settled("r1-0", 1), Settled("r1-1", 0), Settled("r1-9", 2)]
@@ -128,7 +128,7 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path, secrets: Path, caps
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         words = ["--host", "127.0.0.1", "--port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
-        assert settle.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *words]) == UNREADABLE
+        assert read_back.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *words]) == UNREADABLE
     assert "the writes cannot be read back: connection failed" in capsys.readouterr().err
     [mark] = read(tmp_path / "j").of(Mark)
     assert (mark.name, mark.attrs["at-rest"], mark.attrs["seconds"]) == ("unreadable", "yes", "0.1")

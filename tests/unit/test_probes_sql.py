@@ -18,9 +18,9 @@ import pytest
 from probing import probe_once, samples_of
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes.database import conninfo, secret
-from testbed.probes.pool import Pool
+from testbed.probes.database_options import conninfo, secret
 from testbed.probes.sql import SqlReadProbe, SqlWriteProbe
+from testbed.probes.sql_pool import SqlPool
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -87,15 +87,15 @@ def options(tmp_path: Path, port: int) -> argparse.Namespace:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Callable[..., Pool]:
-    def make(port: int, size: int = 4) -> Pool:
+def pool(tmp_path: Path) -> Callable[..., SqlPool]:
+    def make(port: int, size: int = 4) -> SqlPool:
         info = conninfo(options(tmp_path, port), "x", 1.0)
-        return Pool(info, connect_timeout=0.3, session_timeout=0.3, size=size, attempts=2)
+        return SqlPool(info, connect_timeout=0.3, session_timeout=0.3, size=size, attempts=2)
 
     return make
 
 
-Pools = Callable[..., Pool]
+Pools = Callable[..., SqlPool]
 
 
 def test_connections_have_little_patience(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.journal import Leftover
 from testbed.machines.linux import Linux
-from testbed.probes.ports import main, ports, scan
+from testbed.probes.port_scan import main, ports, scan
 from testbed.recorder import PATTERNS
 from testbed.recorder.console_log import ConsoleLog
 from testbed.recorder.leftover_survey import (
@@ -140,7 +140,7 @@ def test_ports_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as exit_:
         main([f"127.0.0.1={text}"])
     assert exit_.value.code == 2
-    assert "no port" in capsys.readouterr().err
+    assert "not a port" in capsys.readouterr().err
 
 
 def test_runs_of_ports_are_shortened_and_read_back() -> None:

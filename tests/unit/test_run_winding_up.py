@@ -20,7 +20,7 @@ from testbed.incidents.runner import play_once
 from testbed.incidents.task import Task
 from testbed.journal import Mark, Outcome, ProbeSample, RunPlan, StateChange, Writer
 from testbed.machines import ExecResult
-from testbed.probes.exit_status import UNREADABLE
+from testbed.probes.read_back_status import UNREADABLE
 from testbed.progress import PrintLine
 from testbed.wait import WaitTimeout
 

@@ -36,8 +36,8 @@ from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
 from testbed.machines import Machine
-from testbed.probes.exit_status import UNREADABLE
 from testbed.probes.probe_registry import PROBES
+from testbed.probes.read_back_status import UNREADABLE
 from testbed.probes.sql import SqlWriteProbe
 from testbed.recorder import Recorder
 from testbed.topology import Role
@@ -464,7 +464,7 @@ class Run:
         Returns:
             Whether it could be read. One that cannot is a finding about the database, which the journal holds.
         """
-        command = ["python3", "-m", "testbed.probes.settle", "--journal", f"{self._inside}/journal.jsonl"]
+        command = ["python3", "-m", "testbed.probes.read_back", "--journal", f"{self._inside}/journal.jsonl"]
         command += ["--timeout", f"{patience:g}"]
         result = self._machine(Role.OBSERVER).exec(command, timeout=patience + 30)
         if result.status not in (0, UNREADABLE):

@@ -1,1 +1,1 @@
-"""Probes: they ask a service at a fixed rate, from outside, and record every answer in a journal."""
+"""Probes: they query a service from outside at a fixed rate, and record each answer in the journal."""

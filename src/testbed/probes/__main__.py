@@ -16,8 +16,8 @@ import uuid
 
 from testbed.durations import parse_duration
 from testbed.journal import Writer
-from testbed.probes import database
-from testbed.probes.openloop import OpenLoop, run
+from testbed.probes import database_options
+from testbed.probes.open_loop import OpenLoop, run_loops
 from testbed.probes.probe_registry import PROBES, prepare
 from testbed.probes.probe_type import ProbeSetup
 from testbed.probes.sql import SqlWriteProbe
@@ -40,8 +40,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--account", default=f"user{environment('MAIL_USERS', '60'):0>2}",
                         help="webmail: whose inbox (the last one: loads begin with the first)")  # fmt: skip
     parser.add_argument("--timeout", type=float, default=2.0, help="SQL: seconds to wait for an answer (2)")
-    parser.add_argument("--patience", type=float, default=5.0, help="https: seconds for a whole probe (5)")
-    database.add_arguments(parser)
+    parser.add_argument("--patience", type=float, default=5.0, help="https: seconds for one sample (5)")
+    database_options.add_arguments(parser)
     options = parser.parse_args(arguments)
     if not 0 < options.seconds < 86_400:
         parser.error(f"--seconds {options.seconds:g}: between 0 and 86400")
@@ -65,7 +65,7 @@ def _probe(text: str) -> tuple[str, float]:
 
 
 async def probe(options: argparse.Namespace) -> str:
-    """Run the probes as the command line says; returns a line of counts for each.
+    """Run the probes of the command line, and return a line of counts for each.
 
     Raises:
         OSError: the journal cannot be written, or certificates or secrets cannot be read.
@@ -83,7 +83,7 @@ async def probe(options: argparse.Namespace) -> str:
         # Objects that exist now stay, so the collector need not visit them again.
         gc.collect()
         gc.freeze()
-        await run(loops, options.seconds)
+        await run_loops(loops, options.seconds)
         return "\n".join(loop.summary() for loop in loops)
 
 

@@ -1,13 +1,13 @@
-"""The HTTPS probe: is the site there, and does an app node answer through it?
+"""The HTTPS probe, which requests a page of an app node through the site's address.
 
-A visitor's connection is kept for a few pages, so that most probes cost little and new connections are tested
-all the same, several times a second. Once something has failed, every probe is a new visitor, until one is
-served: the end of an outage is seen at once, and never by a connection that happens to be open.
+A connection is used for a few pages, so that most samples cost little, and new connections are still tested several
+times a second. After a failure every sample opens a new connection until one succeeds. So the end of an outage is seen
+at once, and never through a connection that happens to be open.
 
-New connections have a pace (``pace.Pace``), because each costs the site a signature: fifty a second kept an emulated
-balancer overloaded for half a minute, and the probe was the outage that it reported. A probe that is due sooner is held
-back: it opens nothing. It ends with the next good answer to another probe, or with the failure of a probe that began
-after it. Its sample says so (``held``).
+The rate of new connections is limited (``HandshakeRate``), because each costs the site a signature: fifty a second kept
+an emulated balancer overloaded for half a minute, and the probe caused the outage that it reported. A sample above the
+limit is held back, and opens no connection. It ends with the next good answer to another sample, or with the failure of
+a sample that began after it. The journal marks it (``held``).
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from dataclasses import dataclass
 from functools import partial
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes.answer import Answer
-from testbed.probes.dialling import Address
-from testbed.probes.openloop import Done
-from testbed.probes.pace import AT_LEAST, Pace
+from testbed.probes.handshake_rate import AT_LEAST, HandshakeRate
+from testbed.probes.http_answer import HttpAnswer
+from testbed.probes.https_connection import ConnectionStage, HttpsConnection
+from testbed.probes.open_loop import SampleCallback
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe, samples_within
 from testbed.probes.tcp import HANDSHAKE_SECONDS
-from testbed.probes.visit import Stage, Visit
+from testbed.probes.tcp_connect import Address
 
 # Pages a connection is used for.
 PAGES = 10
-# Idle connections: what a healthy site needs.
+# Idle connections that are kept.
 KEPT = 4
-# TLS handshakes under way at once: a balancer that was frozen for long must not be stormed when it comes back. A
-# second's worth: a busy moment of the host is no failure.
-SHAKING = 50
+# TLS handshakes under way at once, so that a balancer is not overloaded when it thaws. It is one second's worth,
+# because a busy moment of the host is not a failure.
+HANDSHAKE = 50
 # A balancer goes on waiting for a hung app node after its client has gone, a thread for each request, for this
 # long. Fifty a second would use up all its threads, and the probe would be the outage it reports.
 ABANDONED_SECONDS = 60.0
-# With so many requests hanging, probes go where one was answered last, as its visitor would (by the cookie) ...
+# With so many requests hanging, samples go to the node that answered last, by its cookie ...
 WARY = 50
 # ... and with so many, none is sent.
 FULL = 150
-# Why a visit ended that had a TCP connection before a TLS handshake was due.
+# The reason when a TCP connection was there before a TLS handshake was allowed.
 _TOO_FAST = "held back"
 
 
@@ -55,8 +55,9 @@ class HttpsProbe(RegisteredProbe):
         context: TLS settings.
         path: the page.
         content: what it must contain.
-        timeout: seconds for a whole probe, from connecting to the last byte. Longer than a balancer needs to give a
-            dead app node up: a page that is slow has not failed.
+        timeout: seconds from connecting to the last byte. It is longer than a balancer needs to give up a dead app
+        node,
+            because a slow page is not a failure.
     """
 
     name = "https"
@@ -86,12 +87,12 @@ class HttpsProbe(RegisteredProbe):
         self._timeout = timeout
         self._handshake_timeout = handshake_timeout
         self._tls_session: ssl.SSLSession | None = None
-        self._idle: list[Visit] = []
-        self._visits: set[Visit] = set()
+        self._idle: list[HttpsConnection] = []
+        self._visits: set[HttpsConnection] = set()
         self._abandoned: deque[float] = deque()
         self._route = ""
-        self._pace = Pace()
-        self._held: list[_Question] = []
+        self._rate = HandshakeRate()
+        self._held: list[_PendingSample] = []
         self._again: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -101,7 +102,7 @@ class HttpsProbe(RegisteredProbe):
         probe = cls(options.site, setup.site_address, context, timeout=options.patience)
         return PreparedProbe(probe, samples_within(options.patience, setup.intervals[cls.name]))
 
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Probe once."""
         started = time.monotonic()
         hanging = self._hanging(started)
@@ -110,100 +111,100 @@ class HttpsProbe(RegisteredProbe):
             done(ProbeSample(self.name, due, started, started, Outcome.FAILED, detail))
             return
         visit = self._idle.pop() if self._idle else self._visitor()
-        question = _Question(due, started, done, visit)
-        question.timer = asyncio.get_running_loop().call_later(self._timeout, self._too_late, question)
-        if visit.stage is Stage.NEW and not self._pace.may_begin(started):
+        pending = _PendingSample(due, started, done, visit)
+        pending.timer = asyncio.get_running_loop().call_later(self._timeout, self._too_late, pending)
+        if visit.stage is ConnectionStage.NEW and not self._rate.may_begin(started):
             visit.end()
-            self._hold(question)
+            self._hold(pending)
             return
-        self._ask(question)
+        self._ask(pending)
 
-    def _ask(self, question: _Question) -> None:
-        hanging, visit = self._hanging(time.monotonic()), question.visit
+    def _ask(self, pending: _PendingSample) -> None:
+        hanging, visit = self._hanging(time.monotonic()), pending.visit
         request = self._text(self._route if hanging >= WARY else "", last=visit.asked + 1 >= PAGES)
-        visit.ask(request, partial(self._told, question))
+        visit.ask(request, partial(self._answered, pending))
 
     async def close(self) -> None:
         """Close the idle connections."""
         self._drop_idle()
 
-    def _told(self, question: _Question, answer: Answer | None, why: str) -> None:
-        """A visit has an answer, or never will."""
+    def _answered(self, pending: _PendingSample, answer: HttpAnswer | None, why: str) -> None:
+        """Record an answer, or the reason that there is none."""
         if why is _TOO_FAST:
-            self._hold(question)
+            self._hold(pending)
             return
         if answer is None:
-            self._bad(question, why)
+            self._bad(pending, why)
             return
         attrs = {"balancer": answer.headers.get("x-balancer", ""), "app": answer.headers.get("x-app-node", "")}
         if answer.status != 200 or self._content not in answer.body:
-            self._end(question, Outcome.FAILED, f"status {answer.status}, content not as expected", attrs)
-            question.visit.end()
+            self._end(pending, Outcome.FAILED, f"status {answer.status}, content not as expected", attrs)
+            pending.visit.end()
             self._drop_idle()
             return
-        if question.visit.asked == 1:
-            self._pace.answered(time.monotonic())
-        self._end(question, Outcome.OK, "", attrs)
-        if question.visit.asked >= PAGES or self._tls_session is None:
+        if pending.visit.asked == 1:
+            self._rate.answered(time.monotonic())
+        self._end(pending, Outcome.OK, "", attrs)
+        if pending.visit.asked >= PAGES or self._tls_session is None:
             # Python copies it each time it is asked for, which costs as much as three pages.
-            self._tls_session = question.visit.session
+            self._tls_session = pending.visit.session
         self._route = answer.headers.get("set-cookie", "").partition(";")[0] or self._route
-        if question.visit.asked >= PAGES or answer.last or len(self._idle) >= KEPT:
-            question.visit.end()
+        if pending.visit.asked >= PAGES or answer.last or len(self._idle) >= KEPT:
+            pending.visit.end()
         else:
-            self._idle.append(question.visit)
+            self._idle.append(pending.visit)
 
-    def _too_late(self, question: _Question) -> None:
-        """The time for a probe is over."""
-        if question.visit.stage is Stage.ASKING:
+    def _too_late(self, pending: _PendingSample) -> None:
+        """Give up a sample that took too long."""
+        if pending.visit.stage is ConnectionStage.ASKING:
             self._abandoned.append(time.monotonic())
-        question.visit.end()
-        self._bad(question, f"timeout after {self._timeout:g} s")
+        pending.visit.end()
+        self._bad(pending, f"timeout after {self._timeout:g} s")
 
-    def _bad(self, question: _Question, why: str) -> None:
-        """No answer came; unless nothing was sent, one may still have been on its way."""
-        self._end(question, Outcome.UNKNOWN if question.visit.asked else Outcome.FAILED, why, {})
-        # What else is open may be dead too.
+    def _bad(self, pending: _PendingSample, why: str) -> None:
+        """Record a missing answer: failed if nothing was sent; else unknown, as it may be under way."""
+        self._end(pending, Outcome.UNKNOWN if pending.visit.asked else Outcome.FAILED, why, {})
+        # Other open connections may be dead, too.
         self._drop_idle()
 
-    def _hold(self, question: _Question) -> None:
-        question.held = True
-        self._held.append(question)
+    def _hold(self, pending: _PendingSample) -> None:
+        pending.held = True
+        self._held.append(pending)
         if self._again is None:
             self._again = asyncio.get_running_loop().call_later(1 / AT_LEAST, self._try_newest)
 
     def _try_newest(self) -> None:
-        """Where no probe is due that could be the next visitor, the last one held back is: its end is that of all."""
+        """Let the newest sample that was held back open a connection; its end is the end of all of them."""
         self._again = None
         if not self._held:
             return
-        if self._pace.may_begin(time.monotonic()):
-            question = self._held.pop()
-            question.held, question.visit = False, self._visitor()
-            self._ask(question)
+        if self._rate.may_begin(time.monotonic()):
+            pending = self._held.pop()
+            pending.held, pending.visit = False, self._visitor()
+            self._ask(pending)
         if self._held and self._again is None:
             self._again = asyncio.get_running_loop().call_later(1 / AT_LEAST, self._try_newest)
 
-    def _end(self, question: _Question, outcome: Outcome, detail: str, attrs: dict[str, str]) -> None:
-        if question.timer:
-            question.timer.cancel()
+    def _end(self, pending: _PendingSample, outcome: Outcome, detail: str, attrs: dict[str, str]) -> None:
+        if pending.timer:
+            pending.timer.cancel()
         now = time.monotonic()
-        if question.held:
-            self._held = [other for other in self._held if other is not question]
+        if pending.held:
+            self._held = [other for other in self._held if other is not pending]
             attrs = attrs | {"held": "yes"}
-        question.done(ProbeSample(self.name, question.due, question.started, now, outcome, detail, attrs=attrs))
-        if question.held:
+        pending.done(ProbeSample(self.name, pending.due, pending.started, now, outcome, detail, attrs=attrs))
+        if pending.held:
             return
-        # The site's answer is one to all that wait; a failure is one to those that would have failed after it began.
-        for other in [held for held in self._held if outcome is Outcome.OK or held.started <= question.started]:
+        # A good answer ends all samples that wait. A failure ends those that began before it.
+        for other in [held for held in self._held if outcome is Outcome.OK or held.started <= pending.started]:
             self._end(other, outcome, detail, attrs)
 
     def _drop_idle(self) -> None:
         while self._idle:
             self._idle.pop().end()
 
-    def _visitor(self) -> Visit:
-        visit = Visit(
+    def _visitor(self) -> HttpsConnection:
+        visit = HttpsConnection(
             self._address, self._host, self._context, self._tls_session,
             timeout=self._handshake_timeout, admit=self._admit, over=self._over,
         )  # fmt: skip
@@ -217,30 +218,30 @@ class HttpsProbe(RegisteredProbe):
     def _hanging(self, now: float) -> int:
         while self._abandoned and self._abandoned[0] < now - ABANDONED_SECONDS:
             self._abandoned.popleft()
-        return len(self._abandoned) + sum(visit.stage is Stage.ASKING for visit in self._visits)
+        return len(self._abandoned) + sum(visit.stage is ConnectionStage.ASKING for visit in self._visits)
 
     def _admit(self) -> str:
-        shaking = sum(visit.stage is Stage.SHAKING for visit in self._visits)
-        if shaking >= SHAKING:
+        shaking = sum(visit.stage is ConnectionStage.HANDSHAKE for visit in self._visits)
+        if shaking >= HANDSHAKE:
             return f"{shaking} TLS handshakes are unanswered"
-        if not self._pace.may_begin(time.monotonic()):
+        if not self._rate.may_begin(time.monotonic()):
             return _TOO_FAST
-        self._pace.begun()
+        self._rate.begun()
         return ""
 
-    def _over(self, visit: Visit) -> None:
+    def _over(self, visit: HttpsConnection) -> None:
         self._visits.discard(visit)
         if visit in self._idle:
             self._idle.remove(visit)
 
 
 @dataclass(slots=True, eq=False)
-class _Question:
-    """One probe that is under way."""
+class _PendingSample:
+    """One sample that is under way."""
 
     due: float
     started: float
-    done: Done
-    visit: Visit
+    done: SampleCallback
+    visit: HttpsConnection
     timer: asyncio.TimerHandle | None = None
     held: bool = False

@@ -2,7 +2,7 @@
 
     python -m testbed.probes.login --base https://webmail.testbed.test --user user01
 
-Exit status 0 with one line of figures, 1 with the webmail's own words.
+Exit status 0 with one line of figures, or 1 with the webmail's message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 
 from testbed.journal import RequestSample
-from testbed.probes.database import SECRETS, secret
+from testbed.probes.database_options import SECRETS, secret
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from testbed.probes.dialling import NoAddressError
 from testbed.probes.https import HttpsProbe
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
 from testbed.probes.sql import SqlReadProbe, SqlWriteProbe
 from testbed.probes.tcp import TcpProbe
+from testbed.probes.tcp_connect import NoAddressError
 from testbed.probes.unresolved import UnresolvedProbe
 from testbed.probes.webmail import WebmailProbe
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal, NamedTuple, TypeVar, cast
 
-from testbed.probes.dialling import Address, resolve
-from testbed.probes.openloop import Done, Probe
+from testbed.probes.open_loop import Probe, SampleCallback
+from testbed.probes.tcp_connect import Address, resolve
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class RegisteredProbe(ABC):
         """
 
     @abstractmethod
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Begin one sample.
 
         Args:

@@ -1,8 +1,8 @@
-"""The SQL probes: does the database answer, and does it commit? Both are told which node answered.
+"""The SQL probes: one reads, and one commits. The answer to both names the database node.
 
-A write commits one row with a token of its own into ``writes``. Serial numbers would not do: after a split
-brain the other side hands the same numbers out again. Whether a write whose connection was lost is there is
-for ``testbed.probes.settle`` to find out.
+A write commits one row with a unique token into ``writes``. Serial numbers are not unique after a split brain, because
+both sides assign them. ``testbed.probes.read_back`` finds out whether a write whose connection was lost is in the
+table.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes import database
-from testbed.probes.openloop import Done
-from testbed.probes.pool import SESSIONS, NoConnectionError, Pool
+from testbed.probes import database_options
+from testbed.probes.open_loop import SampleCallback
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
-from testbed.probes.session import Reply, Session
+from testbed.probes.sql_pool import SESSIONS, NoConnectionError, SqlPool
+from testbed.probes.sql_session import Reply, SqlSession
 
-# Sessions say by this name, with the run's behind it, whose they are.
+# The application name of sessions begins with this, and ends with the run's identity.
 APPLICATION = "testbed-probe"
 NODE = "current_setting('cluster_name')"
 READ = f"select {NODE}".encode()
@@ -45,7 +45,7 @@ class SqlReadProbe(RegisteredProbe):
     runs_on = "observer"
     resources = ("database",)
 
-    def __init__(self, pool: Pool, timeout: float) -> None:
+    def __init__(self, pool: SqlPool, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,10 +57,10 @@ class SqlReadProbe(RegisteredProbe):
         return PreparedProbe(cls._make(pool, setup), outstanding)
 
     @classmethod
-    def _make(cls, pool: Pool, setup: ProbeSetup) -> SqlReadProbe:
+    def _make(cls, pool: SqlPool, setup: ProbeSetup) -> SqlReadProbe:
         return cls(pool, setup.options.timeout)
 
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Probe once."""
         query, token = self._query()
         started = time.monotonic()
@@ -86,7 +86,7 @@ class SqlReadProbe(RegisteredProbe):
         """A query, and the token that it stores."""
         return READ, ""
 
-    def _ask(self, session: Session, query: bytes, ended: Callable[[Reply], None]) -> None:
+    def _ask(self, session: SqlSession, query: bytes, ended: Callable[[Reply], None]) -> None:
         def answered(reply: Reply) -> None:
             self._pool.give_back(session)
             ended(reply)
@@ -120,13 +120,13 @@ class SqlWriteProbe(SqlReadProbe):
     dates = "first write"
     last_part = "until the first commit"
 
-    def __init__(self, pool: Pool, timeout: float, run: str) -> None:
+    def __init__(self, pool: SqlPool, timeout: float, run: str) -> None:
         super().__init__(pool, timeout)
         self._run = run
         self._next = 0
 
     @classmethod
-    def _make(cls, pool: Pool, setup: ProbeSetup) -> SqlReadProbe:
+    def _make(cls, pool: SqlPool, setup: ProbeSetup) -> SqlReadProbe:
         return cls(pool, setup.options.timeout, setup.run)
 
     def _query(self) -> tuple[bytes, str]:
@@ -136,11 +136,11 @@ class SqlWriteProbe(SqlReadProbe):
         return query.encode(), token
 
 
-def _pool(setup: ProbeSetup) -> tuple[Pool, int]:
+def _pool(setup: ProbeSetup) -> tuple[SqlPool, int]:
     """Return the pool that the SQL probes share, and how many samples of each may be under way."""
-    conninfo = database.conninfo(setup.options, f"{APPLICATION}-{setup.run}", setup.options.timeout)
+    conninfo = database_options.conninfo(setup.options, f"{APPLICATION}-{setup.run}", setup.options.timeout)
     intervals = [setup.intervals[each.name] for each in (SqlReadProbe, SqlWriteProbe) if each.name in setup.intervals]
     attempts = sum(math.ceil(HANDSHAKE_SECONDS / interval) for interval in intervals)
-    pool = Pool(conninfo, connect_timeout=HANDSHAKE_SECONDS, size=SIZE, attempts=attempts)
+    pool = SqlPool(conninfo, connect_timeout=HANDSHAKE_SECONDS, size=SIZE, attempts=attempts)
     # In use, connecting, waiting for another's session, being established.
     return pool, SIZE + 2 * attempts + SESSIONS + 1

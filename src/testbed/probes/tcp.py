@@ -1,7 +1,6 @@
-"""The TCP probe: does the site's address take connections? The kernel answers: no program of the site is asked.
+"""The TCP probe, which connects to the site's address. The kernel answers, not a program of the site.
 
-The connection is reset at once; a balancer's Apache, which the kernel wakes only when data has come, never
-hears of it.
+The connection is reset at once. A balancer's Apache does not notice it, because the kernel wakes Apache only for data.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ import socket
 import time
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes.dialling import RESET, Address, Dialling
-from testbed.probes.openloop import Done
+from testbed.probes.open_loop import SampleCallback
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe, samples_within
+from testbed.probes.tcp_connect import RESET, Address, TcpConnect
 
 HANDSHAKE_SECONDS = 0.95
 
@@ -42,11 +41,11 @@ class TcpProbe(RegisteredProbe):
         """Return the probe of the site's address."""
         return PreparedProbe(cls(setup.site_address), samples_within(HANDSHAKE_SECONDS, setup.intervals[cls.name]))
 
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Probe once."""
         started = time.monotonic()
 
-        def dialled(connection: socket.socket | None, why: str) -> None:
+        def connected(connection: socket.socket | None, why: str) -> None:
             finished = time.monotonic()
             if connection:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -54,7 +53,7 @@ class TcpProbe(RegisteredProbe):
             outcome = Outcome.OK if connection else Outcome.FAILED
             done(ProbeSample(self.name, due, started, finished, outcome, why))
 
-        Dialling(self._address, self._timeout, dialled)
+        TcpConnect(self._address, self._timeout, connected)
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from testbed.journal import Outcome, ProbeSample
-from testbed.probes.openloop import Done
+from testbed.probes.open_loop import SampleCallback
 
 
 class UnresolvedProbe:
@@ -20,7 +20,7 @@ class UnresolvedProbe:
         self.name = name
         self._why = why
 
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Record a failure."""
         now = time.monotonic()
         done(ProbeSample(self.name, due, now, now, Outcome.FAILED, self._why))

@@ -1,7 +1,7 @@
-"""The webmail probe: someone who is logged in lists the inbox again and again.
+"""The webmail probe, which lists the inbox of a user who is logged in.
 
-What it needs: a balancer, the app node that holds the session, the database and the mail server. It runs in threads
-of the probes' process, for the browser it uses waits.
+It needs a balancer, the app node that holds the session, the database and the mail server. It runs in threads of the
+probes' process, because its browser blocks.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from testbed.journal import Outcome, ProbeSample, RequestSample
-from testbed.probes.database import secret
+from testbed.output_line import one_line
+from testbed.probes.database_options import secret
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError, SessionLostError
-from testbed.probes.openloop import Done
+from testbed.probes.open_loop import SampleCallback
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
 from testbed.probes.tcp import HANDSHAKE_SECONDS
-from testbed.probes.words import one_line
 
-# A slow page delays no probe: that many browser windows are open at most, on one session.
+# Samples that may be under way at once, in one session, so that a slow page delays no other sample.
 WINDOWS = 5
 # Seconds for a connection, and for a page. People wait longer, but then the next probe has begun.
 TIMEOUTS = (HANDSHAKE_SECONDS, 10.0)
@@ -32,11 +32,11 @@ Browser = Callable[[Callable[[RequestSample], None]], HordeClient]
 class WebmailProbe(RegisteredProbe):
     """Lists the inbox each time.
 
-    A session that is lost is a failed probe with the detail ``session-lost``; the next one logs in. Without a session
-    a probe is a login with a page behind it.
+    A lost session is a failed sample with the detail ``session-lost``, and the next sample logs in before it lists the
+    inbox.
 
     Args:
-        browser: makes a browser with nobody logged in, given what is called with each exchange.
+        browser: makes a browser without a session; its argument is called with each exchange.
     """
 
     name = "webmail"
@@ -68,10 +68,10 @@ class WebmailProbe(RegisteredProbe):
 
         return PreparedProbe(cls(browser), WINDOWS)
 
-    def begin(self, due: float, done: Done) -> None:
+    def begin(self, due: float, done: SampleCallback) -> None:
         """Probe once."""
         loop = asyncio.get_running_loop()
-        # Begun here, in the loop that is punctual: to wait for a window is to wait for the site.
+        # The time begins here, because waiting for a thread is waiting for the site.
         future = loop.run_in_executor(self._threads, self._visit, due, time.monotonic())
         future.add_done_callback(lambda ended: done(ended.result()))
 
@@ -94,7 +94,7 @@ class WebmailProbe(RegisteredProbe):
             if browser is None:
                 browser = self._browser(self._remember)
                 browser.log_in()
-                # Two that log in at the same time: the last one's session is kept.
+                # If two log in at the same time, the last session is kept.
                 self._session = browser
             browser.inbox()
         except SessionLostError as error:
@@ -104,7 +104,7 @@ class WebmailProbe(RegisteredProbe):
         except PageError as error:
             return error.outcome, one_line(str(error))
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            # An answer that has not the shape of one: not good, whatever it is.
+            # The answer is not a page of the webmail.
             return Outcome.FAILED, one_line(f"wrong-content: {error!r}")
         return Outcome.OK, ""
 

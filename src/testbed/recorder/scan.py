@@ -56,7 +56,7 @@ def scan(cluster: Cluster, writer: Writer) -> None:
     everywhere = sorted({*ALWAYS, *(port for ports in listening.values() for port in ports)})
     tried = {target: _ports(target, everywhere) for target in scan_targets(cluster, machines, listening)}
     [client] = cluster.fleet.machines(Role.CLIENT)
-    command = ["python3", "-m", "testbed.probes.ports"]
+    command = ["python3", "-m", "testbed.probes.port_scan"]
     command += [f"{target.address}={format_ports(ports)}" for target, ports in tried.items()]
     output = client.exec(command, timeout=SCAN_SECONDS).check("the ports could not be tried", client.name)
     found: dict[str, list[int]] = json.loads(output)
@@ -105,7 +105,7 @@ def _ports(target: ScanTarget, everywhere: Sequence[int]) -> list[int]:
 
 
 def format_ports(ports: Sequence[int]) -> str:
-    """Port numbers as ``testbed.probes.ports`` reads them, runs of them shortened."""
+    """Port numbers as ``testbed.probes.port_scan`` reads them, runs of them shortened."""
     parts: list[str] = []
     begin = end = ports[0]
     for port in [*ports[1:], -1]:

@@ -1,4 +1,4 @@
-"""How the probes reach the database: with the shortest patience TCP can be given."""
+"""Options and connection string with which the probes reach the database."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from testbed.probes.dialling import resolve
+from testbed.probes.tcp_connect import resolve
 
 SECRETS = "/etc/testbed/secrets.env"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add where the database is and where its password stands."""
+    """Add the options for the database's address and password."""
     parser.add_argument("--host", default=os.environ.get("DATABASE_HOST", "db"),
                         help="the database's virtual address or its name (db)")  # fmt: skip
     parser.add_argument("--port", type=int, default=5432)
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def secret(path: str, name: str) -> str:
-    """The value of ``name`` in a file of NAME=value lines.
+    """Return the value of ``name`` in a file of NAME=value lines.
 
     Raises:
         OSError: the file cannot be read.
@@ -38,15 +38,15 @@ def secret(path: str, name: str) -> str:
 
 
 def conninfo(options: argparse.Namespace, application: str, dead_after: float) -> str:
-    """A libpq connection string for one of the probes.
+    """Return a libpq connection string for one of the probes.
 
     The host's name is resolved here, once. TLS and GSSAPI are not asked for: the server has neither, and each
-    question would cost a round trip.
+    pending would cost a round trip.
 
     Args:
         options: parsed arguments of ``add_arguments``.
         application: name the server shows for the connection.
-        dead_after: seconds that sent data may stay unacknowledged before the kernel gives the connection up.
+        dead_after: seconds that sent data may stay unacknowledged before the kernel closes the connection.
 
     Raises:
         NoAddressError: the host has no address.

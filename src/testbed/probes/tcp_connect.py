@@ -1,4 +1,4 @@
-"""A TCP handshake without waiting for it."""
+"""A non-blocking TCP handshake, whose end a callback reports."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import struct
 from collections.abc import Callable
 
 Address = tuple[str, int]
-# Closing sends a reset: no connection lingers in TIME_WAIT, at fifty a second there would be thousands.
+# Closing sends a reset, so that no connection stays in TIME_WAIT: at fifty a second there would be thousands.
 RESET = struct.pack("ii", 1, 0)
 
 
 class NoAddressError(OSError):
-    """A name has no address: there is nothing to probe."""
+    """A host name has no address."""
 
 
 def resolve(host: str, port: int) -> Address:
-    """An IPv4 address of a host, from the hosts file where it is there.
+    """Return an IPv4 address of a host.
 
     Raises:
         NoAddressError: it has none.
@@ -31,13 +31,13 @@ def resolve(host: str, port: int) -> Address:
     return str(found[0][4][0]), port
 
 
-class Dialling:
+class TcpConnect:
     """One attempt to connect.
 
     Args:
-        address: where to.
-        timeout: seconds for the handshake. Below one, the first retransmission never comes: an address that
-            returns is found by the next attempt, and not stormed by those of the past.
+        address: host and port.
+        timeout: seconds for the handshake. Below one second there is no retransmission: the next attempt finds an
+            address that returns, and old attempts do not load it.
         done: called once, with the connected socket, or None and the reason.
     """
 
@@ -54,7 +54,7 @@ class Dialling:
             done(None, f"no socket: {error.strerror}")
             return
         self._socket.connect_ex(address)
-        # On a bridge of this host the handshake is often over by now: asking costs less than to be woken up.
+        # On a bridge of this host the handshake is often over by now. A second call costs less than a wake-up.
         code = self._socket.connect_ex(address)
         if code in (errno.EALREADY, errno.EINPROGRESS):
             self._timer = self._loop.call_later(timeout, self._too_late)

@@ -1,7 +1,7 @@
-"""Which ports of which addresses accept a connection, tried from where this runs.
+"""Program that lists the open ports of addresses, tried from the node that it runs on.
 
-``python3 -m testbed.probes.ports [--wait SECONDS] ADDRESS=PORTS ...`` with PORTS such as ``1-1000,5432`` prints one
-JSON object: address to the ports that are open. Silence is waited for; thousands of ports are tried at once.
+``python3 -m testbed.probes.port_scan [--wait SECONDS] ADDRESS=PORTS ...`` with PORTS such as ``1-1000,5432`` prints one
+JSON object: address to the ports that are open. It waits for silent ports, and tries thousands of ports at once.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ AT_ONCE = 12_000
 def main(arguments: list[str] | None = None) -> int:
     """Run the program."""
     parser = argparse.ArgumentParser(
-        prog="testbed.probes.ports", description=__doc__.splitlines()[0] if __doc__ else ""
+        prog="testbed.probes.port_scan", description=__doc__.splitlines()[0] if __doc__ else ""
     )
-    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds after which silence is a no")
+    parser.add_argument(
+        "--wait", type=float, default=WAIT_SECONDS, help="seconds after which a silent port counts as closed"
+    )
     parser.add_argument("targets", nargs="+", metavar="ADDRESS=PORTS")
     options = parser.parse_args(arguments)
     try:
@@ -38,16 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def ports(text: str) -> list[int]:
-    """The numbers in a text such as ``1-1000,5432``.
+    """Return the numbers in a text such as ``1-1000,5432``.
 
     Raises:
-        ValueError: that is none.
+        ValueError: the text is invalid.
     """
     found: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if not first.isdigit() or not (last if dash else first).isdigit():
-            raise ValueError(f"{part!r} is no port: write 80 or 1-1000, with commas between")
+            raise ValueError(f"{part!r} is not a port: write 80 or 1-1000, with commas between")
         found.update(range(int(first), int(last or first) + 1))
     return sorted(found)
 
@@ -57,7 +59,7 @@ def scan(targets: Iterable[tuple[str, Iterable[int]]], wait: float, at_once: int
 
     Args:
         targets: addresses and ports.
-        wait: seconds after which silence is a no.
+        wait: seconds after which a silent port counts as closed.
         at_once: how many connections may be on their way.
 
     Returns:
@@ -111,7 +113,7 @@ def _places(targets: Iterable[tuple[str, Iterable[int]]]) -> Iterator[tuple[str,
 
 
 def _connect(address: str, port: int) -> socket.socket | None:
-    """A connection on its way; None when it was refused at once."""
+    """Return a connection that is under way; None if it was refused at once."""
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.settimeout(0)
     if connection.connect_ex((address, port)) in (0, errno.EINPROGRESS):

@@ -1,7 +1,7 @@
-"""A session with PostgreSQL: one query at a time, its answer told by a callback.
+"""A session with PostgreSQL: one query at a time, whose result a callback reports.
 
-libpq alone, without psycopg's connections and cursors, nor a task for each query. Queries go by the simple protocol,
-whose "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
+It uses libpq directly, without psycopg's connections and cursors and without a task for each query. Queries use the
+simple protocol, whose "INSERT 0 1" comes after the commit; with the extended protocol it comes before.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from psycopg import pq
 from psycopg.pq.abc import PGconn, PGresult
 
 from testbed.journal import Outcome
-from testbed.probes.words import one_line
+from testbed.output_line import one_line
 
 
 class Reply(NamedTuple):
     """How a query ended.
 
     Args:
-        outcome: OK only if the server said so, FAILED only if the server itself said so.
+        outcome: OK or FAILED only if the server itself reported it.
         detail: why it is not ok.
         value: the first value of the first row, empty if there is none.
     """
@@ -35,17 +35,17 @@ class Reply(NamedTuple):
 NOTHING = Reply(Outcome.UNKNOWN, "the server ended the query without a result")
 
 
-class Session:
+class SqlSession:
     """One connection.
 
     Args:
-        link: connected.
+        link: an established connection.
         lost: called once, when the connection is gone.
     """
 
     __slots__ = ("_descriptor", "_done", "_link", "_loop", "_lost", "_reply", "_timeout", "_timer")
 
-    def __init__(self, link: PGconn, lost: Callable[[Session], None]) -> None:
+    def __init__(self, link: PGconn, lost: Callable[[SqlSession], None]) -> None:
         self._link = link
         self._lost = lost
         self._done: Callable[[Reply], None] | None = None
@@ -53,7 +53,7 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._timeout = 0.0
         self._loop = asyncio.get_running_loop()
-        # libpq closes its socket when the connection breaks: the number must be remembered.
+        # libpq closes its socket when the connection breaks, so keep its number.
         self._descriptor = link.socket
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -68,13 +68,13 @@ class Session:
         self._done, self._reply, self._timeout = done, NOTHING, timeout
         self._timer = self._loop.call_later(timeout, self._too_late)
         try:
-            # Blocking, but nothing is in the way of a hundred bytes: all that was sent before was answered.
+            # This blocks, but the buffer is empty and takes a hundred bytes: all earlier queries were answered.
             self._link.send_query(query)
         except psycopg.Error as error:
             self._break(error)
 
     def close(self) -> None:
-        """End the connection; nothing is told any more."""
+        """Close the connection; the callback is not called any more."""
         if self._descriptor < 0:
             return
         self._loop.remove_reader(self._descriptor)
@@ -88,7 +88,7 @@ class Session:
         try:
             self._link.consume_input()
             if self._done is None:
-                return  # a notice; a goodbye comes with the end of the connection
+                return  # a notice
             while not self._link.is_busy():
                 result = self._link.get_result()
                 if result is None:
@@ -108,13 +108,13 @@ class Session:
             done(self._reply)
 
     def _too_late(self) -> None:
-        # To ask the server to cancel would be to wait for a server that may be dead.
+        # A cancel request would wait for a server that may be dead.
         self._give_up(Reply(Outcome.UNKNOWN, f"no answer within {self._timeout:g} s"))
 
     def _break(self, error: psycopg.Error) -> None:
-        # What the server said before it hung up stands.
-        said = self._reply is not NOTHING
-        self._give_up(self._reply if said else Reply(Outcome.UNKNOWN, f"connection lost: {one_line(str(error))}"))
+        # The server's result before the end of the connection counts.
+        replied = self._reply is not NOTHING
+        self._give_up(self._reply if replied else Reply(Outcome.UNKNOWN, f"connection lost: {one_line(str(error))}"))
 
     def _give_up(self, reply: Reply) -> None:
         done, self._done = self._done, None
@@ -124,9 +124,9 @@ class Session:
 
 
 def judge(result: PGresult) -> Reply:
-    """What a result says of its query.
+    """Return how a query ended.
 
-    Only the server's own ERROR proves that it failed: FATAL and PANIC end the connection, possibly after the
+    Only the server's own ERROR proves that it failed. FATAL and PANIC end the connection, possibly after the
     commit, and what libpq itself reports of a lost connection has no severity at all.
     """
     if result.status == pq.ExecStatus.TUPLES_OK:

@@ -1,6 +1,6 @@
-"""One TLS connection to the site, used for one page after the other.
+"""One TLS connection to the site, which requests one page after the other.
 
-Non-blocking on the socket itself: neither asyncio's streams nor its TLS, nor a task for each page, stand in between.
+It uses the non-blocking socket directly, without asyncio's streams and TLS and without a task for each page.
 """
 
 from __future__ import annotations
@@ -11,47 +11,59 @@ import ssl
 from collections.abc import Callable
 from enum import Enum, auto
 
-from testbed.probes.answer import Answer, parse_answer
-from testbed.probes.dialling import RESET, Address, Dialling
+from testbed.probes.http_answer import HttpAnswer, parse_http_answer
+from testbed.probes.tcp_connect import RESET, Address, TcpConnect
 
 CHUNK = 65536
 
 
-class Stage(Enum):
-    """What a visit is doing."""
+class ConnectionStage(Enum):
+    """What a connection does now."""
 
     NEW = auto()
-    DIALLING = auto()
-    SHAKING = auto()
+    CONNECTING = auto()
+    HANDSHAKE = auto()
     IDLE = auto()
     ASKING = auto()
     OVER = auto()
 
 
-# An answer, or None with the reason.
-Told = Callable[[Answer | None, str], None]
+# Called with an answer, or with None and the reason.
+AnswerCallback = Callable[[HttpAnswer | None, str], None]
 
 
-class Visit:
+class HttpsConnection:
     """A connection, from its TCP handshake to its end.
 
     Args:
         address: where to.
         host: whose certificate is expected.
         context: TLS settings.
-        session: TLS session of an earlier visit, to be resumed.
+        session: TLS session of an earlier connection, to be resumed.
         timeout: seconds for the TCP handshake.
-        admit: asked when TLS is to begin; returns a reason not to, or nothing.
+        admit: called before the TLS handshake; returns a reason not to begin it, or an empty string.
         over: called once, when the connection cannot be used any more.
 
     Attributes:
         asked: requests sent so far.
-        stage: what it is doing.
+        stage: what it does now.
     """
 
     __slots__ = (
-        "_address", "_admit", "_context", "_host", "_loop", "_over", "_raw", "_request", "_session", "_timeout", "_tls",
-        "_told", "asked", "stage",
+        "_address",
+        "_admit",
+        "_answered",
+        "_context",
+        "_host",
+        "_loop",
+        "_over",
+        "_raw",
+        "_request",
+        "_session",
+        "_timeout",
+        "_tls",
+        "asked",
+        "stage",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +75,7 @@ class Visit:
         *,
         timeout: float,
         admit: Callable[[], str],
-        over: Callable[[Visit], None],
+        over: Callable[[HttpsConnection], None],
     ) -> None:
         self._address, self._host, self._context, self._session = address, host, context, session
         self._admit, self._over = admit, over
@@ -72,33 +84,33 @@ class Visit:
         self._raw = b""
         self._timeout = timeout
         self.asked = 0
-        self.stage = Stage.NEW
+        self.stage = ConnectionStage.NEW
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """The TLS session, for the next visit; there while an answer is told."""
+        """Return the TLS session, for the next connection; it is known while ``on_answer`` is called."""
         return self._tls.session
 
-    def ask(self, request: bytes, told: Told) -> None:
+    def ask(self, request: bytes, on_answer: AnswerCallback) -> None:
         """Send a request, over a connection that is made first if it is not there.
 
         Args:
             request: an HTTP/1.1 request without a body.
-            told: called once, with the answer, or None and the reason; not when the visit is ended before.
+            on_answer: called once, with the answer, or None and the reason; not if the connection is closed before.
         """
-        self._request, self._told, self._raw = request, told, b""
-        if self.stage is Stage.NEW:
-            self.stage = Stage.DIALLING
-            Dialling(self._address, self._timeout, self._dialled)
+        self._request, self._answered, self._raw = request, on_answer, b""
+        if self.stage is ConnectionStage.NEW:
+            self.stage = ConnectionStage.CONNECTING
+            TcpConnect(self._address, self._timeout, self._tcp_connected)
         else:
             self._send()
 
     def end(self) -> None:
-        """Close the connection; nothing is told any more."""
-        if self.stage is Stage.OVER:
+        """Close the connection; ``on_answer`` is not called any more."""
+        if self.stage is ConnectionStage.OVER:
             return
-        connected = self.stage not in (Stage.NEW, Stage.DIALLING)
-        self.stage = Stage.OVER
+        connected = self.stage not in (ConnectionStage.NEW, ConnectionStage.CONNECTING)
+        self.stage = ConnectionStage.OVER
         if connected:
             self._loop.remove_reader(self._tls.fileno())
             self._loop.remove_writer(self._tls.fileno())
@@ -106,12 +118,12 @@ class Visit:
         self._over(self)
 
     def _fail(self, why: str) -> None:
-        told = self._told
+        on_answer = self._answered
         self.end()
-        told(None, why)
+        on_answer(None, why)
 
-    def _dialled(self, plain: socket.socket | None, why: str) -> None:
-        if self.stage is Stage.OVER:  # given up meanwhile
+    def _tcp_connected(self, plain: socket.socket | None, why: str) -> None:
+        if self.stage is ConnectionStage.OVER:  # given up meanwhile
             if plain:
                 plain.close()
             return
@@ -120,12 +132,12 @@ class Visit:
             return
         why = self._admit()
         if why:
-            # Reset, so that a server that has not looked at it yet need not.
+            # Reset, so that the server need not accept it.
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             plain.close()
             self._fail(why)
             return
-        # Small requests, each answered before the next: nothing to gather.
+        # Requests are small, and each is answered before the next, so nothing can be coalesced.
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._tls = self._context.wrap_socket(
@@ -135,7 +147,7 @@ class Visit:
             plain.close()
             self._fail(f"{type(error).__name__}: {error}")
             return
-        self.stage = Stage.SHAKING
+        self.stage = ConnectionStage.HANDSHAKE
         self._loop.add_reader(self._tls.fileno(), self._ready)
         self._shake()
 
@@ -154,7 +166,7 @@ class Visit:
         self._send()
 
     def _send(self) -> None:
-        self.stage = Stage.ASKING
+        self.stage = ConnectionStage.ASKING
         self.asked += 1
         try:
             # A new or idle connection's buffer takes the few hundred bytes at once.
@@ -163,7 +175,7 @@ class Visit:
             self._fail(f"{type(error).__name__}: {error}")
 
     def _ready(self) -> None:
-        if self.stage is Stage.SHAKING:
+        if self.stage is ConnectionStage.HANDSHAKE:
             self._shake()
             return
         try:
@@ -173,8 +185,8 @@ class Visit:
         except OSError as error:
             self._lost(f"{type(error).__name__}: {error}")
             return
-        if self.stage is not Stage.ASKING:
-            # Whoever speaks unasked says goodbye.
+        if self.stage is not ConnectionStage.ASKING:
+            # Data without a request announces the end of the connection.
             self.end()
         else:
             self._take(data)
@@ -182,23 +194,23 @@ class Visit:
     def _take(self, data: bytes) -> None:
         self._raw += data
         try:
-            answer = parse_answer(self._raw, ended=not data)
+            answer = parse_http_answer(self._raw, ended=not data)
         except ValueError as error:
             self._lost(f"connection lost: {error}" if not data else str(error))
             return
-        if answer is None or not answer.whole:
+        if answer is None or not answer.complete:
             if not data:
                 self._lost(f"connection lost after {len(self._raw)} bytes")
             elif self._tls.pending():
                 self._loop.call_soon(self._ready)
             return
-        self.stage = Stage.IDLE
-        self._told(answer, "")
+        self.stage = ConnectionStage.IDLE
+        self._answered(answer, "")
         if answer.last or not data:
             self.end()
 
     def _lost(self, why: str) -> None:
-        if self.stage is Stage.ASKING:
+        if self.stage is ConnectionStage.ASKING:
             self._fail(why)
         else:
             self.end()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from testbed.journal import Outcome, ProbeSample, Writer, read
-from testbed.probes import openloop
-from testbed.probes.openloop import Done, OpenLoop
+from testbed.probes import open_loop
+from testbed.probes.open_loop import OpenLoop, SampleCallback
 
-Begin = Callable[[float, Done], None]
+Begin = Callable[[float, SampleCallback], None]
 
 
 class Probe:
@@ -33,16 +33,16 @@ def ok(due: float, started: float) -> ProbeSample:
     return ProbeSample("t", due, started, time.monotonic(), Outcome.OK)
 
 
-def quick(due: float, done: Done) -> None:
+def quick(due: float, done: SampleCallback) -> None:
     done(ok(due, time.monotonic()))
 
 
-def slow(due: float, done: Done) -> None:
+def slow(due: float, done: SampleCallback) -> None:
     started = time.monotonic()
     asyncio.get_running_loop().call_later(0.3, lambda: done(ok(due, started)))
 
 
-def hogging(due: float, done: Done) -> None:
+def hogging(due: float, done: SampleCallback) -> None:
     started = time.monotonic()
     time.sleep(0.1)  # the prober itself is held up
     done(ok(due, started))
@@ -54,7 +54,7 @@ def run(begin: Begin, path: Path, *, seconds: float = 0.5, outstanding: int = 10
     async def go() -> None:
         with Writer(path, "test") as journal:
             loop = OpenLoop(probe, journal, interval=0.02, outstanding=outstanding)
-            await openloop.run([loop], seconds)
+            await open_loop.run_loops([loop], seconds)
             assert loop.counts.total() == len(read(path).of(ProbeSample))
             assert f"samples={loop.counts.total()} " in loop.summary()
 
@@ -97,7 +97,7 @@ def test_probes_beyond_the_bound_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_loop_and_keeps_what_is_under_way(tmp_path: Path, number: int) -> None:
-    def killing(due: float, done: Done) -> None:
+    def killing(due: float, done: SampleCallback) -> None:
         os.kill(os.getpid(), number)
         slow(due, done)
 
@@ -112,7 +112,7 @@ def test_all_schedules_begin_together_and_end_together(tmp_path: Path) -> None:
     async def go() -> None:
         with Writer(tmp_path / "j", "test") as journal:
             loops = [OpenLoop(Probe(each), journal, interval=0.02, outstanding=9) for each in (quick, slow)]
-            await openloop.run(loops, 0.1)
+            await open_loop.run_loops(loops, 0.1)
 
     asyncio.run(go())
     due = [sample.scheduled for sample in read(tmp_path / "j").of(ProbeSample)]
@@ -124,7 +124,7 @@ def test_a_journal_that_cannot_be_written_ends_the_loop(tmp_path: Path) -> None:
     async def go() -> None:
         journal = Writer(tmp_path / "j", "test")
         journal.close()
-        await openloop.run([OpenLoop(Probe(quick), journal, interval=0.02, outstanding=9)], 60)
+        await open_loop.run_loops([OpenLoop(Probe(quick), journal, interval=0.02, outstanding=9)], 60)
 
     begun = time.monotonic()
     with pytest.raises(OSError, match="Bad file descriptor"):

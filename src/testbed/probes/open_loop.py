@@ -1,10 +1,10 @@
-"""The open loop: probes start on a schedule, however slow the answers are.
+"""The open loop: samples start on a schedule, however slow the answers are.
 
-A closed loop, which waits for the answer before it asks again, asks least when the service is worst, and
-reports an outage as one slow request (coordinated omission). Here probe n is due at start + n * interval,
-and a probe that cannot start, because too many are still waiting, is recorded as failed.
+A closed loop waits for an answer before it sends the next request. It sends least when the service is worst, and
+reports an outage as one slow request (coordinated omission). In the open loop, sample n is due at start + n * interval.
+A sample that cannot start, because too many are under way, is recorded as failed.
 
-Probes are plain callbacks of one asyncio loop, not tasks: hundreds a second must cost next to nothing.
+Samples are plain callbacks of one asyncio loop, not tasks, so that hundreds a second cost little.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Protocol
 
 from testbed.journal import Outcome, ProbeSample, Writer
 
-Done = Callable[[ProbeSample], None]
+SampleCallback = Callable[[ProbeSample], None]
 
 
 class Probe(Protocol):
-    """Something that can be asked again and again whether it is there."""
+    """What the open loop needs of a probe."""
 
     @property
     def name(self) -> str:
-        """As the journal calls it."""
+        """The probe's name in the journal."""
         ...
 
-    def begin(self, due: float, done: Done) -> None:
-        """Probe once.
+    def begin(self, due: float, done: SampleCallback) -> None:
+        """Begin one sample.
 
         Args:
             due: when the probe was due, monotonic seconds.
@@ -41,7 +41,7 @@ class Probe(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections; no probe is under way any more."""
+        """Close connections; no sample is under way."""
         ...
 
 
@@ -82,29 +82,29 @@ class OpenLoop:
         self._next = asyncio.get_running_loop().call_at(at, self._on_time)
 
     def stop(self) -> None:
-        """Start no more probes."""
+        """Begin no more samples."""
         if self._next is None:
             return
         self._next.cancel()
         self._next = None
-        self._tell_idle()
+        self._report_idle()
 
     def summary(self) -> str:
-        """One line of counts."""
+        """Return one line of counts."""
         counts = " ".join(f"{outcome}={self.counts[outcome]}" for outcome in Outcome)
         return f"probe={self.probe.name} samples={self.counts.total()} {counts}"
 
     def _on_time(self) -> None:
-        """One probe is due; a late one is started at once, so that none is left out."""
+        """Begin the sample that is due; a late one begins at once, so that none is skipped."""
         self._begin(self._start + self._tick * self._interval)
         self._tick += 1
         due = self._start + self._tick * self._interval
         if self._next is None:
-            return  # told to stop meanwhile
+            return  # stopped meanwhile
         if due >= self._end:
             self.stop()
         elif due <= time.monotonic():
-            # Answers that are there have their turn in between.
+            # Handle the answers that have arrived in between.
             self._next = asyncio.get_running_loop().call_soon(self._on_time)
         else:
             self._next = asyncio.get_running_loop().call_at(due, self._on_time)
@@ -121,9 +121,9 @@ class OpenLoop:
     def _done(self, sample: ProbeSample) -> None:
         self._under_way -= 1
         self._record(sample)
-        self._tell_idle()
+        self._report_idle()
 
-    def _tell_idle(self) -> None:
+    def _report_idle(self) -> None:
         if self._next is None and not self._under_way:
             self._idle()
 
@@ -135,10 +135,10 @@ class OpenLoop:
             self._broken(error)
 
 
-async def run(loops: Sequence[OpenLoop], seconds: float) -> None:
-    """Probe for so many seconds, or until SIGTERM or SIGINT; then wait for the probes under way.
+async def run_loops(loops: Sequence[OpenLoop], seconds: float) -> None:
+    """Probe for some seconds, or until SIGTERM or SIGINT; then wait for the samples under way.
 
-    All schedules begin at the same instant: probes that are due together wake the processor up once.
+    All schedules begin at the same instant, so that samples that are due together wake the processor once.
 
     Raises:
         OSError: the journal cannot be written.

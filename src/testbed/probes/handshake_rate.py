@@ -1,19 +1,19 @@
-"""How often a probe may begin what costs the site much: a TLS handshake costs it a signature."""
+"""The limit on the TLS handshakes of a probe, because each costs the site a signature."""
 
 from __future__ import annotations
 
 from collections import deque
 
-# What the cheapest site that was measured bears beside its users: a signature takes an emulated balancer 7 ms.
+# The slowest site that was measured can do so many beside its users: a signature takes an emulated balancer 7 ms.
 AT_LEAST = 10.0
-# So many may begin together: a healthy site's few connections are made at once.
+# So many may begin at once, because a healthy site needs few connections.
 TOGETHER = 5.0
 
 
-class Pace:
-    """Lets so many begin a second as the site answered in the last one, but not fewer than ten.
+class HandshakeRate:
+    """Allows as many handshakes a second as the site answered in the last second, and at least ten.
 
-    An answer makes room for one more and not for two: a site at its limit would otherwise be kept there by the probe.
+    Each answer allows one more and not two. Otherwise the probe would keep an overloaded site overloaded.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Pace:
         self._filled: float | None = None
 
     def may_begin(self, now: float) -> bool:
-        """Whether one more may begin.
+        """Return whether one more may begin.
 
         Args:
             now: monotonic seconds.
@@ -35,11 +35,11 @@ class Pace:
         return self._room >= 1
 
     def begun(self) -> None:
-        """One has begun."""
+        """Count one that has begun."""
         self._room -= 1
 
     def answered(self, now: float) -> None:
-        """One that had begun was answered.
+        """Count one that was answered.
 
         Args:
             now: monotonic seconds.

@@ -1,4 +1,4 @@
-"""An HTTP answer, taken apart while it arrives."""
+"""Incremental parser of an HTTP answer."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What an HTTP server sent.
 
     Args:
         status: the status line's number.
-        headers: lower-case names; the last of equal names counts.
-        body: what follows, chunks not put together.
-        whole: whether all of it is there.
+        headers: by lower-case name; of equal names, the last one.
+        body: the raw body, chunks not decoded.
+        complete: whether all of it is there.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes
-    whole: bool
+    complete: bool
 
     @property
     def last(self) -> bool:
-        """Whether the server ends the connection after it."""
+        """Whether the server closes the connection after it."""
         return self.headers.get("connection", "").lower() == "close"
 
 
-def parse_answer(raw: bytes, *, ended: bool) -> Answer | None:
-    """Take apart what has arrived of an HTTP/1.1 answer to a GET (RFC 9112).
+def parse_http_answer(raw: bytes, *, ended: bool) -> HttpAnswer | None:
+    """Parse the part of an HTTP/1.1 answer to a GET that has arrived (RFC 9112).
 
     Args:
         raw: all bytes so far.
-        ended: whether the connection has ended, and no more will come.
+        ended: whether the connection has ended.
 
     Returns:
-        The answer; None while its head is not there.
+        The answer; None before its head is complete.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is not an HTTP answer.
     """
     head, separator, body = raw.partition(_END_OF_HEAD)
     if not separator:
@@ -55,10 +55,10 @@ def parse_answer(raw: bytes, *, ended: bool) -> Answer | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Answer(int(rest[:3]), headers, body, _is_whole(headers, body, ended=ended))
+    return HttpAnswer(int(rest[:3]), headers, body, _is_complete(headers, body, ended=ended))
 
 
-def _is_whole(headers: dict[str, str], body: bytes, *, ended: bool) -> bool:
+def _is_complete(headers: dict[str, str], body: bytes, *, ended: bool) -> bool:
     length = headers.get("content-length")
     if length is not None:
         return len(body) >= int(length)

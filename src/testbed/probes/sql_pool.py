@@ -1,8 +1,8 @@
-"""The SQL probes' sessions: kept while they are healthy, made anew when they are not.
+"""The pool of the SQL probes' sessions: healthy ones are reused, and broken ones are replaced.
 
-A new session for each probe would cost the server more than the probe. But when connections break, each probe
-must try afresh, or the end of an outage is seen as late as the last attempt before it times out. Where the limits
-set here keep a probe from a session of its own, it waits a while for another's, and is told late, as it is.
+A new session for each sample would cost the server more than the query. But when connections break, each sample must
+connect again; else the end of an outage is seen only after the last attempt has timed out. A sample that gets no
+session of its own, because of the limits below, waits some time for another's, and its latency includes that.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from collections import deque
 
 import psycopg
 
-from testbed.probes.connecting import connect
-from testbed.probes.session import Session
-from testbed.probes.words import one_line
+from testbed.output_line import one_line
+from testbed.probes.sql_connect import connect
+from testbed.probes.sql_session import SqlSession
 
-# Idle sessions: what a healthy server needs. An outage ends with many more, each a process of the server.
+# Idle sessions that are kept. After an outage there are many more, and each is a process of the server.
 KEPT = 8
-# Sessions being established at once: a server that has just been promoted must not be stormed.
+# Sessions that are established at once, so that a server that was just promoted is not overloaded.
 SESSIONS = 2
 SESSION_SECONDS = 3.0
 BUSY = "the server is establishing as many as it may"
 
 
 class NoConnectionError(Exception):
-    """No connection could be had: nothing has been sent."""
+    """No session was available, so nothing has been sent."""
 
 
 class _BusyError(Exception):
     """The server answers, but no more sessions may be established now."""
 
 
-class Pool:
-    """Sessions for probes that each need one for a moment.
+class SqlPool:
+    """A pool of sessions, of which each sample needs one for a moment.
 
     Args:
         conninfo: libpq connection string.
-        connect_timeout: seconds for the TCP handshake, and to wait for another's session; to establish one may take
-            longer, the server is alive then.
+        connect_timeout: seconds for the TCP handshake, and to wait for another's session; establishing one may take
+            longer, because the server is alive then.
         size: sessions at most; a server that takes queries and does not answer is not given more.
         attempts: handshakes under way at once.
         session_timeout: seconds for the session once the handshake is done.
@@ -59,22 +59,22 @@ class Pool:
         self._size = size
         self._attempts = attempts
         self._session_timeout = session_timeout
-        self._idle: list[Session] = []
-        self._sessions: set[Session] = set()
-        self._waiting: deque[asyncio.Future[Session]] = deque()
+        self._idle: list[SqlSession] = []
+        self._sessions: set[SqlSession] = set()
+        self._waiting: deque[asyncio.Future[SqlSession]] = deque()
         self._connecting = 0
         self._establishing = 0
         self._refused = False
 
-    def idle(self) -> Session | None:
-        """A session that is there, the last one used first."""
+    def idle(self) -> SqlSession | None:
+        """Return an idle session, the last one used first, or None."""
         return self._idle.pop() if self._idle else None
 
-    async def take(self) -> Session:
-        """A session that is there, a new one, or, where no more may be made now, the next that is given back.
+    async def take(self) -> SqlSession:
+        """Return an idle session or a new one; at the limit, the next that is given back.
 
         Raises:
-            NoConnectionError: none was to be had in the time that a handshake may take.
+            NoConnectionError: there was none within the time limit of a handshake.
         """
         if self._idle:
             return self._idle.pop()
@@ -91,8 +91,8 @@ class Pool:
         self._sessions.add(session)
         return session
 
-    def give_back(self, session: Session) -> None:
-        """Return what was taken; a superfluous session is closed, a lost one is none any more."""
+    def give_back(self, session: SqlSession) -> None:
+        """Give a session back; it is closed if enough are idle, and ignored if it was lost."""
         if session not in self._sessions:
             return
         while self._waiting:
@@ -110,18 +110,18 @@ class Pool:
         while self._idle:
             self._idle.pop().close()
 
-    def _lost(self, session: Session) -> None:
+    def _lost(self, session: SqlSession) -> None:
         self._sessions.discard(session)
         if session in self._idle:
             self._idle.remove(session)
 
     def _is_busy(self) -> bool:
-        # One that is still starting up says so to each who asks, by a process it needs for starting up.
+        # A server that is starting up refuses each connection with a process that it needs for starting up.
         return self._establishing >= (1 if self._refused else SESSIONS)
 
-    async def _wait(self, why: str) -> Session:
-        """Waiting costs the server nothing; another connection would, and it is alive, for it has taken some."""
-        waiter: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+    async def _wait(self, why: str) -> SqlSession:
+        """Wait for a session of another sample, which costs the server nothing."""
+        waiter: asyncio.Future[SqlSession] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(self._connect_timeout):
@@ -134,7 +134,7 @@ class Pool:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(waiter)
 
-    async def _connect(self) -> Session:
+    async def _connect(self) -> SqlSession:
         admitted = False
 
         def admit() -> None:
@@ -154,7 +154,7 @@ class Pool:
                 admit=admit,
             )
             self._refused = False
-            return Session(link, self._lost)
+            return SqlSession(link, self._lost)
         except TimeoutError:
             waited = self._session_timeout if admitted else self._connect_timeout
             raise NoConnectionError(f"no {'session' if admitted else 'connection'} within {waited:g} s") from None

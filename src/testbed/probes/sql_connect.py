@@ -1,8 +1,8 @@
 """One connection to PostgreSQL, in two steps: the TCP handshake, then the session.
 
-The two have different costs. An unanswered handshake costs the server nothing, so a new one may start with each
-probe: that is how the end of an outage is seen at once. A session costs it a process, and a server that has just
-been promoted, on an emulated processor, drowns in twenty of them at a time.
+The steps have different costs. An unanswered handshake costs the server nothing, so a new one may start with each
+sample, and the end of an outage is seen at once. A session costs a process, and twenty at a time overload a server that
+was just promoted on an emulated processor.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _insist(link: PGconn) -> None:
 
 
 async def _establish(link: PGconn) -> None:
-    """Let libpq talk until it has a session or none."""
+    """Run libpq until it has a session or has failed."""
     state = link.connect_poll()
     while state in WAITING:
         await _ready(link.socket, pq.PollingStatus(state))

@@ -1,11 +1,10 @@
-"""Reading back what the SQL write probe stored.
+"""Program that reads back the rows of the SQL write probe.
 
-    python3 -m testbed.probes.settle --journal /runs/X/journal.jsonl
+    python3 -m testbed.probes.read_back --journal /runs/X/journal.jsonl
 
-For each token that ``sql-write`` tried, and for each row that carries a token of its runs and was never tried, the
-number of copies in the table is appended to the journal, then a mark ``settled``. A table that cannot be read is a
-finding about the database: the mark ``unreadable`` says why, and the exit status is 5. Without a mark nothing was
-settled.
+It appends the number of copies in the table to the journal: for each token that ``sql-write`` tried, and for each row
+with a token of its runs that it never tried. A mark ``settled`` follows. If the table cannot be read, the mark
+``unreadable`` records the reason, and the exit status is 5.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ import psycopg
 
 from testbed.errors import TestbedError
 from testbed.journal import Mark, Settled, Writer, read
-from testbed.probes import database
-from testbed.probes.exit_status import UNREADABLE
+from testbed.output_line import one_line
+from testbed.probes import database_options
+from testbed.probes.read_back_status import UNREADABLE
 from testbed.probes.sql import APPLICATION, SqlWriteProbe
-from testbed.probes.words import one_line
 from testbed.wait import WaitTimeout, wait_until
 
-# What the probes' program calls itself in its header.
+# Name of the probes' program in the journal's header.
 SOURCE = "probes"
 COUNT = "select token, count(*) from writes where split_part(token, '-', 1) = any(%s) group by token"
-# A write that its client gave up may still be under way in the server: that is waited for. A connection whose
-# client went away behind a cut cable stays for hours: those are ended.
+# Active writes whose clients gave up may still commit, so wait for them. End idle connections, because one whose client
+# was cut off stays for hours.
 WRITERS = """
     select state, case when state = 'active' then false else pg_terminate_backend(pid) end
     from pg_stat_activity where application_name = any(%s) and pid <> pg_backend_pid()
@@ -43,17 +42,17 @@ class NotYetError(TestbedError):
 
 
 class WritersError(NotYetError):
-    """The table is not at rest."""
+    """Writers are still connected."""
 
 
 class UnreadableError(TestbedError):
-    """The table could not be read within the time; the journal says so."""
+    """The table could not be read in time; the journal records it."""
 
     exit_status = UNREADABLE
 
 
-def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
-    """How often each token of the runs is in the table, once their writers are gone.
+def read_tokens(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
+    """Return how often each token of the runs is in the table, after their writers have ended.
 
     Raises:
         NotYetError: no connection, or a writer is still there.
@@ -69,8 +68,8 @@ def read_back(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
         raise NotYetError(one_line(str(error))) from error
 
 
-def written(path: str) -> tuple[set[str], list[str]]:
-    """What a journal says was tried: the runs of its probers, and each token. The rest of it is let go of."""
+def attempted_tokens(path: str) -> tuple[set[str], list[str]]:
+    """Return the runs of the probes in a journal, and each token that they tried."""
     journal = read(path)
     runs = {opening.attrs["run"] for opening in journal.openings if opening.source == SOURCE and "run" in opening.attrs}
     series = journal.probes.get(SqlWriteProbe.name, ())
@@ -78,23 +77,23 @@ def written(path: str) -> tuple[set[str], list[str]]:
     return runs, [token for token in tokens if token]
 
 
-def settle(options: argparse.Namespace) -> str:
-    """Settle a journal as the command line says; returns a summary.
+def read_back_writes(options: argparse.Namespace) -> str:
+    """Read back the writes of a journal, and return a summary.
 
     Raises:
         UnreadableError: the table could not be read in time.
         JournalError: the file is no journal.
         OSError, ValueError: file, host or password are not there.
     """
-    runs, tried = written(options.journal)
-    conninfo = database.conninfo(options, "testbed-settle", 5.0)
+    runs, tried = attempted_tokens(options.journal)
+    conninfo = database_options.conninfo(options, "testbed-settle", 5.0)
     begun = time.monotonic()
     last: list[NotYetError] = []
 
     def read_table() -> list[dict[str, int]]:
         try:
             # A dictionary may be empty and yet an answer, a list that holds it is true.
-            return [read_back(conninfo, runs)]
+            return [read_tokens(conninfo, runs)]
         except NotYetError as error:
             last[:] = [error]
             raise
@@ -119,17 +118,19 @@ def settle(options: argparse.Namespace) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python3 -m testbed.probes.settle", description="read back what was written")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m testbed.probes.read_back", description="read back what was written"
+    )
     parser.add_argument("--journal", required=True, help="the run's journal, appended to")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a table at rest (60)")
-    database.add_arguments(parser)
+    database_options.add_arguments(parser)
     try:
-        print(settle(parser.parse_args(arguments)), flush=True)
+        print(read_back_writes(parser.parse_args(arguments)), flush=True)
     except TestbedError as error:
         print(error, file=sys.stderr)
         return error.exit_status
     except (OSError, ValueError) as error:
-        print(f"settle: {error}", file=sys.stderr)
+        print(f"read_back: {error}", file=sys.stderr)
         return 2
     return 0
 
