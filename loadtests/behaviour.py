@@ -59,10 +59,10 @@ def chosen(text: str) -> tuple[Action, ...]:
     """The table with other weights; actions that are not named are not done.
 
     Args:
-        text: a JSON object of weights by name, or ``read=40, find contact=8``; empty for the whole table.
+        text: a JSON object of weights by name, or ``read=40, find contact=8``; empty for the default table.
 
     Raises:
-        ValueError: it is neither, or names no action, or a weight is no whole number from 1 on.
+        ValueError: it is neither, or names no action, or a weight is not an integer from 1 on.
     """
     if not text.strip():
         return TABLE
@@ -72,7 +72,7 @@ def chosen(text: str) -> tuple[Action, ...]:
         if name not in names:
             raise ValueError(f"no action {name!r}: the actions are {', '.join(names)}")
         if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
-            raise ValueError(f"{name}: the weight {weight!r} is no whole number from 1 on")
+            raise ValueError(f"{name}: the weight {weight!r} is not an integer from 1 on")
         weights[name] = weight
     if not weights:
         raise ValueError("no action is named: leave --actions out for all of them")

@@ -150,7 +150,7 @@ class WebmailUser(User):
         return failure is None
 
     def _count(self, name: str, seconds: float, failure: PageError | None) -> None:
-        # Locust tells failures apart by their text: the cause alone, or each would be its own kind.
+        # Locust groups failures by their text: the cause alone, or each would be its own kind.
         self.environment.events.request.fire(
             request_type=KIND,
             name=name,

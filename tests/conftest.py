@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import composed
 import pytest
 
-from telling import Tell
+from echo import Echo
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.faults import heal_all
@@ -48,6 +48,6 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Tell:
+def echo(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Echo:
     """Prints measurements where a passing test's output would be hidden."""
-    return Tell(request.node.name, capsys)
+    return Echo(request.node.name, capsys)

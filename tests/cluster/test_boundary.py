@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from echo import Echo
 from outside import newcomer
 from platforms import platform_of
-from telling import Tell
 from testbed.cluster import Cluster
 from testbed.machines import Machine
 from testbed.machines.container import ContainerMachine
@@ -41,14 +41,14 @@ def behind(cluster: Cluster) -> list[str]:
     return found
 
 
-def test_every_port_of_the_balancers_but_the_sites_is_silent(cluster: Cluster, client: Machine, tell: Tell) -> None:
+def test_every_port_of_the_balancers_but_the_sites_is_silent(cluster: Cluster, client: Machine, echo: Echo) -> None:
     addresses = entrances(cluster)
     found = json.loads(run(client, [*PORTS.split(), *(f"{address}={ALL}" for address in addresses.values())]))
     assert found == dict.fromkeys(addresses.values(), SITE_PORTS)
-    tell(f"all 65,535 ports of {len(found)} addresses tried from public")
+    echo(f"all 65,535 ports of {len(found)} addresses tried from public")
 
 
-def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, tell: Tell) -> None:
+def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, echo: Echo) -> None:
     """Whoever is on `public` may send his packets to a balancer, or to the host, instead of nowhere."""
     addresses = behind(cluster)
     assert len(addresses) >= 10
@@ -64,7 +64,7 @@ def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, tell: Tell)
         if way:  # its other address is the same machine, and the same site
             assert set(found.pop(str(balancers[way].addresses["backend"]))) <= set(SITE_PORTS)
         assert not any(found.values()), f"by {way or 'the host'}: {found}"
-    tell(f"{ports.count(',') + 1} ports of {len(addresses)} addresses tried by each balancer and by the host")
+    echo(f"{ports.count(',') + 1} ports of {len(addresses)} addresses tried by each balancer and by the host")
 
 
 def test_the_same_scan_finds_what_is_there(cluster: Cluster) -> None:

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from echo import Echo
 from outside import beside
-from telling import Tell
 from testbed.cluster import Cluster
 from testbed.topology import Role
 
@@ -28,7 +28,7 @@ def graded(cluster: Cluster, name: str) -> ET.Element:
 
 
 @pytest.mark.parametrize("name", ["site", "lb1", "lb2"])
-def test_only_what_is_known_to_be_safe_is_offered(cluster: Cluster, name: str, tell: Tell) -> None:
+def test_only_what_is_known_to_be_safe_is_offered(cluster: Cluster, name: str, echo: Echo) -> None:
     report = graded(cluster, name)
     versions = {f"{each.get('type')} {each.get('version')}" for each in report.iter("protocol") if on(each, "enabled")}
     assert versions == {"tls 1.2", "tls 1.3"}
@@ -49,7 +49,7 @@ def test_only_what_is_known_to_be_safe_is_offered(cluster: Cluster, name: str, t
     assert not any(on(each, "supported") and not on(each, "secure") for each in report.iter("renegotiation"))
     assert report.findtext(".//expired") == "false"
     assert report.findtext(".//signature-algorithm") in ("ecdsa-with-SHA256", "sha256WithRSAEncryption")
-    tell(f"{name}: {', '.join(sorted(versions))}; {', '.join(each['cipher'] for each in ciphers)}")
+    echo(f"{name}: {', '.join(sorted(versions))}; {', '.join(each['cipher'] for each in ciphers)}")
 
 
 def test_the_grader_sees_a_weak_server(cluster: Cluster) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from echo import Echo
 from outside import Flow, listening
-from telling import Tell
 from testbed.cluster import Cluster
 from testbed.cluster.secrets import Authority, mail_password
 from testbed.incidents.task import end_strays
@@ -79,7 +79,7 @@ def user(cluster: Cluster) -> Iterator[HordeClient]:
         browser.forget()
 
 
-def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[ContainerMachine], tell: Tell) -> None:
+def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[ContainerMachine], echo: Echo) -> None:
     password = mail_password(cluster.settings.state_dir)
     with listening(cluster, [each.name for each in apps]) as flows, user(cluster) as browser:
         browser.log_in()
@@ -103,7 +103,7 @@ def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[Container
         for known in (password, WORDS, USER, OTHER):
             assert known.encode() not in opened + secret
         assert re.fullmatch(rb"(EHLO \S+\r\nSTARTTLS\r\n|220 .*\r\n(250[- ].*\r\n)+220 .*\r\n)?", opened), opened
-    tell(f"{len(flows)} streams of {len(apps)} app nodes, {len(to_mail)} of them with mail, all of those TLS")
+    echo(f"{len(flows)} streams of {len(apps)} app nodes, {len(to_mail)} of them with mail, all of those TLS")
 
 
 def opening(flow: Flow) -> tuple[bytes, bytes]:

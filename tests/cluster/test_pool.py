@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from echo import Echo
 from platforms import platform_of
-from telling import Tell
 from testbed import faults
 from testbed.cluster import Cluster, lifecycle, pool_changes
 from testbed.errors import TestbedError, UsageError
@@ -46,7 +46,7 @@ def states(cluster: Cluster, node: str) -> set[str]:
     return {row.state.strip() for row in pool_changes.overview(cluster) if (row.pool, row.node) == (WEBMAIL, node)}
 
 
-def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None:
+def test_draining_under_load_loses_nothing(decided: Cluster, echo: Echo) -> None:
     """Who is there stays, who comes goes elsewhere, and no request is lost: neither by drain nor by enable."""
     with Run(decided, "pool-drain") as run:
         run.probe(only=["https"])
@@ -75,7 +75,7 @@ def test_draining_under_load_loses_nothing(decided: Cluster, tell: Tell) -> None
     begun = {each.session: each.started for each in reversed(requests)}
     stayed = [each for each in requests if each.app == drained_node and each.started > drained]
     assert all(begun[each.session] <= drained or each.started > drained + 6 for each in stayed)
-    tell(f"{len(probes)} probes, {len(requests)} requests, none lost; {len(stayed)} on {drained_node} afterwards")
+    echo(f"{len(probes)} probes, {len(requests)} requests, none lost; {len(stayed)} on {drained_node} afterwards")
 
 
 def users_on(run: Run) -> set[str]:
@@ -110,13 +110,13 @@ def weights(cluster: Cluster) -> dict[str, set[float]]:
     return found
 
 
-def test_weight_shifts_new_sessions(decided: Cluster, tell: Tell) -> None:
+def test_weight_shifts_new_sessions(decided: Cluster, echo: Echo) -> None:
     pool_changes.change(decided, "weight", WEBMAIL, "app-2", 4)
     for each in balancers(decided):
         seen = visitors(each, 40)
         assert 6 <= seen["app-1"] <= 10, seen
         assert seen["app-1"] + seen["app-2"] == 40
-    tell(f"weights 1 and 4: {dict(seen)}")
+    echo(f"weights 1 and 4: {dict(seen)}")
 
 
 def test_out_of_the_pool_and_back(decided: Cluster) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from telling import Tell
+from echo import Echo
 from testbed.cluster import Cluster, lifecycle
 from testbed.machines import Machine
 from testbed.topology import Role
@@ -29,7 +29,7 @@ def test_an_app_node_is_in_the_pool_again(cluster: Cluster) -> None:
     assert (visit.node, visit.routes) == ("app-1", ())
 
 
-def test_a_balancer_and_a_database_come_back_as_spares(cluster: Cluster, tell: Tell) -> None:
+def test_a_balancer_and_a_database_come_back_as_spares(cluster: Cluster, echo: Echo) -> None:
     state = cluster.state()
     lost = [cluster.machine(str(name)) for name in (state.active_balancer, state.primary_database)]
     kept = [peer(cluster, each) for each in lost]
@@ -43,7 +43,7 @@ def test_a_balancer_and_a_database_come_back_as_spares(cluster: Cluster, tell: T
         each.start()
     balancer, database = lost
     wait_until(lambda: spare(cluster, balancer, database), BACK_SECONDS, "both to be spares", describe=cluster.state)
-    tell(f"{balancer.name} and {database.name} are spares {time.monotonic() - begun:.1f} s after their power came back")
+    echo(f"{balancer.name} and {database.name} are spares {time.monotonic() - begun:.1f} s after their power came back")
     assert serving(cluster) == kept
     lifecycle.wait_healthy(cluster, 30)
 

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from telling import Tell
+from echo import Echo
 from testbed.checks import check_outage, check_stickiness
 from testbed.cluster import Cluster, pool_changes
 from testbed.incidents.incident_model import Load
@@ -40,7 +40,7 @@ def scale(cluster: Cluster, count: int) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tell) -> None:
+def test_another_node_joins_without_a_failed_request(cluster: Cluster, echo: Echo) -> None:
     count = len(cluster.fleet.machines(Role.APP))
     newcomer = f"app-{count + 1}"
     before = {each.name: each.started_at() for each in cluster.fleet.machines(Role.BALANCER)}
@@ -62,7 +62,7 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, tell: Tel
         # What the probe held back while a reloading Apache was slow was asked by nobody, and so lost by nobody.
         lost = [each for each in failed if "unanswered" not in each.detail]
         report = check_outage(pages, ceiling=PAUSE_SECONDS)
-        tell(f"{len(pages)} probes while {newcomer} joined, {len(lost)} lost, {len(failed) - len(lost)} held back")
+        echo(f"{len(pages)} probes while {newcomer} joined, {len(lost)} lost, {len(failed) - len(lost)} held back")
         assert not lost, lost[0]
         assert report.ok, report.explain()
         requests = journal.of(RequestSample)

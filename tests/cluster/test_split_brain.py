@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telling import Tell
+from echo import Echo
 from testbed import faults
 from testbed.cluster import Cluster, discarded_copies, lifecycle
 from testbed.topology import Role
@@ -64,7 +64,7 @@ def test_nothing_is_resolved_that_is_whole(cluster: Cluster) -> None:  # noqa: A
     assert "no such copy" in typed("resolve", "read", "nowhere.qcow2", "select 1", status=2)
 
 
-def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) -> None:
+def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, echo: Echo) -> None:
     if cluster.topology.profile != "reference":
         pytest.skip("the hardened profile lets no split brain come about this way")
     serving, spare = part(cluster)
@@ -77,7 +77,7 @@ def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, tell: Tell) ->
     assert cluster.state().split_brain
 
     said = typed("resolve", "split-brain", "--yes")
-    tell(" ".join(said.split()))
+    echo(" ".join(said.split()))
     lifecycle.wait_healthy(cluster, 60)
     assert f"{serving} keeps its data" in said
     assert f"{spare} is overwritten" in said

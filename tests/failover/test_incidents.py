@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from run_duration import duration_mistake, run_seconds
 
-from telling import Tell
+from echo import Echo
 from testbed.cluster import Cluster
 from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.runner import play_all
@@ -24,10 +24,10 @@ CHOSEN = [
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_incident(cluster: Cluster, tell: Tell, name: str) -> None:
+def test_incident(cluster: Cluster, echo: Echo, name: str) -> None:
     incident = load_for_cluster(name, cluster.settings)
     for result in play_all(cluster, incident):
-        tell.verdicts(result)
+        echo.verdicts(result)
         wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
         assert not wrong, "\n".join([str(result.folder / "report.html"), *wrong])
         took = run_seconds(read(result.folder / "journal.jsonl"))

@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from telling import Tell
+from echo import Echo
 from testbed import faults
 from testbed.cluster import Cluster
 from testbed.machines import Machine
@@ -84,7 +84,7 @@ def test_only_what_mounts_them_has_the_right_to_mount(cluster: Cluster) -> None:
     assert not bounding & 1 << 21, "Apache has CAP_SYS_ADMIN in its reach"
 
 
-def test_an_upload_and_an_open_file_survive_a_power_loss_of_the_database(cluster: Cluster, tell: Tell) -> None:
+def test_an_upload_and_an_open_file_survive_a_power_loss_of_the_database(cluster: Cluster, echo: Echo) -> None:
     one, other = cluster.machine("app-1"), cluster.machine("app-2")
     clean(one)
     upload = f"{SHARED}/test-upload"
@@ -95,7 +95,7 @@ def test_an_upload_and_an_open_file_survive_a_power_loss_of_the_database(cluster
         elapse(4)
         faults.inject(cluster.fleet, cluster.ledger, "power-loss", "db:primary")
         told = using.result()
-    tell(f"slowest write and fsync {told['slowest_write']} s, slowest read {told['slowest_read']} s")
+    echo(f"slowest write and fsync {told['slowest_write']} s, slowest read {told['slowest_read']} s")
     assert told["errors"] == []
     assert max(told["slowest_write"], told["slowest_read"]) < LONGEST_WAIT_SECONDS
     # From another node and from the server's disk: neither node's memory has it.

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from telling import Tell
+from echo import Echo
 from testbed import faults
 from testbed.cluster import Cluster
 from testbed.cluster.health import complaints
@@ -61,11 +61,11 @@ def _until_fit(machine: Machine, reason: str, since: float) -> None:
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [("power-loss", TAKEOVER_SECONDS), ("freeze", TAKEOVER_SECONDS)])
-def test_who_comes_back_takes_nothing_back(cluster: Cluster, tell: Tell, fault: str, seconds: float) -> None:
+def test_who_comes_back_takes_nothing_back(cluster: Cluster, echo: Echo, fault: str, seconds: float) -> None:
     first = _settled(cluster)
     second = _other(cluster, first)
     faults.inject(cluster.fleet, cluster.ledger, fault, first.name, {})
-    tell(f"{fault}: {second.name} held the address after {_until_held(cluster, second, seconds):.2f} s")
+    echo(f"{fault}: {second.name} held the address after {_until_held(cluster, second, seconds):.2f} s")
     faults.heal_all(cluster.fleet, cluster.ledger)
     elapse(5.0)
     assert _holder(cluster).name == second.name
@@ -80,13 +80,18 @@ def test_who_comes_back_takes_nothing_back(cluster: Cluster, tell: Tell, fault: 
     ids=["hung-apache", "no-app-node"],
 )
 def test_who_cannot_serve_resigns_and_is_fit_again(
-    cluster: Cluster, tell: Tell, fault: str, options: dict[str, str], reason: str, seconds: float
+    cluster: Cluster,
+    echo: Echo,
+    fault: str,
+    options: dict[str, str],
+    reason: str,
+    seconds: float,
 ) -> None:
     first = _holder(cluster)
     second = _other(cluster, first)
     begun = time.time()
     faults.inject(cluster.fleet, cluster.ledger, fault, first.name, options)
-    tell(f"{second.name} held the address after {_until_held(cluster, second, seconds):.2f} s")
+    echo(f"{second.name} held the address after {_until_held(cluster, second, seconds):.2f} s")
     faults.heal_all(cluster.fleet, cluster.ledger)
     _until_fit(first, reason, begun)
     assert _holder(cluster).name == second.name
@@ -141,14 +146,14 @@ def test_a_spare_out_of_the_election_is_missed(cluster: Cluster) -> None:
     wait_until(lambda: not missed(), 30, f"{spare.name} to be back in the election")
 
 
-def test_a_hung_keepalived_is_ended(cluster: Cluster, tell: Tell) -> None:
+def test_a_hung_keepalived_is_ended(cluster: Cluster, echo: Echo) -> None:
     first = _holder(cluster)
     second = _other(cluster, first)
     begun = time.monotonic()
     faults.inject(cluster.fleet, cluster.ledger, "process-hang", first.name, {"process": "ucarp"})
     _until_held(cluster, second, TAKEOVER_SECONDS)
     wait_until(lambda: not _holds(cluster, first), 2 * HUNG_SECONDS, f"{first.name} to give the address up")
-    tell(f"{first.name} gave the address up after {time.monotonic() - begun:.2f} s")
+    echo(f"{first.name} gave the address up after {time.monotonic() - begun:.2f} s")
     faults.heal_all(cluster.fleet, cluster.ledger)
     assert _holder(cluster).name == second.name
 
@@ -162,7 +167,7 @@ def test_with_both_apaches_hung_nothing_moves(cluster: Cluster) -> None:
     faults.heal_all(cluster.fleet, cluster.ledger)
 
 
-def test_a_hung_app_node_is_out_and_back_by_itself(cluster: Cluster, tell: Tell) -> None:
+def test_a_hung_app_node_is_out_and_back_by_itself(cluster: Cluster, echo: Echo) -> None:
     def usable(wanted: bool) -> bool:
         # The balancers alone are asked: an app node that hangs is slow to answer. Its other servers run.
         machines = cluster.fleet.machines(Role.BALANCER)
@@ -179,4 +184,4 @@ def test_a_hung_app_node_is_out_and_back_by_itself(cluster: Cluster, tell: Tell)
     faults.heal_all(cluster.fleet, cluster.ledger)
     begun = time.monotonic()
     wait_until(lambda: usable(wanted=True), 15, "both balancers to take app-1 back")
-    tell(f"out after {out:.1f} s, back after {time.monotonic() - begun:.1f} s")
+    echo(f"out after {out:.1f} s, back after {time.monotonic() - begun:.1f} s")

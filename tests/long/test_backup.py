@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from telling import Tell
+from echo import Echo
 from testbed.cluster import Cluster, copy_verification
 from testbed.cluster.discarded_copies import sql
 from testbed.wait import wait_until
@@ -33,7 +33,7 @@ def command(*words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Path, tell: Tell) -> None:
+def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Path, echo: Echo) -> None:
     file = tmp_path / "volume.tar"
     write(cluster, "backup-before")
     started = time.monotonic()
@@ -41,7 +41,7 @@ def test_a_restored_cluster_is_that_of_the_backup(cluster: Cluster, tmp_path: Pa
     taken = time.monotonic()
     write(cluster, "backup-after")
     command("restore", "--yes", str(file))
-    tell(f"backup, opened once: {taken - started:.0f} s, {file.stat().st_size / 1e6:.0f} MB; "
+    echo(f"backup, opened once: {taken - started:.0f} s, {file.stat().st_size / 1e6:.0f} MB; "
          f"restore {time.monotonic() - taken:.0f} s")  # fmt: skip
     node = primary(cluster)
     assert tokens(cluster, node) == {"backup-before"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from telling import Tell
+from echo import Echo
 from testbed.checks import Status, outage_of
 from testbed.cluster import Cluster, copy_verification
 from testbed.host import engine
@@ -56,7 +56,7 @@ def rebuilt(cluster: Cluster) -> Iterator[str]:
         client.images.remove(str(new.id))
 
 
-def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tell) -> None:
+def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, echo: Echo) -> None:
     state = cluster.state()
     active, primary = str(state.active_balancer), str(state.primary_database)
     before = {each.name: each.started_at() for role in ROLLED for each in cluster.fleet.machines(role)}
@@ -87,7 +87,7 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, tell: Tel
         for window in outage_of(run.journal(), probe).windows:
             assert within(window.first_bad, window.last_bad, noticed[:2]) or not window.proven, (probe, window)
     took = ", ".join(f"{name} {end - begun:.1f} s" for name, (begun, end) in spans.items())
-    tell(f"{took}; {len(requests)} requests, {len(lost)} not answered well, all as what served them went")
+    echo(f"{took}; {len(requests)} requests, {len(lost)} not answered well, all as what served them went")
 
 
 def within(begun: float, ended: float, spans: Iterable[Span]) -> bool:

@@ -9,7 +9,7 @@ import re
 
 import carp_model as carp
 
-from telling import Tell
+from echo import Echo
 from testbed.cluster import Cluster
 from testbed.machines.container import ContainerMachine
 from testbed.openbsd.node.interfaces import PASSWORD_BYTES
@@ -38,7 +38,7 @@ def captured(machine: ContainerMachine) -> list[carp.Advertisement]:
     return [carp.decode(bytes.fromhex(line)) for line in done.stdout.split()]
 
 
-def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, tell: Tell) -> None:
+def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, echo: Echo) -> None:
     client = cluster.machine("client")
     assert isinstance(client, ContainerMachine)
     heard = captured(client)
@@ -61,7 +61,7 @@ def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, tell: Tell) -> 
     # No counter comes twice; OpenBSD drops the one it used itself last ("replay or network loop detected"). UCARP
     # counts on from its peer's, or draws each anew as long as it has never heard one.
     assert len({each.counter for each in heard}) == COUNT
-    tell(f"{COUNT} advertisements of {master.name}: OpenBSD would accept them; {'; '.join(carp.strangeness(heard[0]))}")
+    echo(f"{COUNT} advertisements of {master.name}: OpenBSD would accept them; {'; '.join(carp.strangeness(heard[0]))}")
 
 
 def test_both_balancers_are_in_one_group(cluster: Cluster) -> None:

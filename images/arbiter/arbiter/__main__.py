@@ -1,7 +1,7 @@
 """The arbiter at work: one line asks, one line answers, one after the other.
 
 ``SECRET VERB NODE [GENERATION]`` is answered by ``granted GENERATION``, ``refused REASON`` or ``unproved REASON``.
-A line without these words asks for the state. The asker waits: a decision is on the disk before the answer.
+A line without these fields asks for the state. The asker waits: a decision is on the disk before the answer.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ class Arbiter:
         Args:
             line: the question.
         """
-        words = line.split()
-        if not words:
+        fields = line.split()
+        if not fields:
             return describe(self.memory)
-        if not hmac.compare_digest(words[0].encode(), self.secret.encode()):
+        if not hmac.compare_digest(fields[0].encode(), self.secret.encode()):
             return "refused wrong secret"
-        request = self._request(words[1:])
+        request = self._request(fields[1:])
         if request is None:
             return "refused not understood"
         with self._lock:
             return self._decide(request)
 
-    def _request(self, words: list[str]) -> Request | None:
-        if len(words) not in (2, 3) or words[0] not in VERBS or words[1] not in self.machines:
+    def _request(self, fields: list[str]) -> Request | None:
+        if len(fields) not in (2, 3) or fields[0] not in VERBS or fields[1] not in self.machines:
             return None
-        if len(words) == 3 and not words[2].isdecimal():
+        if len(fields) == 3 and not fields[2].isdecimal():
             return None
-        return Request(words[0], words[1], int(words[2]) if len(words) == 3 else -1)
+        return Request(fields[0], fields[1], int(fields[2]) if len(fields) == 3 else -1)
 
     def _decide(self, request: Request) -> str:
         if reason := refusal(self.memory, request):
-            tell(f"fence-refused node={request.node} reason={_word(reason)}")
+            print_event(f"fence-refused node={request.node} reason={_one_field(reason)}")
             return f"refused {reason}"
         if request.verb in FENCING:
             [peer] = [name for name in self.machines if name != request.node]
@@ -75,14 +75,14 @@ class Arbiter:
                 how = power.prove_off(self.machines[peer], cut=request.verb == "take")
             except power.NotProved as doubt:
                 if request.verb == "take":
-                    tell(f"fence-refused node={request.node} reason={_word(f'{peer}: {doubt}')}")
+                    print_event(f"fence-refused node={request.node} reason={_one_field(f'{peer}: {doubt}')}")
                 return f"unproved {peer}: {doubt}"
-            tell(f"fenced peer={peer} by={request.node} how={how}")
+            print_event(f"fenced peer={peer} by={request.node} how={how}")
         decided = after(self.memory, request)
         if decided != self.memory:
             memory.store(self.path, decided)
             self.memory = decided
-            tell(f"arbiter {describe(decided)}")
+            print_event(f"arbiter {describe(decided)}")
         return f"granted {decided.generation}"
 
 
@@ -91,12 +91,12 @@ def describe(decided: Memory) -> str:
     return f"alone={decided.alone or 'nobody'} generation={decided.generation}"
 
 
-def tell(words: str) -> None:
+def print_event(text: str) -> None:
     """Write an event, with the kernel's time of it."""
-    print(f"event={words} up={time.clock_gettime(time.CLOCK_BOOTTIME):.2f}", flush=True)
+    print(f"event={text} up={time.clock_gettime(time.CLOCK_BOOTTIME):.2f}", flush=True)
 
 
-def _word(text: str) -> str:
+def _one_field(text: str) -> str:
     return text.replace(" ", "-")
 
 
@@ -128,8 +128,8 @@ def main() -> int:
         The container's exit status.
     """
     with Door(("0.0.0.0", PORT), Question) as door:  # noqa: S104 - its networks are the cluster's own
-        tell(f"booted node={os.environ['NODE']}")
-        tell(f"arbiter {describe(arbiter.memory)}")
+        print_event(f"booted node={os.environ['NODE']}")
+        print_event(f"arbiter {describe(arbiter.memory)}")
         door.serve_forever()
     return 0
 

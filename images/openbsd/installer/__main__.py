@@ -16,8 +16,8 @@ def _run(command: Sequence[str], seconds: float | None = None) -> None:
     except subprocess.TimeoutExpired as error:
         raise InstallerError(f"{command[0]} ran longer than {seconds:g} s") from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise InstallerError(f"{command[0]} ended with status {done.returncode}: {said[-1]}")
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it wrote nothing"]
+        raise InstallerError(f"{command[0]} ended with status {done.returncode}: {lines[-1]}")
 
 
 def _boot(settings: Settings) -> None:

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from launcher import control, disks, machine, network
 from launcher.settings import LauncherError, Settings, read
 
-# What happens to the machine as a whole and is told, by QMP's names (QEMU, docs/interop/qemu-qmp-ref).
-TOLD = {
+# The events of the VM that are printed, by QMP's names (QEMU, docs/interop/qemu-qmp-ref).
+EVENTS = {
     "STOP": "event=vm-stopped",
     "RESUME": "event=vm-resumed",
     "RESET": "event=vm-reset",
@@ -60,7 +60,7 @@ class Watch:
             self.deadline = time.monotonic() + self.settings.stop_seconds
             self.machine.order("system_powerdown")
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Pass on a line of the guest, or answer it when it asks for the time.
 
         Args:
@@ -81,8 +81,8 @@ class Watch:
         if self.stopping:
             return f"the guest did not power down within {self.settings.stop_seconds:g} s; power cut"
         if not self.booted:
-            said = self.settings.sockets / "console.log"
-            text = said.read_text(errors="replace") if said.exists() else ""
+            log = self.settings.sockets / "console.log"
+            text = log.read_text(errors="replace") if log.exists() else ""
             return f"the guest did not boot within {self.settings.boot_seconds:g} s: {_last_line(text)}"
         return ""
 
@@ -93,7 +93,7 @@ class Watch:
             What went wrong, or an empty string when the guest powered itself off.
         """
         lines = selectors.DefaultSelector()
-        for wire, take in ((self.machine.events, self.tell), (self.machine.monitor, self.note)):
+        for wire, take in ((self.machine.events, self.print_line), (self.machine.monitor, self.note)):
             lines.register(wire, selectors.EVENT_READ, Lines(wire, take))
         while lines.get_map():
             for key, _ in lines.select(0.5):  # a signal does not end a wait, so it must end by itself
@@ -119,11 +119,11 @@ class Watch:
         """
         message = json.loads(line)
         name, data = message.get("event"), message.get("data", {})
-        if name not in TOLD:
+        if name not in EVENTS:
             return
         stamp = message["timestamp"]  # QEMU's own, of the host's clock: nothing that happened on the way counts
         reason = f" reason={data['reason']}" if "reason" in data else ""
-        print(f"{TOLD[name]} at={stamp['seconds']}.{stamp['microseconds']:06d}{reason}", flush=True)
+        print(f"{EVENTS[name]} at={stamp['seconds']}.{stamp['microseconds']:06d}{reason}", flush=True)
         if name == "SHUTDOWN":
             self.reset = data.get("reason") == "guest-reset"
         if name == "RESET":  # it boots again, in the same container

@@ -1,4 +1,4 @@
-"""Telling what was measured."""
+"""Printing what a test measured."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from testbed.incidents.runner import IncidentResult
 
 
-class Tell:
-    """Tells what was measured, and keeps it for JUnit."""
+class Echo:
+    """Prints what a test measured, although pytest hides the output of passing tests."""
 
     def __init__(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         self._name = name
@@ -21,12 +21,12 @@ class Tell:
             print(f"\n    {self._name}: {text}", end="", flush=True)
 
     def verdicts(self, result: IncidentResult) -> None:
-        """What a run came to: its outages and the phases of its failovers."""
+        """Print the outages of a run and the phases of its failovers."""
         summary = json.loads((result.folder / "summary.json").read_text())
         # An outage without an end has no length in the summary.
-        felt = {probe: each["longest"] for probe, each in summary["outages"].items() if each["longest"] != 0}
-        told = (f"{probe} {'endless' if length is None else f'{length:.2f} s'}" for probe, length in felt.items())
-        self(", ".join(told) or "no outage")
+        outages = {probe: each["longest"] for probe, each in summary["outages"].items() if each["longest"] != 0}
+        printed = (f"{probe} {'endless' if length is None else f'{length:.2f} s'}" for probe, length in outages.items())
+        self(", ".join(printed) or "no outage")
         for each in summary["phases"]:
             phases = ", ".join(f"{name} {at:+.2f} s" for name, at in each["seconds"].items() if at is not None)
             self(f"{each['resource']} from {each['source']} to {each['target']}: {phases}")
