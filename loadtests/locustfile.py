@@ -59,7 +59,7 @@ def actions(text: str) -> str:
     return text
 
 
-class Recorder:
+class RequestRecorder:
     """Passes exchanges on to the journal, if there is to be one."""
 
     def __init__(self, path: str | None) -> None:
@@ -74,7 +74,7 @@ class Recorder:
             self._writer.write(sample)
 
 
-RECORDER = Recorder(os.environ.get("TESTBED_JOURNAL"))
+RECORDER = RequestRecorder(os.environ.get("TESTBED_JOURNAL"))
 
 
 class WebmailUser(User):

@@ -6,20 +6,20 @@ from pathlib import Path
 from random import Random
 
 from testbed.bench import paper
-from testbed.bench.paper.model import Claim
+from testbed.bench.paper.paper_model import PaperClaim
 from testbed.bench.paper.samples import Failure, Sample
-from testbed.bench.paper.session import turns
+from testbed.bench.paper.turns import turns
 
 MACHINE = {"processor": "2 Forged CPUs", "memory": "16.0 GiB", "virtual machines": "QEMU 10, TCG <emulated>"}
 # What the first measures of a claim come to on a variant: the raw disk, or any other.
 RAW, REPLICATED = 400.0, 120.0
 
 
-def opening(*claims: str, rounds: int = 6) -> paper.Opening:
-    return paper.Opening(started=1_764_500_000, rounds=rounds, seconds=3, users=6, claims=claims, machine=MACHINE)
+def opening(*claims: str, rounds: int = 6) -> paper.BenchOpening:
+    return paper.BenchOpening(started=1_764_500_000, rounds=rounds, seconds=3, users=6, claims=claims, machine=MACHINE)
 
 
-def samples(claim: Claim, rounds: int = 6, seed: int = 2006) -> list[Sample]:
+def samples(claim: PaperClaim, rounds: int = 6, seed: int = 2006) -> list[Sample]:
     """A sample for each turn; each variant has a level of its own, and noise."""
     random = Random(seed)  # noqa: S311
     found = []
@@ -34,9 +34,9 @@ def samples(claim: Claim, rounds: int = 6, seed: int = 2006) -> list[Sample]:
     return found
 
 
-def session(parent: Path, *claims: str, rounds: int = 6) -> paper.Session:
+def session(parent: Path, *claims: str, rounds: int = 6) -> paper.BenchSession:
     """A session that is complete but for one turn, which failed."""
-    made = paper.Session.create(parent / f"{paper.PREFIX}20261130-120000", opening(*claims, rounds=rounds))
+    made = paper.BenchSession.create(parent / f"{paper.PREFIX}20261130-120000", opening(*claims, rounds=rounds))
     for key in claims:
         for sample in samples(paper.CLAIMS[key], rounds):
             made.write(sample)

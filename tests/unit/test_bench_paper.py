@@ -25,18 +25,18 @@ import testbed.cli.bench_paper as command
 from testbed.bench import Work, paper
 from testbed.bench.paper import disks
 from testbed.bench.paper.chart import chart, figure
+from testbed.bench.paper.computer import memory, processor
 from testbed.bench.paper.container_database import RECIPE, _password
 from testbed.bench.paper.estimate import Estimate, coverage, ratios
 from testbed.bench.paper.failovers import KINDS, disconnection
 from testbed.bench.paper.guest import BenchGuest, disk_rates, rates
-from testbed.bench.paper.machine import memory, processor
-from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Take
 from testbed.bench.paper.page import render
+from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
 from testbed.bench.paper.results import Judgement, judge, result
-from testbed.bench.paper.samples import SAMPLES, Sample, Session
-from testbed.bench.paper.session import measure, pending, turns
+from testbed.bench.paper.samples import SAMPLES, BenchSession, Sample
 from testbed.bench.paper.tables import markdown
 from testbed.bench.paper.tls import _CLIENT
+from testbed.bench.paper.turns import measure, pending, turns
 from testbed.bench.paper.workload import values_of
 from testbed.cli.main import app
 from testbed.cluster import Cluster, lifecycle
@@ -51,7 +51,7 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = Options(rounds=2, seconds=1, users=2)
 
 
-class Forged(Claim):
+class Forged(PaperClaim):
     key = "forged"
     title = "A forged claim"
     method = "None."
@@ -67,8 +67,8 @@ class Forged(Claim):
         self.events: list[str] = []
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: object) -> Iterator[Take]:
-        del cluster, say
+    def stage(self, cluster: Cluster, options: Options, print_line: object) -> Iterator[Take]:
+        del cluster, print_line
         if self.unprepared:
             raise TestbedError("no disk")
 
@@ -85,11 +85,11 @@ class Forged(Claim):
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session.create(tmp_path / "paper-1", paper_forge.opening("forged", rounds=2))
+def session(tmp_path: Path) -> BenchSession:
+    return BenchSession.create(tmp_path / "paper-1", paper_forge.opening("forged", rounds=2))
 
 
-def run(session: Session, claim: Claim) -> bool:
+def run(session: BenchSession, claim: PaperClaim) -> bool:
     return measure(cast("Cluster", None), session, claim, OPTIONS, lambda _: None)
 
 
@@ -112,7 +112,7 @@ def test_no_variant_is_always_first() -> None:
     assert len(set(first)) >= 4
 
 
-def test_a_session_takes_every_turn_and_undoes_its_preparation(session: Session) -> None:
+def test_a_session_takes_every_turn_and_undoes_its_preparation(session: BenchSession) -> None:
     claim = Forged()
     assert run(session, claim)
     assert claim.events == ["one", "two", "two", "one", "undone"]
@@ -121,7 +121,7 @@ def test_a_session_takes_every_turn_and_undoes_its_preparation(session: Session)
     assert len(claim.events) == 5
 
 
-def test_a_session_goes_on_where_it_was_interrupted(session: Session) -> None:
+def test_a_session_goes_on_where_it_was_interrupted(session: BenchSession) -> None:
     assert not run(session, Forged("two"))
     assert [each.variant for each in session.failures()] == ["two", "two"]
     claim = Forged()
@@ -129,20 +129,20 @@ def test_a_session_goes_on_where_it_was_interrupted(session: Session) -> None:
     assert Counter((each.round, each.variant) for each in session.samples()) == Counter(turns(Forged.variants, 2))
 
 
-def test_a_claim_whose_turns_keep_failing_is_given_up(session: Session) -> None:
+def test_a_claim_whose_turns_keep_failing_is_given_up(session: BenchSession) -> None:
     claim = Forged("one", "two")
     assert not run(session, claim)
     assert claim.events == ["one", "two", "undone"]
 
 
-def test_a_preparation_that_fails_is_kept_as_the_reason(session: Session) -> None:
+def test_a_preparation_that_fails_is_kept_as_the_reason(session: BenchSession) -> None:
     claim = Forged()
     claim.unprepared = True
     assert not run(session, claim)
     assert [each.failure for each in session.failures()] == ["no disk"]
 
 
-def test_a_last_line_that_was_cut_off_costs_one_turn(session: Session) -> None:
+def test_a_last_line_that_was_cut_off_costs_one_turn(session: BenchSession) -> None:
     run(session, Forged())
     path = session.folder / SAMPLES
     path.write_text(path.read_text()[:-30])
@@ -213,7 +213,7 @@ def test_ratios_pair_the_rounds_that_both_have() -> None:
 
 
 @pytest.mark.parametrize("claim", paper.CLAIMS.values(), ids=paper.CLAIMS)
-def test_the_parts_of_each_claim_fit_together(claim: Claim) -> None:
+def test_the_parts_of_each_claim_fit_together(claim: PaperClaim) -> None:
     keys = {each.key for each in claim.measures}
     assert len(keys) == len(claim.measures)
     assert len(set(claim.variants)) == len(claim.variants)
@@ -418,14 +418,14 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.parametrize(("path", "said"), [("/there", r"^\d+\.\d+\n$"), ("/gone", r"^$")])
-def test_the_client_counts_good_answers_and_ends_at_a_bad_one(path: str, said: str) -> None:
+@pytest.mark.parametrize(("path", "lines"), [("/there", r"^\d+\.\d+\n$"), ("/gone", r"^$")])
+def test_the_client_counts_good_answers_and_ends_at_a_bad_one(path: str, lines: str) -> None:
     with HTTPServer(("127.0.0.1", 0), Page) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         words = ["http", "127.0.0.1", str(server.server_port), "site.test", path, "0.3"]
         done = subprocess.run([sys.executable, "-c", _CLIENT, *words], capture_output=True, text=True, check=False)
         server.shutdown()
-    assert re.match(said, done.stdout)
+    assert re.match(lines, done.stdout)
     assert (done.returncode == 0) == (path == "/there"), done.stderr
 
 
@@ -438,7 +438,7 @@ def test_a_processor_is_named() -> None:
 # --- page, tables and command -----------------------------------------------------------------------------------
 
 
-def results(kept: Session) -> list[paper.Result]:
+def results(kept: BenchSession) -> list[paper.Result]:
     return [result(paper.CLAIMS[key], kept.samples()) for key in kept.opening.claims]
 
 
@@ -491,8 +491,8 @@ class Bench:
         return CliRunner().invoke(app, ["bench", "paper", *words])
 
     @property
-    def sessions(self) -> list[Session]:
-        return [Session(path) for path in self.folder.iterdir()]
+    def sessions(self) -> list[BenchSession]:
+        return [BenchSession(path) for path in self.folder.iterdir()]
 
 
 @pytest.fixture

@@ -314,7 +314,7 @@ def test_a_log_has_a_line_for_each_trial_and_the_time_left(tmp_path: Path, capsy
     with SeriesProgress(store, console) as watch:
         for each in (trial(1), trial(2, "fail")):
             watch.begins(each.number)
-            watch.say("+ 1 s inject")
+            watch.print_line("+ 1 s inject")
             store.add(each)
             watch.ends(each)
     printed = capsys.readouterr().out
@@ -330,7 +330,7 @@ def test_a_terminal_shows_the_step_and_the_outages_so_far(tmp_path: Path, capsys
     console = Console(width=120, force_terminal=True, color_system=None)
     with SeriesProgress(store, console) as watch:
         watch.begins(1)
-        watch.say("+ 1 s inject power-loss")
+        watch.print_line("+ 1 s inject power-loss")
         store.add(trial(1))
         watch.ends(trial(1))
     printed = capsys.readouterr().out
@@ -359,11 +359,13 @@ def once(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What playing one run comes to: its verdict, or the error that it breaks by."""
     outcome: dict[str, object] = {"verdict": "pass", "error": None}
 
-    def play_once(cluster: Cluster, _: Incident, plan: object, *, begun: Callable[[Path], None], **__: object) -> None:
+    def play_once(
+        cluster: Cluster, _: Incident, plan: object, *, on_begin: Callable[[Path], None], **__: object
+    ) -> None:
         folder = cluster.settings.state_dir / "runs" / f"run-{getattr(plan, 'repeat', 0)}"
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").write_bytes(b"x" * 1000)
-        begun(folder)
+        on_begin(folder)
         if outcome["error"]:
             raise cast("Exception", outcome["error"])
         text = summary(folder.name, cast("RunVerdict", outcome["verdict"])).model_dump_json()

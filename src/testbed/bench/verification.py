@@ -160,9 +160,9 @@ def _outage(summary: Summary, probe: str) -> str:
 
 
 def _failover(summary: Summary) -> str:
-    told = []
+    lines = []
     for each in summary.phases:
         if each.resource == "site":
             phases = ", ".join(f"{name} {seconds:+.2f}" for name, seconds in each.seconds.items())
-            told.append(f"{each.source} to {each.target}: {phases}")
-    return "; ".join(told)
+            lines.append(f"{each.source} to {each.target}: {phases}")
+    return "; ".join(lines)

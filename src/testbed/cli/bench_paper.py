@@ -55,11 +55,11 @@ def paper(
     cluster = Cluster()
     parent = cluster.settings.state_dir / "bench"
     if report:
-        session = bench.Session.newest(parent)
-        _tell(session, as_json=as_json)
+        session = bench.BenchSession.newest(parent)
+        _print_figures(session, as_json=as_json)
         return
     lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
-    session = bench.Session.newest(parent) if resume else _begin(cluster, _chosen(only), rounds, seconds, users)
+    session = bench.BenchSession.newest(parent) if resume else _begin(cluster, _chosen(only), rounds, seconds, users)
     opening = session.opening
     options = bench.Options(opening.rounds, opening.seconds, opening.users)
     progress.print_line(f"session {session.folder}")
@@ -68,36 +68,38 @@ def paper(
         progress.print_line(f"[bold]{claim.title}[/]")
         complete &= bench.measure(Cluster(cluster.settings), session, claim, options, progress.print_line)
         bench.write(session, _results(session))
-    _tell(session, as_json=as_json)
+    _print_figures(session, as_json=as_json)
     if not complete:
         raise TestbedError(
             "some turns could not be measured", where=str(session.folder), fix="run `testbed bench paper --resume`"
         )
 
 
-def _chosen(names: list[str] | None) -> list[bench.Claim]:
+def _chosen(names: list[str] | None) -> list[bench.PaperClaim]:
     for name in names or ():
         if name not in bench.CLAIMS:
             raise UsageError(f"no claim {name!r}", where="--only", fix=f"there are {', '.join(bench.CLAIMS)}")
     return [bench.CLAIMS[name] for name in names or bench.CLAIMS]
 
 
-def _begin(cluster: Cluster, claims: Sequence[bench.Claim], rounds: int, seconds: float, users: int) -> bench.Session:
+def _begin(
+    cluster: Cluster, claims: Sequence[bench.PaperClaim], rounds: int, seconds: float, users: int
+) -> bench.BenchSession:
     """Make the folder of a new session."""
-    opening = bench.Opening(
+    opening = bench.BenchOpening(
         started=time.time(), rounds=rounds, seconds=seconds, users=users,
         claims=tuple(claim.key for claim in claims), machine=bench.describe(cluster),
     )  # fmt: skip
     folder = cluster.settings.state_dir / "bench" / (bench.PREFIX + time.strftime("%Y%m%d-%H%M%S"))
-    return bench.Session.create(folder, opening)
+    return bench.BenchSession.create(folder, opening)
 
 
-def _results(session: bench.Session) -> list[bench.Result]:
+def _results(session: bench.BenchSession) -> list[bench.Result]:
     samples = session.samples()
     return [bench.result(bench.CLAIMS[key], samples) for key in session.opening.claims if key in bench.CLAIMS]
 
 
-def _tell(session: bench.Session, *, as_json: bool) -> None:
+def _print_figures(session: bench.BenchSession, *, as_json: bool) -> None:
     """Write the page, and print the paper's figures with what was measured."""
     results = _results(session)
     page = bench.write(session, results)

@@ -136,19 +136,19 @@ def _make(
         openbsd_offline.must_be_possible_offline(settings, docker_engine, design, source)
     build_images(settings, design, progress, names=[openbsd_image.INSTALLER])
     with progress.step(f"OpenBSD {release.version}'s files from {source.name}, each verified"):
-        media = gather(release, source, settings.openbsd_dir / "files", _say, keys=keys)
+        media = gather(release, source, settings.openbsd_dir / "files", _print_line, keys=keys)
     found = acceleration(settings, docker_engine)
     try:
         with progress.step(f"installing OpenBSD {release.version} ({found.kind})"):
-            disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _say, fresh=fresh)
+            disk = openbsd_image.make(settings, docker_engine, design, media, found.kind, _print_line, fresh=fresh)
     except InstallError as error:
         progress.print_line("  the last screen:")
         for line in error.screen:
-            _say(line)
+            _print_line(line)
         raise
     build_images(settings, design, progress, names=[openbsd_image.NODE])
     return disk
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     progress.print_line(f"    [dim]{escape(text)}[/]")

@@ -88,7 +88,7 @@ def play(cluster: Cluster, store: TrialStore) -> int:
     state_dir = cluster.settings.state_dir
     try:
         with SeriesProgress(store, err) as watch, in_shape(cluster, store.incident) as shaped:
-            player = TrialPlayer(shaped, store, progress, watch.say)
+            player = TrialPlayer(shaped, store, progress, watch.print_line)
             play_series(store, player, watch, lambda: shutil.disk_usage(state_dir).free)
     except KeyboardInterrupt:
         err.print(f"  interrupted; go on with `testbed run --resume {store.name}`", highlight=False)

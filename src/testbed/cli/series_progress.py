@@ -54,7 +54,7 @@ class SeriesProgress:
         self._number, self._step = number, ""
         self._draw()
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Show what happens in the trial; only a terminal shows it, because a log has the journal for that."""
         self._step = text
         self._draw()

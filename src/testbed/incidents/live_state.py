@@ -56,7 +56,7 @@ class ProbeView:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeStates:
+class RecordedNodeStates:
     """The states that a target such as ``db:primary`` is resolved with."""
 
     balancers: Sequence[BalancerState]
@@ -121,7 +121,7 @@ class LiveState:
         """The nodes whose ``aspect`` is ``value``."""
         return {node for node, states in self.states.items() if states.get(aspect) == value}
 
-    def roles(self, topology: Topology) -> NodeStates:
+    def roles(self, topology: Topology) -> RecordedNodeStates:
         """Return the state of each balancer and database node as last recorded, without asking the nodes.
 
         Args:
@@ -131,7 +131,7 @@ class LiveState:
         def on(node: str) -> bool:
             return self.states[node].get(Aspect.POWER) in ("on", "reset")
 
-        return NodeStates(
+        return RecordedNodeStates(
             [
                 BalancerState(each.name, on(each.name), self.states[each.name].get(Aspect.SITE_ADDRESS) == "held")
                 for each in topology.of_role(Role.BALANCER)

@@ -65,10 +65,10 @@ def _step(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
         yield _renamed((*path, "for"), f"write `{new}: {_shown(step['for'])}`")
     if "within" in step:
         yield _renamed((*path, "within"), f"write `timeout: {_shown(step['within'])}`")
-    yield from _words(step, path)
+    yield from _renamed_values(step, path)
 
 
-def _words(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+def _renamed_values(step: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
     """Yield values of the first format below keys of the second."""
     condition, fault = step.get("wait_for"), step.get("inject")
     if isinstance(condition, str) and condition in first.CONDITIONS:

@@ -69,7 +69,7 @@ class Mail(Keys):
     seed: int = Field(ge=0, description="Seed of the generated mail: the same seed gives the same messages.")
 
 
-class Sessions(Keys):
+class SessionKeys(Keys):
     """Where the webmail keeps what it knows of a user between two requests."""
 
     store: Store = Field(
@@ -138,7 +138,7 @@ class ProjectKeys(Keys):
     database: Database
     mail: Mail
     releases: Releases
-    sessions: Sessions = Field(default_factory=Sessions)
+    sessions: SessionKeys = Field(default_factory=SessionKeys)
     applications: dict[Name, Application] = Field(description="What the app nodes run; the webmail is one of them.")
     dispatch: tuple[Dispatch, ...] = Field((), description="Rules that come before the applications' paths.")
     profile: Profile = Field(

@@ -64,16 +64,16 @@ def cached_merge(
 def _key(files: Sequence[Path], environment: Mapping[str, str]) -> str:
     """A digest of all that the merge depends on; empty where that cannot be told."""
     digest = hashlib.sha256(FORMAT)
-    words: set[bytes] = set()
+    line: set[bytes] = set()
     for file in files:
         content = file.read_bytes()
         if _TAKES_IN.search(content):
             return ""
-        words.update(_WORD.findall(content))
+        line.update(_WORD.findall(content))
         digest.update(b"%s\0%d\0%s" % (os.fsencode(file.resolve()), len(content), content))
     for name in sorted(environment):
         # A variable that no file names changes nothing, unless Compose itself reads it.
-        if name.startswith("COMPOSE_") or os.fsencode(name) in words:
+        if name.startswith("COMPOSE_") or os.fsencode(name) in line:
             digest.update(b"\0%s=%s" % (os.fsencode(name), os.fsencode(environment[name])))
     for part in _surroundings(files):
         digest.update(b"\0" + part)

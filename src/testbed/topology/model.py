@@ -17,7 +17,7 @@ from testbed.topology.keys import (
     Releases,
     Role,
     ServiceKeys,
-    Sessions,
+    SessionKeys,
     Site,
 )
 from testbed.yaml_source import Problem
@@ -68,7 +68,7 @@ class Topology:
     applications: Mapping[str, Application]
     dispatch: tuple[Dispatch, ...] = ()
     profile: Profile = "reference"
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: SessionKeys = field(default_factory=SessionKeys)
     volumes: tuple[str, ...] = ()
 
     def of_role(self, role: Role) -> list[Node]:

@@ -122,9 +122,9 @@ def nice_top(longest: float) -> float:
 def _dots(trial: Trial, probe: str, found: Sequence[float], planned: int, top: float, href: str) -> list[Dot]:
     left = place(trial.number, planned)
 
-    def dot(seconds: float, form: str, words: str) -> Dot:
+    def dot(seconds: float, form: str, label: str) -> Dot:
         height = ENDLESS if seconds == inf else _height(seconds, top)
-        return Dot(left, height, trial.verdict, form, f"trial {trial.number}, {trial.verdict}: {probe} {words}", href)
+        return Dot(left, height, trial.verdict, form, f"trial {trial.number}, {trial.verdict}: {probe} {label}", href)
 
     if not found:
         return [dot(0.0, "none", "no outage")]

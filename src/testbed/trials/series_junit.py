@@ -46,8 +46,8 @@ def _case(suite: ET.Element, incident: str, trial: Trial) -> None:
     )
     message = clean(trial.reason)
     checks = trial.summary.checks if trial.summary else ()
-    told = [f"{check.name}: {check.status}: {check.summary}" for check in checks if check.status != "pass"]
-    text = clean("\n".join([*told, f"run {trial.run or 'did not begin'}{'' if trial.kept else ', not kept'}"]))
+    lines = [f"{check.name}: {check.status}: {check.summary}" for check in checks if check.status != "pass"]
+    text = clean("\n".join([*lines, f"run {trial.run or 'did not begin'}{'' if trial.kept else ', not kept'}"]))
     match trial.verdict:
         case "error":
             ET.SubElement(case, "error", message=message).text = text

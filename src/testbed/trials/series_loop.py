@@ -17,8 +17,6 @@ MOST_ERRORS = 3
 # What must be free on the disk besides the next trial.
 RESERVE_BYTES = 500_000_000
 
-Say = Callable[[str], None]
-
 
 class SeriesPlayer(Protocol):
     """Plays one trial, and repairs the cluster after one that broke."""

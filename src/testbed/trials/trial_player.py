@@ -23,14 +23,16 @@ class TrialPlayer:
         cluster: in the incident's shape.
         store: of the series.
         progress: told what repairs the cluster.
-        say: told what happens in a trial, a line at a time.
+        print_line: told what happens in a trial, a line at a time.
     """
 
-    def __init__(self, cluster: Cluster, store: TrialStore, progress: Progress, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, store: TrialStore, progress: Progress, print_line: Callable[[str], None]
+    ) -> None:
         self._cluster = cluster
         self._store = store
         self._progress = progress
-        self._print_line = say
+        self._print_line = print_line
 
     def __call__(self, number: int) -> Trial:
         """Play a trial.

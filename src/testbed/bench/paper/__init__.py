@@ -1,21 +1,22 @@
 """The quantitative claims of the 2006 design, measured."""
 
+from testbed.bench.paper.app_nodes_claim import Nodes
+from testbed.bench.paper.computer import describe
 from testbed.bench.paper.failovers import Failovers
 from testbed.bench.paper.filesystems import Filesystems
-from testbed.bench.paper.machine import describe
-from testbed.bench.paper.model import Claim, Options
-from testbed.bench.paper.nodes import Nodes
 from testbed.bench.paper.page import PAGE, TABLES, write
+from testbed.bench.paper.paper_model import Options, PaperClaim
 from testbed.bench.paper.results import Result, result
-from testbed.bench.paper.samples import PREFIX, Opening, Session
-from testbed.bench.paper.session import measure
-from testbed.bench.paper.sessions import Sessions
+from testbed.bench.paper.samples import PREFIX, BenchOpening, BenchSession
+from testbed.bench.paper.sessions import SessionStorageClaim
 from testbed.bench.paper.stack import Stack
 from testbed.bench.paper.tls import Tls
 from testbed.bench.paper.transactions import Transactions
+from testbed.bench.paper.turns import measure
 
-CLAIMS: dict[str, Claim] = {
-    claim.key: claim for claim in (Transactions(), Filesystems(), Failovers(), Tls(), Sessions(), Stack(), Nodes())
+CLAIMS: dict[str, PaperClaim] = {
+    claim.key: claim
+    for claim in (Transactions(), Filesystems(), Failovers(), Tls(), SessionStorageClaim(), Stack(), Nodes())
 }
 
 __all__ = [
@@ -23,11 +24,11 @@ __all__ = [
     "PAGE",
     "PREFIX",
     "TABLES",
-    "Claim",
-    "Opening",
+    "BenchOpening",
+    "BenchSession",
     "Options",
+    "PaperClaim",
     "Result",
-    "Session",
     "describe",
     "measure",
     "result",

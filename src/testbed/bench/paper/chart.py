@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from testbed.bench.paper.model import Measure
+from testbed.bench.paper.paper_model import Measure
 from testbed.bench.paper.results import Found, Row
 
 # Of the axis, percent of the chart's width: room for what sticks out at both ends.
@@ -15,7 +15,7 @@ TICKS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class ChartVariant:
     """One variant.
 
     Attributes:
@@ -47,7 +47,7 @@ class Chart:
     """
 
     title: str
-    lanes: tuple[Lane, ...]
+    lanes: tuple[ChartVariant, ...]
     ticks: tuple[tuple[float, str], ...]
     paper: tuple[tuple[float, str], ...]
 
@@ -69,7 +69,7 @@ def chart(measure: Measure, rows: Sequence[Row], found: Sequence[Found]) -> Char
         return round(LEFT + (RIGHT - LEFT) * value / end, 2)
 
     lanes = tuple(
-        Lane(
+        ChartVariant(
             row.variant,
             tuple(place(value) for value in row.values.values()),
             place(row.estimate.median),

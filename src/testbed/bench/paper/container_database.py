@@ -57,8 +57,8 @@ def container_database(cluster: Cluster) -> Iterator[None]:
         password = _password(cluster.settings.state_dir / "nodes" / "db" / "secrets.env")
         status, output = container.exec_run(["sh", "-c", _START], environment={"HORDE_DB_PASSWORD": password})
         if status:
-            said = cast("bytes", output).decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise TestbedError(f"no database can be made in a container: {said[-1]}", where=name)
+            lines = cast("bytes", output).decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise TestbedError(f"no database can be made in a container: {lines[-1]}", where=name)
         yield
     except APIError as error:
         raise TestbedError(f"no database can be started in a container: {error.explanation}", where=name) from None

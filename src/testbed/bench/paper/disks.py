@@ -10,14 +10,13 @@ from docker.errors import APIError
 from rich.console import Console
 
 from testbed.bench.paper.guest import BenchGuest
-from testbed.bench.paper.model import Say
 from testbed.cluster import Cluster, lifecycle
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
 from testbed.images import build_images
 from testbed.incidents.runner import reshape
 from testbed.machines.virtual import VirtualMachine
-from testbed.progress import Progress
+from testbed.progress import PrintLine, Progress
 from testbed.topology import Role
 
 OVERLAY, IMAGE, TOOLS = "bench", "bench", "bench-tools.img"
@@ -85,7 +84,7 @@ class Pair:
 
 
 @contextmanager
-def bench_disks(cluster: Cluster, say: Say) -> Iterator[Pair]:
+def bench_disks(cluster: Cluster, print_line: PrintLine) -> Iterator[Pair]:
     """Restart both database guests with the disks of the measurement, and without them at the end.
 
     The overlay ``bench`` has the disks. The remembered shape has it while they are there, so `testbed up` takes them
@@ -93,7 +92,7 @@ def bench_disks(cluster: Cluster, say: Say) -> Iterator[Pair]:
 
     Args:
         cluster: a cluster that is up.
-        say: called with a line for each step.
+        print_line: called with a line for each step.
 
     Raises:
         UsageError: the database nodes are no VMs.
@@ -104,7 +103,7 @@ def bench_disks(cluster: Cluster, say: Say) -> Iterator[Pair]:
     lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
     for machine in _machines(cluster):
         _put(cluster, machine)
-    say("  restarting both database nodes with disks for the measurement")
+    print_line("  restarting both database nodes with disks for the measurement")
     try:
         overlays = (*own.shape.overlays, OVERLAY)
         bench = reshape(own, replace(own.shape, overlays=overlays))
@@ -116,7 +115,7 @@ def bench_disks(cluster: Cluster, say: Say) -> Iterator[Pair]:
             with suppress(TestbedError):  # the guests are restarted without these disks in any case
                 pair.clean()
     finally:
-        say("  restarting both database nodes without these disks")
+        print_line("  restarting both database nodes without these disks")
         own = reshape(own, own.shape)
         lifecycle.wait_healthy(own, HEALTHY_SECONDS)
         for machine in _machines(own):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
 from testbed.checks import outage_of
 from testbed.checks.run_stages import observation_period
 from testbed.cluster import Cluster
@@ -14,6 +14,7 @@ from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.runner import play_all
 from testbed.journal import read
+from testbed.progress import PrintLine
 
 # "Within a few seconds", as a number.
 FEW_SECONDS = 5.0
@@ -27,7 +28,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 SLOW = "UCARP waits three seconds, and PostgreSQL starts on an emulated processor"
 
 
-class Failovers(Claim):
+class Failovers(PaperClaim):
     """Failovers by logical and by physical disconnection."""
 
     key = "failovers"
@@ -45,9 +46,9 @@ class Failovers(Claim):
     )
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Nothing has to be prepared."""
-        del say
+        del print_line
         yield lambda variant: _outage(cluster, variant, options.users)
 
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from testbed.bench.paper.disks import CONNECTED, FILESYSTEMS, RAW, bench_disks
 from testbed.bench.paper.guest import BenchGuest
-from testbed.bench.paper.model import Claim, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Measure, Options, PaperClaim, Take
 from testbed.cluster import Cluster
+from testbed.progress import PrintLine
 
 
 def _replicated(filesystem: str) -> str:
@@ -20,7 +21,7 @@ def _raw(filesystem: str) -> str:
     return f"{filesystem}, raw disk"
 
 
-class Filesystems(Claim):
+class Filesystems(PaperClaim):
     """Transactions by filesystem, with DRBD and without it."""
 
     key = "filesystems"
@@ -38,7 +39,7 @@ class Filesystems(Claim):
     )
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Add the disks and fill each."""
         turns = {
             **{_replicated(each): (each, CONNECTED) for each in FILESYSTEMS},
@@ -52,8 +53,8 @@ class Filesystems(Claim):
             filesystem, mode = turns[variant]
             return pair.turn(filesystem, mode, "C", measure)
 
-        with bench_disks(cluster, say) as pair:
+        with bench_disks(cluster, print_line) as pair:
             for filesystem in FILESYSTEMS:
-                say(f"  filling the disk: {filesystem}")
+                print_line(f"  filling the disk: {filesystem}")
                 pair.make(filesystem)
             yield take

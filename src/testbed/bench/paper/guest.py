@@ -74,8 +74,8 @@ class BenchGuest:
     def _run(self, *words: str, timeout: float = TURN_SECONDS) -> str:
         result = self._machine.exec(["sh", "-c", self._program, "bench", *words], timeout=timeout)
         if result.status:
-            said = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.status}"]
-            raise TestbedError(f"bench {' '.join(words)}: {' / '.join(said[-3:])}", where=self._machine.name)
+            lines = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.status}"]
+            raise TestbedError(f"bench {' '.join(words)}: {' / '.join(lines[-3:])}", where=self._machine.name)
         return result.stdout
 
 

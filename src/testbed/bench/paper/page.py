@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from testbed.bench.paper.chart import chart
 from testbed.bench.paper.results import Judgement, Result
-from testbed.bench.paper.samples import Failure, Opening, Session
+from testbed.bench.paper.samples import BenchOpening, BenchSession, Failure
 from testbed.bench.paper.tables import markdown, shown, verdict
 
 PAGE, TABLES = "report.html", "results.md"
@@ -26,7 +26,7 @@ TONES = {
 ICONS = {"pass": "\N{CHECK MARK}", "fail": "\N{MULTIPLICATION X}", "unknown": "?"}
 
 
-def write(session: Session, results: Sequence[Result]) -> Path:
+def write(session: BenchSession, results: Sequence[Result]) -> Path:
     """Write the page and the tables into the folder of a session, and return the page's path."""
     opening = session.opening
     _replace(session.folder / TABLES, markdown(opening, results))
@@ -35,7 +35,7 @@ def write(session: Session, results: Sequence[Result]) -> Path:
     return path
 
 
-def render(name: str, opening: Opening, results: Sequence[Result], failures: Sequence[Failure]) -> str:
+def render(name: str, opening: BenchOpening, results: Sequence[Result], failures: Sequence[Failure]) -> str:
     """Return the whole page.
 
     Args:

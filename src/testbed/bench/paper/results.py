@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import inf
 
 from testbed.bench.paper.estimate import Estimate, ratios
-from testbed.bench.paper.model import Claim, Expectation, Measure
+from testbed.bench.paper.paper_model import Expectation, Measure, PaperClaim
 from testbed.bench.paper.samples import Sample
 
 
@@ -67,13 +67,13 @@ class Result:
         n: the most rounds that a variant has.
     """
 
-    claim: Claim
+    claim: PaperClaim
     rows: Mapping[Measure, Sequence[Row]]
     found: Sequence[Found]
     n: int
 
 
-def result(claim: Claim, samples: Iterable[Sample]) -> Result:
+def result(claim: PaperClaim, samples: Iterable[Sample]) -> Result:
     """Compute what the samples of a claim come to.
 
     Args:
@@ -89,7 +89,7 @@ def result(claim: Claim, samples: Iterable[Sample]) -> Result:
     )
 
 
-def _rows(claim: Claim, measure: str, samples: Sequence[Sample]) -> list[Row]:
+def _rows(claim: PaperClaim, measure: str, samples: Sequence[Sample]) -> list[Row]:
     rows = []
     for variant in claim.variants:
         values = _values(samples, variant, measure)
@@ -112,7 +112,7 @@ def _ratio(values: Mapping[int, float], bases: Mapping[int, float]) -> Estimate 
     return Estimate.of(paired) if paired else None
 
 
-def _found(claim: Claim, expected: Expectation, samples: Sequence[Sample]) -> Found:
+def _found(claim: PaperClaim, expected: Expectation, samples: Sequence[Sample]) -> Found:
     values = _values(samples, expected.variant, expected.measure)
     estimate = Estimate.of(list(values.values())) if values else None
     unit = next(each.unit for each in claim.measures if each.key == expected.measure)

@@ -14,13 +14,13 @@ from testbed.errors import UsageError
 SAMPLES, PREFIX = "samples.jsonl", "paper-"
 
 
-class Line(BaseModel):
+class StoredSample(BaseModel):
     """Base of what is kept as JSON; a later version may know more than this one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Opening(Line):
+class BenchOpening(StoredSample):
     """The first line of a session.
 
     Attributes:
@@ -38,7 +38,7 @@ class Opening(Line):
     machine: dict[str, str]
 
 
-class Sample(Line):
+class Sample(StoredSample):
     """One variant, measured once.
 
     Attributes:
@@ -59,7 +59,7 @@ class Sample(Line):
     values: dict[str, float]
 
 
-class Failure(Line):
+class Failure(StoredSample):
     """A turn that could not be measured.
 
     Attributes:
@@ -73,7 +73,7 @@ class Failure(Line):
     failure: str
 
 
-class Session:
+class BenchSession:
     """A session's folder.
 
     Args:
@@ -85,7 +85,7 @@ class Session:
         self._path = folder / SAMPLES
 
     @classmethod
-    def create(cls, folder: Path, opening: Opening) -> Session:
+    def create(cls, folder: Path, opening: BenchOpening) -> BenchSession:
         """Make the folder of a new session.
 
         Args:
@@ -98,7 +98,7 @@ class Session:
         return session
 
     @classmethod
-    def newest(cls, parent: Path) -> Session:
+    def newest(cls, parent: Path) -> BenchSession:
         """The session that was begun last.
 
         Args:
@@ -112,20 +112,20 @@ class Session:
             raise UsageError("there is no earlier session", where=str(parent), fix="run `testbed bench paper`")
         return cls(folders[-1])
 
-    def write(self, line: Line) -> None:
+    def write(self, line: StoredSample) -> None:
         """Append a line."""
         with self._path.open("a") as file:
             file.write(json.dumps(line.model_dump(mode="json")) + "\n")
 
     @property
-    def opening(self) -> Opening:
+    def opening(self) -> BenchOpening:
         """The first line.
 
         Raises:
             UsageError: it cannot be read.
         """
         try:
-            return Opening.model_validate(next(self._lines(), {}))
+            return BenchOpening.model_validate(next(self._lines(), {}))
         except ValidationError:
             raise UsageError(f"the first line of {SAMPLES} is damaged", where=str(self.folder)) from None
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
-from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
 from testbed.bench.paper.workload import APP, DATABASE, FACTOR, LATENCY, RATE, TAIL, load_of, reshaping, values_of
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape
+from testbed.progress import PrintLine
 
 # What a session has, and the KiB that are added to it: one in use has about 12.
 PADDINGS: Mapping[str, int] = {"10 KB": 0, "50 KB": 38, "100 KB": 88}
@@ -22,7 +23,7 @@ def _name(store: str, size: str) -> str:
     return f"{store}, {size}"
 
 
-class Sessions(Claim):
+class SessionStorageClaim(PaperClaim):
     """What users wait when sessions are files, and when they are rows."""
 
     key = "sessions"
@@ -46,9 +47,9 @@ class Sessions(Claim):
     rounds = 2
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Nothing has to be prepared; at the end sessions are kept as before."""
-        del say
+        del print_line
         load = load_of(options.users, THINK)
 
         def take(variant: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from testbed.bench.paper.container_database import NAME, OVERLAY, container_database
-from testbed.bench.paper.model import Claim, Expectation, Options, Say, Take
+from testbed.bench.paper.paper_model import Expectation, Options, PaperClaim, Take
 from testbed.bench.paper.workload import (
     APP,
     BALANCER,
@@ -24,6 +24,7 @@ from testbed.bench.paper.workload import (
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape
+from testbed.progress import PrintLine
 
 # Users and their thinking times, percent of the usual.
 LOADS: Mapping[str, tuple[int, float]] = {"light load": (4, 30.0), "medium load": (8, 5.0), "heaviest load": (16, 0.0)}
@@ -34,7 +35,7 @@ def _name(design: str, load: str) -> str:
     return f"{design}, {load}"
 
 
-class Stack(Claim):
+class Stack(PaperClaim):
     """The cluster and the single server under the same loads."""
 
     key = "stack"
@@ -72,9 +73,9 @@ class Stack(Claim):
     rounds = 2
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Add the single server and the container's database, and remove them at the end."""
-        say("  adding the single server, and a database in a container")
+        print_line("  adding the single server, and a database in a container")
         with reshaping(cluster), container_database(cluster):
             shape = cluster.shape.lasting().with_overlays(["single"])
             both = reshape(cluster, shape)

@@ -8,7 +8,7 @@ from datetime import datetime
 from testbed.bench.paper.chart import figure, percent
 from testbed.bench.paper.estimate import Estimate
 from testbed.bench.paper.results import Found, Judgement, Result
-from testbed.bench.paper.samples import Opening
+from testbed.bench.paper.samples import BenchOpening
 
 DASH = "\N{EN DASH}"
 INTRODUCTION = """# Results
@@ -24,7 +24,7 @@ two variants within each round. A claim reproduces when its interval reaches the
 HEAD = ("## The paper's figures", "", "| the paper says | measured | interval | n | verdict |", "|---|---|---|---|---|")
 
 
-def markdown(opening: Opening, results: Sequence[Result]) -> str:
+def markdown(opening: BenchOpening, results: Sequence[Result]) -> str:
     """Return the page.
 
     Args:

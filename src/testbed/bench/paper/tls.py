@@ -11,12 +11,13 @@ from importlib.resources import files
 from typing import ClassVar
 
 from testbed.bench.idle import idle
-from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine
 from testbed.machines import Machine
 from testbed.machines.container import ContainerMachine
+from testbed.progress import PrintLine
 from testbed.topology import Role
 
 BALANCER, APP, NONE = "TLS ends on the balancer", "TLS ends on the app node", "no TLS"
@@ -48,7 +49,7 @@ print(count / float(seconds))
 PAGES: Mapping[str, str] = {"small": "/alive", "login": "/horde/login.php"}
 
 
-class Tls(Claim):
+class Tls(PaperClaim):
     """What TLS costs the node on which it ends."""
 
     key = "tls"
@@ -77,10 +78,10 @@ class Tls(Claim):
     )  # fmt: skip
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Start the app node's second Apache, and stop it at the end."""
         [app, *_] = cluster.fleet.machines(Role.APP)
-        say(f"  starting an Apache with TLS on {app.name}")
+        print_line(f"  starting an Apache with TLS on {app.name}")
         with _tls_server(cluster, app):
 
             def take(variant: str) -> dict[str, float]:
@@ -108,8 +109,8 @@ def _ask(cluster: Cluster, app: Machine, variant: str, path: str, seconds: float
         costs = idle(cluster, seconds)
         result = asking.result()
     if result.status:
-        said = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
-        raise TestbedError(f"{variant}: {said[-1]}", where=client.name)
+        lines = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
+        raise TestbedError(f"{variant}: {lines[-1]}", where=client.name)
     project = f"{cluster.settings.project}-"
     return float(result.stdout), {each.name.removeprefix(project): each.cores for each in costs}
 
@@ -146,5 +147,5 @@ def _tls_server(cluster: Cluster, app: Machine) -> Iterator[None]:
 def _run(app: Machine, program: str, action: str) -> None:
     result = app.exec(["sh", "-c", program, "tls_server", action], timeout=60)
     if result.status:
-        said = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
-        raise TestbedError(f"the Apache with TLS does not {action}: {said[-1]}", where=app.name)
+        lines = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
+        raise TestbedError(f"the Apache with TLS does not {action}: {lines[-1]}", where=app.name)

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from testbed.bench.paper.disks import CONNECTED, DISCONNECTED, RAW, bench_disks
 from testbed.bench.paper.guest import BenchGuest
-from testbed.bench.paper.model import Claim, Expectation, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
 from testbed.cluster import Cluster
+from testbed.progress import PrintLine
 
 CLIENTS = (1, 4)
 C, B, A, APART, DISK = "DRBD, protocol C", "DRBD, protocol B", "DRBD, protocol A", "DRBD, disconnected", "raw disk"
@@ -25,7 +26,7 @@ SHARED = (
 EMULATED = "the guest's processor is emulated, and a commit waits for both guests"
 
 
-class Transactions(Claim):
+class Transactions(PaperClaim):
     """Transactions and disk requests, with DRBD and without it."""
 
     key = "transactions"
@@ -63,10 +64,10 @@ class Transactions(Claim):
     )
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Add the disks, and fill the one with ext3."""
-        with bench_disks(cluster, say) as pair:
-            say("  filling the disk: ext3")
+        with bench_disks(cluster, print_line) as pair:
+            print_line("  filling the disk: ext3")
             pair.make("ext3")
 
             def measure(guest: BenchGuest) -> dict[str, float]:

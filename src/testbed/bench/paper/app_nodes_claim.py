@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from testbed.bench.paper.model import Claim, Measure, Options, Say, Take
+from testbed.bench.paper.paper_model import Measure, Options, PaperClaim, Take
 from testbed.bench.paper.workload import FACTOR, LATENCY, RATE, TAIL, load_of, reshaping, values_of
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape
+from testbed.progress import PrintLine
 
 USERS = 16
 COUNTS = (1, 2, 3, 4)
@@ -20,7 +21,7 @@ def _name(count: int) -> str:
     return f"{count} app node{'s' if count > 1 else ''}"
 
 
-class Nodes(Claim):
+class Nodes(PaperClaim):
     """Throughput by the number of app nodes."""
 
     key = "nodes"
@@ -40,9 +41,9 @@ class Nodes(Claim):
     rounds = 2
 
     @contextmanager
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> Iterator[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> Iterator[Take]:
         """Nothing has to be prepared; at the end the cluster has as many app nodes as before."""
-        del say
+        del print_line
         load = load_of(USERS, 0.0)
 
         def take(variant: str) -> dict[str, float]:

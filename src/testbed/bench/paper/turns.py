@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 
-from testbed.bench.paper.model import Claim, Options, Say, Take
-from testbed.bench.paper.samples import Failure, Sample, Session
+from testbed.bench.paper.paper_model import Options, PaperClaim, Take
+from testbed.bench.paper.samples import BenchSession, Failure, Sample
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
+from testbed.progress import PrintLine
 
 # A claim whose turns fail one after the other is given up.
 MOST_FAILURES = 2
@@ -32,13 +33,15 @@ def turns(variants: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
             yield number, variant
 
 
-def pending(claim: Claim, rounds: int, done: Collection[Sample]) -> list[tuple[int, str]]:
+def pending(claim: PaperClaim, rounds: int, done: Collection[Sample]) -> list[tuple[int, str]]:
     """The turns of a claim that a session still has to take."""
     taken = {(each.round, each.variant) for each in done if each.claim == claim.key}
     return [turn for turn in turns(claim.variants, rounds) if turn not in taken]
 
 
-def measure(cluster: Cluster, session: Session, claim: Claim, options: Options, say: Say) -> bool:
+def measure(
+    cluster: Cluster, session: BenchSession, claim: PaperClaim, options: Options, print_line: PrintLine
+) -> bool:
     """Measure what a session still lacks of a claim.
 
     Args:
@@ -46,7 +49,7 @@ def measure(cluster: Cluster, session: Session, claim: Claim, options: Options, 
         session: where the samples are kept.
         claim: what to measure.
         options: what the user chose.
-        say: called with a line for each turn.
+        print_line: called with a line for each turn.
 
     Returns:
         Whether every turn was measured.
@@ -55,33 +58,35 @@ def measure(cluster: Cluster, session: Session, claim: Claim, options: Options, 
     left = pending(claim, rounds, session.samples())
     if not left:
         return True
-    say(f"  {len(left)} turns")
+    print_line(f"  {len(left)} turns")
     failures, begun = 0, time.monotonic()
     try:
-        with claim.stage(cluster, options, say) as take:
+        with claim.stage(cluster, options, print_line) as take:
             for done, (number, variant) in enumerate(left):
                 if done and done % len(claim.variants) == 0:
                     minutes = (time.monotonic() - begun) / done * (len(left) - done) / 60
-                    say(f"  about {minutes:.0f} min left of this claim")
-                taken = _turn(session, claim, number, variant, take, say)
+                    print_line(f"  about {minutes:.0f} min left of this claim")
+                taken = _turn(session, claim, number, variant, take, print_line)
                 failures = 0 if taken else failures + 1
                 if failures >= MOST_FAILURES:
-                    say(f"  {claim.title}: given up, because {failures} turns failed one after the other")
+                    print_line(f"  {claim.title}: given up, because {failures} turns failed one after the other")
                     break
     except TestbedError as error:
         session.write(Failure(claim=claim.key, variant="", round=0, failure=str(error)))
-        say(f"  {claim.title}: {error}")
+        print_line(f"  {claim.title}: {error}")
     return not pending(claim, rounds, session.samples())
 
 
-def _turn(session: Session, claim: Claim, number: int, variant: str, take: Take, say: Say) -> bool:
+def _turn(
+    session: BenchSession, claim: PaperClaim, number: int, variant: str, take: Take, print_line: PrintLine
+) -> bool:
     """Measure one variant once, and keep what came of it."""
     started, begun, load = time.time(), time.monotonic(), os.getloadavg()[0]
     try:
         values = take(variant)
     except TestbedError as error:
         session.write(Failure(claim=claim.key, variant=variant, round=number, failure=str(error)))
-        say(f"  round {number}, {variant}: {error}")
+        print_line(f"  round {number}, {variant}: {error}")
         return False
     took = time.monotonic() - begun
     sample = Sample(
@@ -89,5 +94,5 @@ def _turn(session: Session, claim: Claim, number: int, variant: str, take: Take,
     )
     session.write(sample)
     figures = ", ".join(f"{each.title} {values[each.key]:.4g}" for each in claim.measures if each.key in values)
-    say(f"  round {number}, {variant}: {figures} ({took:.0f} s)")
+    print_line(f"  round {number}, {variant}: {figures} ({took:.0f} s)")
     return True

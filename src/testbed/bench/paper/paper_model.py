@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from testbed.cluster import Cluster
+from testbed.progress import PrintLine
 
-Say = Callable[[str], None]
 Take = Callable[[str], Mapping[str, float]]
 """Measures one variant once: called with its name, returns a value for each measure."""
 
@@ -70,7 +70,7 @@ class Options:
     users: int
 
 
-class Claim(ABC):
+class PaperClaim(ABC):
     """A quantitative claim of the 2006 design.
 
     Attributes:
@@ -96,11 +96,11 @@ class Claim(ABC):
     rounds: ClassVar[int] = 6
 
     @abstractmethod
-    def stage(self, cluster: Cluster, options: Options, say: Say) -> AbstractContextManager[Take]:
+    def stage(self, cluster: Cluster, options: Options, print_line: PrintLine) -> AbstractContextManager[Take]:
         """Prepare the cluster for the claim's measurements, and undo that at the end, whatever happens.
 
         Args:
             cluster: a cluster that is up.
             options: what the user chose.
-            say: called with a line when something is prepared.
+            print_line: called with a line when something is prepared.
         """
