@@ -164,7 +164,7 @@ def test_a_capture_lies_in_the_state_folder_and_its_path_is_printed(docker: Path
         (["public", "--size", "0MiB"], "'0MiB' is not a size"),
     ],
 )
-def test_what_cannot_be_captured_is_refused(words: list[str], line: str) -> None:
+def test_an_invalid_capture_is_refused(words: list[str], line: str) -> None:
     result = CliRunner().invoke(app, ["capture", *words])
     assert isinstance(result.exception, UsageError)
     assert line in str(result.exception)

@@ -94,7 +94,7 @@ def test_a_command_without_an_exit_status_is_no_success(tmp_path: Path, monkeypa
         told(tmp_path, frame(1, b"half of the output"), None)
 
 
-def test_a_refusal_is_told_in_the_engines_words(tmp_path: Path) -> None:
+def test_a_refusal_quotes_the_engine(tmp_path: Path) -> None:
     with pytest.raises(APIError, match=REFUSED):
         told(tmp_path, None)
 

@@ -38,7 +38,7 @@ def test_healed_by_another_process_from_the_disk(ledger: Ledger, db1: FakeMachin
     assert ledger.entries() == []
 
 
-def test_a_promise_is_kept_until_healing_succeeded(
+def test_a_record_stays_until_healing_succeeds(
     ledger: Ledger, db1: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
@@ -60,7 +60,7 @@ def test_healing_twice_or_after_a_restart_changes_nothing(ledger: Ledger, db1: F
     assert db1.done == ["kill"]
 
 
-def test_a_node_that_is_gone_took_its_fault_along(ledger: Ledger, db1: FakeMachine) -> None:
+def test_a_fault_of_a_removed_node_is_healed_at_once(ledger: Ledger, db1: FakeMachine) -> None:
     inject(fleet(db1), ledger, "power-loss", "db1")
     heal_all(fleet(), ledger)
     assert ledger.entries() == []
@@ -99,7 +99,7 @@ def test_power_loss_of_a_dead_node_is_refused(ledger: Ledger, db1: FakeMachine) 
     assert ledger.entries() == []
 
 
-def test_damaged_record_is_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_damaged_record_raises(ledger: Ledger, tmp_path: Path) -> None:
     ledger.write("power-loss", "db1", "db1", {})
     next((tmp_path / "faults").glob("*.json")).write_text("{")
     with pytest.raises(TestbedError, match="not a fault's record"):
@@ -130,7 +130,7 @@ def test_a_machine_that_cannot_be_healed_does_not_keep_the_others_broken(
     assert [entry.node for entry in ledger.entries()] == ["db1"]
 
 
-def test_each_step_is_told_once_it_is_on_the_disk(ledger: Ledger, db1: FakeMachine) -> None:
+def test_each_step_is_reported_after_its_record_is_on_the_disk(ledger: Ledger, db1: FakeMachine) -> None:
     told: list[tuple[FaultStep, int, int]] = []
 
     def tell(step: FaultStep) -> None:

@@ -258,7 +258,7 @@ def test_an_engine_that_is_late_for_one_machine_keeps_no_other_broken(
     assert [entry.node for entry in ledger.entries()] == ["db1"]
 
 
-def test_what_a_frozen_machine_cannot_be_told_is_undone_when_it_has_thawed(ledger: Ledger) -> None:
+def test_faults_of_a_frozen_node_are_healed_after_it_thaws(ledger: Ledger) -> None:
     victim = machine("db1", ledger)
     inject(fleet(victim), ledger, "clock-jump", "db1", {"by": "1h"})
     inject(fleet(victim), ledger, "freeze", "db1")
@@ -300,7 +300,7 @@ def test_what_could_never_be_is_refused_before_anything_runs(
         ("disk-full", "db1", {}, {"grep -q": ExecResult(1, "", "")}, "volume is not mounted there: db:primary has it"),
     ],
 )
-def test_a_spare_is_refused_what_only_the_primary_has(
+def test_a_standby_is_refused_faults_of_the_primary(
     fault: str, node: str, options: dict[str, str], answers: dict[str, Any], message: str, ledger: Ledger
 ) -> None:
     victim = FakeMachine(node, ledger, answers)

@@ -26,7 +26,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 @pytest.fixture
-def whole(ledger: Ledger) -> Fleet:
+def running_fleet(ledger: Ledger) -> Fleet:
     names = ("app-1", "app-2", "app-3", "db1", "db2", "lb1", "lb2", "mail")
     return fleet(*(FakeMachine(name, ledger) for name in names))
 
@@ -47,25 +47,27 @@ def state(primary: str = "db1", active: str = "lb2", unreachable: str = "") -> N
         ("lb:standby", "lb1"), ("mail", "mail"), ("mail:any", "mail"),
     ],
 )  # fmt: skip
-def test_resolved_to_a_machine(text: str, machine: str, whole: Fleet) -> None:
-    assert parse_target(text, topology()).resolve(whole, state()).name == machine
+def test_resolved_to_a_machine(text: str, machine: str, running_fleet: Fleet) -> None:
+    assert parse_target(text, topology()).resolve(running_fleet, state()).name == machine
 
 
-def test_the_same_seed_makes_the_same_choice(whole: Fleet) -> None:
+def test_the_same_seed_makes_the_same_choice(running_fleet: Fleet) -> None:
     target = parse_target("app:any", topology())
-    chosen = [[target.resolve(whole, rng=rng).name for _ in range(20)] for rng in (Random(7), Random(7), Random(8))]
+    chosen = [
+        [target.resolve(running_fleet, rng=rng).name for _ in range(20)] for rng in (Random(7), Random(7), Random(8))
+    ]
     assert chosen[0] == chosen[1] != chosen[2]
     assert set(chosen[0]) == {"app-1", "app-2", "app-3"}
 
 
-def test_any_falls_on_machines_that_are_on(whole: Fleet) -> None:
+def test_any_falls_on_machines_that_are_on(running_fleet: Fleet) -> None:
     for name in ("app-1", "app-3"):
-        whole[name].kill()
+        running_fleet[name].kill()
     target = parse_target("app:any", topology())
-    assert {target.resolve(whole, rng=Random(seed)).name for seed in range(20)} == {"app-2"}
-    whole["app-2"].kill()
+    assert {target.resolve(running_fleet, rng=Random(seed)).name for seed in range(20)} == {"app-2"}
+    running_fleet["app-2"].kill()
     with pytest.raises(UsageError, match="no node that is on is app:any"):
-        target.resolve(whole)
+        target.resolve(running_fleet)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +79,11 @@ def test_any_falls_on_machines_that_are_on(whole: Fleet) -> None:
         ("lb:active", state(unreachable="lb2"), "no node is lb:active now"),
     ],
 )
-def test_refused_when_nobody_or_both_are_it(text: str, moment: NodeStates, message: str, whole: Fleet) -> None:
+def test_refused_if_no_node_or_both_are_in_the_state(
+    text: str, moment: NodeStates, message: str, running_fleet: Fleet
+) -> None:
     with pytest.raises(UsageError, match=message):
-        parse_target(text, topology()).resolve(whole, moment)
+        parse_target(text, topology()).resolve(running_fleet, moment)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +100,12 @@ def test_refused_when_nobody_or_both_are_it(text: str, moment: NodeStates, messa
         ("", "no node ''"),
     ],
 )
-def test_a_target_that_cannot_be_is_told_before_anything_runs(text: str, message: str) -> None:
+def test_an_impossible_target_is_refused_before_anything_runs(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_target(text, topology(), scale={})
 
 
-def test_scale_says_how_many_there_are() -> None:
+def test_scale_limits_the_node_numbers() -> None:
     assert parse_target("app-3", topology(), {"app": 3}).name == "app-3"
     assert parse_target("app-30", topology()).name == "app-30"  # not known: the running cluster will tell
 
@@ -137,7 +141,7 @@ def test_networks_are_read_as_text_or_list_and_written_as_text() -> None:
 
 
 @pytest.mark.parametrize("name", faults.FAULTS)
-def test_every_fault_has_a_schema_that_tells_its_options(name: str) -> None:
+def test_every_fault_has_a_schema_of_its_options(name: str) -> None:
     schema = faults.FAULTS[name].Options.model_json_schema()
     assert schema["additionalProperties"] is False
     for option in schema.get("properties", {}).values():

@@ -143,7 +143,7 @@ def test_a_command_whose_limit_did_not_end_it_is_killed(
     assert started[-1] == "-c kill -KILL -- -7 || kill -KILL 7"
 
 
-def test_a_refusal_to_start_a_program_is_told(agent: Callable[..., Path]) -> None:
+def test_a_refusal_to_start_a_program_is_reported(agent: Callable[..., Path]) -> None:
     def handler(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"class": "GenericError", "desc": f"no {request['arguments']['path']}"}}
 
@@ -156,7 +156,7 @@ def test_power_lost_in_the_middle(agent: Callable[..., Path]) -> None:
         guest.exec(["true"], timeout=1)
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_a_missing_agent_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="db1: the guest agent does not answer"), GuestAgent(tmp_path / "x", "db1"):
         pass
 
@@ -177,7 +177,7 @@ def test_a_file_is_read_in_pieces(agent: Callable[..., Path]) -> None:
         assert b"".join(guest.read_file("/etc/motd")) == content
 
 
-def test_a_file_is_written_whole_though_the_guest_takes_it_in_parts(agent: Callable[..., Path]) -> None:
+def test_a_file_is_written_completely_in_several_parts(agent: Callable[..., Path]) -> None:
     written = bytearray()
     asked: list[str] = []
 

@@ -13,7 +13,7 @@ from testbed.errors import TestbedError
 from testbed.machines.helper_container import HelperContainer
 
 
-def test_a_helper_that_the_engine_does_not_start_is_told_in_one_line() -> None:
+def test_a_helper_that_does_not_start_is_reported_in_one_line() -> None:
     def run(*_: object, **__: object) -> bytes:
         raise APIError("500", explanation="cannot join network of a non running container: c0ffee")
 

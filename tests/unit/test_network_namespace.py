@@ -126,7 +126,7 @@ def test_root_enters_the_namespace_itself(monkeypatch: pytest.MonkeyPatch) -> No
     ]
 
 
-def test_a_program_of_the_host_that_hangs_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_program_that_hangs_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     helper = root(monkeypatch)
 
     def hang(command: list[str], **_: object) -> None:

@@ -113,7 +113,7 @@ def test_a_part_of_the_kernel_cannot_be_killed() -> None:
     faults.check_fault("process-kill", "db1", {"process": "ucarp"}, design)
 
 
-def test_the_network_goes_down_and_comes_up_in_its_own_words(ledger: Ledger) -> None:
+def test_the_network_goes_down_and_comes_up_with_openbsd_commands(ledger: Ledger) -> None:
     victim = lb1(ledger)
     inject(fleet(victim, platform="openbsd"), ledger, "network-down", "lb1")
     heal_all(fleet(victim, platform="openbsd"), ledger)

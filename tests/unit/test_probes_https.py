@@ -102,7 +102,7 @@ def making(pem: Path, port: int, path: str = "/alive", timeout: float = 1.0) -> 
     return make
 
 
-def test_a_good_page_tells_who_answered(pem: Path, port: int) -> None:
+def test_a_good_page_names_the_node_that_answered(pem: Path, port: int) -> None:
     [sample] = probe_once(making(pem, port))
     assert (sample.outcome, sample.detail) == (Outcome.OK, "")
     assert sample.scheduled == 5.0
@@ -207,7 +207,7 @@ def test_the_pace_is_that_of_the_answers_and_at_least_ten_a_second() -> None:
         assert begun == pytest.approx(expected, abs=2)
 
 
-def test_nobody_there_is_a_failure(pem: Path) -> None:
+def test_a_refused_connection_is_a_failure(pem: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -288,7 +288,7 @@ def test_an_address_that_is_silent_is_given_up() -> None:
     assert 0.1 <= sample.finished - sample.started < 0.3
 
 
-def test_a_name_without_an_address_is_told() -> None:
+def test_a_name_without_an_address_raises() -> None:
     with pytest.raises(NoAddressError, match=r"nowhere\.invalid has no address"):
         resolve("nowhere.invalid", 443)
 

@@ -58,7 +58,7 @@ def test_bad_usage_is_one_line_and_writes_nothing(
     assert not (tmp_path / "j").exists()
 
 
-def test_secrets_that_are_not_there_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_secrets_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--journal", str(tmp_path / "j"), "--secrets", str(tmp_path / "none"), "--host", "127.0.0.1"]
     assert program.main([*words, "sql-read=20ms"]) == 2
     assert capsys.readouterr().err.startswith("probes: [Errno 2]")
@@ -123,7 +123,9 @@ def test_what_was_written_is_settled(tmp_path: Path, secrets: Path, monkeypatch:
     assert [(mark.name, mark.attrs) for mark in settled.of(Mark)] == [("settled", {"tokens": "2", "rows": "3"})]
 
 
-def test_a_table_that_cannot_be_read_is_told(tmp_path: Path, secrets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_cannot_be_read_is_reported(
+    tmp_path: Path, secrets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Writer(tmp_path / "j", "probes", run="r1").close()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -106,13 +106,13 @@ def test_connections_have_little_patience(tmp_path: Path) -> None:
     assert parameters["application_name"] == "testbed-probe-x"
 
 
-def test_a_missing_secret_is_told(tmp_path: Path) -> None:
+def test_a_missing_secret_raises(tmp_path: Path) -> None:
     path = options(tmp_path, 1).secrets
     with pytest.raises(ValueError, match="no MAIL_PASSWORD"):
         secret(path, "MAIL_PASSWORD")
 
 
-def test_a_read_tells_which_node_answered(server: Server, pool: Pools) -> None:
+def test_a_read_names_the_node_that_answered(server: Server, pool: Pools) -> None:
     [sample] = probe_once(lambda: SqlReadProbe(pool(server.server_address[1]), 1.0))
     assert (sample.probe, sample.outcome, sample.detail, sample.token) == ("sql-read", Outcome.OK, "", "")
     assert sample.attrs == {"database": "db1"}
@@ -127,7 +127,7 @@ def test_each_write_has_a_token_of_its_own(server: Server, pool: Pools) -> None:
     assert server.sessions == 1
 
 
-def test_a_node_without_a_name_is_not_told(server: Server, pool: Pools) -> None:
+def test_a_node_without_a_name_is_not_recorded(server: Server, pool: Pools) -> None:
     server.answer = GOOD.replace(struct.pack("!hi", 1, 3) + b"db1", struct.pack("!hi", 1, 0)).replace(
         b"D" + struct.pack("!i", 13), b"D" + struct.pack("!i", 10)
     )

@@ -1,4 +1,4 @@
-"""Captures of packets, by a container of a moment in the network namespace of a node or of the host."""
+"""Packet captures by a short-lived container in the network namespace of a node or of the host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CapturePoint:
 
     Attributes:
         mode: the network namespace as Docker names it: ``host`` or ``container:ID``.
-        interfaces: those to listen to, in that namespace.
+        interfaces: the interfaces to capture on.
     """
 
     mode: str
@@ -34,11 +34,11 @@ class CapturePoint:
 
 
 def node_capture_point(machine: ContainerMachine, networks: Sequence[str]) -> CapturePoint:
-    """Return where a node's packets are seen: at its container's interfaces, outside the guest of a VM.
+    """Return where to capture a node's packets: at its container's interfaces, outside the guest of a VM.
 
     Args:
         machine: the node.
-        networks: which of its networks; none: all.
+        networks: which of its networks; by default all.
 
     Raises:
         UsageError: it is not on one of them.
@@ -53,7 +53,7 @@ def node_capture_point(machine: ContainerMachine, networks: Sequence[str]) -> Ca
 
 
 def network_capture_point(docker: DockerClient, cluster: str, network: str) -> CapturePoint:
-    """Return where a network's packets are seen: at its bridge on the host.
+    """Return where to capture a network's packets: at its bridge on the host.
 
     Args:
         docker: the engine.
@@ -81,13 +81,13 @@ def capture(
     Args:
         point: where.
         image: one that has Python: the client's.
-        labels: of the container, by which it goes with the cluster and is no node of it.
-        out: where to.
-        seconds: after which it ends.
-        most: bytes that it writes at most.
+        labels: of the container: they make `testbed down` remove it, and mark it as one that is not a node.
+        out: the file.
+        seconds: time limit.
+        most: size limit in bytes.
 
     Raises:
-        TestbedError: it could not be made; with the last line of the errors.
+        TestbedError: the capture failed; with the last line of its errors.
         KeyboardInterrupt: Ctrl-C; what was captured until then is written.
     """
     command = ["docker", "run", "--rm", "--pull", "never", "--log-driver", "none"]
@@ -101,7 +101,8 @@ def capture(
     except subprocess.TimeoutExpired:
         raise TestbedError("the capture does not end", where=" ".join(point.interfaces)) from None
     finally:
-        # Ctrl-C goes to `docker run` too, which hands it to the program: the end of the file is whole.
+        # Ctrl-C goes to `docker run`, too, which passes it to the program, so that the file ends with a complete
+        # packet.
         process.terminate()
         process.wait(timeout=MARGIN_SECONDS)
     if process.returncode:

@@ -28,9 +28,9 @@ class ContainerMachine:
     """A container of the Compose project.
 
     Args:
-        name: the machine's name.
-        node: the service it belongs to.
-        container: Docker's view of it.
+        name: the node's name.
+        node: its service.
+        container: its container in docker-py.
     """
 
     def __init__(self, name: str, node: Node, container: Container) -> None:
@@ -41,31 +41,31 @@ class ContainerMachine:
         self._interfaces: dict[Namespace, list[dict[str, Any]]] = {}
 
     def power(self) -> Power:
-        """Whether the container runs."""
+        """Return whether the container runs."""
         state = self._inspect()["State"]
         if state["Paused"]:
             return Power.FROZEN
         return Power.ON if state["Running"] else Power.OFF
 
     def ready(self) -> bool:
-        """Whether the container runs: it has no boot of its own to wait for."""
+        """Return whether the container runs; there is no boot to wait for."""
         return self.power() is Power.ON
 
     def start(self) -> None:
-        """Start the container: for a VM, the power comes back."""
+        """Start the container, which gives a VM power."""
         self._container.start()
 
     def stop(self) -> None:
-        """Stop the container in order, with the grace period its service asks for."""
+        """Stop the container gracefully, with a grace period."""
         self._container.stop(timeout=20)
 
     def kill(self) -> None:
-        """Kill the container: all its processes are gone at once."""
+        """Kill the container with all its processes."""
         if self.power() is not Power.OFF:
             self._container.kill()
 
     def reset(self) -> None:
-        """Kill it and start it at once: a container has no reset button."""
+        """Kill it and start it again."""
         self.kill()
         self.start()
 
@@ -78,7 +78,7 @@ class ContainerMachine:
         self._container.unpause()
 
     def unplug(self, *networks: str) -> None:
-        """Take the host's ends of its cables down: the container sees NO-CARRIER, as with a pulled cable."""
+        """Take the host's ends of its cables down, so that the container sees NO-CARRIER, as with a pulled cable."""
         network_namespace.set_links(self._host_indexes(networks), self._helper, up=False)
 
     def plug(self, *networks: str) -> None:
@@ -94,7 +94,7 @@ class ContainerMachine:
         self._helper.run(["nft", script], network_namespace.HOST.mode)
 
     def pass_packets(self, name: str) -> None:
-        """Take the rules away: the table outlives the cable."""
+        """Delete the rules; the table outlives the cable."""
         self._helper.run(["nft", packet_rules.delete_rules(self._table(name))], network_namespace.HOST.mode)
 
     def filter(self, script: str) -> None:
@@ -118,26 +118,26 @@ class ContainerMachine:
         return network_namespace.run(command, network_namespace.HOST if inward else self._namespace(), self._helper)
 
     def try_tc(self, *words: str) -> None:
-        """Run tc with the host's kernel, where nothing else is."""
+        """Run tc with the host's kernel, in a new network namespace."""
         network_namespace.run(["tc", *words], network_namespace.NEW, self._helper)
 
     def break_disk(self, number: int) -> None:
-        """A container's disk is the host's, and stays whole."""
+        """Refuse: a container's disk is the host's."""
         raise TestbedError(f"it has no disk {number} of its own: its files are the host's", where=self.name)
 
     def repair_disk(self, number: int) -> None:
         """Do nothing."""
 
     def copy_disk(self, number: int, target: Path) -> None:  # noqa: ARG002
-        """A container has no disk of its own."""
+        """Refuse: a container has no disk of its own."""
         raise TestbedError(f"it has no disk {number} of its own: its files are the host's", where=self.name)
 
     def replace_disk(self, name: str, source: Path) -> None:  # noqa: ARG002
-        """A container has no disk of its own."""
+        """Refuse: a container has no disk of its own."""
         raise TestbedError(f"it has no disk {name} of its own: its files are the host's", where=self.name)
 
     def interface(self, network: str) -> str:
-        """Name of the interface that has the container's address on ``network``."""
+        """Return the name of the interface that has the container's address on ``network``."""
         return str(self._link(network)["ifname"])
 
     def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
@@ -145,16 +145,16 @@ class ContainerMachine:
         return self.exec_in_container(command, timeout)
 
     def exec_in_container(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
-        """Run a command in the container itself, which for a VM is not the machine."""
+        """Run a command in the container, also for a VM, whose node is the guest."""
         try:
             return execute(self._docker.api, str(self._container.id), command, timeout)
         except APIError as error:
             raise Unreachable(f"no command can be run: {error.explanation}", where=self.name) from None
         except RequestException as error:
-            raise Unreachable(f"the engine does not tell what a command came to: {error}", where=self.name) from None
+            raise Unreachable(f"the engine does not report the result of a command: {error}", where=self.name) from None
 
     def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
-        """The container's output with Docker's timestamps, which are the host's clock."""
+        """Return the container's output with Docker's timestamps, which are the host's clock."""
         options: dict[str, Any] = {"timestamps": True, "tail": "all" if tail is None else tail}
         if since is not None:
             options["since"] = since
@@ -167,50 +167,50 @@ class ContainerMachine:
             yield LogLine(_unix_seconds(stamp), text)
 
     def console(self) -> Path | None:
-        """A container has no serial console."""
+        """Return None: a container has no serial console."""
         return None
 
     def agent(self) -> Path | None:
-        """A container has no guest agent."""
+        """Return None: a container has no guest agent."""
         return None
 
     def pid(self) -> int:
-        """The host's process id of its first process, 0 when it is off."""
+        """Return the host's process id of its first process, 0 when it is off."""
         return int(self._inspect()["State"]["Pid"])
 
     def started_at(self) -> float:
-        """When its power last came, Unix seconds."""
+        """Return when it last got power, Unix seconds."""
         return _unix_seconds(self._inspect()["State"]["StartedAt"])
 
     def image_id(self) -> str:
-        """The image it was made from."""
+        """Return the image that it was made from."""
         return str(self._inspect()["Image"])
 
     def current_image(self) -> str:
-        """The image it would be made from now."""
+        """Return the image that it would be made from now."""
         self._inspect()
         return current_image(self._container)
 
     def recreate(self) -> None:
-        """Make it anew, off, from that image; this object stands for the old one and is of no more use."""
+        """Create it again from that image, off. This object refers to the old container and cannot be used any more."""
         self._inspect()
         recreate(self._container)
 
     def container_id(self) -> str:
-        """The engine's name for the container."""
+        """Return the engine's identity of the container."""
         return str(self._container.id)
 
     def container_name(self) -> str:
-        """What ``docker`` calls the container."""
+        """Return the container's name."""
         names = self._container.attrs.get("Names")  # in a list, a container has names and no name
         return str(names[0] if names else self._container.name).lstrip("/")
 
     def port(self, network: str) -> str:
-        """The interface that its cable on ``network`` is plugged into, in the container's network namespace."""
+        """Return the interface of its cable on ``network``, in the container's network namespace."""
         return str(self._link(network)["ifname"])
 
     def address(self, network: str) -> str:
-        """Its own address on ``network``, empty when it is off."""
+        """Return its own address on ``network``, empty when it is off."""
         settings = self._inspect()["NetworkSettings"]["Networks"]
         for name, endpoint in settings.items():
             if name.endswith(f"_{network}"):
@@ -237,9 +237,9 @@ class ContainerMachine:
         raise TestbedError(f"no interface has the address {address}", where=self.name)
 
     def _links(self) -> list[dict[str, Any]]:
-        """The interfaces of its network namespace, asked from outside: it may be frozen."""
+        """Return the interfaces of its network namespace, listed from outside, because it may be frozen."""
         namespace = self._namespace()
-        if namespace not in self._interfaces:  # they stay as long as its power does
+        if namespace not in self._interfaces:  # they stay until it is off
             self._interfaces = {namespace: network_namespace.links(namespace, self._helper)}
         return self._interfaces[namespace]
 
@@ -262,8 +262,8 @@ def labels_of(container: Container) -> Mapping[str, str]:
 def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:
     rest = b""
     for chunk in chunks:
-        *whole, rest = (rest + chunk + (b"" if isinstance(chunks, Iterator) else b"\n")).split(b"\n")
-        for line in whole:
+        *complete, rest = (rest + chunk + (b"" if isinstance(chunks, Iterator) else b"\n")).split(b"\n")
+        for line in complete:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
@@ -271,6 +271,6 @@ def _lines(chunks: Iterator[bytes] | list[bytes]) -> Iterator[str]:
 
 def _unix_seconds(stamp: str) -> float:
     """Docker's RFC 3339 time with nanoseconds, as Unix seconds."""
-    whole, _, fraction = stamp.removesuffix("Z").partition(".")
-    seconds = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    second, _, fraction = stamp.removesuffix("Z").partition(".")
+    seconds = datetime.strptime(second, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
     return seconds + float(f"0.{fraction or 0}")

@@ -1,4 +1,4 @@
-"""All machines of the running cluster, found by Compose's labels."""
+"""All nodes of the running cluster, found by Compose's labels."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SOCKETS = "/run/vm"
 
 
 class Fleet:
-    """The machines of one Compose project.
+    """The nodes of one Compose project.
 
     Args:
-        topology: what the machines are for.
-        run_dir: the folder that holds each VM's sockets, by node name, where its container does not name another.
+        topology: the cluster's services.
+        run_dir: the folder of each VM's sockets, by node name, unless its container names another.
         labels: of the cluster's helper containers (``host.identity``): nodes carry the same identity.
     """
 
@@ -38,7 +38,7 @@ class Fleet:
         self._docker = engine.client()
 
     def machines(self, role: Role | None = None) -> list[Machine]:
-        """All machines, or those of a role, by name."""
+        """Return all nodes, or those of a role, sorted by name."""
         own = [f"{key}={self._labels[key]}" for key in (PROJECT_LABEL, CLUSTER_LABEL)]
         # Sparse: one request, and no further one for each container.
         containers = self._docker.containers.list(
@@ -49,10 +49,10 @@ class Fleet:
         return sorted(wanted, key=lambda machine: machine.name)
 
     def __getitem__(self, name: str) -> Machine:
-        """The machine called ``name``.
+        """Return the node called ``name``.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no such node.
         """
         machines = {machine.name: machine for machine in self.machines()}
         if name not in machines:
@@ -61,13 +61,13 @@ class Fleet:
         return machines[name]
 
     def sweep(self, node: str = "") -> list[str]:
-        """Delete the rules of cuts on the host, also of nodes whose containers no longer exist.
+        """Delete the rules of faults on the host, also of nodes whose containers no longer exist.
 
         Args:
             node: only this node's.
 
         Returns:
-            The nftables tables that were there.
+            The nftables tables that it deleted.
 
         Raises:
             NoNftError: there is no nft to run.
@@ -78,7 +78,7 @@ class Fleet:
         return packet_rules.delete_host_tables(self._docker, image, self._labels, node)
 
     def outdated(self) -> list[str]:
-        """VMs whose image has been built anew since they were made: their disks fit the old one only."""
+        """Return the VMs whose image was built again since they were made: their disks fit the old image only."""
         found = []
         for machine in self.machines():
             if isinstance(machine, VirtualMachine):

@@ -1,7 +1,7 @@
 """Commands in a guest through the QEMU guest agent's socket.
 
 Protocol: JSON lines over a virtio-serial port (QEMU, docs/interop/qemu-ga). ``guest-sync-delimited`` comes first on
-each connection, because the port may still hold the answer to a client that went away.
+each connection, because the port may still hold the answer to an earlier client.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any, Self
 
 from testbed.machines.machine import KILL_SECONDS, KILLED, TIMED_OUT, ExecResult, Unreachable, with_time_limit
 
-# Quick commands are answered quickly; a long one must not keep the guest busy with being asked.
+# Short intervals first, for quick commands; longer ones later, so that polling does not load the guest.
 POLL_SECONDS = 0.01
 POLL_AT_MOST_SECONDS = 0.25
-# What a guest that has ended the command late is given beyond the command's own time.
+# How long a slow guest may take beyond the command's own time.
 MARGIN_SECONDS = 3.0
 # A file is read and written in pieces of this size: the agent holds each one in memory.
 PIECE_BYTES = 64 * 1024
@@ -31,11 +31,11 @@ OVERDUE = (TIMED_OUT, KILLED, -signal.SIGKILL)
 
 
 class GuestAgent:
-    """One connection to a guest's agent; the port serves one client at a time, so keep it short.
+    """A connection to a guest's agent; the port serves one client at a time, so keep it short.
 
     Args:
         path: the agent's socket.
-        where: the machine's name, for messages.
+        where: the node's name, for messages.
         timeout: seconds to wait for any answer.
     """
 
@@ -83,17 +83,17 @@ class GuestAgent:
                     raise late
                 return ExecResult(code, _text(status.get("out-data")), _text(status.get("err-data")))
             time.sleep(_pause(time.monotonic() - begin))
-        # timeout(1) itself did not get so far, or the command waits for a device: it dies when it wakes up.
+        # timeout(1) did not end it, or the command waits for a device and ends when it wakes up.
         self._start(["sh", "-c", f"kill -KILL -- -{pid} || kill -KILL {pid}"])
         raise late
 
     def _start(self, command: Sequence[str]) -> int:
-        """Start a command as root; returns its process."""
+        """Start a command as root, and return its process id."""
         arguments = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
         return int(self._call("guest-exec", arguments)["pid"])
 
     def _exit_status(self, status: dict[str, Any], command: Sequence[str]) -> int:
-        """The exit code, or the negative signal number; the agent has neither when it lost track of the command."""
+        """Return the exit code, or the negative signal number; the agent may have neither."""
         if "exitcode" in status:
             return int(status["exitcode"])
         if signal := int(status.get("signal", 0)):
@@ -101,14 +101,14 @@ class GuestAgent:
         raise Unreachable(f"{' '.join(command)} has ended, and the guest agent has no exit status", where=self._where)
 
     def write(self, path: str, text: str) -> tuple[float, float]:
-        """Write into a file or device of the guest; no program is started for it.
+        """Write into a file or device of the guest, without starting a program.
 
         Args:
             path: the file.
-            text: what to write, in one piece.
+            text: written in one piece.
 
         Returns:
-            Two moments of this host's monotonic clock, seconds: the guest wrote between them.
+            Two times of this host's monotonic clock, in seconds; the guest wrote between them.
 
         Raises:
             Unreachable: the agent stopped answering, or cannot write there.
@@ -123,7 +123,7 @@ class GuestAgent:
             self._call("guest-file-close", {"handle": handle})
 
     def read_file(self, path: str) -> Iterator[bytes]:
-        """A file of the guest, in pieces.
+        """Return the content of a file of the guest, in pieces.
 
         Args:
             path: the file.
@@ -142,7 +142,7 @@ class GuestAgent:
             self._call("guest-file-close", {"handle": handle})
 
     def write_file(self, path: str, pieces: Iterable[bytes]) -> None:
-        """Write a file of the guest; what is in it is replaced.
+        """Write a file of the guest, and replace its content.
 
         Args:
             path: the file.
@@ -165,7 +165,7 @@ class GuestAgent:
     def _sync(self) -> None:
         token = secrets.randbelow(1 << 31)
         self._send("guest-sync-delimited", {"id": token})
-        # The answer comes behind a 0xFF byte; whatever stands before it was meant for somebody else.
+        # The answer follows a 0xFF byte. Data before it answers another client.
         while True:
             line = self._line()
             if json.loads(line.rpartition(b"\xff")[2]).get("return") == token:

@@ -1,4 +1,4 @@
-"""The promise every machine keeps, by whatever means."""
+"""The Machine protocol: operations on a node that a container and a VM implement differently."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Way = Literal["in", "out"]
 
 
 class Power(StrEnum):
-    """Whether a machine can do anything at all."""
+    """Whether a node runs."""
 
     ON = "on"
     FROZEN = "frozen"
@@ -27,7 +27,7 @@ class Power(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """What a command on a machine came to."""
+    """The exit status and output of a command on a node."""
 
     status: int
     stdout: str
@@ -51,29 +51,29 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line a machine wrote, with the host's wall clock in Unix seconds."""
+    """A line of a node's log, with the host's wall clock in Unix seconds."""
 
     wall: float
     text: str
 
 
-# timeout(1): what it ends with when the limit ended the command, and when the command had to be killed (128 + SIGKILL).
+# Exit statuses of timeout(1): the command ended at the limit, or had to be killed (128 + SIGKILL).
 TIMED_OUT = 124
 KILLED = 137
-# A command that does not end when it is asked to (SIGTERM) is killed so much later.
+# A command that ignores SIGTERM is killed so much later.
 KILL_SECONDS = 2.0
 
 
 def with_time_limit(command: Sequence[str], seconds: float) -> list[str]:
-    """The command under a limit that the machine itself keeps (timeout(1)): nobody who asked needs to be there.
+    """Return the command with a time limit that the node itself enforces (timeout(1)).
 
-    The limit ends the command and its children; a child that has left for a session of its own (setsid(1)) goes on.
+    The limit ends the command and its children. A child in a session of its own (setsid(1)) continues.
     """
     return ["timeout", "-k", f"{KILL_SECONDS:g}", f"{seconds:g}", *command]
 
 
 class Unreachable(TestbedError):
-    """The machine is off, frozen or does not answer."""
+    """The node is off, is frozen or does not answer."""
 
 
 def off_reason(*machines: Machine) -> str:
@@ -92,10 +92,10 @@ def last_log_line(machine: Machine) -> str:
 
 
 class Machine(Protocol):
-    """A machine of the cluster.
+    """A node of the cluster.
 
     Attributes:
-        name: the service's name, with a number behind it where the service is scaled (``app-1``).
+        name: the service's name, followed by a number if the service is scaled (``app-1``).
         node: the service it belongs to.
         system: its operating system's own commands.
     """
@@ -105,59 +105,59 @@ class Machine(Protocol):
     system: System
 
     def power(self) -> Power:
-        """Whether it is on."""
+        """Return whether it runs."""
 
     def ready(self) -> bool:
-        """Whether its operating system answers commands."""
+        """Return whether its operating system runs commands."""
 
     def started_at(self) -> float:
-        """When its power last came, Unix seconds."""
+        """Return when it last got power, Unix seconds."""
 
     def start(self) -> None:
-        """Give it power; returns before it has booted."""
+        """Give it power, and return before it has booted."""
 
     def stop(self) -> None:
-        """Shut it down in order."""
+        """Shut it down gracefully."""
 
     def kill(self) -> None:
         """Cut its power."""
 
     def reset(self) -> None:
-        """Restart it without warning, as by its reset button: nothing is stopped, nothing is written."""
+        """Restart it without a shutdown, as by its reset button."""
 
     def pause(self) -> None:
-        """Freeze it, as a host hangs: nothing runs, nothing is answered, no cable falls."""
+        """Freeze it: nothing runs, nothing is answered, and the carriers stay."""
 
     def unpause(self) -> None:
-        """Let it run on."""
+        """Thaw it."""
 
     def unplug(self, *networks: str) -> None:
-        """Pull cables, in this order: the machine sees their carriers go."""
+        """Pull cables, in this order: the node loses their carriers."""
 
     def plug(self, *networks: str) -> None:
         """Put cables back, in this order."""
 
     def drop_packets(self, network: str, name: str, ways: Collection[Way], which: str = "") -> None:
-        """Drop packets on a cable, outside the machine: nothing in it is told.
+        """Drop packets on a cable, outside the node, so that the node cannot notice it.
 
         Args:
             network: which cable.
-            name: by which ``pass_packets`` knows it; what bears it already is replaced.
-            ways: ``in``: what the machine should receive; ``out``: what it sends.
+            name: name of the rules for ``pass_packets``; rules of that name are replaced.
+            ways: ``in``: packets to the node; ``out``: packets from the node.
             which: a condition (nft(8)); by default all packets.
 
         Raises:
-            TestbedError: it is refused.
+            TestbedError: nft or tc refuses.
         """
 
     def pass_packets(self, name: str) -> None:
-        """Drop none any more; no error when none are dropped."""
+        """Remove the rules of this name, if there are any."""
 
     def filter(self, script: str) -> None:
-        """Load an nftables script (nft(8)) into the machine's network namespace.
+        """Load an nftables script (nft(8)) into the node's network namespace.
 
         Raises:
-            TestbedError: it is refused.
+            TestbedError: nft or tc refuses.
         """
 
     def tc(self, network: str, *words: str, inward: bool = False) -> str:
@@ -165,18 +165,18 @@ class Machine(Protocol):
 
         Args:
             network: which cable.
-            words: for example ``qdisc``, ``add`` and what comes behind the device, a ``DEV`` among them.
-            inward: the host's end, which sends to the machine; by default its port, which sends from it.
+            words: arguments such as ``qdisc``, ``add``; ``DEV`` stands for the device.
+            inward: the host's end, which sends to the node; by default the node's end.
 
         Returns:
-            What it wrote.
+            Its output.
 
         Raises:
-            TestbedError: it is refused.
+            TestbedError: nft or tc refuses.
         """
 
     def try_tc(self, *words: str) -> None:
-        """Run tc (tc(8)) with the kernel of the host, in a network namespace that is gone afterwards.
+        """Run tc (tc(8)) with the kernel of the host, in a temporary network namespace.
 
         Raises:
             TestbedError: the kernel refuses.
@@ -193,32 +193,32 @@ class Machine(Protocol):
         """
 
     def repair_disk(self, number: int) -> None:
-        """Let the disk work again; nothing changes if it does."""
+        """Let the disk work again; nothing changes if it works."""
 
     def copy_disk(self, number: int, target: Path) -> None:
-        """Copy a disk of the machine's own, whole, as it is at this moment.
+        """Copy a complete disk of the node, as it is at this moment.
 
         Args:
             number: from 0.
-            target: the file to make, in the format qcow2.
+            target: the new file, in the format qcow2.
 
         Raises:
             TestbedError: it has none, or it cannot be copied.
         """
 
     def replace_disk(self, name: str, source: Path) -> None:
-        """Put another disk into the machine, which is off.
+        """Replace a disk of a node that is off.
 
         Args:
-            name: of the disk's file in the machine's container, such as ``data.qcow2``.
-            source: a whole disk in the format qcow2.
+            name: name of the disk's file in the node's container, such as ``data.qcow2``.
+            source: a complete disk in the format qcow2.
 
         Raises:
             TestbedError: it has none.
         """
 
     def interface(self, network: str) -> str:
-        """The name the machine's own system has for its interface on ``network``."""
+        """Return the name of its interface on ``network``, in its own system."""
 
     def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
         """Run a command as root and wait for it.
@@ -228,20 +228,20 @@ class Machine(Protocol):
             timeout: seconds to wait for its end.
 
         Raises:
-            Unreachable: the machine does not answer.
+            Unreachable: the node does not answer.
         """
 
     def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
-        """Its log, oldest first.
+        """Return its log, oldest line first.
 
         Args:
             since: wall-clock Unix seconds; only lines from then on.
             tail: only that many last lines.
-            follow: go on with new lines as they come.
+            follow: also return new lines as they come.
         """
 
     def console(self) -> Path | None:
-        """The socket of its serial console, if it has one."""
+        """Return the socket of its serial console, if it has one."""
 
     def agent(self) -> Path | None:
-        """The socket of its QEMU guest agent, if it has one."""
+        """Return the socket of its QEMU guest agent, if it has one."""

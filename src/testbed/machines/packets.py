@@ -1,8 +1,8 @@
 """Record the packets of some interfaces to standard output, in the format of libpcap, until a limit is reached.
 
-This program runs alone, in a container of a moment: ``python3 -c "$(cat packets.py)" SECONDS BYTES INTERFACE...``. It
-imports nothing of testbed, and needs no tcpdump. It writes what the interfaces carry both ways, each packet once for
-each interface that carries it, and ends by itself, or by SIGTERM.
+This program runs in a short-lived container: ``python3 -c "$(cat packets.py)" SECONDS BYTES INTERFACE...``. It
+imports nothing of testbed, and needs no tcpdump. It writes the packets of both directions, once for each interface that
+carries them, and ends at a limit or by SIGTERM.
 
 Sources: packet(7), socket(7) (SO_TIMESTAMPNS), draft-ietf-opsawg-pcap (the file's format).
 """
@@ -33,10 +33,10 @@ def record(seconds: int, nanoseconds: int, packet: bytes, length: int) -> bytes:
     """Return a packet as the file holds it.
 
     Args:
-        seconds: when the kernel saw it, Unix time.
-        nanoseconds: behind the seconds.
-        packet: what was kept of it.
-        length: how long it was.
+        seconds: time in the kernel, Unix seconds.
+        nanoseconds: fraction of that second.
+        packet: the captured part.
+        length: the packet's full length.
     """
     return RECORD.pack(seconds, nanoseconds, len(packet), length) + packet
 
@@ -47,7 +47,7 @@ def opened(interface: str) -> socket.socket:
     end.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     end.bind((interface, ETH_P_ALL))
-    # A bridge hands frames between its ports up only while somebody listens to all of them.
+    # A bridge passes frames between its ports up only in promiscuous mode.
     number = socket.if_nametoindex(interface)
     end.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", number, PACKET_MR_PROMISC, 0, b""))
     return end
@@ -79,12 +79,12 @@ def capture(ends: list[socket.socket], out: BinaryIO, seconds: float, most: int)
         out.flush()
 
 
-def main(words: list[str]) -> None:
-    """Capture; the words are seconds, bytes and the interfaces."""
+def main(arguments: list[str]) -> None:
+    """Capture; the arguments are seconds, bytes and the interfaces."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     try:
-        capture([opened(name) for name in words[2:]], sys.stdout.buffer, float(words[0]), int(words[1]))
+        capture([opened(name) for name in arguments[2:]], sys.stdout.buffer, float(arguments[0]), int(arguments[1]))
     except BrokenPipeError:
         sys.exit(0)
 

@@ -1,4 +1,4 @@
-"""Which operating system a platform is."""
+"""The operating system of each platform."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from testbed.machines.linux import Linux
 from testbed.machines.openbsd_system import OpenBSD
 from testbed.machines.systems import System
 
-# By the word that stands in the Compose file (x-testbed: {platform: ...}).
+# By the key of the Compose file (x-testbed: {platform: ...}).
 SYSTEMS: Mapping[str, System] = {"debian": Linux(), "openbsd": OpenBSD()}

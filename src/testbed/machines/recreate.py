@@ -1,6 +1,6 @@
-"""A container made anew from its image as that is now, everything else as it was: name, labels, volumes, addresses.
+"""Recreation of a container from the current image, with the same name, labels, volumes and addresses.
 
-``docker compose up`` would replace all machines of a scaled service at once, and number a single missing one anew.
+``docker compose up`` would replace all nodes of a scaled service at once, and number a single missing one again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from docker.models.containers import Container
 from testbed.errors import TestbedError
 
 IMAGE_LABEL = "com.docker.compose.image"
-# What a container takes from its image where its own configuration says nothing.
+# Configuration that a container inherits from its image.
 INHERITED = ("Entrypoint", "Cmd", "WorkingDir", "User", "Healthcheck", "Volumes", "ExposedPorts", "StopSignal")
 
 
 def current_image(container: Container) -> str:
-    """Identity of the image that the container's tag stands for now.
+    """Return the identity of the image that the container's tag names now.
 
     Raises:
-        TestbedError: there is none any more.
+        TestbedError: the tag no longer exists.
     """
     tag = str(container.attrs["Config"]["Image"])
     try:
@@ -33,10 +33,10 @@ def current_image(container: Container) -> str:
 
 
 def recreate(container: Container) -> None:
-    """Remove a container that is off, and create it from the image of today; it is not started.
+    """Remove a container that is off, and create it again from the current image, without starting it.
 
     Args:
-        container: it; its volumes that have names stay.
+        container: its named volumes stay.
 
     Raises:
         TestbedError: its image is gone; the container stays.
@@ -53,19 +53,19 @@ def recreate(container: Container) -> None:
     body["NetworkingConfig"] = {"EndpointsConfig": {first: ends[first]}}
     container.remove(v=False)
     if str(was["Id"]).startswith(body["Hostname"]):
-        del body["Hostname"]  # it had no other name than its number
+        del body["Hostname"]  # the engine had assigned it
     made = client.api.create_container_from_config(body, str(was["Name"]).lstrip("/"))  # type: ignore[no-untyped-call]
     for name in others:
-        # Before Engine 25 a container is created with one network.
+        # Before Engine 25 a container can be created with only one network.
         address = ends[name]["IPAMConfig"].get("IPv4Address")
         client.api.connect_container_to_network(made["Id"], name, ipv4_address=address, aliases=ends[name]["Aliases"])
 
 
 def own(configuration: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
-    """A container's configuration without what it has from its image: a new image may say otherwise.
+    """Return a container's configuration without the parts from its image, which a new image may change.
 
     Args:
-        configuration: the container's ``Config``, as the engine tells it.
+        configuration: the container's ``Config`` in the engine.
         image: the ``Config`` of the image it was made from.
     """
     inherited = {key for key in INHERITED if configuration.get(key) == image.get(key)}
@@ -76,6 +76,6 @@ def own(configuration: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str,
 
 
 def _end(settings: Mapping[str, Any], identity: str) -> dict[str, Any]:
-    """One end of a cable: the address that was asked for, none where the engine drew one, and names."""
+    """Return one end of a cable: its aliases and its configured address, if the engine did not choose it."""
     aliases = [each for each in settings.get("Aliases") or () if not identity.startswith(each)]
     return {"IPAMConfig": settings.get("IPAMConfig") or {}, "Aliases": aliases}

@@ -1,4 +1,4 @@
-"""A machine that is a VM: QEMU in a container, which is its power supply, its cable and its network socket."""
+"""A machine that is a VM: the container of its QEMU is its power supply, its cable and its network socket."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from testbed.machines.machine import ExecResult, Power, Unreachable, Way, off_re
 from testbed.topology import Node
 from testbed.wait import wait_until
 
-# A machine without power refuses connections; that is an answer, not an error to print.
+# A VM without power refuses connections, which is not an error to print.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 
 SECONDS = 5.0
 SECOND_RESET_SECONDS = 3.0
-# A copy of a disk: what QEMU's job and its file are called, and how long it may take.
+# Copy of a disk: the name of QEMU's job and of its file, and the time limit.
 COPY = "discarded"
 COPY_SECONDS = 120.0
 
@@ -38,8 +38,8 @@ class VirtualMachine(ContainerMachine):
     """A guest of the Compose project.
 
     Args:
-        name: the machine's name.
-        node: the service it belongs to.
+        name: the node's name.
+        node: its service.
         container: the container its QEMU runs in.
         sockets: the folder of QEMU's sockets on the host.
     """
@@ -49,7 +49,7 @@ class VirtualMachine(ContainerMachine):
         self._sockets = sockets
 
     def power(self) -> Power:
-        """Whether the guest has power and its processor runs."""
+        """Return whether the guest has power and its processor runs."""
         power = super().power()
         if power is Power.ON and (self._sockets / "qmp.sock").exists():
             try:
@@ -60,7 +60,7 @@ class VirtualMachine(ContainerMachine):
         return power
 
     def ready(self) -> bool:
-        """Whether the guest's agent answers."""
+        """Return whether the guest's agent answers."""
         try:
             return self.exec(["true"], timeout=2).status == 0
         except Unreachable:
@@ -69,17 +69,17 @@ class VirtualMachine(ContainerMachine):
     def reset(self) -> None:
         """Press the reset button.
 
-        QEMU runs with ``-no-reboot``: a guest that restarts by itself has crashed, and its machine goes off. So the
-        action is changed for this one reset (QMP ``set-action``).
+        QEMU runs with ``-no-reboot``, so that a guest that crashes and restarts goes off. The action is changed for
+        this reset (QMP ``set-action``).
         """
         self._talk(_reset)
 
     def pause(self) -> None:
-        """Stop the guest's processor; its cables stay lit."""
+        """Stop the guest's processor; the carriers stay."""
         self._qmp("stop")
 
     def unpause(self) -> None:
-        """Let the processor run on; QEMU itself may be frozen too (``docker pause``) and is thawed first."""
+        """Continue the processor; QEMU itself may be frozen, too (``docker pause``), and is thawed first."""
         if super().power() is Power.FROZEN:
             super().unpause()
         self._qmp("cont")
@@ -100,7 +100,7 @@ class VirtualMachine(ContainerMachine):
         self.filter(packet_rules.drop_rules(name, device, packet_rules.FROM_NODE, ways, which))
 
     def pass_packets(self, name: str) -> None:
-        """Take the rules away; those of a machine without power are gone with its container."""
+        """Delete the rules; those of a VM without power are gone with its container."""
         if self.power() is not Power.OFF:
             self.filter(packet_rules.delete_rules(name))
 
@@ -120,7 +120,7 @@ class VirtualMachine(ContainerMachine):
     def copy_disk(self, number: int, target: Path) -> None:
         """Copy a disk as it is at this moment (QMP ``drive-backup``), through the layers below it, to the host."""
         inside = f"/disk/{COPY}.qcow2"
-        self._end_copy()  # of somebody who was killed
+        self._end_copy()  # of a process that was killed
         self._qmp("drive-backup", {
             "job-id": COPY, "device": f"image{number}", "target": inside, "format": "qcow2", "sync": "full",
             "auto-dismiss": False,
@@ -138,7 +138,7 @@ class VirtualMachine(ContainerMachine):
             self.exec_in_container(["rm", "-f", inside])
 
     def _end_copy(self) -> None:
-        """Have QEMU forget the job, done or not: it keeps one by its name, and makes no other of that name."""
+        """Remove the job from QEMU, which starts no second job of the same name."""
         if self._copying()["status"] == "unknown":
             return
         if self._copying()["status"] != "concluded":
@@ -153,7 +153,7 @@ class VirtualMachine(ContainerMachine):
         """Put a disk into the node's volume; Docker takes it as a tar archive."""
         with tempfile.TemporaryFile(dir=source.parent) as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar, source.open("rb") as content:
-                member = tarfile.TarInfo(name)  # its owner is number 0, root everywhere
+                member = tarfile.TarInfo(name)  # its owner is number 0, root
                 member.size, member.mode = source.stat().st_size, 0o600
                 tar.addfile(member, content)
             archive.seek(0)
@@ -164,7 +164,7 @@ class VirtualMachine(ContainerMachine):
         return next((dict(job) for job in jobs if job["id"] == COPY), {"status": "unknown"})
 
     def _fetch(self, path: str, target: Path) -> None:
-        """A file out of the container: Docker gives it as a tar archive."""
+        """Copy a file out of the container; Docker returns it as a tar archive."""
         chunks, _ = self._container.get_archive(path)
         unfinished = target.with_suffix(".new")
         with tempfile.TemporaryFile() as archive:
@@ -173,12 +173,12 @@ class VirtualMachine(ContainerMachine):
             with tarfile.open(fileobj=archive) as tar, unfinished.open("wb") as out:
                 member = tar.extractfile(tar.getmembers()[0])
                 if member is None:
-                    raise TestbedError(f"{path} is no file", where=self.name)
+                    raise TestbedError(f"{path} is not a file", where=self.name)
                 shutil.copyfileobj(member, out)
         unfinished.rename(target)
 
     def interface(self, network: str) -> str:
-        """Name of the guest's interface that has the node's address on ``network``."""
+        """Return the name of the guest's interface that has the node's address on ``network``."""
         address = str(self.node.addresses[network])
         if name := self.system.interface_of(address, self.exec(["sh", "-c", self.system.list_interfaces()]).stdout):
             return name
@@ -190,11 +190,11 @@ class VirtualMachine(ContainerMachine):
             return agent.exec(command, timeout)
 
     def console(self) -> Path | None:
-        """The socket of the serial console."""
+        """Return the socket of the serial console."""
         return self._sockets / "console.sock"
 
     def agent(self) -> Path | None:
-        """The socket of the guest agent."""
+        """Return the socket of the guest agent."""
         return self._sockets / "agent.sock"
 
     def _set_image(self, number: int, node: str) -> None:
@@ -202,7 +202,7 @@ class VirtualMachine(ContainerMachine):
         self._qmp("qom-set", {"path": path, "property": "drive", "value": node})
 
     def _link(self, network: str) -> dict[str, Any]:
-        # The launcher gave the container's address to the guest, and its interface a place in this bridge.
+        # The launcher gave the container's address to the guest, and put its interface into this bridge.
         bridge = f"br-{network}"[:15]
         for link in self._links():
             if link.get("master") == bridge and "link_index" in link:
@@ -239,7 +239,7 @@ async def _reset(client: QMPClient) -> dict[str, Any]:
         try:
             await _order(client, "system_reset")
             await asyncio.wait_for(events.get(), timeout=SECONDS)
-            # SeaBIOS finds its own traces in memory and resets the machine once more, to begin from clean ones.
+            # SeaBIOS detects the reset in memory and resets the VM once more, for a clean start.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(events.get(), timeout=SECOND_RESET_SECONDS)
         finally:
