@@ -102,7 +102,7 @@ class Fleet:
 def sockets_of(attributes: Mapping[str, Any]) -> Path | None:
     """Return the host's folder of a VM's sockets, None when its container has none mounted.
 
-    It is where whoever brought the cluster up put it: root, a user, and TESTBED_RUN have different ones.
+    It depends on the settings of `testbed up`: root, other users and TESTBED_RUN have different folders.
 
     Args:
         attributes: the container's, as the engine lists or inspects it.

@@ -1,7 +1,7 @@
 """One user's browser at the webmail.
 
 Every exchange with the server is reported to ``record``, redirects included, with who answered it. A method
-raises PageError when a user would say that it did not work.
+raises PageError when it did not work for the user.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class HordeClient:
 
         def judge(body: str) -> str:
             message = _first(pages.task(pages.ajax(body), "imp:message")).get("data", {})
-            # Of a message that is not there Horde shows an empty one, from nobody.
+            # For a missing message Horde shows an empty one without a sender.
             if "msgtext" not in message or not message.get("from"):
                 raise PageError("wrong-content", str(message.get("error") or f"no message {number}"))
             return str(message["msgtext"])
@@ -135,8 +135,8 @@ class HordeClient:
             answer = pages.ajax(body)
             result = answer.get("response")
             if not isinstance(result, dict) or result.get("success") != 1:
-                said = "; ".join(str(told.get("message")) for told in pages.messages_of(answer))
-                raise PageError("not-sent", said or "the answer does not say that it was sent")
+                reasons = "; ".join(str(each.get("message")) for each in pages.messages_of(answer))
+                raise PageError("not-sent", reasons or "the answer does not confirm that it was sent")
 
         fields = {"to": to, "subject": subject, "message": message}
         kept = {"save_sent_mail": "1", "save_sent_mail_mbox": SENT}
@@ -194,7 +194,7 @@ class HordeClient:
         """Throw the session's cookies and connections away, as a closed browser does."""
         self._http.close()
         self._http = requests.Session()
-        # The proxies and certificates of the environment have no say here.
+        # Ignore the proxies and certificates of the environment.
         self._http.trust_env = False
         self._http.verify = self._ca_file
         self._http.headers.update({"User-Agent": USER_AGENT, "Accept-Language": "en-US,en"})
@@ -304,7 +304,7 @@ def _first(found: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 
 
 def _explain(error: requests.RequestException) -> PageError:
-    """Tell a request that was never sent from one that nobody answered."""
+    """Return the error of a request: it was not sent, or it was not answered."""
     if isinstance(error, requests.exceptions.SSLError):
         return PageError("tls", str(error))
     if isinstance(error, requests.exceptions.ConnectTimeout):

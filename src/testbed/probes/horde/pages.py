@@ -1,4 +1,4 @@
-"""What Horde's answers say. Pure functions: Horde reports its worst errors with status 200.
+"""Parsers of Horde's answers. Pure functions: Horde reports its worst errors with status 200.
 
 Mailbox names travel as unpadded base64url.
 """
@@ -87,7 +87,7 @@ def ajax(body: str) -> dict[str, Any]:
     """The object in the answer to an Ajax call.
 
     Raises:
-        SessionLostError: the answer says that the session has ended.
+        SessionLostError: the session has ended, according to the answer.
         PageError: the answer is no such object.
     """
     match = _SECURE_JSON.match(body)
@@ -99,7 +99,7 @@ def ajax(body: str) -> dict[str, Any]:
         raise PageError("not-json", body[:80])
     messages = messages_of(answer)
     if any(message.get("type") in _SESSION_ENDED for message in messages):
-        raise SessionLostError("an Ajax call says that the session has ended")
+        raise SessionLostError("an Ajax call reports that the session has ended")
     return answer
 
 
@@ -117,8 +117,8 @@ def task(answer: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON
     tasks = answer.get("tasks")
     found = tasks.get(name) if isinstance(tasks, dict) else None
     if not found:
-        said = "; ".join(str(message.get("message")) for message in messages_of(answer))
-        raise PageError("wrong-content", said or f"no {name} in the answer")
+        reasons = "; ".join(str(message.get("message")) for message in messages_of(answer))
+        raise PageError("wrong-content", reasons or f"no {name} in the answer")
     return found
 
 
