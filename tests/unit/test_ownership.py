@@ -49,7 +49,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return made
 
 
-def owner(there: FakeEngine, settings: Settings) -> project_owner.Claim:
+def owner(there: FakeEngine, settings: Settings) -> project_owner.NameClaim:
     return project_owner.claim(cast("docker.DockerClient", there), settings)
 
 

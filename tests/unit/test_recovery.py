@@ -16,8 +16,8 @@ from fakes import FakeMachine, fleet
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
 
-from testbed.cluster import Cluster, ClusterState, complaints, recovery, unrecorded_faults
-from testbed.cluster.recovery import SplitBrainError, recover
+from testbed.cluster import Cluster, ClusterState, cluster_recovery, complaints, unrecorded_faults
+from testbed.cluster.cluster_recovery import SplitBrainError, recover
 from testbed.errors import TestbedError
 from testbed.faults import Ledger
 from testbed.machines import ExecResult, Power, Unreachable
@@ -75,7 +75,7 @@ def ledger(tmp_path: Path) -> Ledger:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     time = FakeTime()
-    for module in ("testbed.cluster.recovery.time", "testbed.wait.time"):
+    for module in ("testbed.cluster.cluster_recovery.time", "testbed.wait.time"):
         monkeypatch.setattr(module, time)
     return time
 
@@ -114,7 +114,7 @@ def test_what_stays_sick_is_repaired(before: ClusterState, deeds: list[str], clo
     recover(cast("Cluster", cluster), 120.0, said.append)
     assert cluster.deeds == deeds
     assert len(said) == 1
-    assert recovery.PATIENCE_SECONDS <= clock.now < 60
+    assert cluster_recovery.PATIENCE_SECONDS <= clock.now < 60
 
 
 def test_a_power_cycle_is_the_last_resort(clock: FakeTime, ledger: Ledger) -> None:
@@ -122,7 +122,7 @@ def test_a_power_cycle_is_the_last_resort(clock: FakeTime, ledger: Ledger) -> No
     recover(cast("Cluster", cluster), 120.0, print)
     assert [deed.partition("\n")[0] for deed in cluster.deeds] == ["db1 sh -c ", "db1 sh -c resign", "db2 kill",
                                                                    "db2 start"]  # fmt: skip
-    assert clock.now > 3 * recovery.PATIENCE_SECONDS
+    assert clock.now > 3 * cluster_recovery.PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(("power", "deed"), [(Power.FROZEN, "db2 unpause"), (Power.OFF, "db2 start")])
@@ -216,8 +216,8 @@ def test_what_cannot_be_tried_keeps_no_remedy_from_being_taken(
     cluster = FakeCluster(after("lb2 start", before), ledger)
     monkeypatch.setattr(cluster.machine("lb2"), "exec", refuse)
     monkeypatch.setattr(cluster.machine("db2"), "unpause", refuse)
-    monkeypatch.setattr(recovery, "STARTS", 1000)
-    monkeypatch.setattr(recovery.Recovery, "_allow", lambda *_: None)
+    monkeypatch.setattr(cluster_recovery, "STARTS", 1000)
+    monkeypatch.setattr(cluster_recovery.Recovery, "_allow", lambda *_: None)
     recover(cast("Cluster", cluster), 120.0, print)
     assert cluster.deeds == ["lb2 kill", "lb2 start"]
     assert clock.now < 140
@@ -248,7 +248,7 @@ def test_a_resynchronisation_is_waited_for_beyond_the_deadline(clock: FakeTime, 
 def test_a_resynchronisation_that_never_ends_is_not_waited_for_without_limit(clock: FakeTime, ledger: Ledger) -> None:
     with pytest.raises(TestbedError, match="does not become healthy"):
         recovered(lambda _: SYNCHRONISING, ledger)
-    assert recovery.RESYNC_SECONDS < clock.now < 3600
+    assert cluster_recovery.RESYNC_SECONDS < clock.now < 3600
 
 
 @pytest.mark.usefixtures("clock")

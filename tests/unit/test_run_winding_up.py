@@ -12,7 +12,7 @@ from fakes import topology
 
 from testbed.checks import Status, judge
 from testbed.cluster import Cluster
-from testbed.cluster.recovery import MayTry
+from testbed.cluster.cluster_recovery import MayTry
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.run import Run
@@ -67,7 +67,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("testbed.recorder.survey_leftovers", lambda _: None)
     monkeypatch.setattr("testbed.faults.heal_all", heal_all)
     monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", lambda *_: "")
-    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda *_: None)
+    monkeypatch.setattr("testbed.cluster.cluster_recovery.recover", lambda *_: None)
     return done
 
 
@@ -255,7 +255,7 @@ def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
 
     run = a_run(tmp_path)
     monkeypatch.setattr(Run, "mark", refuse)
-    monkeypatch.setattr("testbed.cluster.recovery.recover", recover)
+    monkeypatch.setattr("testbed.cluster.cluster_recovery.recover", recover)
     monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", make_healthy)
     with pytest.raises(OSError, match="No space left"), run:
         pass
@@ -267,7 +267,7 @@ def test_a_run_whose_cluster_had_to_be_repaired_fails_and_names_the_remedy(
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remedy = "db1 holds the database's address but does not serve: db2: power-cycling it"
-    monkeypatch.setattr("testbed.cluster.recovery.recover", lambda _, __, print_line, ___: print_line(remedy))
+    monkeypatch.setattr("testbed.cluster.cluster_recovery.recover", lambda _, __, print_line, ___: print_line(remedy))
     with a_run(tmp_path) as run:
         pass
     assert healed == ["all"]
@@ -279,7 +279,7 @@ def test_a_repair_that_is_documented_fails_no_run(
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "testbed.cluster.recovery.recover", lambda _, __, print_line, ___: print_line("db2 was off: started")
+        "testbed.cluster.cluster_recovery.recover", lambda _, __, print_line, ___: print_line("db2 was off: started")
     )
     run = a_run(tmp_path)
     run.plan = RunPlan("known", {"profiles": {"reference": {"known_failures": {"healthy": "Nothing starts it."}}}}, 1)

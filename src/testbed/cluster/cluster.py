@@ -30,7 +30,7 @@ class Cluster:
 
     @cached_property
     def topology(self) -> Topology:
-        """What its Compose files say."""
+        """The topology of its Compose files."""
         files, environment = self.shape.files(self.settings), self.shape.environment(self.settings)
         return topology.load(files, environment, dict(self.shape.scale), self.settings.state_dir)
 
@@ -58,5 +58,5 @@ class Cluster:
                 "sessions": self.topology.sessions.store}  # fmt: skip
 
     def state(self, *roles: Role) -> ClusterState:
-        """Who does what at this moment, asked of all nodes at once, or of those of some roles alone."""
+        """Return the state of all nodes, or of those of some roles."""
         return observe(self.fleet, *roles)

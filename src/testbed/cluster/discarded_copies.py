@@ -75,7 +75,7 @@ def sql(cluster: Cluster, node: str, database: str, query: str) -> list[str]:
         Its rows, columns parted by ``|``.
 
     Raises:
-        TestbedError: it refuses, in its own words.
+        TestbedError: it refuses; with its own message.
     """
     return _rows(cluster.machine(node).exec(["sh", "-c", SQL, database, query], SQL_SECONDS), node)
 

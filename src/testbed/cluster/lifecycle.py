@@ -12,11 +12,11 @@ from docker.errors import DockerException
 from testbed import applications
 from testbed.cluster import backup, labels, node_folders, project, secrets, unrecorded_faults
 from testbed.cluster.cluster import Cluster
+from testbed.cluster.cluster_recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.health import complaints
 from testbed.cluster.login_check import first_page
 from testbed.cluster.node_logs import save_logs
 from testbed.cluster.pool_changes import must_serve
-from testbed.cluster.recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.cluster.start_record import forget_start
@@ -116,7 +116,7 @@ def _boot_seconds(cluster: Cluster) -> float:
 def heal(cluster: Cluster, progress: Progress) -> int:
     """Heal every fault the ledger holds, and those that no record names.
 
-    A fault that cannot be healed stays on record, and is said; the rest is healed.
+    A fault that cannot be healed stays on record, and is reported; the rest is healed.
 
     Returns:
         How many faults of the ledger were healed.
@@ -139,7 +139,7 @@ def heal(cluster: Cluster, progress: Progress) -> int:
     try:
         for line in unrecorded_faults.undo(cluster):
             progress.print_line(f"  {line}")
-    except unrecorded_faults.TROUBLE as error:  # undo has said it already
+    except unrecorded_faults.TROUBLE as error:  # undo has reported it already
         trouble = error
     _end_drains(cluster, progress)
     if trouble:
@@ -193,14 +193,14 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
 
     Args:
         deadline: seconds.
-        may_try: asked with a balancer and an app node before testbed has that balancer try that node again.
+        may_try: called with a balancer and an app node before testbed has that balancer try that node again.
 
     Raises:
         SplitBrainError: DRBD has parted for good, so that waiting is of no use.
         FinalError: a node went off.
         WaitTimeout: the time is over; the message names what is wrong.
     """
-    wrong: list[str] = ["not asked yet"]
+    wrong: list[str] = ["not known yet"]
 
     def healthy() -> bool:
         state = cluster.state()
@@ -229,7 +229,7 @@ def _forget_members(cluster: Cluster) -> None:
 
 
 def _silent(_: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def make_healthy(

@@ -21,7 +21,7 @@ def first_page(cluster: Cluster, user: str = "user01", site: str = "cluster") ->
         Who answered and how long it took, as ``python -m testbed.probes.login`` prints it.
 
     Raises:
-        WaitTimeout: it does not work; the webmail's own words are in the message.
+        WaitTimeout: the login fails; the message quotes the webmail.
     """
     [client] = cluster.fleet.machines(Role.CLIENT)
     base = f"https://{cluster.topology.sites[site]}"

@@ -23,8 +23,8 @@ class PoolRow:
         balancer: which.
         pool: an application's, or one that a rule of dispatch uses.
         node: the app node.
-        state: Apache's words, such as ``Init Ok`` or ``Init Drn Ok``; ``removed`` when it was taken out, ``-`` when the
-            balancer does not answer.
+        state: as Apache names it, such as ``Init Ok`` or ``Init Drn Ok``; ``removed`` when it was taken out; ``-`` when
+            the balancer does not answer.
         weight: its share of new sessions.
         elected: requests it was chosen for since Apache was started or reloaded.
         busy: requests it is answering.
@@ -144,7 +144,7 @@ def must_serve(cluster: Cluster) -> None:
     """See that decisions leave each application someone among the nodes that there are to be.
 
     Args:
-        cluster: its topology says how many nodes.
+        cluster: its topology has the number of nodes.
 
     Raises:
         UsageError: all nodes of an application are out of its pool.

@@ -155,7 +155,7 @@ def compare(cluster: Cluster, which: Sides, copy: Path) -> tuple[Side, Side]:
     """
     with discarded_copies.OpenedCopy(cluster, copy, which.loser) as opened:
         lost = _side(cluster, which.loser, opened.sql("probe", TOKENS), opened.sql("horde", TABLES))
-    served = [discarded_copies.sql(cluster, which.survivor, *asked) for asked in (("probe", TOKENS), ("horde", TABLES))]
+    served = [discarded_copies.sql(cluster, which.survivor, *query) for query in (("probe", TOKENS), ("horde", TABLES))]
     kept = _side(cluster, which.survivor, *served)
     return kept, lost
 

@@ -81,8 +81,8 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
     # VMs first: their answers take longest.
     order = sorted(machines, key=lambda machine: machine.node.keys.machine != "virtual")
     with ThreadPoolExecutor(max_workers=max(1, len(machines))) as pool:
-        asked = {machine.name: pool.submit(_look, fleet, machine) for machine in order}
-        found = {machine.name: asked[machine.name].result() for machine in machines}
+        futures = {machine.name: pool.submit(_look, fleet, machine) for machine in order}
+        found = {machine.name: futures[machine.name].result() for machine in machines}
     power = {name: each for name, (each, _) in found.items()}
     states = [state for _, state in found.values()]
     return ClusterState(
@@ -97,7 +97,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
 
 
 def _look(fleet: Fleet, machine: Machine) -> tuple[Power, RoleState | None]:
-    """Whether a machine is on, and what it says of itself."""
+    """Return whether a node is on, and its state."""
     return machine.power(), _query(fleet, machine)
 
 

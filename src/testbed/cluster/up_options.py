@@ -36,7 +36,7 @@ class UpOptions:
     overlays: tuple[str, ...] = ()
 
     def shape(self, settings: Settings, now: Shape) -> Shape:
-        """Return the shape that is asked for.
+        """Return the requested shape.
 
         Args:
             settings: the environment's, which an option overrides.
@@ -64,7 +64,7 @@ class UpOptions:
         Args:
             settings: the environment's.
             now: the shape of the cluster that is up.
-            shape: the shape that is asked for.
+            shape: the requested shape.
 
         Raises:
             UsageError: the cluster has to be taken down first.

@@ -1,4 +1,4 @@
-"""Run a program of the host and take its output, or say in one line why it failed."""
+"""Run a program of the host and take its output, or raise one line that says why it failed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
         argv: the program and its arguments.
         what: what it is for, as the beginning of "... failed".
         fix: what the user can do when it fails.
-        log: a file that keeps the whole output.
+        log: a file that keeps all output.
         seconds: time limit.
         cwd: the folder to run it in.
 

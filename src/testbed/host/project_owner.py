@@ -63,7 +63,7 @@ class Owner(StrEnum):
 
 
 @dataclass(frozen=True)
-class Claim:
+class NameClaim:
     """Who has the project's name.
 
     Args:
@@ -116,7 +116,7 @@ class Claim:
             )
 
 
-def claim(engine: docker.DockerClient, settings: Settings) -> Claim:
+def claim(engine: docker.DockerClient, settings: Settings) -> NameClaim:
     """Return who has the project's name on this engine."""
     found = {(each.kind, each.name): each for label in _labels(settings) for each in survey(engine, label)}
     return judge(list(found.values()), settings, identity.read(settings))
@@ -176,7 +176,7 @@ def survey(engine: docker.DockerClient, label: str) -> Iterator[Resource]:
         yield Resource("volume", each["Name"], each.get("Labels") or {})
 
 
-def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim:
+def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> NameClaim:
     """Return who has the project's name. Pure but for a look whether a folder exists.
 
     Args:
@@ -188,7 +188,7 @@ def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim
     mine = [each for each in resources if ours and each.cluster == ours]
     if away := [each for each in mine if each.labels.get(PROJECT_LABEL, project) != project]:
         other = away[0].labels[PROJECT_LABEL]
-        return Claim(
+        return NameClaim(
             Owner.USED, f"{settings.state_dir} belongs to the cluster {other}, not to {project}",
             f"set COMPOSE_PROJECT_NAME={other}, or TESTBED_STATE to another folder",
         )  # fmt: skip
@@ -199,7 +199,7 @@ def judge(resources: Sequence[Resource], settings: Settings, ours: str) -> Claim
     return replace(found, added=tuple(sorted(each.name for each in added)), exists=exists)
 
 
-def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], settings: Settings) -> Claim:
+def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], settings: Settings) -> NameClaim:
     """Return who has the project's name, without the containers that were added to our cluster."""
     project = settings.project
     if foreign := [each for each in resources if not each.cluster]:
@@ -207,19 +207,19 @@ def _judge_rest(resources: Sequence[Resource], mine: Sequence[Resource], setting
     if others := [each for each in resources if each not in mine]:
         return _another(others, settings)
     if mine:
-        return Claim(Owner.OURS, f"{project}: this checkout's cluster")
-    return Claim(Owner.NONE, f"{project}: no other project has this name")
+        return NameClaim(Owner.OURS, f"{project}: this checkout's cluster")
+    return NameClaim(Owner.NONE, f"{project}: no other project has this name")
 
 
-def _foreign(resources: Sequence[Resource], project: str, *, beside: bool) -> Claim:
+def _foreign(resources: Sequence[Resource], project: str, *, beside: bool) -> NameClaim:
     containers = [each for each in resources if each.kind == "container"]
     if containers and not beside and all(map(_is_of_a_checkout, containers)):
-        return Claim(
+        return NameClaim(
             Owner.FOREIGN,
             f"an older testbed brought up the cluster {project}: {containers[0]} has no label {CLUSTER_LABEL}",
             f"`docker compose -p {project} down --volumes` removes it and its data, then run `testbed up`",
         )
-    return Claim(
+    return NameClaim(
         Owner.FOREIGN,
         f"another project is named {project}: {(containers or resources)[0]} has no label {CLUSTER_LABEL}",
         "remove that project with the tool that made it"
@@ -233,7 +233,7 @@ def _is_of_a_checkout(container: Resource) -> bool:
     return bool(_BUILT_LABEL in container.labels and container.folder and (container.folder / TOPOLOGY.name).is_file())
 
 
-def _another(others: Sequence[Resource], settings: Settings) -> Claim:
+def _another(others: Sequence[Resource], settings: Settings) -> NameClaim:
     """Another testbed cluster: in use while any container of it runs, else to be removed if the user asks for it."""
     project, clusters = settings.project, frozenset(each.cluster for each in others)
     removes = "`testbed up --take-over` or `testbed down --take-over` removes it and its data"
@@ -245,19 +245,19 @@ def _another(others: Sequence[Resource], settings: Settings) -> Claim:
     elsewhere = [each for each in folders if each.resolve() not in (compose, compose.parent)]
     if there := [each for each in elsewhere if not _is_gone(each)]:
         what = f"a cluster named {project}, brought up from {there[0]}, is off"
-        return Claim(Owner.ABANDONED, what, f"`testbed down` there, or {removes}, or {otherwise}", clusters)
+        return NameClaim(Owner.ABANDONED, what, f"`testbed down` there, or {removes}, or {otherwise}", clusters)
     if elsewhere:
         what = f"a cluster named {project} was brought up from {elsewhere[0]}, which does not exist here"
-        return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
+        return NameClaim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
     if folders:
         what = f"the cluster {project} is not the one of {settings.state_dir}: its identity is not in that folder"
         fix = f"set TESTBED_STATE to the folder that it was brought up with; if that is lost, {removes}"
-        return Claim(Owner.ABANDONED, what, fix, clusters)
+        return NameClaim(Owner.ABANDONED, what, fix, clusters)
     what = f"{others[0]} is left over from another testbed cluster named {project}"
-    return Claim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
+    return NameClaim(Owner.ABANDONED, what, f"{removes}, or {otherwise}", clusters)
 
 
-def _running(container: Resource, settings: Settings, removes: str, otherwise: str) -> Claim:
+def _running(container: Resource, settings: Settings, removes: str, otherwise: str) -> NameClaim:
     """Another testbed cluster that runs. A folder that is not visible here may be in another container, and in use."""
     project, folder = settings.project, container.folder
     compose = settings.topology.parent.resolve()
@@ -265,13 +265,13 @@ def _running(container: Resource, settings: Settings, removes: str, otherwise: s
     if folder and folder.resolve() in (compose, compose.parent):
         what = f"the cluster {project} runs, and it is not the one of {settings.state_dir}: its identity is not there"
         known = "set TESTBED_STATE to the folder that it was brought up with"
-        return Claim(Owner.USED, what, f"{known}; if that is lost, {stop}, then {removes}")
+        return NameClaim(Owner.USED, what, f"{known}; if that is lost, {stop}, then {removes}")
     if folder and not _is_gone(folder):
         what = f"a cluster named {project} runs from {folder}"
-        return Claim(Owner.USED, what, f"`testbed down` there, or {otherwise}")
+        return NameClaim(Owner.USED, what, f"`testbed down` there, or {otherwise}")
     where = f", brought up from {folder}, which does not exist here" if folder else f": {container}"
     what = f"another testbed cluster named {project} runs{where}"
-    return Claim(Owner.USED, what, f"{otherwise}; if it is abandoned, {stop}, then {removes}")
+    return NameClaim(Owner.USED, what, f"{otherwise}; if it is abandoned, {stop}, then {removes}")
 
 
 def _is_gone(folder: Path) -> bool:

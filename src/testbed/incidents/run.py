@@ -23,9 +23,9 @@ from docker.errors import DockerException
 
 from testbed import faults, recorder
 from testbed.checks import Verdict, first_format, judge
-from testbed.cluster import Cluster, copy_verification, lifecycle, recovery
+from testbed.cluster import Cluster, cluster_recovery, copy_verification, lifecycle
+from testbed.cluster.cluster_recovery import SplitBrainError
 from testbed.cluster.lock import Use, hold
-from testbed.cluster.recovery import SplitBrainError
 from testbed.deferred import Deferred
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import LedgerEntry
@@ -429,7 +429,7 @@ class Run:
             Why it does not become healthy; nothing for a split brain, which is resolved after the writes are read back.
         """
         try:
-            recovery.recover(self.cluster, self._healthy_within, self._repaired, self._mark_try)
+            cluster_recovery.recover(self.cluster, self._healthy_within, self._repaired, self._mark_try)
         except SplitBrainError:
             return None
         except TestbedError as trouble:

@@ -1,4 +1,4 @@
-"""What a node of each role can be asked, as typed answers; parsing is pure and tested on recorded samples."""
+"""The state of a node of each role, typed; parsing is pure and tested on recorded samples."""
 
 from testbed.roles.app_state import AppState
 from testbed.roles.arbiter_state import ArbiterState

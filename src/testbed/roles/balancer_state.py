@@ -17,12 +17,12 @@ PARTAKES = ("MASTER", "BACKUP")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a pool, in the words of Apache's balancer-manager.
+    """A member of a pool, as Apache's balancer-manager names it.
 
     Attributes:
         name: its route, which is the app node's name.
         url: where requests are sent.
-        status: Apache's words for its state, such as ``Init Ok`` or ``Init Err``.
+        status: Apache's name for its state, such as ``Init Ok`` or ``Init Err``.
         elected: how many requests it was chosen for.
         pool: whose member it is: an application's name, or ``APPLICATION.RULE`` for those that a rule of dispatch uses.
         weight: its share of new sessions, against the other members'.

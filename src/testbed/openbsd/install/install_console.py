@@ -68,16 +68,16 @@ class InstallConsole:
     """One boot's console.
 
     Attributes:
-        done: whether the VM said that it is done; all that is left is that it goes off.
+        done: whether the VM reported its end; then it only has to go off.
         stage: where it is.
-        until: when the whole installation has to be done, on the clock's time.
+        until: when the installation has to be done, on the clock's time.
 
     Args:
         boot: what is expected of it.
         pace: how long it may take.
         log: keeps the console, for the error.
         report: called with each stage as it begins.
-        until: when the whole installation has to be done, on the clock's time.
+        until: when the installation has to be done, on the clock's time.
         clock: seconds.
     """
 
@@ -103,7 +103,7 @@ class InstallConsole:
         self._recent: deque[str] = deque(maxlen=_SCREEN)
         self._ahead = list(boot.stages)
         self._asked: Counter[str] = Counter()
-        self._question, self._complaint = "", ""  # the last one, and what was said after it
+        self._question, self._complaint = "", ""  # the last one, and what was printed after it
         self._begin(InstallStage(boot.name, install_stages.BOOT))
 
     def feed(self, data: bytes) -> None:

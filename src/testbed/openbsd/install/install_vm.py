@@ -129,10 +129,10 @@ def follow(
         boot: what is expected.
         pace: how long it may take.
         report: called with each stage.
-        until: when the whole installation has to be done, on the console's clock; None: this boot begins it.
+        until: when the installation has to be done, on the console's clock; None: this boot begins it.
 
     Returns:
-        When the whole installation has to be done.
+        When the installation has to be done.
 
     Raises:
         InstallError: the installation stopped, stalled, or took too long.
@@ -253,7 +253,7 @@ class _Containers:
 
 
 def _is_over(container: Container) -> bool:
-    """Whether it has ended; an engine that is late to answer says nothing, the console's clock goes on."""
+    """Whether it has ended; an engine that is late to answer proves nothing, the console's clock goes on."""
     try:
         container.reload()
     except NotFound:

@@ -74,14 +74,14 @@ def httpd_conf(balancer: Balancer, debian: str) -> str:
         if line.strip() and not line.startswith("#"):
             lines.append(_translated(line, left))
     if left:
-        raise _unlike_template(f"it does not say {', '.join(sorted(left))}")
+        raise _unlike_template(f"it lacks {', '.join(sorted(left))}")
     return "# The configuration of the Debian platform (images/lb/httpd.conf), with OpenBSD's paths.\n" + "".join(
         f"{line}\n" for line in lines
     )
 
 
 def _translated(line: str, left: set[str]) -> str:
-    """One line of Debian's file in OpenBSD's words; ``left`` loses what it said."""
+    """One line of Debian's file for OpenBSD; its directive is removed from ``left``."""
     directive, _, rest = line.partition(" ")
     value = rest.strip()
     if directive == "LoadModule" and (module := re.fullmatch(r"(\w+)_module +modules/mod_\1\.so", value)):

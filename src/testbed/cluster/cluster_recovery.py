@@ -1,4 +1,4 @@
-"""Bring any cluster whose nodes exist back to health, or say which decision about data is a person's.
+"""Bring any cluster whose nodes exist back to health, or name the decision about data that a person must make.
 
 What heals by itself is waited for. What does not change any more gets one remedy after the other, from the mildest to a
 power cycle, each with its time to work. A cluster that is off or frozen is switched on first.
@@ -27,7 +27,7 @@ from testbed.wait import FinalError, wait_until
 PATIENCE_SECONDS = 30.0
 # An emulated OpenBSD's kernel and rc(8) take minutes.
 OPENBSD_SECONDS = 600.0
-# The state of the cluster could not be asked for so long: waiting on is of no use.
+# The state of the cluster was unknown for so long: to wait longer is of no use.
 UNANSWERED_SECONDS = 60.0
 # A resynchronisation delays remedies for so long beyond the deadline, because a power cycle would interrupt it.
 RESYNC_SECONDS = 600.0
@@ -35,7 +35,7 @@ RESYNC_SECONDS = 600.0
 STARTS = 2
 
 MayTry = Callable[[str, str], bool]
-"""Asked with a balancer and an app node before testbed has that balancer try that node again."""
+"""Called with a balancer and an app node before testbed has that balancer try that node again."""
 
 
 def always(_balancer: str, _node: str) -> bool:
@@ -60,12 +60,12 @@ class Recovery:
         cluster: the cluster; no fault is on record.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
         print_line: called with each remedy, in one line.
-        may_try: asked before a balancer tries an app node again.
+        may_try: called before a balancer tries an app node again.
     """
 
     def __init__(self, cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry) -> None:
         self._cluster = cluster
-        self._say = print_line
+        self._print_line = print_line
         self._may_try = may_try
         self._taken: list[Remedy] = []
         self._starts: dict[str, int] = {}
@@ -85,7 +85,7 @@ class Recovery:
         Raises:
             SplitBrainError: both copies of the database have data of their own.
             FinalError: every remedy was taken; the message names what is wrong.
-            Exception: the cluster is healthy, and ``say`` or ``may_try`` raised this.
+            Exception: the cluster is healthy, and ``report`` or ``may_try`` raised this.
         """
         wait_until(self._healthy, inf, "a healthy cluster", interval=1.0)
         self._recording.raise_first()
@@ -100,7 +100,7 @@ class Recovery:
         if state.split_brain:
             raise SplitBrainError
         self._switch_on(state)
-        with suppress(*TROUBLE):  # asked again in a second, and no reason to take no remedy
+        with suppress(*TROUBLE):  # tried again in a second; a remedy is taken all the same
             try_members(self._cluster, state, self._tries)
         now = time.monotonic()
         synchronising = any(each.synchronising for each in state.databases)
@@ -114,7 +114,7 @@ class Recovery:
         return False
 
     def _observed(self) -> ClusterState | None:
-        """The state of the cluster; None when it cannot be asked now.
+        """The state of the cluster; None when it is unknown now.
 
         Raises:
             FinalError: nothing but errors came for a minute, as without an engine.
@@ -179,12 +179,12 @@ class Recovery:
     def _record(self, line: str) -> None:
         """Report what is done; a failed report, as on a full disk, does not prevent it."""
         try:
-            self._say(line)
+            self._print_line(line)
         except Exception as error:  # noqa: BLE001 - whatever it is, the remedy is taken
             self._recording.note(error)
 
     def _tries(self, balancer: str, node: str) -> bool:
-        """Whether a balancer may try a node; an error of who is asked forbids nothing."""
+        """Whether a balancer may try a node; an error of ``may_try`` forbids nothing."""
         try:
             return self._may_try(balancer, node)
         except Exception as error:  # noqa: BLE001 - it only records
@@ -213,7 +213,7 @@ def recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: M
         cluster: the cluster; what is on record is healed.
         deadline: seconds for a cluster that becomes healthy by itself; each remedy has its own time besides.
         print_line: called with each remedy, in one line.
-        may_try: asked before a balancer tries an app node again.
+        may_try: called before a balancer tries an app node again.
 
     Raises:
         SplitBrainError: both copies of the database have data of their own.
