@@ -13,12 +13,19 @@ def test_cells_of_a_wide_table_name_their_column() -> None:
     assert '<td data-label="a">one</td>' in labelled
     assert '<td data-label="b" style="text-align: right">two</td>' in labelled
     assert '<td data-label=""></td>' in labelled
-    assert labelled.startswith("<p>x</p><table data-cards>")
+    assert labelled.startswith('<p>x</p><table data-cards="phone">')
+
+
+def test_a_very_wide_table_is_always_shown_as_cards() -> None:
+    cells = "".join(f"<th>{name}</th>" for name in "abcdef")
+    assert label_tables(f"<table><tr>{cells}</tr></table>").startswith('<table data-cards="always">')
 
 
 def test_a_narrow_table_stays_as_it_is() -> None:
     narrow = "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
     assert label_tables(narrow) == narrow
+    long = narrow.replace("1", f"a <code>{'x' * 30}</code>")
+    assert '<td data-label="a">a' in label_tables(long)
 
 
 def test_a_picture_is_a_link_to_itself_unless_it_is_within_a_link() -> None:
