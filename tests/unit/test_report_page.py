@@ -12,6 +12,8 @@ from testbed import report
 from testbed.errors import UsageError
 from testbed.journal import Mark
 from testbed.journal.events import to_fields
+from testbed.report.run_page import spreads
+from testbed.report.summary import OutageResult, Summary
 from testbed.report.versions import version_sections
 
 EXPECT = {
@@ -276,3 +278,15 @@ def test_a_page_can_be_printed(tmp_path: Path) -> None:
     assert "@media print" in page
     assert "@media screen and (prefers-color-scheme: dark)" in page
     assert "beforeprint" in page
+
+
+def test_a_page_draws_its_own_run_and_the_last_ones_of_a_long_series() -> None:
+    outage = OutageResult(count=1, longest=1.0, total=1.0, resolution=0.1, good=1, failed=1, unknown=0)
+    series = [
+        Summary(run=f"run-{number}", name="x", verdict="pass", started=number, duration=1.0, outages={"tcp": outage})
+        for number in range(300)
+    ]
+    [spread] = spreads(series[7], series)
+    assert spread.of.n == 300
+    assert len(spread.dots) == 101
+    assert [title for _, this, title in spread.dots if this] == ["run-7: 1.00 s"]

@@ -32,6 +32,7 @@ HEADLINES = {
     "error": ("!", "The run itself broke"),
 }
 REASONS = 40  # rows of answers that were not good
+DOTS = 100  # runs of a series that each page draws: the pages of all runs together must not grow with its square
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Spread:
         name: of the measure.
         this: this run's value, None if it has none.
         of: the distribution.
-        dots: each run's value in percent of the widest, with whether it is this run's, and words.
+        dots: of this run and the last ones: the value in percent of the widest, whether it is this run, and words.
     """
 
     group: str
@@ -85,6 +86,7 @@ def render(analysis: RunAnalysis, summary: Summary, series: Sequence[Summary], v
         durability=analysis.durability,
         spreads=_grouped(spreads(summary, series)),
         series=series,
+        dots=DOTS,
         what=incident.get("title", ""),
         why=incident.get("why", ""),
         planned=incident.get("steps", []),
@@ -126,7 +128,8 @@ def spreads(summary: Summary, series: Sequence[Summary]) -> list[Spread]:
                 run.run == summary.run,
                 f"{run.run}: {format_latency(value)}",
             )
-            for run, value in values
+            for place, (run, value) in enumerate(values)
+            if place >= len(values) - DOTS or run.run == summary.run
         )
         this = next((value for run, value in values if run.run == summary.run), None)
         label, _, group = name.partition(", ") if ", " in name else (name.removeprefix(OUTAGE), "", OUTAGE.strip())
