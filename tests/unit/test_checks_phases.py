@@ -164,6 +164,20 @@ def test_a_phase_before_what_it_depends_on_is_told() -> None:
     assert phases.disorder == ()
 
 
+def test_a_write_that_the_old_primary_answers_is_not_of_the_failover() -> None:
+    answered = [
+        replace(each, attrs={"database": "db1"})
+        for each in probe("sql-write", 99.9, 103.0)
+        if isinstance(each, ProbeSample)
+    ]
+    [phases] = told(*BEFORE, *TAKEOVER, *answered)
+    assert "first write" not in phases.seconds
+    assert phases.disorder == ()
+    by_new = [replace(each, attrs={"database": "db2"}) for each in answered]
+    [phases] = told(*BEFORE, *TAKEOVER, *by_new)
+    assert phases.disorder != ()
+
+
 def test_an_outage_after_the_failover_is_not_of_it() -> None:
     later: list[Event] = [*every("webmail", 1, 99.5, 104), *every("webmail", 1, 150.0, 170)]
     [phases] = told(*BEFORE, *TAKEOVER, *later)

@@ -17,7 +17,7 @@ from testbed.checks.states import Span, Timelines, spans_with_value, timelines
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window
-from testbed.journal import Aspect, Journal
+from testbed.journal import Aspect, Journal, Series
 from testbed.probes.probe_registry import PROBES
 
 # Seconds by which nodes and probes may tell late without being out of order.
@@ -35,6 +35,8 @@ DEPENDS = (
     ("first write", "postgres accepting"),
 )
 ADDRESSES: Mapping[str, str] = MappingProxyType({"site": Aspect.SITE_ADDRESS, "database": Aspect.DATABASE_ADDRESS})
+# The attribute of a sample that names the node of the resource.
+_ANSWERED_BY: Mapping[str, str] = MappingProxyType({"site": "balancer", "database": "database"})
 # The states that a node goes into as it takes over.
 _STATES = (
     ("carp master", Aspect.CARP, "master"),
@@ -147,6 +149,7 @@ def failovers(journal: Journal) -> list[Phases]:
                 probe: window
                 for probe in sorted(reports, key=lambda name: (_is_visit(name), reports[name].resolution))
                 if (window := _outage(reports[probe].windows, at, span.start + SLACK + span.error))
+                and _answered_by(journal.probes[probe], window.first_good, resource) != source
             }
             seconds |= _felt(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
@@ -243,6 +246,18 @@ def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, 
         if phase and window.first_good is not None and window.end_is_known:
             seconds[phase] = window.first_good - at
     return seconds
+
+
+def _answered_by(series: Series, came: float | None, resource: str) -> str:
+    """Return the node that sent the good reply; empty if the probe does not know it.
+
+    An outage that the old owner of the address ended was not ended by the failover. Both nodes held the address at once
+    then, which the check ``ownership`` judges.
+    """
+    if came is None:
+        return ""
+    nodes = series.values(_ANSWERED_BY[resource])
+    return next((node for finished, node in zip(series.finished, nodes, strict=True) if finished == came), "")
 
 
 def _is_visit(probe: str) -> bool:
