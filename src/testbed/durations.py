@@ -8,17 +8,17 @@ _FACTORS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 def parse_duration(text: object) -> float:
-    """A duration in seconds.
+    """Return the seconds of a duration.
 
     Args:
         text: a number with a unit, such as ``20ms``, ``30s``, ``2m``.
 
     Raises:
-        ValueError: no such thing; the message tells how to write it.
+        ValueError: not a duration; the message says how to write one.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", str(text).strip())
     if not match:
-        raise ValueError(f"{text!r} is no duration: write a number with its unit, as 200ms, 30s or 2m")
+        raise ValueError(f"{text!r} is not a duration: write a number with its unit, as 200ms, 30s or 2m")
     return float(match[1]) * _FACTORS[match[2]]
 
 

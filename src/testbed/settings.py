@@ -81,7 +81,7 @@ class Settings:
 
     @property
     def group(self) -> int:
-        """The group that shares secrets and sockets with nodes: the state folder's, whoever runs testbed."""
+        """The group that shares secrets and sockets with nodes: that of the state folder, for any user."""
         return self.state_dir.stat().st_gid if self.state_dir.is_dir() else os.getegid()
 
     def compose_environment(self, accel: str) -> dict[str, str]:
@@ -203,7 +203,7 @@ def _kib(env: Mapping[str, str], name: str) -> int | None:
     if not value:
         return None
     if not re.fullmatch(_WHOLE, value) or int(value) > 1024:
-        raise UsageError(f"{value!r} is no size in KiB", where=name, fix="use a number from 0 to 1024")
+        raise UsageError(f"{value!r} is not a size in KiB", where=name, fix="use a number from 0 to 1024")
     return int(value)
 
 

@@ -281,7 +281,7 @@ def test_faults_of_a_frozen_node_are_healed_after_it_thaws(ledger: Ledger) -> No
         ("loss", "db1", {"share": 30}, "share: 30 is not a share; write a number with its unit, as 30%"),
         ("loss", "db1", {"share": "5%", "direction": "up"}, "direction: 'up' is invalid: input should be 'both', 'in'"),
         ("rate-limit", "db1", {"rate": "1mbit"}, "rate: '1mbit' is not a rate"),
-        ("delay", "db1", {"delay": "fast"}, "delay: 'fast' is no duration; write a number with its unit"),
+        ("delay", "db1", {"delay": "fast"}, "delay: 'fast' is not a duration; write a number with its unit"),
         ("process-hang", "lb:any", {"process": "php-worker"}, r"it runs no php-worker \(but ucarp, apache\)"),
         ("process-kill", "mail", {"process": "exim"}, "process: 'exim' is invalid: input should be 'postgres'"),
     ],

@@ -62,9 +62,9 @@ FORM = {
     "missing": ("name: sound\n", "", "1:1: key 'name' is missing", "what runs of it are called"),
     "missing title": ("title: All of it is sound\n", "", "1:1: key 'title' is missing", "what happens, in one line"),
     "no steps": (SOUND[SOUND.index("steps:") : SOUND.index("expect:")], "steps: []\n", "6:8: ", "in order"),
-    "no unit": ("30s", "30", "12:27: '30' is no duration", "write a number with its unit, as 200ms, 30s or 2m"),
-    "wrong unit": ("timeout: 45s", "timeout: 3h", "8:50: '3h' is no duration", "as 200ms, 30s or 2m"),
-    "duration in words": ("load:", "duration: about 1 min\nload:", "4:11: 'about 1 min' is no duration", "200ms"),
+    "no unit": ("30s", "30", "12:27: '30' is not a duration", "write a number with its unit, as 200ms, 30s or 2m"),
+    "wrong unit": ("timeout: 45s", "timeout: 3h", "8:50: '3h' is not a duration", "as 200ms, 30s or 2m"),
+    "duration in words": ("load:", "duration: about 1 min\nload:", "4:11: 'about 1 min' is not a duration", "200ms"),
     "unknown probe": ("sql-write: 30s", "sql-wirte: 30s", "12:16: 'sql-wirte' is not known", "mean 'sql-write'?"),
     "unknown probe in list": (
         "must_notice: [sql-write]",
@@ -139,7 +139,7 @@ ORDER = {
     "stable_for of fault": (
         "id: dead}", "stable_for: 3s}", "7:48: stable_for belongs to a step with wait_for", "remove it",
     ),
-    "no time": ("{heal: dead}", "{sleep: 0s}", "9:13: 0s is no time", "write how long"),
+    "no time": ("{heal: dead}", "{sleep: 0s}", "9:13: 0s is not a duration to wait", "write how long"),
     "nothing": ("{heal: dead}", "{id: x}", "9:5: this step does nothing", "one of sleep, inject, wait_for, heal"),
     "two things": ("heal: dead", "heal: dead, sleep: 3s", "9:6: this step has both sleep and heal", "two steps"),
     "no target": (', target: "db:primary"', "", "7:14: this fault has no target", "such as db:primary"),

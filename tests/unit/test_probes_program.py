@@ -40,8 +40,8 @@ def test_every_probe_that_can_be_named_is_there() -> None:
     ("words", "told"),
     [
         (["ping=20ms"], "no probe 'ping': the probes are tcp, https, webmail, sql-read, sql-write"),
-        (["tcp"], "tcp: '' is no duration: write a number with its unit"),
-        (["tcp=20"], "'20' is no duration"),
+        (["tcp"], "tcp: '' is not a duration: write a number with its unit"),
+        (["tcp=20"], "'20' is not a duration"),
         (["tcp=1ms"], "tcp=1ms: an interval is 5ms to 60s"),
         (["tcp=20ms", "tcp=1s"], "a probe is named twice"),
         (["tcp=20ms", "--seconds", "0"], "--seconds 0: between 0 and 86400"),

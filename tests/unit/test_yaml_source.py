@@ -57,10 +57,10 @@ def refused(path: Path, content: str | bytes) -> str:
         ("repeat: 2", "repeat: yes", "9:9: repeat must be a whole number, not 'yes'; "),
         ("repeat: 2", "repeat: ~", "9:9: repeat must be a whole number, not '~'; "),
         ("repeat: 2", "repeat:", "9:1: repeat must be a whole number, not nothing; "),
-        ("20ms", "1:30", "5:26: '1:30' is no duration; write a number with its unit, as 200ms, 30s or 2m"),
-        ("20ms", "1.50", "5:26: '1.50' is no duration; "),
-        ("20ms", "yes", "5:26: 'yes' is no duration; "),
-        ("20ms", "[1s]", "5:26: [1s] is no duration; "),
+        ("20ms", "1:30", "5:26: '1:30' is not a duration; write a number with its unit, as 200ms, 30s or 2m"),
+        ("20ms", "1.50", "5:26: '1.50' is not a duration; "),
+        ("20ms", "yes", "5:26: 'yes' is not a duration; "),
+        ("20ms", "[1s]", "5:26: [1s] is not a duration; "),
         (
             "think_time: 50%",
             "think_time: 0.5",
@@ -136,9 +136,9 @@ def test_merge_keys_and_anchors(tmp_path: Path) -> None:
 def test_a_mistake_in_what_is_merged_is_placed_where_it_is_written(tmp_path: Path) -> None:
     text = SOUND.replace("- {wait_for: service, stable_for: 3s", "- &wait {wait_for: service, stable_for: 3")
     text = text.replace("expect:", "  - {<<: *wait, stable_for: 4s}\n  - {<<: *wait, timeout: 6}\nexpect:")
-    assert refused(tmp_path / "merged.yaml", text).startswith("7:43: '3' is no duration")
+    assert refused(tmp_path / "merged.yaml", text).startswith("7:43: '3' is not a duration")
     text = text.replace("stable_for: 3,", "stable_for: 3s,")
-    assert refused(tmp_path / "merged.yaml", text).startswith("9:26: '6' is no duration")
+    assert refused(tmp_path / "merged.yaml", text).startswith("9:26: '6' is not a duration")
 
 
 EXTENDED = """\

@@ -1,4 +1,4 @@
-"""Figures: measured several times, told as a distribution."""
+"""Figures: measured several times, reported as a distribution."""
 
 from testbed.bench.failover import KINDS, Failover, repeat_failovers
 from testbed.bench.idle import Idle, idle

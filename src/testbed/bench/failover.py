@@ -59,7 +59,7 @@ class Failover:
         status: the run's verdict.
         folder: where to look closer.
         lost: acknowledged writes that are not there.
-        false: failovers that nobody asked for: of a machine that was not killed.
+        false: unexpected failovers: of a node that was not killed.
         in_flight: the users' failed requests that were sent before the power was gone.
         beyond: those that were sent later.
     """
@@ -118,6 +118,6 @@ def _measured(what: FailoverKind, result: IncidentResult) -> Failover:
 def _hit(request: RequestSample, fault: InjectedFault) -> bool:
     """Whether a request may have failed by a fault: it ended after that, and began before the fault was healed.
 
-    A session that died with its node is no failed request: the site answers, with the page to log in.
+    A session that died with its node is not a failed request: the site answers, with the page to log in.
     """
     return request.finished >= fault.begins and request.started < fault.ends and request.cause != "session-lost"

@@ -1,4 +1,4 @@
-"""What the cluster costs while nobody uses it."""
+"""What the cluster costs while it is idle."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class SoakResult:
         exchanges: good HTTP exchanges a second.
         failed: the users' requests that were not answered well.
         moves: every address that a machine took or gave up: each is a false failover.
-        samples: how often the whole cluster was asked for its state.
+        samples: how often all nodes were asked for its state.
         complaints: what was wrong then, each thing once.
         outages: each probe's longest outage, seconds.
     """

@@ -1,7 +1,6 @@
 """Do the balancers of another platform keep their promises on this machine? Incidents, played, in one page to paste.
 
-testbed's own build machines reach no OpenBSD mirror: what only a real OpenBSD can show is shown by whoever runs this,
-and told in an issue by the page it prints.
+testbed's own build machines reach no OpenBSD mirror. Users with a mirror run this, and paste the page into an issue.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def play(cluster: Cluster, names: Sequence[str], print_line: PrintLine) -> Itera
     Args:
         cluster: a cluster that is up.
         names: the incidents.
-        print_line: told what happens, a line at a time.
+        print_line: called with a line for each step.
 
     Yields:
         Each when it is judged.

@@ -119,7 +119,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
             run.heal()
     journal = run.journal()
     marks = {each.name: each.at for each in journal.of(Mark)}
-    passed = marks["counted"] - marks["counting"]  # the engine takes its time to tell what each container used
+    passed = marks["counted"] - marks["counting"]  # the engine takes its time to report what each container used
     requests = journal.of(RequestSample)
     project = f"{cluster.settings.project}-"
     latencies = tuple(
@@ -128,7 +128,7 @@ def work(cluster: Cluster, name: str, load: Load, seconds: float, site: str = "c
         if marks["counting"] < each.finished <= marks["counted"] and each.outcome is Outcome.OK
     )
     if not latencies:
-        raise TestbedError("nobody was served while it was counted", where=str(run.folder), fix="see its report")
+        raise TestbedError("no user was served while it was counted", where=str(run.folder), fix="see its report")
     return Work(
         site=site,
         folder=run.folder,

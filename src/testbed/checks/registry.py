@@ -13,7 +13,7 @@ from testbed.checks.no_service import NoServiceCheck
 from testbed.checks.outage import OutageCheck
 from testbed.checks.ownership import OwnershipCheck
 from testbed.checks.phases import PhasesCheck
-from testbed.checks.recovery import RecoveryCheck
+from testbed.checks.recovery_check import RecoveryCheck
 from testbed.checks.stickiness import StickinessCheck
 
 __all__ = ["CHECKS"]

@@ -72,7 +72,7 @@ def fault(
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not (key and equals and value):
-        raise UsageError(f"{word!r} is no option", fix="write key=value, such as network=replication")
+        raise UsageError(f"{word!r} is not an option", fix="write key=value, such as network=replication")
     return key, value
 
 

@@ -119,7 +119,7 @@ def _source(settings: Settings, mirror: str | None, install_image: Path | None, 
     if not re.match(r"https?://([^/\s\[]|\[[0-9A-Fa-f:.]+\])", address):
         where = "TESTBED_OPENBSD_MIRROR" if mirror is None else "--mirror"
         fix = "write it as https://HOST/pub/OpenBSD"
-        raise UsageError(f"{address!r} is no address of a mirror", where=where, fix=fix)
+        raise UsageError(f"{address!r} is not the address of a mirror", where=where, fix=fix)
     online = Mirror(address)
     return InstallImage(install_image, online) if install_image else online
 

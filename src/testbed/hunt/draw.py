@@ -122,7 +122,7 @@ def _excluded(candidate: Candidate, struck: Sequence[Step]) -> bool:
     if candidate.single:
         return bool(here)
     # A second fault of the same cable, and a second drain of the same target, is refused. A second power loss strikes
-    # the peer that has taken over.
+    # the peer after the failover.
     fault = faults.ACTIONS[candidate.fault]
     exclusive = fault.is_exclusive or issubclass(fault.Options, OnNetworks)
     return exclusive and any(step.action == candidate.fault for step in here)

@@ -117,7 +117,7 @@ class Shrinker:
     def _is_sure(self, steps: Steps, passes: int) -> bool:
         """Play it until it has failed often enough, or passed often enough.
 
-        A play that could not be judged is no pass. A sequence that is often not judged is given up as well.
+        A play that could not be judged does not count as a pass. A sequence that is often not judged is given up, too.
         """
         tally = self._tallies.setdefault(steps_key(steps), [0, 0])
         unknown = 0

@@ -103,7 +103,7 @@ class LiveState:
                     pass
 
     def _request(self, request: RequestSample) -> None:
-        if request.outcome is not Outcome.OK or request.cause:  # redirects and half a login are no service yet
+        if request.outcome is not Outcome.OK or request.cause:  # redirects and half a login do not count as service
             return
         self.served[request.user] = max(request.started, self.served.get(request.user, NEVER))
         if request.action == "log out":

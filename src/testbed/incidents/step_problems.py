@@ -56,7 +56,7 @@ def _shape(step: Step, path: tuple[str, int]) -> Iterator[Problem]:
             yield Problem((*path, key), what, f"remove it or add {owner}", at_key=True)
     for key in ("sleep", "stable_for"):
         if getattr(step, key) == 0:
-            yield Problem((*path, key), "0s is no time", "write how long, or remove it")
+            yield Problem((*path, key), "0s is not a duration to wait", "write how long, or remove it")
     if step.id == ALL:
         yield Problem((*path, "id"), "heal: all heals every fault", "give this fault another id")
 

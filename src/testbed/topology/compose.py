@@ -121,7 +121,7 @@ def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, in
         nodes={
             name: _node(name, service, sources, scale or {})
             for name, service in merged["services"].items()
-            if "x-testbed" in service  # an overlay may add services of its own that are no part of the cluster
+            if "x-testbed" in service  # an overlay may add services of its own that do not belong to the cluster
         },
         applications=project.applications,
         dispatch=project.dispatch,

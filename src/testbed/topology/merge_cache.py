@@ -62,7 +62,7 @@ def cached_merge(
 
 
 def _key(files: Sequence[Path], environment: Mapping[str, str]) -> str:
-    """A digest of all that the merge depends on; empty where that cannot be told."""
+    """A digest of all that the merge depends on; empty if it cannot be computed."""
     digest = hashlib.sha256(FORMAT)
     line: set[bytes] = set()
     for file in files:

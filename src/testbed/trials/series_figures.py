@@ -100,7 +100,7 @@ def failure_share(trials: Sequence[Trial]) -> FailureShare | None:
 
 
 def check_counts(trials: Sequence[Trial]) -> dict[str, Counter[str]]:
-    """Return for each check how often it passed, failed, failed as known, and could not tell."""
+    """Return for each check how often it passed, failed, failed as known, and was unknown."""
     found: dict[str, Counter[str]] = {}
     for trial in judged(trials):
         for check in trial.summary.checks if trial.summary else ():

@@ -33,7 +33,7 @@ class SeriesPlayer(Protocol):
 
 
 class SeriesWatcher(Protocol):
-    """Is told how a series goes on."""
+    """Follows a series."""
 
     def begins(self, number: int) -> None:
         """A trial begins."""
@@ -48,7 +48,7 @@ def play_series(store: TrialStore, player: SeriesPlayer, watch: SeriesWatcher, f
     Args:
         store: what was played so far; every trial is kept in it.
         player: plays them.
-        watch: told of each trial.
+        watch: called for each trial.
         free_bytes: how much room the disk has.
 
     Raises:

@@ -22,8 +22,8 @@ class TrialPlayer:
     Args:
         cluster: in the incident's shape.
         store: of the series.
-        progress: told what repairs the cluster.
-        print_line: told what happens in a trial, a line at a time.
+        progress: prints repairs.
+        print_line: called with a line for each step of a trial.
     """
 
     def __init__(

@@ -52,8 +52,8 @@ def nearest(word: str, known: Iterable[str], lead: str) -> str:
         known: what is allowed.
         lead: introduces the list of all.
     """
-    known_words = list(known)
+    candidates = list(known)
     # The search takes quadratic time, and no known word is that long.
-    close = get_close_matches(word[:QUOTE_CHARACTERS], known_words, n=1, cutoff=0.6)
-    listed = f"{lead} {shortened(', '.join(known_words) or 'none', LIST_CHARACTERS)}"
+    close = get_close_matches(word[:QUOTE_CHARACTERS], candidates, n=1, cutoff=0.6)
+    listed = f"{lead} {shortened(', '.join(candidates) or 'none', LIST_CHARACTERS)}"
     return f"did you mean {close[0]!r}? {listed}" if close else listed

@@ -113,7 +113,7 @@ def _converted(kind: str, value: object) -> str:
 def _path(error: ErrorDetails, data: object) -> tuple[KeyPath, KeyPath | None]:
     """The keys that lead to an error, and those that lead to the choice of types it is part of, None if to none.
 
-    Of a choice pydantic names the type as well, such as ``literal['all']``, which is no key of the file.
+    Of a choice pydantic names the type as well, such as ``literal['all']``, which the file does not have as a key.
     """
     path: KeyPath = ()
     choice: KeyPath | None = None

@@ -95,7 +95,7 @@ def bench_disks(cluster: Cluster, print_line: PrintLine) -> Iterator[Pair]:
         print_line: called with a line for each step.
 
     Raises:
-        UsageError: the database nodes are no VMs.
+        UsageError: the database nodes are not VMs.
         TestbedError: the cluster does not become healthy.
     """
     build_images(cluster.settings, cluster.topology, Progress(Console(stderr=True)), names=[IMAGE])
@@ -125,7 +125,7 @@ def bench_disks(cluster: Cluster, print_line: PrintLine) -> Iterator[Pair]:
 def _machines(cluster: Cluster) -> list[VirtualMachine]:
     machines = [each for each in cluster.fleet.machines(Role.DATABASE) if isinstance(each, VirtualMachine)]
     if len(machines) != 2:
-        raise UsageError("the database nodes are no virtual machines, so no disk can be added to them")
+        raise UsageError("the database nodes are not virtual machines, so no disk can be added to them")
     return machines
 
 

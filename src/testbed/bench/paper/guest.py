@@ -71,11 +71,11 @@ class BenchGuest:
         """Remove every trace from the guest."""
         self._run("clean")
 
-    def _run(self, *words: str, timeout: float = TURN_SECONDS) -> str:
-        result = self._machine.exec(["sh", "-c", self._program, "bench", *words], timeout=timeout)
+    def _run(self, *arguments: str, timeout: float = TURN_SECONDS) -> str:
+        result = self._machine.exec(["sh", "-c", self._program, "bench", *arguments], timeout=timeout)
         if result.status:
             lines = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.status}"]
-            raise TestbedError(f"bench {' '.join(words)}: {' / '.join(lines[-3:])}", where=self._machine.name)
+            raise TestbedError(f"bench {' '.join(arguments)}: {' / '.join(lines[-3:])}", where=self._machine.name)
         return result.stdout
 
 

@@ -103,9 +103,9 @@ def _ask(cluster: Cluster, app: Machine, variant: str, path: str, seconds: float
     [client] = cluster.fleet.machines(Role.OBSERVER if direct else Role.CLIENT)
     address = _address(app) if direct else str(cluster.topology.site.address)
     lasts = seconds + 2 * MARGIN_SECONDS
-    words = ["http" if variant == NONE else "https", address, str(PORTS[variant]), cluster.topology.site.name, path]
+    arguments = ["http" if variant == NONE else "https", address, str(PORTS[variant]), cluster.topology.site.name, path]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        asking = pool.submit(client.exec, ["python3", "-c", _CLIENT, *words, f"{lasts:g}"], timeout=lasts + 20)
+        asking = pool.submit(client.exec, ["python3", "-c", _CLIENT, *arguments, f"{lasts:g}"], timeout=lasts + 20)
         costs = idle(cluster, seconds)
         result = asking.result()
     if result.status:
@@ -117,7 +117,7 @@ def _ask(cluster: Cluster, app: Machine, variant: str, path: str, seconds: float
 
 def _address(app: Machine) -> str:
     if not isinstance(app, ContainerMachine):
-        raise TestbedError("it is no container", where=app.name)
+        raise TestbedError("it is not a container", where=app.name)
     return app.address("backend")
 
 
@@ -125,7 +125,7 @@ def _address(app: Machine) -> str:
 def _tls_server(cluster: Cluster, app: Machine) -> Iterator[None]:
     program = files("testbed.bench.paper").joinpath("tls_server.sh").read_text()
     if not isinstance(app, ContainerMachine):
-        raise TestbedError("it is no container", where=app.name)
+        raise TestbedError("it is not a container", where=app.name)
     _run(app, program, "stop")
     try:
         secrets = cluster.settings.state_dir / "nodes" / "lb"
