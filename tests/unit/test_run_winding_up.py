@@ -215,7 +215,7 @@ def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_start
     run = a_run(tmp_path)
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
     monkeypatch.setattr("testbed.incidents.runner._timeline", refuse)
-    with pytest.raises(TestbedError, match="no machine is db:primary now") as refused:
+    with pytest.raises(TestbedError, match="no node is db:primary now") as refused:
         play_once(
             run.cluster,
             incident,
