@@ -28,15 +28,15 @@ def test_all_is_well() -> None:
     result = check_durability(SAMPLES, settled())
     assert result.ok
     assert (result.kept, result.dropped) == (("d",), ("e",))
-    assert "2 writes acknowledged, 0 of them missing" in result.explain()
-    assert "2 of unknown outcome, of which 1 are there" in result.explain()
+    assert "2 writes acknowledged, 0 of them missing" in result.describe()
+    assert "2 of unknown outcome, of which 1 are in the table" in result.describe()
 
 
 def test_a_missing_acknowledged_write() -> None:
     result = check_durability(SAMPLES, settled(b=0))
     assert not result.ok
     assert result.missing == ("b",)
-    assert "1 of them missing (b)" in result.explain()
+    assert "1 of them missing (b)" in result.describe()
 
 
 def test_a_write_that_is_there_twice() -> None:
@@ -44,20 +44,20 @@ def test_a_write_that_is_there_twice() -> None:
         result = check_durability(SAMPLES, settled(**{token: 2}))
         assert not result.ok
         assert result.duplicated == (token,)
-        assert "more than once" in result.explain()
+        assert "more than once" in result.describe()
 
 
 def test_a_refused_write_that_is_there() -> None:
     result = check_durability(SAMPLES, settled(c=1))
     assert not result.ok
     assert result.refused == ("c",)
-    assert "refused and yet there (c)" in result.explain()
+    assert "refused but found (c)" in result.describe()
 
 
 def test_a_row_nobody_wrote() -> None:
     result = check_durability(SAMPLES, settled(z=1))
     assert not result.ok
-    assert result.strangers == ("z",)
+    assert result.unexpected == ("z",)
 
 
 def test_a_table_that_was_not_read() -> None:

@@ -97,10 +97,10 @@ DOWN: list[Event] = [
 
 
 @pytest.mark.parametrize(
-    ("ceiling", "verdict"), [("5s", PASS), ("2s", FAIL), ("0s", FAIL)],
+    ("limit", "verdict"), [("5s", PASS), ("2s", FAIL), ("0s", FAIL)],
 )  # fmt: skip
-def test_outages_are_held_against_their_ceiling(ceiling: str, verdict: Status) -> None:
-    assert status("outage", plan(max_outage={"tcp": ceiling}), Mark("steady", at=10), *DOWN, END) is verdict
+def test_outages_are_held_against_their_ceiling(limit: str, verdict: Status) -> None:
+    assert status("outage", plan(max_outage={"tcp": limit}), Mark("steady", at=10), *DOWN, END) is verdict
 
 
 def test_the_worst_outage_is_told_first_and_briefly() -> None:
@@ -469,7 +469,7 @@ def test_the_cluster_must_be_whole_soon_after_the_last_heal() -> None:
     assert "after the last heal" in verdicts(*events, step(30, "heal"), END)["recovery"].summary
     assert (
         verdicts(*events, step(60, "heal"), END)["recovery"].summary
-        == "whole already at the last heal; 10s after it allowed"
+        == "healthy already at the last heal; 10s after it allowed"
     )
     assert status("recovery", *events, step(30, "heal")) is UNKNOWN
     assert status("recovery", *events, END) is UNKNOWN

@@ -19,18 +19,18 @@ def steady(first: float, last: float) -> list[ProbeSample]:
 
 
 def test_a_steady_service_has_no_outage() -> None:
-    report = check_outage(steady(0, 10), ceiling=1)
+    report = check_outage(steady(0, 10), limit=1)
     assert report.ok
     assert report.windows == ()
     assert report.longest is None
     assert report.resolution == pytest.approx(STEP)
-    assert "no outage" in report.explain()
+    assert "no outage" in report.describe()
 
 
 def test_an_outage_lasts_from_reply_to_reply() -> None:
     down = [probe(1 + number * STEP, Outcome.FAILED, seconds=1, detail="refused") for number in range(1, 60)]
     lost = probe(1.0 + STEP / 2, Outcome.UNKNOWN, seconds=1, detail="timeout")
-    report = check_outage([*steady(4, 6), lost, *down, *steady(0, 1)], ceiling=7)
+    report = check_outage([*steady(4, 6), lost, *down, *steady(0, 1)], limit=7)
     assert report.ok
     [window] = report.windows
     assert window.last_good == pytest.approx(1.01)
@@ -38,22 +38,22 @@ def test_an_outage_lasts_from_reply_to_reply() -> None:
     assert window.seconds == pytest.approx(3.0)
     assert (window.failed, window.unknown) == (59, 1)
     assert report.total == pytest.approx(3.0)
-    assert "the longest 3.00 s" in report.explain()
-    assert "timeout" in report.explain()
+    assert "the longest 3.00 s" in report.describe()
+    assert "timeout" in report.describe()
 
 
 def test_an_outage_above_the_ceiling_fails() -> None:
     down = [probe(1.05, Outcome.FAILED)]
-    report = check_outage([*steady(0, 1), *down, *steady(4, 5)], ceiling=2)
+    report = check_outage([*steady(0, 1), *down, *steady(4, 5)], limit=2)
     assert not report.ok
-    assert "at most 2 s were allowed" in report.explain()
+    assert "at most 2 s were allowed" in report.describe()
 
 
 def test_a_service_that_stays_away_fails() -> None:
     report = check_outage([*steady(0, 1), probe(1.05, Outcome.FAILED)])
     assert not report.ok
     assert report.windows[0].seconds == float("inf")
-    assert "no good reply came" in report.explain()
+    assert "no good reply came" in report.describe()
 
 
 def test_a_service_that_was_never_seen_fails() -> None:
@@ -64,7 +64,7 @@ def test_a_service_that_was_never_seen_fails() -> None:
 
 def test_slow_replies_are_an_outage_even_though_none_failed() -> None:
     blocked = [probe(1 + number * STEP, seconds=3 - number * STEP) for number in range(1, 60)]
-    report = check_outage([*steady(0, 1), *blocked, *steady(4, 5)], ceiling=2)
+    report = check_outage([*steady(0, 1), *blocked, *steady(4, 5)], limit=2)
     assert not report.ok
     [window] = report.windows
     assert window.seconds == pytest.approx(2.99)
@@ -139,13 +139,13 @@ def test_outages_far_apart_are_several() -> None:
 
 def test_a_ceiling_of_nought_allows_what_cannot_be_resolved() -> None:
     alone = [*steady(0, 1), probe(1.05, Outcome.FAILED), *steady(1.1, 2)]
-    assert check_outage(alone, ceiling=0).ok
+    assert check_outage(alone, limit=0).ok
     two = [*steady(0, 1), probe(1.05, Outcome.FAILED), probe(1.1, Outcome.UNKNOWN), *steady(1.15, 2)]
-    report = check_outage(two, ceiling=0)
+    report = check_outage(two, limit=0)
     assert not report.ok
     assert report.excessive[0].proven == pytest.approx(STEP)
     slow = [*steady(0, 1), *[probe(1 + n * STEP, seconds=2 - n * STEP) for n in range(1, 40)], *steady(3, 4)]
-    assert not check_outage(slow, ceiling=0).ok
+    assert not check_outage(slow, limit=0).ok
 
 
 def test_only_what_is_watched_counts() -> None:

@@ -66,13 +66,13 @@ def test_all_phases_of_a_failover() -> None:
         "first page": pytest.approx(6.5),
     }
     assert phases.title == "database from db1 to db2 after power-loss on db1"
-    assert "first write +5.50 s" in phases.explain()
-    assert phases.briefly() == (
+    assert "first write +5.50 s" in phases.describe()
+    assert phases.short_summary() == (
         "database from db1 to db2 after power-loss on db1: "
         "address claimed +3.60 s, first write +5.50 s, first page +6.50 s."
     )
     [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.999, 105.5))
-    assert "last good reply +0.00 s" in phases.explain()
+    assert "last good reply +0.00 s" in phases.describe()
 
 
 def test_a_page_is_the_webmails_or_else_any() -> None:
@@ -151,14 +151,14 @@ def test_a_service_that_did_not_come_back_is_no_success() -> None:
     [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, None))
     assert phases.away == ("sql-write",)
     assert not phases.ok
-    assert "did not come back for sql-write" in phases.explain()
-    assert "did not come back for sql-write" in phases.briefly()
+    assert "did not come back for sql-write" in phases.describe()
+    assert "did not come back for sql-write" in phases.short_summary()
 
 
 def test_a_phase_before_what_it_depends_on_is_told() -> None:
     [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 103.0))
     assert not phases.ok
-    assert "first write (+3.00 s) before postgres accepting (+5.00 s)" in phases.explain()
+    assert "first write (+3.00 s) before postgres accepting (+5.00 s)" in phases.describe()
     late: list[Event] = [replace(event, error=3.0) if isinstance(event, StateChange) else event for event in TAKEOVER]
     [phases] = told(*BEFORE, *late, *probe("sql-write", 99.9, 103.0))
     assert phases.disorder == ()

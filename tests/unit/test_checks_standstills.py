@@ -62,9 +62,9 @@ def outage(journal: Journal) -> Verdict:
     return verdict
 
 
-@pytest.mark.parametrize("ceiling", ["0s", "3s"])
-def test_a_paused_prober_leaves_the_outage_unknown_and_says_why(ceiling: str) -> None:
-    verdict = outage(run(paused=(10, 14), expect={"max_outage": dict.fromkeys(SITE, ceiling)}))
+@pytest.mark.parametrize("limit", ["0s", "3s"])
+def test_a_paused_prober_leaves_the_outage_unknown_and_says_why(limit: str) -> None:
+    verdict = outage(run(paused=(10, 14), expect={"max_outage": dict.fromkeys(SITE, limit)}))
     assert verdict.status is Status.UNKNOWN
     assert "tcp" in verdict.summary
     assert "the prober itself stood still for 4.0" in verdict.summary
@@ -175,6 +175,6 @@ def test_two_pauses_are_two_standstills() -> None:
     again = run(paused=(20, 22), expect={})
     both = build_journal([*list(once.probes["tcp"])[:360], *list(again.probes["tcp"])[360:]], OPENINGS)
     assert [round(stop.begin) for stop in standstills(both)["tcp"]] == [10, 20]
-    report = outage_of(both, "tcp", ceiling=3)
+    report = outage_of(both, "tcp", limit=3)
     assert len(report.hidden) == 2
     assert [round(window.seconds, 1) for window in report.possible] == [pytest.approx(4, abs=0.2)]

@@ -31,7 +31,7 @@ def test_a_session_stays_through_a_change_of_balancer() -> None:
     [stay] = result.matrix["s1"]
     assert (stay.node, stay.answers, stay.balancers) == ("app-1", 4, frozenset({"lb1", "lb2"}))
     told = "1 sessions on app-1; 1 stayed on their node through a change of balancer; none moved; none was lost."
-    assert result.explain() == told
+    assert result.describe() == told
 
 
 def test_a_move_without_a_death_fails() -> None:
@@ -39,14 +39,14 @@ def test_a_move_without_a_death_fails() -> None:
     assert not result.ok
     [move] = result.uncaused
     assert (move.source, move.target, move.at) == ("app-1", "app-2", 2.1)
-    assert "1 without a cause (first: session s1 from app-1 to app-2)" in result.explain()
+    assert "1 without a cause (first: session s1 from app-1 to app-2)" in result.describe()
 
 
 def test_a_death_moves_its_own_sessions() -> None:
     other = [replace(request, session="s2", app="app-2") for request in ALIVE]
     result = check_stickiness([*LOST, *other, asked(8, "app-2", session="s2")], [GONE])
     assert result.ok
-    assert result.doomed == {"s1"}
+    assert result.interrupted == {"s1"}
     assert result.lost == {"s1": pytest.approx(7.1)}
     [move] = result.moves
     assert move.cause == GONE
@@ -56,7 +56,7 @@ def test_a_death_does_not_excuse_another_nodes_session() -> None:
     result = check_stickiness(LOST, [Absence("app-2", 4.8, 30)])
     assert not result.ok
     assert result.uncaused
-    assert "lost although their node was there: s1" in result.explain()
+    assert "lost although their node was reachable: s1" in result.describe()
 
 
 def test_a_death_does_not_excuse_an_earlier_or_a_later_move() -> None:
@@ -67,15 +67,15 @@ def test_a_death_does_not_excuse_an_earlier_or_a_later_move() -> None:
 def test_a_node_may_go_at_any_time_between_two_answers() -> None:
     for gone in (Absence("app-1", 1.2), Absence("app-1", 6.9), Absence("app-1", 0.9, 1.0)):
         result = check_stickiness(LOST, [gone])
-        assert result.ok, result.explain()
-        assert result.doomed == {"s1"}
+        assert result.ok, result.describe()
+        assert result.interrupted == {"s1"}
 
 
 def test_a_session_that_survives_its_node_is_suspicious() -> None:
     result = check_stickiness([*ALIVE, asked(7, "app-2")], [GONE])
     assert not result.ok
     assert result.uncaused == ()
-    assert "not lost although their node was gone: s1" in result.explain()
+    assert "not lost although their node was absent: s1" in result.describe()
 
 
 def test_a_session_lost_on_a_living_node_fails() -> None:
@@ -93,18 +93,18 @@ def test_sessions_that_cannot_be_lost_are_not_expected_to_be() -> None:
     half_told = [*ALIVE, asked(6, "app-2", cause="redirect")]
     for requests in (silent, unfinished, gone, leaving, patient, half_told):
         result = check_stickiness(requests, [GONE])
-        assert result.ok, result.explain()
-        assert result.doomed == frozenset()
+        assert result.ok, result.describe()
+        assert result.interrupted == frozenset()
 
 
 def test_sessions_in_the_database_roam_and_are_never_lost() -> None:
     roams = [*ALIVE, asked(2, "app-2"), asked(7, "app-2")]
     result = check_stickiness(roams, [GONE], roaming=True)
-    assert result.ok, result.explain()
-    assert "kept in the database; 1 moves; none was lost" in result.explain()
+    assert result.ok, result.describe()
+    assert "kept in the database; 1 moves; none was lost" in result.describe()
     lost = check_stickiness(LOST, [GONE], roaming=True)
     assert not lost.ok
-    assert "lost although the database has them: s1" in lost.explain()
+    assert "lost although the database has them: s1" in lost.describe()
 
 
 LB_ERROR = [Span(0, 4.9, "ok"), Span(4.9, 6, "error"), Span(6, inf, "ok")]

@@ -171,17 +171,20 @@ GOOD = stamped(kind="settled", token="t", copies=1)
 @pytest.mark.parametrize(
     ("garbage", "said"),
     [
-        ([b"\x00\x00\x00\n"], "line 3 is no line of a journal"),
-        ([b"{broken\n"], "line 3 is no line of a journal"),
-        ([b'{"kind":"set\xff\xfe\n'], "line 3 is no line of a journal"),
-        ([b'{"kind":"set\n', b'{"kind":"set\n'], "line 4 is no line of a journal"),
-        ([b"[1, 2]\n"], "line 3 is no line of a journal"),
-        ([stamped(kind="settled", token="t")], "line 3 is no event: .*copies"),
-        ([stamped(kind="settled", token="t", copies="1")], "line 3 is no event: .*whole number"),
-        ([stamped(kind="settled", token="t", copies=1, color=1)], "line 3 is no event: .*color"),
-        ([stamped(kind="nonsense")], "line 3 is no event: .*nonsense"),
-        ([b'{"kind":"settled","token":"t","copies":1}\n'], "line 3 is no event: .*wall"),
-        ([stamped(kind="alarm", node="a", pattern="p", text="t", at=float("nan"))], "line 3 is no line of a journal"),
+        ([b"\x00\x00\x00\n"], "line 3 is not a line of a journal"),
+        ([b"{broken\n"], "line 3 is not a line of a journal"),
+        ([b'{"kind":"set\xff\xfe\n'], "line 3 is not a line of a journal"),
+        ([b'{"kind":"set\n', b'{"kind":"set\n'], "line 4 is not a line of a journal"),
+        ([b"[1, 2]\n"], "line 3 is not a line of a journal"),
+        ([stamped(kind="settled", token="t")], "line 3 is not an event: .*copies"),
+        ([stamped(kind="settled", token="t", copies="1")], "line 3 is not an event: .*not an integer"),
+        ([stamped(kind="settled", token="t", copies=1, color=1)], "line 3 is not an event: .*color"),
+        ([stamped(kind="nonsense")], "line 3 is not an event: .*nonsense"),
+        ([b'{"kind":"settled","token":"t","copies":1}\n'], "line 3 is not an event: .*wall"),
+        (
+            [stamped(kind="alarm", node="a", pattern="p", text="t", at=float("nan"))],
+            "line 3 is not a line of a journal",
+        ),
         ([stamped(kind="journal", version=99, source="x", pid=1, attrs={})], "line 3: journal version 99"),
         (
             [
@@ -189,7 +192,7 @@ GOOD = stamped(kind="settled", token="t", copies=1)
                     kind="probe", probe="x", scheduled=1, started=1, finished=1, outcome="maybe", detail="", attrs={}
                 )
             ],
-            "line 3 is no event: .*maybe",
+            "line 3 is not an event: .*maybe",
         ),
     ],
 )

@@ -269,8 +269,8 @@ def test_a_log_that_is_taken_up_in_the_run_is_guarded_too(host: Host) -> None:
     recorder._client = cast("DockerClient", type("Client", (), {"containers": containers()})())
     recorder._started(EngineEvent("db1", "the new container", "start", host.wall))
     log.write("event=mounted up=3.4")
-    wait_until(lambda: recorder.trouble, 10, "the recorder's trouble", interval=0.005)
-    assert recorder.trouble == "the recorder missed something: OSError: no space left on device for StateChange"
+    wait_until(lambda: recorder.first_error, 10, "the recorder's trouble", interval=0.005)
+    assert recorder.first_error == "the recorder missed something: OSError: no space left on device for StateChange"
     recorder._logs["db1"][1].end()
 
 

@@ -162,7 +162,7 @@ def test_a_good_run_passes(tmp_path: Path) -> None:
     page = (tmp_path / "good" / "report.html").read_text()
     assert "Passed: 9 checks hold" in page
     assert "sheet matrix dense" in page
-    assert "one run is no distribution" in page
+    assert "A distribution needs more runs" in page
 
 
 def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:

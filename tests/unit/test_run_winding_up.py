@@ -30,7 +30,7 @@ class FakeTask:
 
     def __init__(self, *, alive: bool = True, trouble: BaseException | None = None) -> None:
         self.alive = alive
-        self.trouble = trouble
+        self.first_error = trouble
         self.stopped = False
 
     def running(self) -> bool:
@@ -41,8 +41,8 @@ class FakeTask:
 
     def stop(self) -> None:
         self.stopped = True
-        if self.trouble:
-            raise self.trouble
+        if self.first_error:
+            raise self.first_error
 
 
 @pytest.fixture

@@ -74,7 +74,9 @@ def absences(
         if span.value != "on"
     ]
     found += [
-        Absence(member, span.start - span.error, span.end + span.end_error, f"{balancer} says {member} is {span.value}")
+        Absence(
+            member, span.start - span.error, span.end + span.end_error, f"{balancer} reports {member} as {span.value}"
+        )
         for (balancer, aspect), spans in lines.items()
         if (member := aspect.removeprefix(f"{Aspect.MEMBER}:")) in names
         for span in spans

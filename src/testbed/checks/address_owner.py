@@ -27,11 +27,11 @@ class AddressOwnerCheck(Check):
         begin, end = run.stage_time("steady"), run.stage_time("timeline-done")
         for resource, wanted in run.expect.address_owner.items():
             if begin is None or end is None:
-                builder.doubt("the journal does not tell of the steady state, or of the timeline's end")
+                builder.doubt("the journal has no steady state or no end of the steps")
                 break
             holders = reachable_holders(run, ADDRESSES[resource])
             at_first, at_last = _holders_at(holders, begin), _holders_at(holders, end)
-            then, now = (" and ".join(sorted(names)) or "nobody" for names in (at_first, at_last))
+            then, now = (" and ".join(sorted(names)) or "no node" for names in (at_first, at_last))
             text = f"the {resource} address was held by {then}, at the end by {now}; expected: {wanted}"
             if not at_first:
                 builder.doubt(text, begin)

@@ -23,10 +23,10 @@ class Durability:
     Args:
         acknowledged: number of writes that were acknowledged.
         missing: acknowledged, and not there.
-        duplicated: there more than once, whatever their outcome.
+        duplicated: found more than once, whatever their outcome.
         refused: surely not committed, as their client was told, and there nevertheless.
-        strangers: there, and never tried.
-        unsettled: tried, and never looked for.
+        unexpected: there, and never tried.
+        unsettled: tried, and not looked for.
         kept: of unknown outcome, and there.
         dropped: of unknown outcome, and not there.
     """
@@ -35,7 +35,7 @@ class Durability:
     missing: tuple[str, ...]
     duplicated: tuple[str, ...]
     refused: tuple[str, ...]
-    strangers: tuple[str, ...]
+    unexpected: tuple[str, ...]
     unsettled: tuple[str, ...]
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -43,23 +43,25 @@ class Durability:
     @property
     def ok(self) -> bool:
         """Something was acknowledged and all of it is there once, and nothing else is there."""
-        wrong = (self.missing, self.duplicated, self.refused, self.strangers, self.unsettled)
+        wrong = (self.missing, self.duplicated, self.refused, self.unexpected, self.unsettled)
         return self.acknowledged > 0 and not any(wrong)
 
-    def explain(self) -> str:
+    def describe(self) -> str:
         """The verdict and its evidence, one paragraph."""
         text = f"{self.acknowledged} writes acknowledged, {len(self.missing)} of them missing"
         text += _examples(self.missing)
         for name, tokens in (
-            ("there more than once", self.duplicated),
-            ("refused and yet there", self.refused),
-            ("there though nobody wrote them", self.strangers),
-            ("never looked for", self.unsettled),
+            ("found more than once", self.duplicated),
+            ("refused but found", self.refused),
+            ("found although never written", self.unexpected),
+            ("not looked for", self.unsettled),
         ):
             if tokens:
                 text += f"; {len(tokens)} {name}{_examples(tokens)}"
         unknown = len(self.kept) + len(self.dropped)
-        return text + (f"; {unknown} of unknown outcome, of which {len(self.kept)} are there." if unknown else ".")
+        return text + (
+            f"; {unknown} of unknown outcome, of which {len(self.kept)} are in the table." if unknown else "."
+        )
 
 
 def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:
@@ -80,7 +82,7 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
         missing=tuple(token for token in acknowledged if copies.get(token) == 0),
         duplicated=tuple(token for token, count in copies.items() if count > 1),
         refused=tuple(token for token in failed if copies.get(token)),
-        strangers=tuple(token for token, count in copies.items() if count and token not in outcomes),
+        unexpected=tuple(token for token, count in copies.items() if count and token not in outcomes),
         unsettled=tuple(token for token in outcomes if token not in copies),
         kept=tuple(token for token in unknown if copies[token]),
         dropped=tuple(token for token in unknown if not copies[token]),
@@ -111,20 +113,20 @@ class DurabilityCheck(Check):
         answered = {series.token(place): series.finished[place] for place in range(len(series))}
         for problem, tokens in (
             ("was acknowledged, and is not there", found.missing),
-            ("is there more than once", found.duplicated),
-            ("was refused, and is there nevertheless", found.refused),
-            ("is there, and nobody wrote it", found.strangers),
+            ("is found more than once", found.duplicated),
+            ("was refused, and is in the table", found.refused),
+            ("is in the table, although no probe wrote it", found.unexpected),
         ):
             for token in tokens:
                 builder.fail(f"{token} {problem}", answered.get(token))
         for token in found.unsettled:
-            builder.doubt(f"{token} was never looked for", answered.get(token))
+            builder.doubt(f"{token} was not looked for", answered.get(token))
         if not found.acknowledged:
-            builder.doubt("no write was acknowledged: nothing is proved")
-        for text, tokens in (("is there", found.kept), ("is not there", found.dropped)):
+            builder.doubt("no write was acknowledged, so nothing is proved")
+        for text, tokens in (("is in the table", found.kept), ("is not in the table", found.dropped)):
             for token in tokens:
                 builder.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
-        return builder.verdict(self.name, found.explain())
+        return builder.verdict(self.name, found.describe())
 
 
 def _judge_unread(run: RecordedRun, builder: VerdictBuilder) -> None:

@@ -38,8 +38,8 @@ class FailbackCheck(Check):
             return builder.verdict(self.name)
         for resource, aspect in ADDRESSES.items() if expect.no_failback else ():
             _judge_address(run, builder, resource, aspect, healed)
-        for probe, ceiling in expect.max_outage_after_heal.items():
-            _judge_probe(run, builder, probe, ceiling, healed)
+        for probe, limit in expect.max_outage_after_heal.items():
+            _judge_probe(run, builder, probe, limit, healed)
         if not run.complete:
             builder.doubt("the run did not come to its end: it may have moved or failed later")
         return builder.verdict(self.name)
@@ -61,7 +61,7 @@ def _judge_address(run: RecordedRun, builder: VerdictBuilder, resource: str, asp
     holding = [(span, node) for span, node in spans if span.at(healed)]
     if not holding:
         if spans:
-            builder.doubt(f"nobody held the {resource} address when the heal began", healed)
+            builder.doubt(f"no node held the {resource} address when the heal began", healed)
         return
     serving, server = holding[-1]
     taken = next(((span, node) for span, node in spans if healed < span.start < run.end and node != server), None)
@@ -74,19 +74,19 @@ def _judge_address(run: RecordedRun, builder: VerdictBuilder, resource: str, asp
         builder.note(f"the {resource} address stayed with {server}", healed, server)
 
 
-def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, ceiling: float, healed: float) -> None:
+def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, limit: float, healed: float) -> None:
     series = run.journal.probes.get(probe)
     if series is None:
         builder.doubt(f"{probe} was not probed")
         return
     stops = run.standstills.get(probe, ())
-    report = check_outage(series, ceiling=ceiling, begin=healed, end=run.end, stops=stops)
+    report = check_outage(series, limit=limit, begin=healed, end=run.end, stops=stops)
     # What had begun before the heal is not the return's.
     report = replace(report, windows=tuple(window for window in report.windows if window.first_bad >= healed))
     for window in (*report.excessive, *report.possible):
-        text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(ceiling)}"
+        text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(limit)}"
         if window.stops:
             text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
         (builder.fail if is_certain(run, report, window) else builder.doubt)(text, window.first_bad)
     if not report.excessive and not report.possible:
-        builder.note(f"{probe}, after the heal: {report.briefly()}", healed)
+        builder.note(f"{probe}, after the heal: {report.short_summary()}", healed)

@@ -27,8 +27,8 @@ def judge(journal: Journal) -> list[Verdict]:
         try:
             expect = recorded_expectations(first_format.to_second_format(plan.scenario), plan.profile)
         except ValidationError as error:
-            told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-            verdicts.append(Verdict(RUN, Status.UNKNOWN, f"what was expected cannot be read: {told}"))
+            text = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            verdicts.append(Verdict(RUN, Status.UNKNOWN, f"what was expected cannot be read: {text}"))
     run = RecordedRun(journal, expect)
     for check in CHECKS.values():
         verdict = check.judge(run) if check.judges or check.is_asked(expect) else None

@@ -47,7 +47,7 @@ class LoginsCheck(Check):
         if len(bad) > most >= len(failed):
             builder.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
         if not watched:
-            builder.doubt("nobody logged in under observation: nothing is proved")
+            builder.doubt("no user logged in under observation, so nothing is proved")
         if not run.complete:
             builder.doubt("the run did not come to its end: more logins may have failed")
         summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"

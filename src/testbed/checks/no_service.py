@@ -46,6 +46,8 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, begin: f
     if not sent:
         builder.doubt(f"{probe} was not probed between the fault and its healing")
     elif good:
-        builder.fail(f"{probe} had {len(good)} good answers, though service had to stop", series.finished[good[0]])
+        builder.fail(
+            f"{probe} had {len(good)} good answers, although no service was expected", series.finished[good[0]]
+        )
     else:
         builder.note(f"{probe} had no good answer to {len(sent)} probes after the last fault", begin)

@@ -1,7 +1,7 @@
 """When was a service away, as a probe saw it, and was that longer than it may be?
 
 A probe that fails alone, among good ones, was no outage that can be resolved: its length is anything from nothing to
-two intervals. A ceiling of nought allows it, and nothing more.
+two intervals. A limit of nought allows it, and nothing more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class OutageReport:
         windows: the outages, in order of time.
         good, failed, unknown: number of probes.
         resolution: seconds between two probes: no time here is known better.
-        ceiling: seconds that no outage may be longer than, None for no limit; 0 for none that can be resolved.
+        limit: seconds that no outage may be longer than, None for no limit; 0 for none that can be resolved.
         hidden: times in which the prober stood still, and an outage may have been that no probe could see.
         slow: seconds without a reply that are an outage although no probe failed.
     """
@@ -42,7 +42,7 @@ class OutageReport:
     failed: int
     unknown: int
     resolution: float
-    ceiling: float | None
+    limit: float | None
     hidden: tuple[Window, ...] = ()
     slow: float = 1.0
 
@@ -63,17 +63,17 @@ class OutageReport:
 
     @property
     def excessive(self) -> tuple[Window, ...]:
-        """The outages that were longer than the ceiling."""
-        if self.ceiling is None:
+        """The outages that were longer than the limit."""
+        if self.limit is None:
             return ()
-        if not self.ceiling:
+        if not self.limit:
             return tuple(window for window in self.windows if window.proven > 0 or window.seconds == inf)
-        return tuple(window for window in self.windows if window.seconds > self.ceiling)
+        return tuple(window for window in self.windows if window.seconds > self.limit)
 
     @property
     def possible(self) -> tuple[Window, ...]:
-        """The times in which an outage longer than the ceiling may have been hidden by a standstill of the prober."""
-        return () if self.ceiling is None else tuple(each for each in self.hidden if each.seconds > self.ceiling)
+        """The times in which an outage longer than the limit may have been hidden by a standstill of the prober."""
+        return () if self.limit is None else tuple(each for each in self.hidden if each.seconds > self.limit)
 
     @property
     def unmeasured(self) -> str:
@@ -86,9 +86,9 @@ class OutageReport:
         """The service was seen up, was up at the end, and was never away for too long."""
         return bool(self.good) and not self.is_away and not self.excessive and not self.possible
 
-    def briefly(self) -> str:
+    def short_summary(self) -> str:
         """The longest outage beside what was allowed, in few words."""
-        allowed = "" if self.ceiling is None else f" of at most {self.ceiling:g} s"
+        allowed = "" if self.limit is None else f" of at most {self.limit:g} s"
         worst = self.longest
         stood = f"; {self.unmeasured}" if self.unmeasured else ""
         if worst is None:
@@ -100,7 +100,7 @@ class OutageReport:
         how = f"{failed} failed, {unknown} unknown" if failed or unknown else worst.detail
         return f"{length}{allowed or ', no limit'} ({number}, {how}){stood}"
 
-    def explain(self) -> str:
+    def describe(self) -> str:
         """The verdict and its evidence, one paragraph."""
         count = self.good + self.failed + self.unknown
         text = f"{count} probes: {self.good} good, {self.failed} failed, {self.unknown} unknown; "
@@ -113,15 +113,15 @@ class OutageReport:
         text += f", at first: {worst.detail})" if worst.detail else ")"
         if self.is_away:
             return text + "; no good reply came after the last."
-        if self.ceiling is not None:
-            text += f"; at most {self.ceiling:g} s were allowed"
+        if self.limit is not None:
+            text += f"; at most {self.limit:g} s were allowed"
         return text + "."
 
 
 def check_outage(
     samples: Series | Iterable[ProbeSample],
     *,
-    ceiling: float | None = None,
+    limit: float | None = None,
     slow: float = 1.0,
     begin: float = -inf,
     end: float = inf,
@@ -131,7 +131,7 @@ def check_outage(
 
     Args:
         samples: of one probe, in any order.
-        ceiling: seconds that no outage may be longer than; 0: none that can be resolved.
+        limit: seconds that no outage may be longer than; 0: none that can be resolved.
         slow: seconds that a probe must have waited for the next good reply, its own or another's, to make an
             outage although none failed; at least two intervals, or a visit that took its time would be one.
         begin: what was due before does not count, but for the last good one.
@@ -154,7 +154,7 @@ def check_outage(
         failed=counted.count(FAILED),
         unknown=counted.count(UNKNOWN),
         resolution=resolution,
-        ceiling=ceiling,
+        limit=limit,
         hidden=tuple(
             window
             for window in find_hidden(due, all_due, unseen, slow)
@@ -165,19 +165,19 @@ def check_outage(
 
 
 def outage_of(
-    journal: Journal, probe: str, *, ceiling: float | None = None, begin: float = -inf, end: float = inf
+    journal: Journal, probe: str, *, limit: float | None = None, begin: float = -inf, end: float = inf
 ) -> OutageReport:
     """Find the outages that a probe of a journal saw, without those of its prober.
 
     Args:
         journal: which has the probe.
         probe: its name.
-        ceiling: seconds that no outage may be longer than.
+        limit: seconds that no outage may be longer than.
         begin: what was due before does not count.
         end: outages that began later do not count.
     """
     stops = standstills(journal).get(probe, ())
-    return check_outage(journal.probes[probe], ceiling=ceiling, begin=begin, end=end, stops=stops)
+    return check_outage(journal.probes[probe], limit=limit, begin=begin, end=end, stops=stops)
 
 
 def _from(due: Series, begin: float) -> int:
@@ -203,8 +203,8 @@ class OutageCheck(Check):
     def judge(self, run: RecordedRun) -> Verdict | None:
         """Return the verdict."""
         expect = run.expect
-        ceilings: Mapping[str, float] = dict(expect.max_outage.items())
-        expected = {*ceilings, *expect.must_notice}
+        limits: Mapping[str, float] = dict(expect.max_outage.items())
+        expected = {*limits, *expect.must_notice}
         builder = VerdictBuilder()
         reports: dict[str, OutageReport] = {}
         for probe in sorted({*expected, *run.journal.probes}):
@@ -213,7 +213,7 @@ class OutageCheck(Check):
                 builder.doubt(f"{probe} was not probed")
                 continue
             report = check_outage(
-                series, ceiling=ceilings.get(probe), begin=run.begin, end=run.end, stops=run.standstills.get(probe, ())
+                series, limit=limits.get(probe), begin=run.begin, end=run.end, stops=run.standstills.get(probe, ())
             )
             if probe in expected or report.windows or report.hidden:
                 reports[probe] = report
@@ -223,7 +223,7 @@ class OutageCheck(Check):
 
 
 def _badness(report: OutageReport) -> tuple[bool, float]:
-    """To have the worst first: those above their ceiling, then by length."""
+    """To have the worst first: those above their limit, then by length."""
     longest = report.longest
     return bool(report.excessive), longest.seconds if longest else -1.0
 
@@ -232,11 +232,11 @@ def _summary(builder: VerdictBuilder, reports: Mapping[str, OutageReport]) -> st
     """What each probe saw in few words, the worst first; what was not seen at all in as few as can be."""
     told = [fact.text for fact in (*builder.wrong, *builder.doubtful) if fact.at is None]
     worst_first = sorted(reports, key=lambda name: _badness(reports[name]), reverse=True)
-    told += [f"{probe}: {reports[probe].briefly()}" for probe in worst_first if reports[probe].windows]
+    told += [f"{probe}: {reports[probe].short_summary()}" for probe in worst_first if reports[probe].windows]
     quiet: dict[str, list[str]] = {}
     for probe in worst_first:
         if not reports[probe].windows:
-            quiet.setdefault(reports[probe].briefly(), []).append(probe)
+            quiet.setdefault(reports[probe].short_summary(), []).append(probe)
     return "; ".join([*told, *(f"{', '.join(probes)}: {text}" for text, probes in quiet.items())])
 
 
@@ -248,7 +248,7 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: 
         (builder.fail if certain else builder.doubt)(f"{probe} saw no outage, so the fault had no effect")
     excessive = set(report.excessive)
     for window in report.windows:
-        told = _told(probe, window, report.ceiling)
+        told = _format_outage(probe, window, report.limit)
         if window not in excessive:
             builder.note(told, window.first_bad)
         elif is_certain(run, report, window):
@@ -256,7 +256,7 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: 
         else:
             builder.doubt(told, window.first_bad)
     for window in report.hidden:
-        told = _told_hidden(probe, window, report.ceiling)
+        told = _format_hidden(probe, window, report.limit)
         if window not in report.possible:
             builder.note(told, window.first_bad)
         elif is_certain(run, report, window):
@@ -266,32 +266,32 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: 
 
 
 def is_certain(run: RecordedRun, report: OutageReport, window: Window) -> bool:
-    """Whether an outage surely was longer than the ceiling.
+    """Whether an outage surely was longer than the limit.
 
     One whose begin or end the journal may just not hold proves no more than the probes that saw it. One in which the
     prober stood still proves no more than the time before and after that.
     """
-    ceiling = report.ceiling or 0.0
-    if window.stops and not window.longer(ceiling, report.slow, report.resolution):
+    limit = report.limit or 0.0
+    if window.stops and not window.longer(limit, report.slow, report.resolution):
         return False
     begun = window.last_good is not None or run.begin > -inf
     ended = window.first_good is not None or run.complete
-    return (begun and ended) or window.proven > ceiling
+    return (begun and ended) or window.proven > limit
 
 
-def _told(probe: str, window: Window, ceiling: float | None) -> str:
+def _format_outage(probe: str, window: Window, limit: float | None) -> str:
     text = f"{probe}: an outage of {window.seconds:.3f} s"
     if window.failed or window.unknown:
         text += f", {window.failed} failed, {window.unknown} unknown"
-    if ceiling is not None:
-        text += f", allowed {format_duration(ceiling)}"
+    if limit is not None:
+        text += f", allowed {format_duration(limit)}"
     if window.stops:
         text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
     return f"{text} ({window.detail})" if window.detail else text
 
 
-def _told_hidden(probe: str, window: Window, ceiling: float | None) -> str:
+def _format_hidden(probe: str, window: Window, limit: float | None) -> str:
     text = f"{probe}: no answer for {window.seconds:.3f} s"
-    if ceiling is not None:
-        text += f", allowed {format_duration(ceiling)}"
+    if limit is not None:
+        text += f", allowed {format_duration(limit)}"
     return f"{text}; the prober itself stood still for {window.unmeasured:.3f} s of it"

@@ -47,7 +47,7 @@ class OwnershipCheck(Check):
 def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str) -> None:
     everyone, of_use = spans_with_value(run.lines, aspect, VALUES[aspect]), reachable_holders(run, aspect)
     if not everyone:
-        builder.doubt(f"nobody is known to have held: {aspect}")
+        builder.doubt(f"no node is known to have held: {aspect}")
     for node, begin, end, text in _together(of_use, f"{aspect} {VALUES[aspect]}"):
         # An end that is missing may be what the journal lost.
         certain = end < inf or run.complete

@@ -104,15 +104,15 @@ class Phases:
         """The service came back, and nothing came before what it depends on."""
         return self.served and not self.disorder and not self.away
 
-    def briefly(self) -> str:
+    def short_summary(self) -> str:
         """When service was back, and what is wrong, in few words."""
-        return self._told(("address claimed", "first write", "first page"))
+        return self._format(("address claimed", "first write", "first page"))
 
-    def explain(self) -> str:
+    def describe(self) -> str:
         """The phases and the verdict, one paragraph."""
-        return self._told(NAMES)
+        return self._format(NAMES)
 
-    def _told(self, names: Sequence[str]) -> str:
+    def _format(self, names: Sequence[str]) -> str:
         known = [f"{name} {format_offset(self.seconds[name])}" for name in names if name in self.seconds]
         text = f"{self.title}: {', '.join(known)}"
         if self.unsure:
@@ -184,11 +184,11 @@ class PhasesCheck(Check):
         for phases in every:
             lost = bool(phases.away) and not run.expect.no_service_until_heal
             if phases.disorder or (lost and run.complete):
-                builder.fail(phases.explain(), phases.at, phases.target)
+                builder.fail(phases.describe(), phases.at, phases.target)
             else:
                 tell = builder.doubt if lost or phases.unsure else builder.note
-                tell(phases.explain(), phases.at, phases.target)
-        return builder.verdict(self.name, " ".join(phases.briefly() for phases in every))
+                tell(phases.describe(), phases.at, phases.target)
+        return builder.verdict(self.name, " ".join(phases.short_summary() for phases in every))
 
 
 def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]]:

@@ -13,7 +13,7 @@ from testbed.journal import Aspect, Mark
 from testbed.units import format_duration
 
 # What each part must be in, of every node that has it.
-WHOLE = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
+HEALTHY_VALUES = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
 
 # A member that comes back so soon after testbed had it tried came back by that: its state is read every second.
 HELPED_SECONDS = 3.0
@@ -29,8 +29,8 @@ class RecoveryCheck(Check):
 
     def judge(self, run: RecordedRun) -> Verdict | None:
         """Return the verdict."""
-        ceiling = run.expect.max_recovery
-        if ceiling is None:
+        limit = run.expect.max_recovery
+        if limit is None:
             return None
         builder = VerdictBuilder()
         heals = [fault.heal for fault in run.faults if fault.heal is not None]
@@ -40,20 +40,20 @@ class RecoveryCheck(Check):
         healed = max(heals)
         whole, broken = _state(run)
         for text in broken:
-            (builder.fail if run.complete else builder.doubt)(f"not whole at the end: {text}")
+            (builder.fail if run.complete else builder.doubt)(f"not healthy at the end: {text}")
         if not whole:
             builder.doubt("no state of DRBD or of a balancer's members is known")
         struck = min(fault.begins for fault in run.faults)
         _judge_helped(run, builder, healed)
         for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
-            tell = builder.fail if at - healed > ceiling else builder.note
+            tell = builder.fail if at - healed > limit else builder.note
             tell(f"{text}, {_since(at - healed)}", at)
         if not run.complete:
             builder.doubt("the run did not come to its end: it may have broken again")
         if builder.wrong or builder.doubtful:
             return builder.verdict(self.name)
-        told = _since(max(at for at, _ in whole) - healed)
-        return builder.verdict(self.name, f"whole {told}; {format_duration(ceiling)} after it allowed")
+        since = _since(max(at for at, _ in whole) - healed)
+        return builder.verdict(self.name, f"healthy {since}; {format_duration(limit)} after it allowed")
 
 
 def _judge_helped(run: RecordedRun, builder: VerdictBuilder, healed: float) -> None:
@@ -93,7 +93,9 @@ def _state(run: RecordedRun) -> tuple[list[tuple[float, str]], list[str]]:
     whole: list[tuple[float, str]] = []
     broken: list[str] = []
     for (node, aspect), spans in run.lines.items():
-        wanted = WHOLE.get(Aspect(aspect.partition(":")[0])) if aspect.partition(":")[0] in WHOLE else None
+        wanted = (
+            HEALTHY_VALUES.get(Aspect(aspect.partition(":")[0])) if aspect.partition(":")[0] in HEALTHY_VALUES else None
+        )
         if wanted is None or not spans:
             continue
         last = spans[-1]

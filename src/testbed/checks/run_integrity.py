@@ -18,7 +18,7 @@ def judge_run_integrity(journal: Journal) -> list[Verdict]:
     if end is None:
         begun = first_mark(journal, "run-begins")
         evidence = (Evidence("the run begins", begun.at),) if begun else ()
-        verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal does not tell of the run's end", evidence))
+        verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal has no end of the run", evidence))
     elif error := end.attrs.get("error"):
         evidence = (Evidence(error, end.at, end.node),)
         verdicts.append(Verdict(RUN, Status.FAIL, f"the run broke: {error}", evidence))
@@ -27,7 +27,7 @@ def judge_run_integrity(journal: Journal) -> list[Verdict]:
         text = f"step {failed.attrs.get('number')} ({failed.attrs.get('text')}): {failed.attrs.get('reason')}"
         verdicts.append(Verdict(STEPS, Status.FAIL, text, (Evidence(text, failed.at),)))
     if journal.plan is None:
-        verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal does not tell what was expected of the run"))
+        verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal has no plan, so the expectations are unknown"))
     if journal.damage:
         verdicts.append(Verdict(JOURNAL, Status.UNKNOWN, f"the journal is damaged: {journal.damage}"))
     return verdicts

@@ -73,14 +73,14 @@ class Stickiness:
     Args:
         matrix: each session's stays, in order of time.
         moves: every move, caused or not.
-        doomed: established sessions that asked for something while their node was absent, and were not served by it.
+        interrupted: established sessions that had a request while their node was absent, and no answer from it.
         lost: sessions that were sent to the login page in the middle, and when first.
         roaming: sessions live in the database: every node knows them all.
     """
 
     matrix: Mapping[str, tuple[Stay, ...]]
     moves: tuple[Move, ...]
-    doomed: frozenset[str]
+    interrupted: frozenset[str]
     lost: Mapping[str, float]
     roaming: bool = False
 
@@ -92,19 +92,19 @@ class Stickiness:
     @property
     def survivors(self) -> tuple[str, ...]:
         """Sessions that should have been lost and were not."""
-        return () if self.roaming else tuple(sorted(self.doomed - self.lost.keys()))
+        return () if self.roaming else tuple(sorted(self.interrupted - self.lost.keys()))
 
     @property
     def strays(self) -> tuple[str, ...]:
         """Sessions that were lost and should not have been."""
-        return tuple(sorted(self.lost.keys() - (frozenset() if self.roaming else self.doomed)))
+        return tuple(sorted(self.lost.keys() - (frozenset() if self.roaming else self.interrupted)))
 
     @property
     def ok(self) -> bool:
         """Every move was caused, and exactly the sessions of absent nodes were lost; of roaming ones none."""
         return bool(self.matrix) and not self.uncaused and not self.survivors and not self.strays
 
-    def explain(self) -> str:
+    def describe(self) -> str:
         """The verdict and its evidence, one paragraph."""
         if not self.matrix:
             return "no session was answered by any app node: nothing is known."
@@ -119,12 +119,12 @@ class Stickiness:
         if self.uncaused:
             move = self.uncaused[0]
             text += f" (first: session {move.session} from {move.source} to {move.target})"
-        text += f"; {len(self.doomed)} were asked for while their node was gone" if self.doomed else ""
-        text += f"; {len(self.lost)} were lost" if self.lost or self.doomed else "; none was lost"
+        text += f"; {len(self.interrupted)} had a request while their node was absent" if self.interrupted else ""
+        text += f"; {len(self.lost)} were lost" if self.lost or self.interrupted else "; none was lost"
         if self.survivors:
-            text += f"; not lost although their node was gone: {', '.join(self.survivors[:EXAMPLES])}"
+            text += f"; not lost although their node was absent: {', '.join(self.survivors[:EXAMPLES])}"
         if self.strays:
-            why = "although the database has them" if self.roaming else "although their node was there"
+            why = "although the database has them" if self.roaming else "although their node was reachable"
             text += f"; lost {why}: {', '.join(self.strays[:EXAMPLES])}"
         return text + "."
 
@@ -154,7 +154,7 @@ def check_stickiness(
             for name, stays in matrix.items()
             for old, new in pairwise(stays)
         ),
-        doomed=frozenset(name for name in matrix if _is_doomed(sessions[name], of_node, slack)),
+        interrupted=frozenset(name for name in matrix if _is_interrupted(sessions[name], of_node, slack)),
         lost={
             name: min(told)
             for name, asked in sessions.items()
@@ -197,21 +197,21 @@ class StickinessCheck(Check):
             else:
                 builder.fail(f"{text} without a cause", move.at, move.source)
         for session in found.strays:
-            where = "it is in the database" if found.roaming else "its node was there"
-            builder.fail(f"session {session} was lost, though {where}", found.lost[session])
+            where = "it is in the database" if found.roaming else "its node was reachable"
+            builder.fail(f"session {session} was lost, although {where}", found.lost[session])
         for session in found.survivors:
             # What told that it was lost may be what the journal does not hold.
             (builder.fail if run.complete else builder.doubt)(
-                f"session {session} was not lost, though its node was gone", found.matrix[session][-1].last
+                f"session {session} was not lost, although its node was absent", found.matrix[session][-1].last
             )
         most = run.expect.max_lost_sessions
         if most is not None and len(found.lost) > most:
             builder.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
         if not found.matrix:
             builder.doubt("no session was answered by any app node")
-        elif run.expect.must_affect_sessions and not found.doomed:
-            builder.doubt("no session lived on a node that died: stickiness was not tried")
-        return builder.verdict(self.name, found.explain())
+        elif run.expect.must_affect_sessions and not found.interrupted:
+            builder.doubt("no session lived on a node that died: stickiness was not tested")
+        return builder.verdict(self.name, found.describe())
 
 
 def _stays(asked: list[RequestSample]) -> tuple[Stay, ...]:
@@ -227,7 +227,7 @@ def _cause(absences: Sequence[Absence], left: float, at: float, slack: float) ->
     return next((absence for absence in absences if absence.overlaps(left - slack, at)), None)
 
 
-def _is_doomed(asked: list[RequestSample], of_node: Mapping[str, Sequence[Absence]], slack: float) -> bool:
+def _is_interrupted(asked: list[RequestSample], of_node: Mapping[str, Sequence[Absence]], slack: float) -> bool:
     """Whether the session was established on a node, and was missed while the node was absent.
 
     A session that nobody asked for until its node was back has lost nothing: its file is still there. Whoever only

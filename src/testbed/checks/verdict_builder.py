@@ -46,10 +46,10 @@ class VerdictBuilder:
             summary: by default what is wrong or in doubt.
         """
         status = Status.FAIL if self.wrong else Status.UNKNOWN if self.doubtful else Status.PASS
-        told = [each.text for each in (self.wrong or self.doubtful or self.facts)[:3]]
+        texts = [each.text for each in (self.wrong or self.doubtful or self.facts)[:3]]
         evidence = (*_most(self.wrong), *_most(self.doubtful), *_most(self.facts))
         causes = tuple(each.text for each in self.wrong)
-        return Verdict(check, status, summary or "; ".join(told), evidence, causes=causes)
+        return Verdict(check, status, summary or "; ".join(texts), evidence, causes=causes)
 
 
 def _most(evidence: Sequence[Evidence]) -> Sequence[Evidence]:

@@ -69,16 +69,16 @@ class Window:
         begin, end = self._edges()
         return sum(min(end, stop.end) - max(begin, stop.begin) for stop in self.stops)
 
-    def longer(self, ceiling: float, slow: float, resolution: float) -> bool:
-        """Whether some time of it without a standstill alone is longer than the ceiling.
+    def longer(self, limit: float, slow: float, resolution: float) -> bool:
+        """Whether some time of it without a standstill alone is longer than the limit.
 
         Args:
-            ceiling: seconds; 0: what can be resolved.
+            limit: seconds; 0: what can be resolved.
             slow: seconds without a reply that are an outage although no probe failed.
             resolution: seconds between two probes.
         """
-        if ceiling:
-            return any(end - begin > ceiling for begin, end in self._parts())
+        if limit:
+            return any(end - begin > limit for begin, end in self._parts())
         failed = parts_outside(self.first_bad, self.last_bad, self.stops) if self.failed or self.unknown else []
         # Two probes that failed one after the other, of which neither was due while the prober stood still.
         return any(end - begin >= 0.9 * resolution for begin, end in failed) or any(

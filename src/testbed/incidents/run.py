@@ -136,7 +136,7 @@ class Run:
         finally:
             with suppress(TestbedError, DockerException, OSError):
                 self._recording.close()
-            reason = reason or self._recorder.trouble
+            reason = reason or self._recorder.first_error
             if self._collect:
                 with suppress(TestbedError, DockerException, OSError):
                     recorder.collect_artifacts(self.cluster, self.folder)

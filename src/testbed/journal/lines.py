@@ -17,7 +17,7 @@ HEADER_BEGIN = f'{{"kind":"{HEADER}"'.encode()
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no time")
+    raise ValueError(f"{text} is not a time")
 
 
 # Infinite times cannot be put in order.

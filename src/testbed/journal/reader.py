@@ -12,7 +12,7 @@ from testbed.journal import lines
 from testbed.journal.events import ProbeSample, RequestSample, Settled, from_fields
 from testbed.journal.journal import Journal, JournalBuilder
 
-# What is longer is no line of a journal, and must not fill the memory.
+# What is longer is not a line of a journal, and must not fill the memory.
 LONGEST = 1 << 22
 # Too many to learn from each how far the two clocks are apart.
 _MANY = (ProbeSample, RequestSample, Settled)
@@ -66,7 +66,7 @@ class _Reader:
         """Take one line up.
 
         Raises:
-            DamageError: it is no line of a journal.
+            DamageError: it is not a line of a journal.
             JournalError: the file is no journal.
         """
         text = raw.rstrip(b"\r\n")
@@ -97,7 +97,7 @@ class _Reader:
         ):
             raise JournalError("not JSON", where=f"{self._where}:{number}", fix="is this a journal?")
         if self._pending or not lines.is_cut_off(text):
-            raise DamageError(f"line {number} is no line of a journal")
+            raise DamageError(f"line {number} is not a line of a journal")
         self._pending = number
         self._cut_off.append(number)
 
@@ -120,7 +120,7 @@ class _Reader:
         if wrong and self._gathering.openings:
             raise DamageError(f"line {number}: {wrong}")
         if wrong:
-            raise JournalError(wrong, where=f"{self._where}:{number}", fix="record the run anew, or read it with the "
+            raise JournalError(wrong, where=f"{self._where}:{number}", fix="record the run again, or read it with the "
                                "testbed that wrote it")  # fmt: skip
 
     def _event(self, number: int, fields: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ class _Reader:
             wall, mono = float(fields["wall"]), float(fields["mono"])
             event = from_fields(fields)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DamageError(f"line {number} is no event: {error!r}") from error
+            raise DamageError(f"line {number} is not an event: {error!r}") from error
         if not isinstance(event, _MANY):
             self._gathering.stamp(wall, mono)
         self._gathering.add(event)

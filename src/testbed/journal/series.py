@@ -46,7 +46,7 @@ def _must_be_text(value: object) -> None:
         for part in value:
             _must_be_text(part)
     elif not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
 
 
 class Series:

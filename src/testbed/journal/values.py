@@ -11,7 +11,7 @@ from typing import Any, cast
 def number(value: object) -> float:
     """A finite number."""
     if type(value) not in (float, int):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     number = float(cast("float", value))
     if not isfinite(number):
         raise ValueError(f"{value!r} cannot be put in order")
@@ -21,14 +21,14 @@ def number(value: object) -> float:
 def whole(value: object) -> int:
     """A whole number."""
     if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
+        raise TypeError(f"{value!r} is not an integer")
     return value
 
 
 def text(value: object) -> str:
     """A text."""
     if type(value) is not str:
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     # Names of nodes, users and probes come again and again.
     return sys.intern(value) if len(value) < 64 else value
 
@@ -36,19 +36,19 @@ def text(value: object) -> str:
 def texts(value: object) -> Mapping[str, str]:
     """Texts by name."""
     if type(value) is not dict:
-        raise TypeError(f"{value!r} is no mapping")
+        raise TypeError(f"{value!r} is not a mapping")
     return {text(key): text(each) for key, each in value.items()}
 
 
 def data(value: object) -> Mapping[str, Any]:
     """Anything by name."""
     if type(value) is not dict:
-        raise TypeError(f"{value!r} is no mapping")
+        raise TypeError(f"{value!r} is not a mapping")
     return value
 
 
 def ports(value: object) -> tuple[int, ...]:
     """Numbers of ports."""
     if not isinstance(value, list | tuple):
-        raise TypeError(f"{value!r} is no list of ports")
+        raise TypeError(f"{value!r} is not a list of ports")
     return tuple(whole(each) for each in value)

@@ -163,14 +163,14 @@ class NodeLog(Follower):
         self._thread.join(END_SECONDS)
         # What the stream still held, or was cut off in the middle of, is in the log.
         since = self._since()
-        self._final(lambda: self._tell(self._open(since, follow=False)))
+        self._final(lambda: self._deliver(self._open(since, follow=False)))
 
     def _follow(self) -> None:
         self._pass_old_lines()
         while not self._ending.is_set():
             self._started.clear()
             since = self._since()
-            self._tell(self._reading(partial(self._open, since, follow=True)))
+            self._deliver(self._reading(partial(self._open, since, follow=True)))
             if self._ending.is_set():
                 return
             if self._runs():
@@ -207,7 +207,7 @@ class NodeLog(Follower):
         self._started.wait(1.0)  # the engine is away
         return True
 
-    def _tell(self, chunks: Iterator[bytes]) -> None:
+    def _deliver(self, chunks: Iterator[bytes]) -> None:
         for line in stamped_lines(chunks):
             if self._place.new(line.stamp):
                 wall = line.stamp / 1e9
@@ -279,12 +279,12 @@ class EngineEvents(Follower):
         self.reopen()
         self._thread.join(END_SECONDS)
         since = self._since()
-        self._final(lambda: self._tell(self._open(since, until)))
+        self._final(lambda: self._deliver(self._open(since, until)))
 
     def _follow(self) -> None:
         while not self._ending.is_set():
             since = self._since()
-            self._tell(self._reading(partial(self._open, since)))
+            self._deliver(self._reading(partial(self._open, since)))
             self._ending.wait(0.5)  # only an engine that goes away ends the stream
 
     def _since(self) -> float:
@@ -301,7 +301,7 @@ class EngineEvents(Follower):
         )
         return stream
 
-    def _tell(self, events: Iterator[dict[str, Any]]) -> None:
+    def _deliver(self, events: Iterator[dict[str, Any]]) -> None:
         for event in events:
             attributes = event["Actor"]["Attributes"]
             node = self._name(attributes)

@@ -55,7 +55,7 @@ class Recorder:
         self._due = Condition()
         self._asked: set[str] = set()
         self._ending = False
-        self.trouble = ""  # why something that happened may not have been recorded
+        self.first_error = ""  # why something that happened may not have been recorded
 
     def __enter__(self) -> Self:
         self._start()
@@ -124,7 +124,7 @@ class Recorder:
 
     def _failed(self, error: Exception) -> None:
         """An error in a thread of the recorder may not pass unheard: a run without states would pass its checks."""
-        self.trouble = self.trouble or f"the recorder missed something: {type(error).__name__}: {error}"
+        self.first_error = self.first_error or f"the recorder missed something: {type(error).__name__}: {error}"
 
     def _follow(self, node: str, container: Container, begin: float) -> None:
         log = NodeLog(node, container, begin, self._clock, self._line, self._failed)

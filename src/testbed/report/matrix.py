@@ -105,7 +105,7 @@ def _stays(found: Stickiness, session: str, axis: Axis, numbers: Mapping[str, in
 
 
 def _moved(axis: Axis, move: Move) -> TimeBox:
-    why = f"since {move.cause.node} was gone" if move.cause else "without a cause"
+    why = f"because {move.cause.node} was absent" if move.cause else "without a cause"
     title = f"session {move.session} went from {move.source} to {move.target} at {axis.after(move.at)}, {why}"
     return box(axis, move.at, move.at, "", title, "caused" if move.cause else "uncaused")
 
@@ -128,9 +128,9 @@ def _table(found: Stickiness, users: Mapping[str, str], axis: Axis) -> list[tupl
 def _move(axis: Axis, move: Move) -> tuple[str, ...]:
     cause = "none"
     if move.cause:
-        cause = f"{move.cause.node}: {move.cause.why or 'gone'} since {axis.after(move.cause.begins)}"
+        cause = f"{move.cause.node}: {move.cause.why or 'absent'} since {axis.after(move.cause.begins)}"
     return move.session, move.source, move.target, axis.after(move.at), cause
 
 
 def _joined(balancers: frozenset[str]) -> str:
-    return ", ".join(sorted(balancers)) or "a balancer that did not say its name"
+    return ", ".join(sorted(balancers)) or "an unnamed balancer"

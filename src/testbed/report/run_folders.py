@@ -33,7 +33,7 @@ def latest_run(parent: Path) -> Path:
     """
     found = list_runs(parent)
     if not found:
-        raise UsageError("there are no runs", where=str(parent), fix="`testbed run FILE` makes one")
+        raise UsageError("there are no runs", where=str(parent), fix="start one with `testbed run FILE`")
     return next((folder for folder in reversed(found) if (folder / PAGE).is_file()), found[-1])
 
 
@@ -62,7 +62,9 @@ def find_run(text: str, parent: Path) -> Path:
             return found[0]
         if found:
             some = ", ".join(each.name for each in found[:EXAMPLES]) + (", ..." if len(found) > EXAMPLES else "")
-            raise UsageError(f"{len(found)} runs begin with {text!r}", where=str(parent), fix=f"say which: {some}")
+            raise UsageError(
+                f"{len(found)} runs begin with {text!r}", where=str(parent), fix=f"name one of them: {some}"
+            )
     if text and folder.is_dir():
         raise UsageError(f"no {JOURNAL} in it", where=text, fix="name a run's folder; `testbed runs` lists them")
     raise UsageError(f"no run {text!r}", where=str(parent), fix="`testbed runs` lists them")

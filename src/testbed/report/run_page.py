@@ -160,7 +160,7 @@ def _facts(summary: Summary) -> list[tuple[str, str, str]]:
         facts.append(("sessions lost", f"{summary.sessions_lost}", "had to log in again"))
     if summary.writes.acknowledged:
         facts.append(("writes missing", f"{summary.writes.missing}", f"of {summary.writes.acknowledged} acknowledged"))
-    facts.append(("watched for", f"{summary.duration:.0f} s", ""))
+    facts.append(("duration", f"{summary.duration:.0f} s", ""))
     return facts
 
 

@@ -52,4 +52,4 @@ def serve(folder: Path, port: int = 0) -> ThreadingHTTPServer:
     try:
         return ThreadingHTTPServer((ADDRESS, port), partial(_Handler, directory=str(folder)))
     except OSError as error:
-        raise UsageError(f"port {port}: {error.strerror}", where="--port", fix="choose another one, or 0") from None
+        raise UsageError(f"port {port}: {error.strerror}", where="--port", fix="choose another port, or 0") from None

@@ -29,11 +29,11 @@ LOAD = "load"
 DECISIONS = {
     "resigned": "resigns",
     "split-brain-solved": "sees DRBD resolve a split brain",
-    "going-on-alone": "goes on without its peer",
-    "fenced": "cuts a machine's power",
-    "fence-refused": "refuses a machine the data",
-    "promote-failed": "cannot take over",
-    "demote-failed": "cannot let go, and switches itself off",
+    "going-on-alone": "continues without its peer",
+    "fenced": "cuts a node's power",
+    "fence-refused": "refuses a node the data",
+    "promote-failed": "cannot become primary",
+    "demote-failed": "cannot give up the primary role, and switches itself off",
     "copies-compared": "has compared both copies",
     "copies-repaired": "has replaced the standby's blocks that differed",
 }
@@ -134,8 +134,8 @@ def _faults(analysis: RunAnalysis) -> list[TimeBox]:
     for fault in analysis.faults:
         begin = fault.begins if fault.begins > -inf else axis.begin
         options = "".join(f" {key}={value}" for key, value in fault.options)
-        title = f"{fault.name} on {fault.node}{options}: asked for at {axis.after(fault.inject)}"
-        title += f", in force at {axis.after(fault.injected)}, heal asked for at {axis.after(fault.heal)}"
+        title = f"{fault.name} on {fault.node}{options}: requested at {axis.after(fault.inject)}"
+        title += f", in force at {axis.after(fault.injected)}, heal requested at {axis.after(fault.heal)}"
         title += f", healed at {axis.after(fault.healed)}" if fault.healed is not None else ", never healed"
         each = box(axis, begin, fault.ends, f"{fault.name} {fault.node}{options}", title)
         tone = "narrow" if each.width < NARROW else ""
@@ -172,7 +172,7 @@ def _moments(analysis: RunAnalysis) -> list[TimelineEntry]:
                 TimelineEntry(mark.at, "", f"the host's wall clock steps by {mark.attrs.get('seconds', '?')} s")
             )
         elif mark.name == "member-tried":
-            text = f"testbed itself has {mark.node} try {mark.attrs.get('member', '?')} again"
+            text = f"testbed made {mark.node} try {mark.attrs.get('member', '?')} again"
             found.append(TimelineEntry(mark.at, "", text))
         elif mark.name in DECISIONS and mark.node:
             told = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
