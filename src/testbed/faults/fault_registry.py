@@ -23,7 +23,7 @@ from testbed.faults.power_loss import PowerLoss
 from testbed.faults.process_faults import ProcessHang, ProcessKill
 from testbed.faults.rate_limit import RateLimit
 from testbed.faults.reboot import Reboot
-from testbed.faults.resign import Resign
+from testbed.faults.resignation import Resign
 from testbed.faults.shutdown import Shutdown
 from testbed.faults.silent_cut import SilentCut
 from testbed.topology import Node, Topology
