@@ -51,7 +51,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
 
     class NoRecorder:
-        trouble = ""
+        first_error = ""
 
         def __init__(self, *_: object) -> None: ...
         def __enter__(self) -> None: ...
