@@ -161,8 +161,8 @@ bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (REPEA
 	@$(TESTBED) bench failover $(if $(REPEAT),--repeat $(REPEAT))
 
 .PHONY: bench-paper
-bench-paper: testbed-up ## Measure the figures of the 2006 design (ONLY=transactions, ROUNDS=6)
-	@$(TESTBED) bench paper $(foreach each,$(ONLY),--only $(each)) $(if $(ROUNDS),--rounds $(ROUNDS))
+bench-paper: testbed-up ## Measure the figures of the 2006 design (ONLY=transactions, REPEAT=6)
+	@$(TESTBED) bench paper $(foreach each,$(ONLY),--only $(each)) $(if $(REPEAT),--repeat $(REPEAT))
 
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal

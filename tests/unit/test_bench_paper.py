@@ -508,7 +508,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_the_command_measures_and_writes_page_and_tables(bench: Bench) -> None:
-    done = bench.run("--rounds", "2", "--for", "2s")
+    done = bench.run("--repeat", "2", "--for", "2s")
     assert done.exit_code == 0, done.output
     [kept] = bench.sessions
     assert {path.name for path in kept.folder.iterdir()} == {SAMPLES, paper.PAGE, paper.TABLES}
@@ -518,7 +518,7 @@ def test_the_command_measures_and_writes_page_and_tables(bench: Bench) -> None:
 
 def test_the_command_goes_on_with_a_session(bench: Bench) -> None:
     bench.claim.broken = ("two",)
-    assert isinstance(bench.run("--rounds", "3").exception, TestbedError)
+    assert isinstance(bench.run("--repeat", "3").exception, TestbedError)
     bench.claim.broken = ()
     assert bench.run("--resume").exit_code == 0
     [kept] = bench.sessions

@@ -27,7 +27,7 @@ HEALTHY_SECONDS = 240.0
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
 
 
-@app.command(epilog=examples("testbed bench paper", "testbed bench paper --only transactions --rounds 6 --for 3s"))
+@app.command(epilog=examples("testbed bench paper", "testbed bench paper --only transactions --repeat 6 --for 3s"))
 @holds(Use.EXCLUSIVE)
 def paper(
     *,
@@ -35,7 +35,10 @@ def paper(
         list[str] | None, typer.Option(metavar="CLAIM", help=f"{', '.join(bench.CLAIMS)}; by default all.")
     ] = None,
     rounds: Annotated[
-        int, typer.Option(help="Rounds of each claim; 0: as usual for it.", min=0, max=100, show_default="as usual")
+        int,
+        typer.Option(
+            "--repeat", help="Rounds of each claim; 0: as usual for it.", min=0, max=100, show_default="as usual"
+        ),
     ] = 0,
     seconds: Annotated[
         float,
