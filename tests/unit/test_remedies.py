@@ -91,6 +91,13 @@ DISKLESS: dict[str, Any] = {"drbd_disks": "Diskless/UpToDate"}
         pytest.param(whole(), [], id="a healthy cluster"),
     ],
 )  # fmt: skip
+def test_a_database_node_that_does_not_answer_is_cycled_before_containers_restart() -> None:
+    hung = {"reachable": False, "drbd_connection": "Unknown", "drbd_disks": "Unknown/Unknown"}
+    state = replace(with_databases({}, hung), mail=(MailState("mail", reachable=True, imap=True),))
+    remedies = taken(state)
+    assert remedies.index("db2 power-cycle") < remedies.index("mail restart")
+
+
 def test_the_mildest_remedy_first_and_the_standby_first(state: ClusterState, remedies: list[str]) -> None:
     assert taken(state) == remedies
 

@@ -104,6 +104,9 @@ def _remedies(state: ClusterState, complaints: Collection[str]) -> Iterator[Reme
     # A primary that has not reported two complete copies to the arbiter: its successor does.
     if any("has the data alone" in text for text in complaints):
         yield from (Remedy(each.node, RESIGN) for each in state.databases if each.serving and each.replicated)
+    # A guest that does not answer has hung, and no mild remedy reaches it.
+    if database and not all(each.reachable for each in state.databases):
+        yield from _power_cycles(state.databases)
     yield from _for_containers(state, complaints, [name for name in named if name not in databases])
     if database:
         yield from _power_cycles(state.databases)

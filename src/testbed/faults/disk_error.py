@@ -41,15 +41,19 @@ class DiskError(MachineFault[NoOptions]):
 
 
 # DRBD attaches an outdated copy only while the newer one is connected ("can only attach to the data we lost last"). The
-# node with the newer one may still boot, so the guest itself retries for some minutes.
+# node with the newer one may still boot, so the guest itself retries for some minutes. Without the peer's copy in reach
+# it retries every 10 s only, because DRBD logs each refusal. A primary without a disk refuses an old copy of its peer
+# and stands alone; it connects again when it has its own copy.
 _ATTACH = """
-drbdadm attach database && exit
+connect='grep -q cs:StandAlone /proc/drbd && drbdadm connect database; true'
+drbdadm attach database && { sh -c "$connect"; exit 0; }
 status=$?
 grep -q 'ds:Diskless/\\(DUnknown\\|Outdated\\|Inconsistent\\)' /proc/drbd || exit "$status"
 setsid sh -c 'for each in $(seq 150); do
     sleep 2
     grep -q ds:Diskless /proc/drbd || exit
-    grep -q ds:Diskless/UpToDate /proc/drbd && drbdadm attach database && exit
+    grep -q ds:Diskless/UpToDate /proc/drbd || [ "$((each % 5))" = 1 ] || continue
+    drbdadm attach database && { '"$connect"'; } && exit
 done' </dev/null >/dev/null 2>&1 &
 """
 
