@@ -1,7 +1,7 @@
 """Webmail users under Locust.
 
     locust -f loadtests                                # web UI on port 8089
-    locust -f loadtests --headless -u 20 -r 5 -t 60s   # 20 users, 5 more each second, for a minute
+    locust -f loadtests --headless -u 20 -r 5 -t 60s   # 20 users, 5 more every second, for a minute
 
 Environment: SITE_NAME, MAIL_USERS, MAIL_SEED; TESTBED_JOURNAL, a file that gets each exchange (probes may write to
 it as well).

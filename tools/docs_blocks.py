@@ -1,4 +1,4 @@
-"""The commands that pages of the documentation tell a reader to type, with the output that the pages show."""
+"""The commands that a reader of the documentation types, with the output that the pages show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docs_links import DOCS, without_fences
 from testbed.cli.main import load_all
 
 TUTORIAL = DOCS / "tutorial.md"
-# Pages that tell a reader what to type, in this order.
+# Pages with commands that a reader types, in this order.
 PAGES = (
     TUTORIAL,
     *sorted((DOCS / "how-to").glob("*.md")),
@@ -67,7 +67,7 @@ def commands(page: Path) -> Iterator[Command]:
 
 
 def inline_commands(markdown: str) -> Iterator[list[str]]:
-    """Yield the commands that stand in code spans of a page, as words. Words in capitals stand for other words."""
+    """Yield the commands that stand in code spans of a page, as arguments. Words in capitals are placeholders."""
     text = re.sub(r"^\*\*Message:\*\*.*$", "", without_fences(markdown), flags=re.MULTILINE)
     for span in re.finditer(r"`([^`]+)`", text):
         line = " ".join(span[1].split()).removeprefix(".venv/bin/")
@@ -75,14 +75,14 @@ def inline_commands(markdown: str) -> Iterator[list[str]]:
             yield [word for word in shlex.split(re.split(r"[;|>]", line)[0]) if word != "..."]
 
 
-def parse_command_line(words: list[str]) -> None:
+def parse_command_line(arguments: list[str]) -> None:
     """Parse the arguments of testbed as the program does, and run nothing.
 
     Raises:
         click.UsageError: the program would refuse them.
     """
     group = _program()
-    context = group.make_context("testbed", list(words))
+    context = group.make_context("testbed", list(arguments))
     while hasattr(context.command, "commands"):
         rest = [*context._protected_args, *context.args]  # noqa: SLF001 - Click has no other name for them
         if not rest:
@@ -97,7 +97,7 @@ def _program() -> Any:  # noqa: ANN401 - Click's types are private to Typer
 
 
 def saved_files(page: Path) -> dict[str, str]:
-    """Return the files that a page tells its reader to save: name and text."""
+    """Return the files that a reader of the page saves: name and text."""
     return {match[1]: match[2] for match in _SAVED.finditer(page.read_text())}
 
 

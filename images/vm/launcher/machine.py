@@ -35,7 +35,7 @@ class Machine:
         try:
             self.monitor.sendall(json.dumps({"execute": command}).encode() + b"\n")
         except OSError:
-            return  # QEMU is gone already, and whoever waits for it will see that.
+            return  # QEMU has ended already, and the launcher's wait for it returns
 
 
 def _console(sockets: Path) -> list[str]:
@@ -55,7 +55,7 @@ def _public_sockets(sockets: Path) -> list[str]:
     return [
         "-chardev", f"socket,id=qmp,path={sockets}/qmp.sock,server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
-        # One for whoever switches the power: each serves one client at a time.
+        # A second monitor switches the power, because a monitor serves one client at a time.
         "-chardev", f"socket,id=power,path={sockets}/power.sock,server=on,wait=off",
         "-mon", "chardev=power,mode=control",
         "-chardev", f"socket,id=agent,path={sockets}/agent.sock,server=on,wait=off",

@@ -74,7 +74,7 @@ def _conditions(rule: Dispatch) -> Iterator[str]:
     if rule.content:
         yield f"%{{req_novary:Content-Type}} =~ m#^{re.escape(rule.content)}\\s*(;|$)#i"
     if rule.over is not None:
-        # A body in chunks does not tell its length, and goes by the other rules.
+        # A chunked body has no Content-Length, so this rule does not apply to it.
         yield f"%{{req_novary:Content-Length}} -gt {rule.over}"
 
 

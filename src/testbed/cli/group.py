@@ -19,6 +19,7 @@ RENAMED = {
     ("testbed bench idle", "--seconds"): "--for 30s",
     ("testbed bench overhead", "--rounds"): "--repeat",
     ("testbed bench overhead", "--seconds"): "--for 40s",
+    ("testbed bench paper", "--rounds"): "--repeat",
     ("testbed bench sessions", "--rounds"): "--repeat",
     ("testbed bench sessions", "--seconds"): "--for 40s",
     ("testbed bench single", "--rounds"): "--repeat",

@@ -123,7 +123,7 @@ def write_mailboxes(path: Path | str, users: int, seed: int) -> None:
     """Write the mail of all users as a tar of Maildir trees.
 
     Args:
-        path: the tar, written anew; inside, each user has a folder ``userNN/Maildir``.
+        path: the tar, which is replaced; inside, each user has a folder ``userNN/Maildir``.
         users: how many users, at least 2, so that someone can answer.
         seed: the same seed makes the same bytes.
 
@@ -158,7 +158,7 @@ def _names(rng: random.Random, users: int) -> Iterator[tuple[str, str]]:
 
 
 def _correspondence(rng: random.Random, people: list[Person]) -> Iterator[Filed]:
-    """Let whoever has least mail start a conversation until all have enough, then leave some drafts."""
+    """Let the user with the least mail start a conversation until all have enough, then leave some drafts."""
     lacking = {person.login: rng.randint(*FEWEST) for person in people}
     number = 0
     while (most := max(lacking.values())) > 0:

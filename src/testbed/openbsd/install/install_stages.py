@@ -115,12 +115,12 @@ LINES = (
     _trouble(r"^No bootable device|^No more network devices", "nothing could be booted", reason=True),
     _trouble(r"^failed; check /tmp/ai/ai\.log", "the installer gave up", reason=True),
 )
-# Seen in what stands behind the last line's end: whoever asks waits for an answer that does not come.
+# A prompt has no end of line: the program waits for an answer that does not come.
 PROMPTS = (
     _trouble(r"^ddb(?:\{\d+\})?>$", "the kernel stopped in its debugger"),
     _trouble(r"^Response file location\?", "the installer found no response file"),
     _trouble(r"^root device:?$", "the kernel does not find its disk"),
-    # The first boot ends before rc(8) does; whoever comes to log in has been left alone.
+    # The first boot ends before rc(8) does, so a login prompt means that our part of rc(8) did not run.
     _trouble(r"^login:$", "the system waits for a login, so nothing of ours runs any more"),
     _trouble(r"^Enter pathname of shell or RETURN for sh:", "the system wants to be repaired by hand"),
 )

@@ -1,9 +1,9 @@
 """What a VM that is installed over the network asks for, laid out: by TFTP the boot loader, by HTTP all the rest.
 
 pxeboot(8) asks for ``/etc/boot.conf`` and then for the kernel named there. The installer derives the name of its
-response file from the boot file's, ``auto_install`` (autoinstall(8)); its own lists tell it which files there are:
-those in SHA256.sig, and from ``index.txt`` whatever that does not name, such as the site set
-(distrib/miniroot/install.sub 1.1292, install_http).
+response file from the boot file's, ``auto_install`` (autoinstall(8)); it reads the names of the files in
+SHA256.sig, and in ``index.txt`` the names that SHA256.sig lacks, such as the site set (distrib/miniroot/install.sub
+1.1292, install_http).
 """
 
 from __future__ import annotations

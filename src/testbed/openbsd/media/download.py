@@ -187,7 +187,8 @@ class _Job:
                 chunk = next(chunks, b"")
             except (urllib3.exceptions.HTTPError, requests.RequestException, ConnectionError, TimeoutError) as error:
                 file.flush()
-                raise _Cut(f"cut off at {file.tell()} bytes ({_reason(error)})") from error
+                received = file.tell()
+                raise _Cut(f"cut off at {received} bytes ({_reason(error)})") from error
             if not chunk:
                 return
             yield chunk
