@@ -27,10 +27,10 @@ ROOT = Path(__file__).parents[2]
         ),
         ("ownership", "drbd-role Primary on db1 and db2 at once, to the end",
          "ownership: drbd-role Primary on db and db at once"),
-        ("ownership", "split brain: db1 and db2 were both primary since they parted, db2 stands alone",
-         "ownership: split brain: db and db were both primary since they parted, db stands alone"),
-        ("ownership", "write 4fa31b-000123 was acknowledged by db2, which had not taken over from db1",
-         "ownership: write N was acknowledged by db, which had not taken over from db"),
+        ("ownership", "split brain: db1 and db2 were both primary since they lost their connection, db2 stands alone",
+         "ownership: split brain: db and db were both primary since they lost their connection, db stands alone"),
+        ("ownership", "write 4fa31b-000123 was acknowledged by db2, which was not promoted after db1's last write",
+         "ownership: write N was acknowledged by db, which was not promoted after db's last write"),
         ("durability", "4fa31b-000123 was acknowledged, and is not there",
          "durability: N was acknowledged, and is not there"),
         ("durability", ("the table of writes cannot be read back, tried for 90 s: connection refused; 84 writes were "
@@ -138,10 +138,18 @@ def test_a_power_loss_is_no_loss_of_packets(profile: str) -> None:
     assert find_known_failure(kind, [inject_step("loss", "lb:active", {"percent": "60"}, "first")], profile) is not None
 
 
+def test_a_session_that_a_killed_php_process_lost_is_known() -> None:
+    steps = [inject_step("process-kill", "app:any", {"process": "php-worker"}, "first")]
+    kind = kind_of("stickiness", "session 7a31 was lost, although its node was reachable")
+    assert find_known_failure(kind, steps, "reference") is not None
+
+
 def test_split_brain_is_one_failure_in_all_its_forms() -> None:
     steps = [inject_step("freeze", "db:primary", {}, "first")]
     forms = [
-        kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db1 stands alone"),
+        kind_of(
+            "ownership", "split brain: db1 and db2 were both primary since they lost their connection, db1 stands alone"
+        ),
         kind_of("steps", "step 3 (wait): split brain: both database nodes were written to, and DRBD keeps"),
         kind_of("alarms", "db1: drbd-split-brain: Split-Brain detected but unresolved"),
     ]
@@ -190,7 +198,9 @@ def test_a_stale_copy_that_returns_first_is_known_of_the_reference() -> None:
     ]
     for kind in (
         kind_of("durability", "3869353ed190-000199 was acknowledged, and is not there"),
-        kind_of("ownership", "split brain: db1 and db2 were both primary since they parted, db2 stands alone"),
+        kind_of(
+            "ownership", "split brain: db1 and db2 were both primary since they lost their connection, db2 stands alone"
+        ),
     ):
         entry = find_known_failure(kind, steps, "reference")
         assert entry is not None

@@ -16,8 +16,8 @@ from testbed.journal import Aspect, Series
 from testbed.journal.series import OK
 from testbed.probes.sql import SqlWriteProbe
 
-# Nodes tell through Docker's log, which stamps a line when it gets it: on a busy machine that takes so many seconds.
-# Two nodes hold something together if they do so for longer than that and than their clocks may be wrong.
+# Docker stamps a log line when it receives the line. On a busy machine, that is up to so many seconds late.
+# Two nodes hold something at once only if they overlap for longer than that and the error of their clocks.
 TOLERANCE = 0.25
 
 
@@ -28,7 +28,7 @@ class OwnershipCheck(Check):
     """
 
     name = "ownership"
-    passes_if = "no address, DRBD's primary role, nor the writes had two owners at any time"
+    passes_if = "no address, primary role or write had two owners at any time"
     unknown_if = "no state of it is known"
     judges = "every run"
 
@@ -40,7 +40,7 @@ class OwnershipCheck(Check):
         _judge_writes(run, builder)
         _judge_replicas(run, builder)
         if not builder.wrong and not builder.doubtful:
-            return builder.verdict(self.name, "at no time had an address, DRBD's primary role or the writes two owners")
+            return builder.verdict(self.name, "no address, primary role or write had two owners at any time")
         return builder.verdict(self.name)
 
 
@@ -90,8 +90,8 @@ def _judge_writes(run: RecordedRun, builder: VerdictBuilder) -> None:
             return
         sent, answered = series.started[before], series.finished[after]
         if not any(_between(span, sent, answered) for span in primaries.get(other, ())):
-            text = f"write {series.token(after)} was acknowledged by {other}, which had not taken over from {node}"
-            builder.fail(text, answered, other)
+            text = f"write {series.token(after)} was acknowledged by {other}"
+            builder.fail(f"{text}, which was not promoted after {node}'s last write", answered, other)
 
 
 def _between(span: Span, sent: float, answered: float) -> bool:
@@ -110,21 +110,21 @@ def _passings(series: Series) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _judge_replicas(run: RecordedRun, builder: VerdictBuilder) -> None:
-    """DRBD gives up connecting where both replicas were written apart from each other: a split brain."""
+    """DRBD gives up connecting where both replicas were written to without a connection, which is a split brain."""
     primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")
     connected = [
         span for spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "Connected").values() for span in spans
     ]
     for node, spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "StandAlone").items():
         for span in spans:
-            parted = max((it.end for it in connected if it.end <= span.start), default=-inf)
+            lost = max((it.end for it in connected if it.end <= span.start), default=-inf)
             wrote = sorted(
                 name
                 for name, ours in primaries.items()
-                if any(it.start <= span.start and parted <= it.end for it in ours)
+                if any(it.start <= span.start and lost <= it.end for it in ours)
             )
             if len(wrote) > 1:
-                text = f"split brain: {' and '.join(wrote)} were both primary since they parted, {node} stands alone"
-                builder.fail(text, span.start, node)
+                text = f"split brain: {' and '.join(wrote)} were both primary since they lost their connection"
+                builder.fail(f"{text}, {node} stands alone", span.start, node)
             else:
                 builder.note(f"{node} stands alone", span.start, node)

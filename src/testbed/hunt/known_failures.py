@@ -65,7 +65,7 @@ CATALOGUE: tuple[KnownFailure, ...] = (
     ),
     KnownFailure(
         "Two primaries without fencing", REFERENCE, "ownership",
-        r"drbd-role Primary on db and db at once|write N was acknowledged by db, which had not taken over from db",
+        r"drbd-role Primary on db and db at once|write N was acknowledged by db, which was not promoted after .*",
         r" db:", shown_by=("database-frozen", "database-silent-cut"),
     ),
     KnownFailure(SPLIT_BRAIN, REFERENCE, "ownership", r"split brain: .*", r" db:", shown_by=SPLIT_BRAIN_SHOWN),
@@ -98,7 +98,7 @@ CATALOGUE: tuple[KnownFailure, ...] = (
     *(
         KnownFailure(
             "A PHP process that dies at a request of a kept-alive connection takes its node out of the pool", profile,
-            "stickiness", r"session N (went from app to app without a cause|was lost, though its node was there)",
+            "stickiness", r"session N (went from app to app without a cause|was lost, although its node was reachable)",
             r"^process-kill app:\S+ (php-worker|apache)", shown_by=shown_by,
         )
         for profile, shown_by in ((REFERENCE, ("app-php-worker-killed-busy",)), (HARDENED, HARDENED_PAGE))
