@@ -25,7 +25,8 @@ import accounts
 import behaviour
 from testbed.journal import RequestSample, Writer
 from testbed.probes.database_options import secret
-from testbed.probes.horde import HordeClient, PageError, SessionLostError
+from testbed.probes.horde.client import HordeClient
+from testbed.probes.horde.pages import PageError, SessionLostError
 
 SITE = f"https://{os.environ.get('SITE_NAME', 'webmail.testbed.test')}"
 ACCOUNTS = accounts.Accounts(int(os.environ.get("MAIL_USERS", "60")))

@@ -14,8 +14,8 @@ import pytest
 from test_load_pages import DYNAMIC, ENDED, FATAL, INBOX, LOGIN_FAILED, NOT_SENT, PORTAL
 
 from testbed.journal import Outcome
-from testbed.probes.horde import Exchange, HordeClient, PageError, SessionLostError
-from testbed.probes.horde.pages import Form
+from testbed.probes.horde.client import Exchange, HordeClient
+from testbed.probes.horde.pages import Form, PageError, SessionLostError
 
 MESSAGE = '/*-secure-{"tasks":{"imp:message":[{"data":{"from":[{"raw":"a@b"}],"msgtext":"<p>hello</p>"}}]}}*/'
 NOBODYS = '/*-secure-{"tasks":{"imp:message":[{"data":{"to":{"raw":"Undisclosed Recipients"},"msgtext":"<p/>"}}]}}*/'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.probes.horde import PageError, SessionLostError, pages
+from testbed.probes.horde import pages
+from testbed.probes.horde.pages import PageError, SessionLostError
 
 LOGIN_FAILED = """<html lang="en-US"><head><title>Mail :: Log in</title></head><body>
 <ul class="notices"><li><img alt="Message" src="data:image/png;base64,iVBORw0KGg==" />Login failed.</li></ul>

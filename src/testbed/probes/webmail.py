@@ -11,22 +11,25 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from testbed.journal import Outcome, ProbeSample, RequestSample
 from testbed.output_line import one_line
 from testbed.probes.database_options import secret
-from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError, SessionLostError
 from testbed.probes.open_loop import SampleCallback
 from testbed.probes.probe_type import PreparedProbe, ProbeSetup, RegisteredProbe
 from testbed.probes.tcp import HANDSHAKE_SECONDS
+
+if TYPE_CHECKING:
+    from testbed.probes.horde.client import HordeClient
 
 # Samples that may be under way at once, in one session, so that a slow page delays no other sample.
 WINDOWS = 5
 # Seconds for a connection, and for a page. People wait longer, but then the next probe has begun.
 TIMEOUTS = (HANDSHAKE_SECONDS, 10.0)
 
-Browser = Callable[[Callable[[RequestSample], None]], HordeClient]
+Browser = Callable[[Callable[[RequestSample], None]], "HordeClient"]
 
 
 class WebmailProbe(RegisteredProbe):
@@ -59,6 +62,9 @@ class WebmailProbe(RegisteredProbe):
     @classmethod
     def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
         """Return the probe of the webmail; the site's name is resolved first, as by the other probes of the site."""
+        # Checks and reports read only the class attributes, and need no HTTP library.
+        from testbed.probes.horde.client import HordeClient  # noqa: PLC0415
+
         options, _ = setup.options, setup.site_address
         password = secret(options.secrets, "MAIL_PASSWORD")
         base = f"https://{options.site}" + (f":{options.site_port}" if options.site_port != 443 else "")
