@@ -54,7 +54,7 @@ def test_each_failure_has_its_status_and_one_line(
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_signal_that_nohup_ignores_stays_ignored(tmp_path: Path, ignored: bool) -> None:
     script = (
-        f"import signal, sys\nif {ignored}: signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        f"import signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN if {ignored} else signal.SIG_DFL)\n"
         "from testbed.cli import schema\n"
         "def show(): print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN); sys.exit()\n"
         "schema.SCHEMAS['cluster'] = show\nfrom testbed.cli import main\nmain()"
