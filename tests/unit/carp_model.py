@@ -10,7 +10,7 @@ what ``ip_carp.c`` (revisions 1.270 to 1.370) does with it: ``carp_proto_input_i
     byte 3     authlen: 7 words of counter and md    bytes 16-35 HMAC-SHA1
     byte 4     demotion counter
 
-UCARP sends the older form of the same thing, whose byte 4 is reserved and zero: nobody has demoted it.
+UCARP sends the older form of the same thing, whose byte 4 is reserved and zero, as for a node that is not demoted.
 """
 
 from __future__ import annotations

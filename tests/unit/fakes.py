@@ -70,7 +70,7 @@ class FakeMachine:
         platform: of the balancers.
     """
 
-    # Commands that only ask; they are no deed.
+    # Commands that only read, which `done` does not list.
     questions = ("/proc/[0-9]*", 'grep -q "^/dev/drbd0', "unshare", "qdisc show", "dstate")
 
     def __init__(
@@ -133,12 +133,12 @@ class FakeMachine:
     def filter(self, script: str) -> None:
         self._do(f"nft {' '.join(script.split())}")
 
-    def tc(self, network: str, *words: str, inward: bool = False) -> str:
-        text = " ".join(words)
-        if "show" in words:
+    def tc(self, network: str, *arguments: str, inward: bool = False) -> str:
+        text = " ".join(arguments)
+        if "show" in arguments:
             return json.dumps([{"kind": kind} for kind in self.queues.get((network, inward), [])])
         self._do(f"{'host' if inward else 'own'} {network}: {text}")
-        self.queues[network, inward] = ["tbf"] if "add" in words else []
+        self.queues[network, inward] = ["tbf"] if "add" in arguments else []
         return ""
 
     def break_disk(self, number: int) -> None:
@@ -160,7 +160,7 @@ class FakeMachine:
     def plug(self, *networks: str) -> None:
         self._do(f"plug {' '.join(networks)}")
 
-    def try_tc(self, *words: str) -> None:
+    def try_tc(self, *arguments: str) -> None:
         """The host's kernel has everything."""
 
     def interface(self, network: str) -> str:

@@ -90,7 +90,7 @@ def _stages(story: Story) -> Iterator[Line]:
     incident = {"name": "forged", "load": {"users": story.users}, "expect": EXPECT}
     db, app = ("k-db", "power-loss", "db1", "db:primary"), ("k-app", "power-loss", "app-1", "app:any")
     end = story.seconds
-    told: list[tuple[float, Event]] = [
+    timed: list[tuple[float, Event]] = [
         (0.0, RunPlan("forged", incident, seed=7)),
         (0.0, Mark("run-begins")),
         (STEADY, Mark("steady")),
@@ -110,7 +110,7 @@ def _stages(story: Story) -> Iterator[Line]:
         (end + 4.0, Mark("settled")),
         (end + 5.0, Mark("run-ends", attrs={"error": ""})),
     ]
-    return ((BEGIN + after, event) for after, event in told)
+    return ((BEGIN + after, event) for after, event in timed)
 
 
 def _step(step: str, fault: tuple[str, str, str, str]) -> FaultStep:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from testbed.cluster.lock import Use
 
-# Holds, says so, does what it is told next, and waits until its input ends.
+# Holds the cluster, prints `held`, runs the child of the fourth argument, and waits until its input ends.
 HOLDER = """
 import os, subprocess, sys
 from pathlib import Path
@@ -27,8 +27,8 @@ with hold(SimpleNamespace(state_dir=Path(sys.argv[1])), Use[sys.argv[2]], comman
 @contextmanager
 def holder(folder: Path, use: Use, command: str = "testbed run x", child: str = "") -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the cluster."""
-    words = [sys.executable, "-c", HOLDER, str(folder), use.name, command, *([child] if child else [])]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    arguments = [sys.executable, "-c", HOLDER, str(folder), use.name, command, *([child] if child else [])]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline().strip() == ("child" if child else "held")
         try:

@@ -64,7 +64,7 @@ class Machine:
         signature_good: SHA256.sig is signed with the release's key.
         zones: time zones it knows.
         display: it has a screen, besides the serial console.
-        router: DHCP told one.
+        router: DHCP gave it a router.
         free_kib: room on the root file system before the sets are fetched, KiB.
     """
 
@@ -117,7 +117,7 @@ def installation(revision: Revision, release: Release, machine: Machine) -> Gene
     yield Question("Terminal type?", "vt220", source="set_term")
     hostname = yield Question("System hostname? (short form, e.g. 'foo')", source="do_install")
     if re.search(r"\s", hostname):
-        raise InstallerEndsError(f"{hostname!r} is no host name")
+        raise InstallerEndsError(f"{hostname!r} is not a host name")
     yield from _network(machine)
     yield Question("Password for root account?", way=Way.PASSWORD, source="do_install")
     yield Question("Public ssh key for root account?", "none", source="do_install")
@@ -227,7 +227,7 @@ def _sets(
 
 def _server(release: Release) -> Asking:
     yield Question("HTTP proxy URL? (e.g. 'http://proxy:8080', or 'none')", "none", source="install_http")
-    # Without the list of mirrors: nobody outside can be asked for it.
+    # Without the list of mirrors, because the installer cannot reach the outside.
     server = yield from _until(Question("HTTP Server? (hostname or 'done')", source="install_http"), _HOST.pattern)
     folder = yield Question("Server directory?", f"pub/OpenBSD/{release.path}", source="install_http")
     address = server if "://" in server else f"https://{server}"

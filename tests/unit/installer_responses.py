@@ -53,7 +53,7 @@ class Question:
 
     Args:
         text: all of it, with what stands in brackets behind the question mark.
-        default: taken when nobody answers; empty when there is none.
+        default: taken when the answer is empty; empty when there is none.
         way: how the answer is looked at.
         choices: of ``ONE_OF``; the installer adds ``done``.
         source: the function that asks, in install.sub or amd64's install.md.
@@ -79,7 +79,7 @@ class Line:
     answer: str
 
     def fits(self, question: str) -> bool:
-        """Tell whether the line answers a question.
+        """Return whether the line answers a question.
 
         Args:
             question: all of its text.

@@ -33,7 +33,7 @@ APPS = ("app-1", "app-2")
 INCIDENT = {
     "name": "db-power-loss",
     "title": "The <primary> loses power",
-    "why": "The <primary> database host loses power under load: the spare must take over within seconds.",
+    "why": "The <primary> database host loses power under load: the standby must take over within seconds.",
     "steps": [
         {"sleep": "5s"},
         {"inject": "power-loss", "target": "db:primary", "id": "loss"},

@@ -22,16 +22,18 @@ REFRESH = "vrrp_garp_master_refresh"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [({"ANNOUNCE_SECONDS": "2"}, "2"), ({}, None), ({"ANNOUNCE_SECONDS": ""}, None)]
+    ("seconds", "expected"), [({"ANNOUNCE_SECONDS": "2"}, "2"), ({}, None), ({"ANNOUNCE_SECONDS": ""}, None)]
 )
-def test_keepalived_repeats_the_sites_announcement(tmp_path: Path, seconds: dict[str, str], told: str | None) -> None:
+def test_keepalived_repeats_the_sites_announcement(
+    tmp_path: Path, seconds: dict[str, str], expected: str | None
+) -> None:
     node = Node(tmp_path, usr_local_bin=IMAGES / "lb" / "bin")
     process = node.start("usr/local/bin/vrrp-configuration", "eth0", SITE_ADDRESS="192.0.2.10", **BALANCER, **seconds)
     written, _ = process.communicate(timeout=10)
     settings = dict(line.split(maxsplit=1) for line in written.splitlines() if line.strip().startswith("vrrp_"))
     assert process.returncode == 0
-    assert settings.get(REFRESH) == told
-    assert settings.get(f"{REFRESH}_repeat") == (told and "1")
+    assert settings.get(REFRESH) == expected
+    assert settings.get(f"{REFRESH}_repeat") == (expected and "1")
 
 
 @pytest.fixture
@@ -77,5 +79,5 @@ def test_a_database_machine_compares_both_copies_once_in_so_many_seconds(guest: 
     assert 1 <= len(calls) <= seconds / 5
 
 
-def test_a_machine_that_is_not_told_to_does_neither(guest: Node) -> None:
+def test_without_the_settings_a_node_does_neither(guest: Node) -> None:
     assert watched(guest, 8)[0] == []

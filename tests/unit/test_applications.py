@@ -30,7 +30,7 @@ def with_rule(**keys: object) -> dict[str, Any]:
     return document
 
 
-def test_an_application_runs_where_the_table_says() -> None:
+def test_an_application_runs_on_the_nodes_of_the_table() -> None:
     document = merged()
     topology = resolve(document, [CLUSTER])
     assert {name: topology.machines_of(name) for name in topology.applications} == {
@@ -58,9 +58,9 @@ def test_an_application_runs_where_the_table_says() -> None:
     ],
 )
 def test_an_application_that_cannot_be(keys: dict[str, Any], message: str) -> None:
-    told = refused(with_wiki(**keys))
-    assert message in told
-    assert re.match(r"cluster\.yaml:\d+:\d+: ", told)
+    error = refused(with_wiki(**keys))
+    assert message in error
+    assert re.match(r"cluster\.yaml:\d+:\d+: ", error)
 
 
 @pytest.mark.parametrize(

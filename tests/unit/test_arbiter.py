@@ -67,7 +67,7 @@ def test_the_memory_is_what_was_written(tmp_path: Path) -> None:
 
 
 class StandIn:
-    """Answers as QEMU's monitor does, and notes what it is told."""
+    """Answers as QEMU's monitor does, and records its orders."""
 
     def __init__(self, path: Path, *, running: bool, resets: bool = True) -> None:
         self.orders: list[str] = []
@@ -89,19 +89,19 @@ class StandIn:
             self._converse(lines)
 
     def _converse(self, lines: TextIO) -> None:
-        self._say(lines, {"QMP": {}})
+        self._send(lines, {"QMP": {}})
         for line in lines:
             order = json.loads(line)
             self.orders.append(" ".join([order["execute"], *order["arguments"].values()]))
-            self._say(lines, {"return": {"running": self._running} if order["execute"] == "query-status" else {}})
+            self._send(lines, {"return": {"running": self._running} if order["execute"] == "query-status" else {}})
             if order["execute"] == "system_reset" and self._resets:
                 for _ in range(2):
-                    self._say(lines, {"event": "RESET"})
+                    self._send(lines, {"event": "RESET"})
             if order["arguments"].get("reboot") == "shutdown":
                 self.settled.set()
 
     @staticmethod
-    def _say(lines: TextIO, message: dict[str, object]) -> None:
+    def _send(lines: TextIO, message: dict[str, object]) -> None:
         lines.write(json.dumps(message) + "\n")
         lines.flush()
 
@@ -127,7 +127,7 @@ def test_a_machine_that_runs_is_left_alone_unless_it_shall_be_cut(path: Path) ->
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_a_machine_that_is_cut_begins_anew_also_when_it_was_frozen(path: Path, *, running: bool) -> None:
+def test_a_node_whose_power_is_cut_is_reset_even_when_it_hung(path: Path, *, running: bool) -> None:
     qemu = StandIn(path, running=running)
     assert power.prove_off(path, cut=True) == "reset"
     assert qemu.settled.wait(5)

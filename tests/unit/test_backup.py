@@ -35,7 +35,7 @@ def cluster(folder: Path, filesystem: str = "ext3") -> Cluster:
     return cast("Cluster", SimpleNamespace(topology=topology, ledger=Ledger(folder / "faults")))
 
 
-def test_a_backup_says_what_it_is(tmp_path: Path) -> None:
+def test_a_backup_describes_itself(tmp_path: Path) -> None:
     manifest = backup.check(cluster(tmp_path), archive(tmp_path / "a.tar"))
     assert (manifest.filesystem, manifest.node) == ("ext3", "db2")
     with backup.disk_of(tmp_path / "a.tar", tmp_path / "room") as disk:
@@ -89,7 +89,7 @@ def test_a_disk_that_was_changed_since_is_not_put_back(tmp_path: Path) -> None:
 
 
 class Database:
-    """A database node that tells what is done to it, and whose disk may refuse to be written."""
+    """A database node that records its operations, and whose disk may be read-only."""
 
     def __init__(self, name: str, done: list[str], *, broken: bool = False) -> None:
         self.name, self.done, self.broken = name, done, broken
@@ -124,10 +124,10 @@ def test_a_restore_that_was_cut_off_lets_no_database_start(tmp_path: Path) -> No
     assert done == ["stop db2", "stop db1", "replace db2"]
     with pytest.raises(UsageError, match=r"a restore was cut off.*; `testbed restore FILE` replaces both"):
         backup.must_have_finished_restore(cut.settings)
-    anew, done = two_databases(tmp_path)
-    backup.put_back(anew, tmp_path / "disk")
+    intact, done = two_databases(tmp_path)
+    backup.put_back(intact, tmp_path / "disk")
     assert done[2:] == ["replace db2", "replace db1", "start db1", "start db2"]
-    backup.must_have_finished_restore(anew.settings)
+    backup.must_have_finished_restore(intact.settings)
 
 
 def test_nothing_is_restored_while_a_fault_is_in_force(tmp_path: Path) -> None:

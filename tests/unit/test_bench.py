@@ -44,9 +44,9 @@ def test_a_failover_is_counted_once_and_nothing_is_lost(tmp_path: Path) -> None:
     assert (measured.lost, measured.false) == (0, 0)
 
 
-def test_a_soak_that_saw_a_failover_says_so(tmp_path: Path) -> None:
+def test_a_soak_that_saw_a_failover_reports_it(tmp_path: Path) -> None:
     write(tmp_path / "journal.jsonl", lines(Story()))
-    told = _soaked(tmp_path, read(tmp_path / "journal.jsonl"), 3, {"db1 is off": 2})
-    assert told.complaints == ("db1 is off (2 times)",)
-    assert any("database-address held" in move for move in told.moves)
-    assert told.outages["sql-write"] > 1
+    result = _soaked(tmp_path, read(tmp_path / "journal.jsonl"), 3, {"db1 is off": 2})
+    assert result.complaints == ("db1 is off (2 times)",)
+    assert any("database-address held" in move for move in result.moves)
+    assert result.outages["sql-write"] > 1

@@ -160,12 +160,12 @@ def test_the_interval_is_the_narrowest_that_has_95_percent() -> None:
 
 
 @pytest.mark.parametrize(("n", "confidence"), [(1, 0.0), (2, 0.5), (3, 0.75), (5, 0.9375)])
-def test_few_measurements_have_their_range_and_say_how_sure_that_is(n: int, confidence: float) -> None:
+def test_few_measurements_have_their_range_with_its_confidence(n: int, confidence: float) -> None:
     found = Estimate.of(range(n))
     assert (found.low, found.high, found.confidence) == (0, n - 1, confidence)
 
 
-def test_the_interval_contains_the_median_as_often_as_it_says() -> None:
+def test_the_interval_contains_the_median_as_often_as_its_confidence() -> None:
     random = Random(2006)  # noqa: S311
     intervals = [Estimate.of([random.expovariate(1) for _ in range(9)]) for _ in range(2000)]
     hits = sum(each.low <= 0.6931 <= each.high for each in intervals)
@@ -233,8 +233,8 @@ def guest(*answers: ExecResult) -> tuple[BenchGuest, list[list[str]]]:
     asked: list[list[str]] = []
     left = list(answers)
 
-    def execute(words: list[str], timeout: float) -> ExecResult:
-        asked.append([*words[3:], f"{timeout:g}"])
+    def execute(arguments: list[str], timeout: float) -> ExecResult:
+        asked.append([*arguments[3:], f"{timeout:g}"])
         return left.pop(0)
 
     return BenchGuest(cast("Machine", SimpleNamespace(name="db2", exec=execute))), asked
@@ -246,7 +246,7 @@ def test_the_guest_is_asked_with_whole_seconds() -> None:
     assert asked == [["bench", "pgbench", "3", "1", "66"]]
 
 
-def test_what_the_guest_says_of_a_failure_is_the_message() -> None:
+def test_the_error_of_a_guest_is_the_message() -> None:
     machine, _ = guest(ExecResult(1, "", "no disk has the serial number bench-xfs\n"))
     with pytest.raises(TestbedError, match=r"db2: bench begin xfs raw: no disk has the serial number bench-xfs"):
         machine.begin("xfs", "raw")
@@ -305,13 +305,13 @@ class Guest:
         self.name = name
         self._log = log
 
-    def exec_in_container(self, words: list[str]) -> ExecResult:
-        self._log.append(f"{self.name} {words[0]}")
+    def exec_in_container(self, arguments: list[str]) -> ExecResult:
+        self._log.append(f"{self.name} {arguments[0]}")
         return ExecResult(0, "", "")
 
-    def exec(self, words: list[str], timeout: float) -> ExecResult:
+    def exec(self, arguments: list[str], timeout: float) -> ExecResult:
         del timeout
-        self._log.append(f"{self.name} {' '.join(words[4:])}")
+        self._log.append(f"{self.name} {' '.join(arguments[4:])}")
         return ExecResult(0, "select-1 1\n", "")
 
 
@@ -422,8 +422,8 @@ class Page(BaseHTTPRequestHandler):
 def test_the_client_counts_good_answers_and_ends_at_a_bad_one(path: str, lines: str) -> None:
     with HTTPServer(("127.0.0.1", 0), Page) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        words = ["http", "127.0.0.1", str(server.server_port), "site.test", path, "0.3"]
-        done = subprocess.run([sys.executable, "-c", _CLIENT, *words], capture_output=True, text=True, check=False)
+        arguments = ["http", "127.0.0.1", str(server.server_port), "site.test", path, "0.3"]
+        done = subprocess.run([sys.executable, "-c", _CLIENT, *arguments], capture_output=True, text=True, check=False)
         server.shutdown()
     assert re.match(lines, done.stdout)
     assert (done.returncode == 0) == (path == "/there"), done.stderr
@@ -459,7 +459,7 @@ def test_a_chart_holds_everything_it_draws(tmp_path: Path) -> None:
             assert 3 <= len(drawn.ticks) <= 8
 
 
-def test_the_page_is_whole_and_escapes_what_it_is_told(tmp_path: Path) -> None:
+def test_the_page_is_complete_and_escapes_its_texts(tmp_path: Path) -> None:
     kept = paper_forge.session(tmp_path, *paper.CLAIMS)
     page = render(kept.folder.name, kept.opening, results(kept), kept.failures())
     assert page.count("<section") == len(paper.CLAIMS) + 2
@@ -487,8 +487,8 @@ class Bench:
     claim: Forged
     folder: Path
 
-    def run(self, *words: str) -> Result:
-        return CliRunner().invoke(app, ["bench", "paper", *words])
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, ["bench", "paper", *arguments])
 
     @property
     def sessions(self) -> list[BenchSession]:

@@ -26,7 +26,7 @@ def test_cost_is_processor_time_for_each_good_exchange() -> None:
 def test_every_row_is_a_number_on_either_side(site: str) -> None:
     cores = {"app-1": 0.3, "app-2": 0.1, "single-1": 0.8, "lb1-1": 0.1, "db1-1": 0.5, "mail-1": 0.05, "client-1": 0.2}
     found = Work(site, Path("run"), 50.0, (0.1,) * 100, cores, 12.5, (), None)
-    told = {title: value(found) for title, value in {**SESSIONS, **SINGLE}.items()}
+    figures = {title: value(found) for title, value in {**SESSIONS, **SINGLE}.items()}
     busy = 0.2 if site == "cluster" else 0.8
-    assert told["cores of a node that runs PHP"] == pytest.approx(busy)
-    assert told["session, mean, KiB"] == 0.0
+    assert figures["cores of a node that runs PHP"] == pytest.approx(busy)
+    assert figures["session, mean, KiB"] == 0.0

@@ -56,11 +56,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TESTBED_LOCK_TOKENS", "lock-token-of-this-process")
     monkeypatch.setenv("HOME_OF_SOMETHING", "not-for-a-report")
     secrets.ensure(state, topology())
-    told = " ".join(sorted(secrets_of(state)))
+    leaked = " ".join(sorted(secrets_of(state)))
 
     def node(name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            name=name, console=lambda: None, logs=lambda tail: iter([LogLine(1.0, f"{name} told {told} {tail}")])
+            name=name, console=lambda: None, logs=lambda tail: iter([LogLine(1.0, f"{name} logged {leaked} {tail}")])
         )
 
     cluster = SimpleNamespace(
@@ -70,8 +70,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bundle, "Cluster", lambda _: cluster)
     monkeypatch.setattr(bundle, "examine", lambda _: [])
     monkeypatch.setattr(bundle, "collect_versions", lambda *_: {"testbed": "1"})
-    monkeypatch.setattr(bundle, "compose_config", lambda *_: f"services: {{db1: {{x: {told}}}}}\n")
-    for name, text in (("runs/20261124-1-x/journal.jsonl", told), ("logs/compose.log", told)):
+    monkeypatch.setattr(bundle, "compose_config", lambda *_: f"services: {{db1: {{x: {leaked}}}}}\n")
+    for name, text in (("runs/20261124-1-x/journal.jsonl", leaked), ("logs/compose.log", leaked)):
         path = state / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -84,14 +84,14 @@ def written(path: Path) -> dict[str, str]:
         return {name: file.read().decode() for name, file in members.items() if file}
 
 
-def make(target: Path, *words: str) -> dict[str, Any]:
-    result = CliRunner().invoke(app, ["bundle", "--output", str(target), "--json", *words])
+def make(target: Path, *arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, ["bundle", "--output", str(target), "--json", *arguments])
     assert result.exit_code == 0, result.output
     document: dict[str, Any] = json.loads(result.stdout)
     return document
 
 
-def test_a_bundle_explains_and_tells_no_secret(state: Path, tmp_path: Path) -> None:
+def test_a_bundle_explains_and_contains_no_secret(state: Path, tmp_path: Path) -> None:
     target = tmp_path / "problem.tar.gz"
     found = make(target, "--run", "latest")
     files = written(target)
@@ -102,7 +102,7 @@ def test_a_bundle_explains_and_tells_no_secret(state: Path, tmp_path: Path) -> N
     } <= files.keys()  # fmt: skip
     everything = "".join(files.values())
     assert REDACTED in files["nodes/lb1.log"]
-    assert "lb1 told" in files["nodes/lb1.log"]
+    assert "lb1 logged" in files["nodes/lb1.log"]
     for secret in secrets_of(state):
         assert secret not in everything
     assert "lock-token" not in everything

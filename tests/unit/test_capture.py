@@ -103,10 +103,10 @@ def test_a_network_s_packets_are_heard_at_its_bridge() -> None:
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A `docker` that writes its words, and its own packets, and ends with the status in a file."""
+    """A `docker` that writes its arguments, and its own packets, and ends with the status in a file."""
     program = tmp_path / "docker"
     program.write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/words\nprintf packets\n'
+        f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/arguments\nprintf packets\n'
         f'echo "OSError: no such device" >&2\nexit "$(cat {tmp_path}/status)"\n'
     )
     program.chmod(0o755)
@@ -118,12 +118,12 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_container_may_record_and_nothing_else(docker: Path) -> None:
     with (docker / "out").open("wb") as out:
         capture(CapturePoint("container:abc", ("eth0", "eth1")), "testbed/client", {"a": "b"}, out, seconds=30, most=99)
-    words = (docker / "words").read_text()
+    arguments = (docker / "arguments").read_text()
     assert (docker / "out").read_bytes() == b"packets"
-    assert "--network\ncontainer:abc\n--cap-drop\nALL\n--cap-add\nNET_RAW\n" in words
-    assert "--pull\nnever\n" in words
-    assert "--label\na=b\n" in words
-    assert words.endswith("\n30\n99\neth0\neth1\n")
+    assert "--network\ncontainer:abc\n--cap-drop\nALL\n--cap-add\nNET_RAW\n" in arguments
+    assert "--pull\nnever\n" in arguments
+    assert "--label\na=b\n" in arguments
+    assert arguments.endswith("\n30\n99\neth0\neth1\n")
 
 
 def test_a_capture_that_fails_is_an_error(docker: Path) -> None:
@@ -151,12 +151,12 @@ def test_a_capture_lies_in_the_state_folder_and_its_path_is_printed(docker: Path
     [file] = (cluster.state_dir / "captures").glob("*-public.pcap")
     assert file.read_bytes() == b"packets"
     assert str(file) in result.output.replace("\n", "")
-    assert (docker / "words").read_text().endswith(f"\n5\n{512 * 1024}\nbr-1\n")
+    assert (docker / "arguments").read_text().endswith(f"\n5\n{512 * 1024}\nbr-1\n")
 
 
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["nowhere"], "no node or network 'nowhere'; there are lb1, public, backend, replication"),
         (["public", "--network", "backend"], "'public' is a network already"),
@@ -164,7 +164,7 @@ def test_a_capture_lies_in_the_state_folder_and_its_path_is_printed(docker: Path
         (["public", "--size", "0MiB"], "'0MiB' is not a size"),
     ],
 )
-def test_an_invalid_capture_is_refused(words: list[str], line: str) -> None:
-    result = CliRunner().invoke(app, ["capture", *words])
+def test_an_invalid_capture_is_refused(arguments: list[str], line: str) -> None:
+    result = CliRunner().invoke(app, ["capture", *arguments])
     assert isinstance(result.exception, UsageError)
     assert line in str(result.exception)

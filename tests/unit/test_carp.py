@@ -31,11 +31,11 @@ def refusals(frame: bytes, password: str = PASSWORD, vhid: int = 7, address: IPv
     return carp.refusals(carp.decode(frame), password, vhid, [address])
 
 
-def changed(frame: bytes, offset: int, value: int, *, mend: bool = True) -> bytes:
-    """The frame with one byte of its message changed, and the checksum made right again."""
+def changed(frame: bytes, offset: int, value: int, *, correct: bool = True) -> bytes:
+    """The frame with one byte of its message changed, and the checksum corrected."""
     message = bytearray(frame[MESSAGE:])
     message[offset] = value
-    if mend:
+    if correct:
         message[6:8] = bytes(2)
         message[6:8] = carp.checksum(bytes(message)).to_bytes(2, "big")
     return frame[:MESSAGE] + bytes(message)
@@ -78,7 +78,7 @@ def test_what_openbsd_sends_is_taken_by_both() -> None:
 
 def tampered() -> Iterator[object]:
     frame = FRAMES[0]
-    yield pytest.param(changed(frame, 2, 0, mend=False), "checksum failed", id="skew")
+    yield pytest.param(changed(frame, 2, 0, correct=False), "checksum failed", id="skew")
     yield pytest.param(changed(frame, 8, 0), "incorrect hash", id="counter")
     yield pytest.param(changed(frame, 35, 0), "incorrect hash", id="digest")
     yield pytest.param(changed(frame, 1, 8), "vhid 8 is not configured here", id="vhid")

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "recordings"
 RECORDINGS = sorted(FOLDER.glob("*.jsonl.gz"))
 Fields = dict[str, Any]
 Lines = list[Fields]
-# A login's steps, and what tells that a session is gone.
+# A login's steps, and the marks of a lost session.
 STEPS = ("redirect", "unfinished", "session-lost")
 
 
@@ -311,9 +311,9 @@ def test_the_recorded_split_brain_is_a_known_failure() -> None:
     failed = {verdict.check: verdict for verdict in verdicts if verdict.status is Status.FAIL}
     assert sorted(failed) == ["durability", "ownership"]
     assert all(verdict.documented and verdict.holds for verdict in failed.values())
-    told = "\n".join(fact.text for fact in failed["ownership"].evidence)
-    for words in ("database-address held on db1 and db2", "Primary on db1 and db2", "split brain: db1 and db2"):
-        assert words in told
+    evidence = "\n".join(fact.text for fact in failed["ownership"].evidence)
+    for text in ("database-address held on db1 and db2", "Primary on db1 and db2", "split brain: db1 and db2"):
+        assert text in evidence
     assert overall_status(verdicts) is Status.PASS
 
 

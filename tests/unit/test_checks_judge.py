@@ -58,7 +58,7 @@ def step(at: float, name: str, node: str = "db1", fault: str = "power-loss", **o
 # --- the run itself ------------------------------------------------------------------------------------
 
 
-def test_a_run_that_broke_or_did_not_end_is_told() -> None:
+def test_a_run_that_broke_or_did_not_end_is_reported() -> None:
     assert status("run", plan(), END) is None
     assert status("run", plan()) is UNKNOWN
     assert status("run", END) is UNKNOWN
@@ -74,15 +74,15 @@ def test_what_a_step_waited_for_in_vain_fails_the_run() -> None:
     assert "steps" not in verdicts(plan(), END)
 
 
-def test_expectations_that_cannot_be_read_are_told() -> None:
+def test_expectations_that_cannot_be_read_are_reported() -> None:
     unread = verdicts(plan(max_outage={"tcp": "soon"}), END)["run"]
     assert unread.status is UNKNOWN
     assert "max_outage.tcp" in unread.summary
 
 
 def test_what_is_not_expected_is_not_judged() -> None:
-    told = verdicts(plan(users=0), END)
-    assert sorted(told) == ["alarms", "durability", "healthy", "leftovers", "ownership"]
+    judged = verdicts(plan(users=0), END)
+    assert sorted(judged) == ["alarms", "durability", "healthy", "leftovers", "ownership"]
     assert overall_status([]) is UNKNOWN
     assert overall_status(list(verdicts(plan(users=0), END).values())) is UNKNOWN
 
@@ -99,11 +99,11 @@ DOWN: list[Event] = [
 @pytest.mark.parametrize(
     ("limit", "verdict"), [("5s", PASS), ("2s", FAIL), ("0s", FAIL)],
 )  # fmt: skip
-def test_outages_are_held_against_their_ceiling(limit: str, verdict: Status) -> None:
+def test_outages_are_compared_with_their_limit(limit: str, verdict: Status) -> None:
     assert status("outage", plan(max_outage={"tcp": limit}), Mark("steady", at=10), *DOWN, END) is verdict
 
 
-def test_the_worst_outage_is_told_first_and_briefly() -> None:
+def test_the_worst_outage_is_reported_first_and_briefly() -> None:
     other = [
         *samples("sql-write", 0, 12), *samples("sql-write", 12, 14, Outcome.UNKNOWN, "timeout"),
         *samples("sql-write", 14, 40), *samples("webmail", 0, 12), *samples("webmail", 12, 13, Outcome.FAILED),
@@ -141,7 +141,7 @@ def test_a_probe_that_did_not_run_proves_nothing() -> None:
     assert status("outage", plan(max_outage={"tcp": "20s"}), *samples("tcp", 0, 9, Outcome.FAILED)) is UNKNOWN
 
 
-def test_a_fault_must_be_felt_where_it_is_to_be() -> None:
+def test_a_probe_of_must_notice_must_see_an_outage() -> None:
     assert status("outage", plan(must_notice=["tcp"]), Mark("steady", at=10), *DOWN, END) is PASS
     assert status("outage", plan(must_notice=["tcp"]), Mark("steady", at=30), *DOWN, END) is FAIL
     assert status("outage", plan(must_notice=["tcp"]), Mark("steady", at=30), *DOWN) is UNKNOWN
@@ -223,7 +223,7 @@ def test_a_node_that_nobody_reaches_holds_nothing(options: dict[str, str], verdi
     ]
     found = verdicts(plan(), *HELD, *cut, END)["ownership"]
     assert found.status is verdict
-    # Two that hold the same are told, whether it matters or not.
+    # Two holders at once are always reported, also when the verdict allows them.
     assert any("db1 and db2 at once, for 7.00 s" in each.text for each in found.evidence)
 
 
@@ -243,16 +243,16 @@ def test_writes_go_over_to_another_node_only_with_its_promotion() -> None:
     assert status("ownership", plan(), *HELD, *moved, *calm, write(19.5, "db1", 25.5), END) is FAIL
 
 
-def test_a_split_brain_is_told() -> None:
+def test_a_split_brain_is_reported() -> None:
     apart: list[Event] = [
         *(state(0, node, "drbd-connection", "Connected") for node in ("db1", "db2")),
         *(state(18, node, "drbd-connection", "WFConnection") for node in ("db1", "db2")),
     ]
     alone = state(50, "db1", "drbd-connection", "StandAlone")
     moved: list[Event] = [state(22, "db1", "drbd-role", "Secondary"), state(23, "db2", "drbd-role", "Primary")]
-    told = verdicts(plan(), *HELD, *apart, *moved, alone, END)["ownership"]
-    assert told.status is FAIL
-    assert "split brain: db1 and db2" in told.summary
+    judged = verdicts(plan(), *HELD, *apart, *moved, alone, END)["ownership"]
+    assert judged.status is FAIL
+    assert "split brain: db1 and db2" in judged.summary
     assert status("ownership", plan(), *HELD, *apart, alone, END) is PASS
     earlier: list[Event] = [state(10, "db1", "drbd-role", "Secondary"), state(11, "db2", "drbd-role", "Primary")]
     assert status("ownership", plan(), *HELD, *apart, *earlier, alone, END) is PASS
@@ -333,9 +333,9 @@ def test_a_run_in_which_no_node_died_does_not_prove_what_a_death_was_to_show() -
     assert status("stickiness", plan(users=0), END) is None
 
 
-def test_nothing_is_said_of_what_a_test_of_its_own_did_not_do() -> None:
-    told = verdicts(RunPlan("test", {}), *HELD, END)
-    assert {check: verdict.status for check, verdict in told.items()} == {
+def test_a_custom_test_gets_no_verdict_about_what_it_did_not_do() -> None:
+    judged = verdicts(RunPlan("test", {}), *HELD, END)
+    assert {check: verdict.status for check, verdict in judged.items()} == {
         "ownership": PASS, "alarms": PASS, "healthy": PASS, "leftovers": PASS,
     }  # fmt: skip
 
@@ -399,7 +399,7 @@ def test_what_returns_takes_nothing_over() -> None:
         verdicts(*events, gives_way, state(60, "lb1", "site-address", "held"), *DONE)["failback"].summary
     )
     after = state(95, "lb1", "site-address", "held")
-    assert status("failback", *events, gives_way, after, *DONE) is PASS, "what comes after the timeline is no return"
+    assert status("failback", *events, gives_way, after, *DONE) is PASS, "a move after the last step does not count"
 
 
 def test_nobody_feels_the_return() -> None:
@@ -518,7 +518,7 @@ def test_leftovers() -> None:
     assert status("leftovers", plan(), Leftover("core", "app-1", "/core"), END) is FAIL
 
 
-def test_phases_are_told_when_there_was_a_failover() -> None:
+def test_phases_are_reported_when_there_was_a_failover() -> None:
     moved: list[Event] = [step(20, "inject"), state(23, "db2", "database-address", "held")]
     assert status("phases", plan(), *HELD, END) is None
     assert status("phases", plan(), *HELD, *moved, END) is PASS

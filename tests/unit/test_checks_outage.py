@@ -42,7 +42,7 @@ def test_an_outage_lasts_from_reply_to_reply() -> None:
     assert "timeout" in report.describe()
 
 
-def test_an_outage_above_the_ceiling_fails() -> None:
+def test_an_outage_above_the_limit_fails() -> None:
     down = [probe(1.05, Outcome.FAILED)]
     report = check_outage([*steady(0, 1), *down, *steady(4, 5)], limit=2)
     assert not report.ok
@@ -117,7 +117,7 @@ def test_one_slow_reply_among_quick_ones_is_none() -> None:
     assert report.windows == ()
 
 
-def test_outages_that_cannot_be_told_apart_are_one() -> None:
+def test_outages_that_cannot_be_distinguished_are_one() -> None:
     flapping = [probe(1.05, Outcome.FAILED), probe(1.1), probe(1.15, Outcome.FAILED), probe(1.2)]
     [window] = check_outage([*steady(0, 1), *flapping, *steady(1.25, 2)]).windows
     assert window.failed == 2
@@ -137,7 +137,7 @@ def test_outages_far_apart_are_several() -> None:
     assert report.total == pytest.approx(0.2)
 
 
-def test_a_ceiling_of_nought_allows_what_cannot_be_resolved() -> None:
+def test_a_limit_of_zero_allows_outages_below_the_resolution() -> None:
     alone = [*steady(0, 1), probe(1.05, Outcome.FAILED), *steady(1.1, 2)]
     assert check_outage(alone, limit=0).ok
     two = [*steady(0, 1), probe(1.05, Outcome.FAILED), probe(1.1, Outcome.UNKNOWN), *steady(1.15, 2)]
@@ -166,6 +166,6 @@ def test_an_outage_that_is_there_when_the_watch_begins_has_a_beginning() -> None
     assert window.last_good == pytest.approx(1.01)
 
 
-def test_columns_tell_the_same_as_samples() -> None:
+def test_columns_give_the_same_result_as_samples() -> None:
     samples = [*steady(0, 1), probe(1.05, Outcome.FAILED, detail="refused"), *steady(1.1, 2)]
     assert check_outage(Series.of(samples)) == check_outage(samples)

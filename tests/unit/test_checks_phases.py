@@ -44,12 +44,12 @@ def probe(name: str, last_good: float, first_good: float | None) -> list[Event]:
     return [*samples, ProbeSample(name, middle, middle, middle, Outcome.FAILED)]
 
 
-def told(*events: Event) -> list[Phases]:
+def found(*events: Event) -> list[Phases]:
     return failovers(build_journal(events))
 
 
 def test_all_phases_of_a_failover() -> None:
-    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 105.5), *probe("webmail", 99.8, 106.5))
+    [phases] = found(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 105.5), *probe("webmail", 99.8, 106.5))
     assert phases.ok
     assert (phases.resource, phases.source, phases.target) == ("database", "db1", "db2")
     assert phases.fault is not None
@@ -71,13 +71,13 @@ def test_all_phases_of_a_failover() -> None:
         "database from db1 to db2 after power-loss on db1: "
         "address claimed +3.60 s, first write +5.50 s, first page +6.50 s."
     )
-    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.999, 105.5))
+    [phases] = found(*BEFORE, *TAKEOVER, *probe("sql-write", 99.999, 105.5))
     assert "last good reply +0.00 s" in phases.describe()
 
 
 def test_a_page_is_the_webmails_or_else_any() -> None:
     site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
-    [phases] = told(*BEFORE, *site, *probe("https", 99.9, 104.0), *probe("tcp", 99.7, 103.6))
+    [phases] = found(*BEFORE, *site, *probe("https", 99.9, 104.0), *probe("tcp", 99.7, 103.6))
     assert phases.seconds["first page"] == pytest.approx(4.0)
     assert phases.ok
     assert dict(phases.rows())["first write"] is None
@@ -92,35 +92,35 @@ def every(name: str, interval: float, last_good: float, first_good: float) -> li
     return [*good, *(ProbeSample(name, at, at, at, Outcome.FAILED) for at in between)]
 
 
-def test_the_finest_probe_that_felt_it_tells_the_last_good_reply() -> None:
+def test_the_finest_probe_with_an_outage_gives_the_last_good_reply() -> None:
     site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
     fine, coarse, page = (
         every("tcp", 0.02, 99.98, 103.6),
         every("https", 0.1, 99.9, 104),
         every("webmail", 1, 98.7, 106),
     )
-    [phases] = told(*BEFORE, *site, *page, *coarse, *fine)
+    [phases] = found(*BEFORE, *site, *page, *coarse, *fine)
     assert phases.seconds["last good reply"] == pytest.approx(-0.02)
     assert phases.seconds["first page"] == pytest.approx(6.0)
-    # A probe that felt nothing tells nothing, however fine it is.
+    # A probe without an outage does not count, however fine it is.
     calm: list[Event] = [ProbeSample("tcp", 90 + n / 50, 90 + n / 50, 90 + n / 50, Outcome.OK) for n in range(1000)]
-    [phases] = told(*BEFORE, *site, *page, *coarse, *calm)
+    [phases] = found(*BEFORE, *site, *page, *coarse, *calm)
     assert phases.seconds["last good reply"] == pytest.approx(-0.1)
 
 
-def test_webmail_tells_the_last_good_reply_only_if_no_other_probe_felt_it() -> None:
+def test_webmail_gives_the_last_good_reply_only_if_no_other_probe_had_an_outage() -> None:
     site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
     page, coarse = every("webmail", 1, 98.7, 106), every("https", 2, 99.5, 104)
-    [phases] = told(*BEFORE, *site, *page, *coarse)
+    [phases] = found(*BEFORE, *site, *page, *coarse)
     assert phases.seconds["last good reply"] == pytest.approx(-0.5)
-    [phases] = told(*BEFORE, *site, *page)
+    [phases] = found(*BEFORE, *site, *page)
     assert phases.seconds["last good reply"] == pytest.approx(-1.3)
 
 
 def test_without_a_takeover_there_is_no_failover() -> None:
     again: list[Event] = [step(FAULT, "inject"), state(101, "db1", "power", "off"), state(105, "db1", "power", "on")]
-    assert told(*BEFORE, *again, state(110, "db1", "database-address", "held")) == []
-    assert told() == []
+    assert found(*BEFORE, *again, state(110, "db1", "database-address", "held")) == []
+    assert found() == []
 
 
 def test_each_failover_belongs_to_its_fault() -> None:
@@ -133,34 +133,34 @@ def test_each_failover_belongs_to_its_fault() -> None:
         state(123.0, "lb2", "site-address", "none"),
         state(123.2, "lb1", "site-address", "held"),
     ]
-    database, site, back = told(*BEFORE, *TAKEOVER, *lb)
+    database, site, back = found(*BEFORE, *TAKEOVER, *lb)
     assert (database.resource, database.at, database.fault and database.fault.key) == ("database", 100.0, "k")
     assert (site.resource, site.at, site.fault and site.fault.key, site.healing) == ("site", 102.0, "k2", False)
     assert (back.at, back.source, back.target, back.healing) == (120.0, "lb2", "lb1", True)
     assert "after healing power-loss on lb1" in back.title
 
 
-def test_a_failover_that_no_fault_explains_is_told() -> None:
-    [phases] = told(*BEFORE, state(50, "db2", "database-address", "held"))
+def test_a_failover_that_no_fault_explains_is_reported() -> None:
+    [phases] = found(*BEFORE, state(50, "db2", "database-address", "held"))
     assert phases.fault is None
     assert phases.at == 50
     assert "without a fault" in phases.title
 
 
 def test_a_service_that_did_not_come_back_is_no_success() -> None:
-    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, None))
+    [phases] = found(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, None))
     assert phases.away == ("sql-write",)
     assert not phases.ok
     assert "did not come back for sql-write" in phases.describe()
     assert "did not come back for sql-write" in phases.short_summary()
 
 
-def test_a_phase_before_what_it_depends_on_is_told() -> None:
-    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 103.0))
+def test_a_phase_before_what_it_depends_on_is_reported() -> None:
+    [phases] = found(*BEFORE, *TAKEOVER, *probe("sql-write", 99.9, 103.0))
     assert not phases.ok
     assert "first write (+3.00 s) before postgres accepting (+5.00 s)" in phases.describe()
     late: list[Event] = [replace(event, error=3.0) if isinstance(event, StateChange) else event for event in TAKEOVER]
-    [phases] = told(*BEFORE, *late, *probe("sql-write", 99.9, 103.0))
+    [phases] = found(*BEFORE, *late, *probe("sql-write", 99.9, 103.0))
     assert phases.disorder == ()
 
 
@@ -170,23 +170,23 @@ def test_a_write_that_the_old_primary_answers_is_not_of_the_failover() -> None:
         for each in probe("sql-write", 99.9, 103.0)
         if isinstance(each, ProbeSample)
     ]
-    [phases] = told(*BEFORE, *TAKEOVER, *answered)
+    [phases] = found(*BEFORE, *TAKEOVER, *answered)
     assert "first write" not in phases.seconds
     assert phases.disorder == ()
     by_new = [replace(each, attrs={"database": "db2"}) for each in answered]
-    [phases] = told(*BEFORE, *TAKEOVER, *by_new)
+    [phases] = found(*BEFORE, *TAKEOVER, *by_new)
     assert phases.disorder != ()
 
 
 def test_an_outage_after_the_failover_is_not_of_it() -> None:
     later: list[Event] = [*every("webmail", 1, 99.5, 104), *every("webmail", 1, 150.0, 170)]
-    [phases] = told(*BEFORE, *TAKEOVER, *later)
+    [phases] = found(*BEFORE, *TAKEOVER, *later)
     assert phases.seconds["first page"] == pytest.approx(4.0)
-    [phases] = told(*BEFORE, *TAKEOVER, *every("webmail", 1, 150.0, 170), *every("sql-write", 0.1, 99.9, 105.5))
+    [phases] = found(*BEFORE, *TAKEOVER, *every("webmail", 1, 150.0, 170), *every("sql-write", 0.1, 99.9, 105.5))
     assert "first page" not in phases.seconds
     assert phases.ok
 
 
 def test_an_outage_before_the_fault_does_not_count() -> None:
-    [phases] = told(*BEFORE, *TAKEOVER, *probe("sql-write", 95.2, 97.6))
+    [phases] = found(*BEFORE, *TAKEOVER, *probe("sql-write", 95.2, 97.6))
     assert not phases.served

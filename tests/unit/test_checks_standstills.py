@@ -63,7 +63,7 @@ def outage(journal: Journal) -> Verdict:
 
 
 @pytest.mark.parametrize("limit", ["0s", "3s"])
-def test_a_paused_prober_leaves_the_outage_unknown_and_says_why(limit: str) -> None:
+def test_a_paused_prober_leaves_the_outage_unknown_and_gives_the_reason(limit: str) -> None:
     verdict = outage(run(paused=(10, 14), expect={"max_outage": dict.fromkeys(SITE, limit)}))
     assert verdict.status is Status.UNKNOWN
     assert "tcp" in verdict.summary
@@ -75,7 +75,7 @@ def test_probes_of_another_container_are_judged() -> None:
     assert outage(run(paused=(10, 14), expect={"max_outage": {"sql-read": "0s"}})).status is Status.PASS
 
 
-def test_a_pause_that_can_hide_no_outage_longer_than_allowed_is_told_and_passes() -> None:
+def test_a_pause_that_can_hide_no_outage_longer_than_allowed_is_reported_and_passes() -> None:
     verdict = outage(run(paused=(10, 14), expect={"max_outage": {"tcp": "8s"}}))
     assert verdict.status is Status.PASS
     assert "stood still" in verdict.summary
@@ -102,7 +102,7 @@ def test_where_no_outage_is_allowed_what_was_seen_counts(away: tuple[float, floa
     assert outage(run(away=away, expect={"max_outage": {"tcp": "0s"}})).status is status
 
 
-def test_a_fault_is_not_felt_by_a_pause() -> None:
+def test_a_pause_of_the_prober_does_not_count_as_noticing_the_fault() -> None:
     assert outage(run(paused=(10, 14), expect={"must_notice": ["tcp"]})).status is Status.UNKNOWN
     assert outage(run(expect={"must_notice": ["tcp"]})).status is Status.FAIL
     assert outage(run(paused=(10, 14), away=(20, 25), expect={"must_notice": ["tcp"]})).status is Status.PASS
@@ -122,7 +122,7 @@ def test_a_return_is_unknown_when_the_prober_stood_still_after_the_heal() -> Non
     assert "stood still" in verdict.summary
 
 
-def test_phases_that_a_standstill_hides_are_not_told() -> None:
+def test_phases_that_a_standstill_hides_are_not_reported() -> None:
     def story(paused: tuple[float, float]) -> Journal:
         more: tuple[Event, ...] = (
             FaultStep("k", "inject", "power-loss", "lb1", at=9.0),

@@ -13,7 +13,7 @@ def change(at: float, aspect: str, value: str, *, node: str = "db1", error: floa
     return StateChange(node, aspect, value, at, error)
 
 
-def told(*changes: StateChange) -> dict[tuple[str, str], list[tuple[float, float, str]]]:
+def spans_of(*changes: StateChange) -> dict[tuple[str, str], list[tuple[float, float, str]]]:
     return {
         key: [(span.start, span.end, span.value) for span in spans]
         for key, spans in timelines(build_journal(changes)).items()
@@ -21,16 +21,16 @@ def told(*changes: StateChange) -> dict[tuple[str, str], list[tuple[float, float
 
 
 def test_a_state_lasts_until_the_next() -> None:
-    lines = told(change(5, "mount", "mounted"), change(1, "mount", "none"), change(9, "mount", "none"))
+    lines = spans_of(change(5, "mount", "mounted"), change(1, "mount", "none"), change(9, "mount", "none"))
     assert lines == {("db1", "mount"): [(1, 5, "none"), (5, 9, "mounted"), (9, inf, "none")]}
 
 
-def test_what_is_told_twice_is_one_state() -> None:
-    assert told(change(1, "carp", "master"), change(4, "carp", "master")) == {("db1", "carp"): [(1, inf, "master")]}
+def test_a_state_that_is_recorded_twice_is_one_state() -> None:
+    assert spans_of(change(1, "carp", "master"), change(4, "carp", "master")) == {("db1", "carp"): [(1, inf, "master")]}
 
 
 def test_a_node_that_goes_off_takes_its_states_along() -> None:
-    lines = told(
+    lines = spans_of(
         change(0, "power", "on"),
         change(1, "mount", "mounted"),
         change(5, "power", "off"),
@@ -45,13 +45,13 @@ def test_a_node_that_goes_off_takes_its_states_along() -> None:
 
 
 def test_a_reset_is_an_instant_that_ends_everything() -> None:
-    lines = told(change(0, "power", "on"), change(1, "mount", "mounted"), change(5, "power", "reset"))
+    lines = spans_of(change(0, "power", "on"), change(1, "mount", "mounted"), change(5, "power", "reset"))
     assert lines[("db1", "mount")] == [(1, 5, "mounted")]
     assert lines[("db1", "power")] == [(0, 5, "on"), (5, 5, "reset"), (5, inf, "on")]
 
 
 def test_a_frozen_node_keeps_its_states() -> None:
-    lines = told(change(1, "mount", "mounted"), change(5, "power", "frozen"), change(8, "power", "on"))
+    lines = spans_of(change(1, "mount", "mounted"), change(5, "power", "frozen"), change(8, "power", "on"))
     assert lines[("db1", "mount")] == [(1, inf, "mounted")]
 
 

@@ -30,8 +30,8 @@ def test_a_session_stays_through_a_change_of_balancer() -> None:
     assert result.ok
     [stay] = result.matrix["s1"]
     assert (stay.node, stay.answers, stay.balancers) == ("app-1", 4, frozenset({"lb1", "lb2"}))
-    told = "1 sessions on app-1; 1 stayed on their node through a change of balancer; none moved; none was lost."
-    assert result.describe() == told
+    expected = "1 sessions on app-1; 1 stayed on their node through a change of balancer; none moved; none was lost."
+    assert result.describe() == expected
 
 
 def test_a_move_without_a_death_fails() -> None:
@@ -90,8 +90,8 @@ def test_sessions_that_cannot_be_lost_are_not_expected_to_be() -> None:
     gone = [*ALIVE, asked(2, "app-1", "log out")]
     leaving = [*ALIVE, asked(6, "app-2", "log out")]
     patient = [*ALIVE, asked(60, "app-1")]
-    half_told = [*ALIVE, asked(6, "app-2", cause="redirect")]
-    for requests in (silent, unfinished, gone, leaving, patient, half_told):
+    incomplete = [*ALIVE, asked(6, "app-2", cause="redirect")]
+    for requests in (silent, unfinished, gone, leaving, patient, incomplete):
         result = check_stickiness(requests, [GONE])
         assert result.ok, result.describe()
         assert result.interrupted == frozenset()

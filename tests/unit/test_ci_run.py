@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci" / "run"
-# A Docker client: it lists the rows of a file, and records what it is told to kill.
+# A Docker client: it lists the rows of a file, and records what it kills.
 DOCKER = """#!/bin/bash
 last=${!#}
 case "$*" in

@@ -44,21 +44,21 @@ def commands() -> dict[str, Any]:
     return dict(leaves(load_all()))
 
 
-def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [TESTBED, *words], capture_output=True, text=True, check=False, timeout=60,
+        [TESTBED, *arguments], capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "COLUMNS": "200", **environment},
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], []])
-def test_help_imports_nothing_that_only_commands_need(words: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_help_imports_nothing_that_only_commands_need(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom testbed.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
         f"print('IMPORTED', [name for name in {HEAVY!r} if name in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, timeout=60
     )
     assert "IMPORTED []" in result.stdout, result.stdout + result.stderr
 
@@ -95,9 +95,9 @@ def test_each_command_has_a_help_with_an_example_of_itself(commands: dict[str, A
         assert f"$ testbed {name}" in (command.epilog or ""), name
 
 
-def parse(program: Any, words: list[str]) -> None:  # noqa: ANN401 - Click's types are private to Typer
+def parse(program: Any, arguments: list[str]) -> None:  # noqa: ANN401 - Click's types are private to Typer
     """Parse a command line as the program does, and run nothing."""
-    context = program.make_context(program.name, words)
+    context = program.make_context(program.name, arguments)
     while hasattr(context.command, "commands"):
         rest = [*context._protected_args, *context.args]
         if not rest:
@@ -122,7 +122,7 @@ def test_the_version_is_the_package_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["upp"], r"testbed: No such command 'upp'\. Did you mean 'up'\?; see `testbed --help`"),
         (["--nonsense"], r"testbed: No such option: --nonsense; see `testbed --help`"),
@@ -131,16 +131,16 @@ def test_the_version_is_the_package_s() -> None:
         (["bench", "nonsense"], r"testbed: No such command 'nonsense'; see `testbed bench --help`"),
     ],
 )
-def test_a_usage_error_is_one_line_that_names_the_help(words: list[str], line: str) -> None:
-    result = run(*words)
+def test_a_usage_error_is_one_line_that_names_the_help(arguments: list[str], line: str) -> None:
+    result = run(*arguments)
     assert result.returncode == 2
     assert re.fullmatch(f"{line}\n", result.stderr)
     assert not result.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["pool"]])
-def test_without_a_command_the_help_is_printed(words: list[str]) -> None:
-    result = run(*words)
+@pytest.mark.parametrize("arguments", [[], ["pool"]])
+def test_without_a_command_the_help_is_printed(arguments: list[str]) -> None:
+    result = run(*arguments)
     assert result.returncode == 2
     assert "Usage: testbed" in result.stdout
     assert not result.stderr
@@ -157,8 +157,8 @@ def test_no_colour_is_printed_where_none_is_wanted() -> None:
 def test_quiet_leaves_results_and_errors(tmp_path: Path) -> None:
     state = {"TESTBED_STATE": str(tmp_path)}
     assert "no runs in" in run("runs", **state).stderr
-    for words in (["-q", "runs"], ["runs", "--quiet"]):
-        result = run(*words, **state)
+    for arguments in (["-q", "runs"], ["runs", "--quiet"]):
+        result = run(*arguments, **state)
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert run("-q", "runs", "--json", **state).stdout == "[]\n"
     assert "no such run" in run("-q", "report", "nowhere", **state).stderr.replace("no run", "no such run")
@@ -166,9 +166,9 @@ def test_quiet_leaves_results_and_errors(tmp_path: Path) -> None:
 
 def test_verbose_prints_the_programs_and_the_traceback(tmp_path: Path) -> None:
     environment = {"TESTBED_STATE": str(tmp_path), "PATH": str(tmp_path)}
-    for words in (["-v", "validate", "clock-jump"], ["validate", "clock-jump", "--verbose"]):
+    for arguments in (["-v", "validate", "clock-jump"], ["validate", "clock-jump", "--verbose"]):
         assert re.search(
-            r"^\+ docker compose -f \S+cluster\.yaml config$", run(*words, **environment).stderr, re.MULTILINE
+            r"^\+ docker compose -f \S+cluster\.yaml config$", run(*arguments, **environment).stderr, re.MULTILINE
         )
     assert "+ docker" not in run("validate", "clock-jump", **environment).stderr
     broken = {"TESTBED_STATE": str(tmp_path), "DOCKER_HOST": "unix:///nonexistent"}
@@ -190,8 +190,8 @@ def test_a_shell_completes_commands_and_options() -> None:
     )
 
     def completed(line: str) -> list[str]:
-        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
-        return run(_TESTBED_COMPLETE="complete_bash", **words).stdout.split()
+        completion = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+        return run(_TESTBED_COMPLETE="complete_bash", **completion).stdout.split()
 
     assert completed("testbed ver") == ["verify-copies", "verify"]
     assert "--scale" in completed("testbed up --s")

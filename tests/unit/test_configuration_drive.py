@@ -1,4 +1,4 @@
-"""The drive that tells a guest who it is, written by the launcher's own code."""
+"""The drive that holds the configuration of a guest, written by the launcher's own code."""
 
 from __future__ import annotations
 

@@ -15,14 +15,18 @@ from testbed.machines.systems import System
 
 
 @pytest.mark.parametrize(
-    ("system", "told"),
+    ("system", "description"),
     [
         (Linux(), "a root shell;"),
         (OpenBSD(), "its messages, and a login prompt that accepts no user (root has no password);"),
     ],
 )
-def test_the_consoles_line_says_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], system: System, told: str
+def test_the_first_line_describes_the_console(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    system: System,
+    description: str,
 ) -> None:
     path = tmp_path / "console.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -32,4 +36,4 @@ def test_the_consoles_line_says_what_is_there(
         monkeypatch.setattr(command, "Cluster", lambda: SimpleNamespace(machine=lambda _: machine))
         monkeypatch.setattr(command, "_attach", lambda _: None)
         command.console("lb1")
-    assert f"console of lb1: {told}" in " ".join(capsys.readouterr().err.split())
+    assert f"console of lb1: {description}" in " ".join(capsys.readouterr().err.split())

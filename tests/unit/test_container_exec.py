@@ -63,7 +63,7 @@ def _whole(status: int, answer: dict[str, object]) -> bytes:
     return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
-def told(folder: Path, output: bytes | None, *statuses: int | None) -> tuple[int, str, str]:
+def executed(folder: Path, output: bytes | None, *statuses: int | None) -> tuple[int, str, str]:
     place = folder / "docker.sock"
     engine = Engine(place, output, list(statuses) or [3])
     api = APIClient(base_url=f"unix://{place}", version="1.41")
@@ -77,26 +77,26 @@ def told(folder: Path, output: bytes | None, *statuses: int | None) -> tuple[int
 
 def test_nothing_is_lost_of_what_comes_with_the_headers(tmp_path: Path) -> None:
     output = frame(1, b"== first\n") + frame(2, b"a warning") + frame(1, b"<manager/>\n")
-    assert told(tmp_path, output) == (3, "== first\n<manager/>\n", "a warning")
+    assert executed(tmp_path, output) == (3, "== first\n<manager/>\n", "a warning")
 
 
 def test_silence_is_no_output(tmp_path: Path) -> None:
-    assert told(tmp_path, b"") == (3, "", "")
+    assert executed(tmp_path, b"") == (3, "", "")
 
 
 def test_a_status_that_the_engine_records_late_is_waited_for(tmp_path: Path) -> None:
-    assert told(tmp_path, b"", None, None, 7) == (7, "", "")
+    assert executed(tmp_path, b"", None, None, 7) == (7, "", "")
 
 
 def test_a_command_without_an_exit_status_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.machines.container_exec.STATUS_SECONDS", 0.2)
     with pytest.raises(RequestException, match="whether the command ran is unknown"):
-        told(tmp_path, frame(1, b"half of the output"), None)
+        executed(tmp_path, frame(1, b"half of the output"), None)
 
 
 def test_a_refusal_quotes_the_engine(tmp_path: Path) -> None:
     with pytest.raises(APIError, match=REFUSED):
-        told(tmp_path, None)
+        executed(tmp_path, None)
 
 
 @pytest.mark.parametrize("broken", [b"\1\0\0", frame(1, b"half of it")[:-3], frame(60, b"no stream")])

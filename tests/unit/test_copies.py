@@ -54,8 +54,8 @@ def test_copies_that_are_compared_are_connected(connection: str, whole: bool) ->
 
 
 def test_a_comparison_changes_no_state_in_the_journal() -> None:
-    told = parse_log_line(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5")
-    assert (told.name, told.changes) == ("drbd", ())
+    parsed = parse_log_line(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5")
+    assert (parsed.name, parsed.changes) == ("drbd", ())
     again = parse_log_line(Role.DATABASE, "event=drbd conn( VerifyT -> Connected ) up=90.5")
     assert again.changes == (("drbd-connection", "Connected"),)
 
@@ -103,16 +103,21 @@ def guest(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def verify(guest: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def verify(guest: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = f"{guest / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
-        [guest / "verify-copies", *words], capture_output=True, text=True, check=False, timeout=20, env={"PATH": path}
+        [guest / "verify-copies", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={"PATH": path},
     )
 
 
 def test_equal_copies_are_left_alone(guest: Path) -> None:
-    for words in ([], ["repair"]):
-        done = verify(guest, *words)
+    for arguments in ([], ["repair"]):
+        done = verify(guest, *arguments)
         assert (done.returncode, done.stdout) == (0, "out-of-sync=0 repaired=0\n"), done.stderr
     assert not (guest / "drbdadm.log").exists()
     assert (guest / "verified").read_text() == "0 --start=0\n" * 2
@@ -191,25 +196,25 @@ def whole(node: str, connection: str = "Connected") -> DatabaseState:
 
 
 @pytest.mark.parametrize(
-    ("words", "output", "code", "told"),
+    ("arguments", "output", "code", "message"),
     [
         ([], "out-of-sync=0 repaired=0", 0, "the copies are equal"),
         ([], "out-of-sync=43132 repaired=0", 1, "the copies differ in 43132 KiB: a disk has lost or changed blocks"),
         (["--repair"], "out-of-sync=43132 repaired=43132", 0, "equal again: db2 got 43132 KiB from db1"),
     ],
 )
-def test_the_command_says_what_was_found(
-    words: list[str], output: str, code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_prints_its_finding(
+    arguments: list[str], output: str, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))
     cluster = Asked(ExecResult(0, output, ""), whole("db1"), whole("db2"))
     monkeypatch.setattr(verify_copies, "Cluster", cluster)
     monkeypatch.setattr(project, "exists", lambda _: True)
     assert status.__name__  # another command: with one alone, typer would want no name
-    result = CliRunner().invoke(app, ["verify-copies", *words])
+    result = CliRunner().invoke(app, ["verify-copies", *arguments])
     assert result.exit_code == code
-    assert told in " ".join(result.output.split())
-    program = "/usr/lib/testbed/verify-copies" + (" repair" if words else "")
+    assert message in " ".join(result.output.split())
+    program = "/usr/lib/testbed/verify-copies" + (" repair" if arguments else "")
     assert cluster.asked == [program]
 
 
@@ -221,7 +226,7 @@ def test_copies_that_are_not_connected_are_not_compared(other: DatabaseState) ->
     assert cluster.asked == []
 
 
-def test_what_the_guest_refuses_is_told() -> None:
+def test_the_refusal_of_a_guest_is_reported() -> None:
     cluster = Asked(ExecResult(2, "", "x\nPostgreSQL cannot read its tables on db1\n"), whole("db1"), whole("db2"))
     with pytest.raises(TestbedError, match="db1: the copies could not be compared or repaired: PostgreSQL cannot read"):
         copy_verification.verify(cluster(), repair=True)
@@ -255,8 +260,8 @@ def test_a_machine_that_goes_away_meanwhile_has_no_result(answer: ExecResult, of
 def test_a_long_command_runs_in_the_background_of_a_guest(tmp_path: Path) -> None:
     files = tmp_path / "verify.1"
 
-    def sh(script: str, *words: str) -> subprocess.CompletedProcess[str]:
-        command = ["sh", "-c", script, "sh", str(files), *words]
+    def sh(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", "-c", script, "sh", str(files), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
 
     assert sh(_POLL).returncode == GONE
@@ -290,8 +295,8 @@ def pair(ledger: Ledger, differ: int) -> tuple[FakeMachine, FakeMachine]:
 
 
 def deeds(machine: FakeMachine) -> list[str]:
-    words = ("perl", "verify-copies", "resign")
-    return [next((word for word in words if word in line), "") for line in machine.done if "node-state" not in line]
+    programs = ("perl", "verify-copies", "resign")
+    return [next((each for each in programs if each in line), "") for line in machine.done if "node-state" not in line]
 
 
 def test_the_tables_of_the_standby_are_overwritten_where_the_primary_has_them(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""A copy of a running machine's disk: QEMU's job is ended, whoever began it, and whatever became of it."""
+"""A copy of a running node's disk: QEMU's job is ended, even that of an earlier process, and even after a failure."""
 
 from __future__ import annotations
 

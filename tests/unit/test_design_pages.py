@@ -13,14 +13,14 @@ PAGES = {name: (ROOT / "docs" / name).read_text() for name in ("hardened.md", "d
 TREES = ("compose/", "docs/", "images/", "incidents/", "src/", "tests/")
 
 
-def told(text: str) -> set[str]:
-    """What stands between backticks, outside of blocks."""
+def code_spans(text: str) -> set[str]:
+    """Return what stands between backticks, outside of blocks."""
     return set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_is_named_exists(page: str) -> None:
-    named = {word for word in told(PAGES[page]) if word.startswith(TREES)}
+    named = {word for word in code_spans(PAGES[page]) if word.startswith(TREES)}
     missing = {word for word in named if not any(ROOT.glob(word.rstrip("/")))}
     assert not missing
 
@@ -37,7 +37,7 @@ def test_each_hole_has_its_setting_and_its_incident() -> None:
     holes = rows()[2:]
     assert len(holes) >= 8
     for _, _, settings, incidents in holes:
-        assert told(settings)
-        assert all(re.search(rf"\b{setting}\b", overlay) for setting in told(settings)), settings
-        assert told(incidents)
-        assert all((ROOT / "incidents" / f"{name}.yaml").is_file() for name in told(incidents)), incidents
+        assert code_spans(settings)
+        assert all(re.search(rf"\b{setting}\b", overlay) for setting in code_spans(settings)), settings
+        assert code_spans(incidents)
+        assert all((ROOT / "incidents" / f"{name}.yaml").is_file() for name in code_spans(incidents)), incidents

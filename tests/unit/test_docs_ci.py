@@ -37,12 +37,12 @@ COMMANDS = [
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_each_command_of_a_recipe_exists(line: str) -> None:
-    program, *words = shlex.split(line)
+    program, *arguments = shlex.split(line)
     if program == "make":
-        assert words[0] in TARGETS
-        assert {word.partition("=")[0] for word in words[1:]} <= VARIABLES
+        assert arguments[0] in TARGETS
+        assert {word.partition("=")[0] for word in arguments[1:]} <= VARIABLES
     else:
-        parse_command_line(words)
+        parse_command_line(arguments)
 
 
 def test_both_recipes_play_an_incident_and_remove_the_cluster_whatever_happens() -> None:

@@ -38,23 +38,23 @@ VARIABLES = set(re.findall(r"\$\(([A-Z_]+)\)", (ROOT / "Makefile").read_text()))
 @pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("testbed ")], ids=str)
 def test_each_command_of_testbed_is_a_right_command_line(command: Command) -> None:
     line = re.split(r" (?:>|>>|2>|&&|\||;)", command.line)[0].rstrip("; ")
-    words = [word for word in shlex.split(line)[1:] if word not in ("&", "[FILE]")]
-    if words != ["--version"]:
-        parse_command_line(words)
+    arguments = [word for word in shlex.split(line)[1:] if word not in ("&", "[FILE]")]
+    if arguments != ["--version"]:
+        parse_command_line(arguments)
 
 
 @pytest.mark.parametrize("page", EVERY, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_command_within_a_sentence_exists(page: Path) -> None:
-    for words in inline_commands(page.read_text()):
-        assert parses(words), f"{page.relative_to(ROOT)}: `{shlex.join(words)}`"
+    for arguments in inline_commands(page.read_text()):
+        assert parses(arguments), f"{page.relative_to(ROOT)}: `{shlex.join(arguments)}`"
 
 
-def parses(words: list[str]) -> bool:
+def parses(arguments: list[str]) -> bool:
     """Return whether a command line is right, but for what it lacks and the names that stand for others."""
-    if words[0] == "make":
-        return words[1] in TARGETS and {word.partition("=")[0] for word in words[2:]} <= VARIABLES
+    if arguments[0] == "make":
+        return arguments[1] in TARGETS and {word.partition("=")[0] for word in arguments[2:]} <= VARIABLES
     try:
-        parse_command_line(words[1:])
+        parse_command_line(arguments[1:])
     except typer.Exit:  # of `--help`
         return True
     except TyperException as error:
@@ -64,7 +64,7 @@ def parses(words: list[str]) -> bool:
 
 def test_an_option_or_a_command_that_does_not_exist_is_found() -> None:
     text = "`testbed up --profile hardened`, `testbed up --colour`, `testbed upp`, `testbed down`, `make nothing`"
-    assert [parses(words) for words in inline_commands(text)] == [True, False, False, True, False]
+    assert [parses(arguments) for arguments in inline_commands(text)] == [True, False, False, True, False]
 
 
 @pytest.mark.parametrize("command", [each for each in ALL if each.line.startswith("make ")], ids=str)

@@ -18,7 +18,7 @@ One play.
 """
 
 
-def test_a_heading_has_one_term_or_several_and_ambiguous_words_are_left_out() -> None:
+def test_a_heading_has_one_term_or_several_and_ambiguous_terms_are_left_out() -> None:
     found = {term.name: (term.anchor, term.meaning) for term in terms(GLOSSARY)}
     assert found == {
         "DRBD": ("drbd", "Copies blocks. A kernel module does it."),

@@ -54,7 +54,7 @@ def test_every_heading_has_one_anchor_on_github_and_on_the_site(page: Path) -> N
         ("[a](../elsewhere/)", ["../elsewhere/: no such file"]),
     ],
 )
-def test_a_link_that_leads_nowhere_is_found(markdown: str, wrong: list[str]) -> None:
+def test_a_broken_link_is_found(markdown: str, wrong: list[str]) -> None:
     assert broken(ROOT / "README.md", markdown) == wrong
 
 

@@ -44,7 +44,7 @@ def test_a_page_has_every_entry(page: str, entries: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_row_says_what_its_entry_means(page: str) -> None:
+def test_every_row_explains_its_entry(page: str) -> None:
     rows = [line for line in PAGES[page].splitlines() if line.startswith("| `")]
     assert not [row for row in rows if row.endswith("|  |")]
 

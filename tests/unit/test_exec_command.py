@@ -1,4 +1,4 @@
-"""`testbed exec`: which words are testbed's, and which are the command's."""
+"""`testbed exec`: which arguments are testbed's, and which are the command's."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Call = tuple[str, list[str], float]
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """What was run: node, words and time limit."""
+    """What was run: node, arguments and time limit."""
     run: list[Call] = []
 
     def machine(name: str) -> SimpleNamespace:
-        def execute(words: list[str], timeout: float) -> ExecResult:
-            run.append((name, words, timeout))
+        def execute(arguments: list[str], timeout: float) -> ExecResult:
+            run.append((name, arguments, timeout))
             return ExecResult(3, "out", "err")
 
         return SimpleNamespace(exec=execute)
@@ -45,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         ("db1 timeout --help", ("db1", ["timeout", "--help"], 60)),
     ],
 )
-def test_the_words_after_the_node_are_the_command(calls: list[Call], line: str, call: Call) -> None:
+def test_the_arguments_after_the_node_are_the_command(calls: list[Call], line: str, call: Call) -> None:
     result = CliRunner().invoke(app, ["exec", *line.split()])
     assert calls == [call]
     assert result.exit_code == 3

@@ -65,7 +65,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored(tmp_path: Path, ignored: bool
     assert result.stdout.split() == [str(ignored)]
 
 
-def test_ctrl_c_is_told_in_a_line(tmp_path: Path) -> None:
+def test_ctrl_c_is_reported_in_a_line(tmp_path: Path) -> None:
     script = (
         "import os, signal\nfrom testbed.cli import schema\n"
         "schema.SCHEMAS['cluster'] = lambda: os.kill(os.getpid(), signal.SIGINT)\n"

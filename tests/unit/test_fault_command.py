@@ -1,4 +1,4 @@
-"""``testbed fault``: operations are no faults, and renamed faults are answered with their new name."""
+"""``testbed fault``: operations are refused, and renamed faults are answered with their new name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testbed.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("drain", "app-1"), "'drain' is an operation, not a fault; run `testbed pool drain APPLICATION app-1`"),
         (("resign", "db:primary"), "'resign' is an operation, not a fault; run `testbed resign db:primary`"),
@@ -20,11 +20,11 @@ from testbed.errors import UsageError
     ],
 )
 def test_former_names_are_answered_with_the_new_ones(
-    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTBED_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("COMPOSE_PROJECT_NAME", "nobodys")
-    result = CliRunner().invoke(app, ["fault", *words])
+    result = CliRunner().invoke(app, ["fault", *arguments])
     assert isinstance(result.exception, UsageError), result.output
     assert str(result.exception) == message
     assert result.exception.exit_status == 2

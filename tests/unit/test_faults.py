@@ -131,20 +131,20 @@ def test_a_machine_that_cannot_be_healed_does_not_keep_the_others_broken(
 
 
 def test_each_step_is_reported_after_its_record_is_on_the_disk(ledger: Ledger, db1: FakeMachine) -> None:
-    told: list[tuple[FaultStep, int, int]] = []
+    reported: list[tuple[FaultStep, int, int]] = []
 
-    def tell(step: FaultStep) -> None:
-        told.append((step, len(ledger.entries()), len(db1.done)))
+    def report(step: FaultStep) -> None:
+        reported.append((step, len(ledger.entries()), len(db1.done)))
 
-    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"}, on_step=tell)
-    heal_all(fleet(db1), ledger, on_step=tell)
-    assert [(step.step, entries, done) for step, entries, done in told] == [
+    inject(fleet(db1), ledger, "cable-pull", "db1", {"network": "backend"}, on_step=report)
+    heal_all(fleet(db1), ledger, on_step=report)
+    assert [(step.step, entries, done) for step, entries, done in reported] == [
         ("inject", 1, 0), ("injected", 1, 1), ("heal", 1, 1), ("healed", 0, 2)
     ]  # fmt: skip
-    assert {(step.fault, step.node, step.target, step.options["network"]) for step, _, _ in told} == {
+    assert {(step.fault, step.node, step.target, step.options["network"]) for step, _, _ in reported} == {
         ("cable-pull", "db1", "db1", "backend")
     }
-    assert len({step.key for step, _, _ in told}) == 1
+    assert len({step.key for step, _, _ in reported}) == 1
 
 
 def test_records_of_older_versions_are_healed(ledger: Ledger, db1: FakeMachine, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_written_down_first_and_healed_to_the_last_trace(
 ) -> None:
     victim = machine(node, ledger)
     if fault == "process-kill":
-        # Whoever was killed is gone when asked again.
+        # A process that was killed is no longer listed.
         survivors = "\n".join(line for line in APP.splitlines() if not line.startswith("56 "))
         answers = iter([APP, APP, survivors])
         victim.answers = {"/proc/[0-9]*": ""}
@@ -185,7 +185,7 @@ def test_the_clock_is_set_from_the_hosts(ledger: Ledger, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("state", "attached"), [("Diskless/UpToDate", True), ("UpToDate/UpToDate", False)])
-def test_a_mended_disk_is_attached_unless_it_is(state: str, attached: bool, ledger: Ledger) -> None:
+def test_a_repaired_disk_is_attached_unless_it_is(state: str, attached: bool, ledger: Ledger) -> None:
     victim = machine("db1", ledger, dstate=state)
     inject(fleet(victim), ledger, "disk-error", "db1")
     heal_all(fleet(victim), ledger)
@@ -211,8 +211,8 @@ def test_draining_takes_both_balancers(ledger: Ledger) -> None:
     for balancer in (lb1, lb2):
         assert balancer.done == ["pool-member --until-boot drain webmail app-1"]
     lb2.on = False
-    said = "pool-member: Apache does not do as decided about webmail app-1\n"
-    lb1.answers = {"pool-member": ExecResult(1, "", said)}
+    refusal = "pool-member: Apache does not do as decided about webmail app-1\n"
+    lb1.answers = {"pool-member": ExecResult(1, "", refusal)}
     with pytest.raises(TestbedError, match="lb1: pool-member: Apache does not do as decided about webmail app-1"):
         heal_all(fleet(app, lb1, lb2), ledger)
     lb1.answers = {}

@@ -107,7 +107,7 @@ def test_an_impossible_target_is_refused_before_anything_runs(text: str, message
 
 def test_scale_limits_the_node_numbers() -> None:
     assert parse_target("app-3", topology(), {"app": 3}).name == "app-3"
-    assert parse_target("app-30", topology()).name == "app-30"  # not known: the running cluster will tell
+    assert parse_target("app-30", topology()).name == "app-30"  # checked later, against the running cluster
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ LABELS = {PROJECT_LABEL: "testbed", CLUSTER_LABEL: "0123456789abcdef"}
 
 
 def listed(service: str, number: int = 1) -> Container:
-    """A container as the engine lists it: without what an inspection tells."""
+    """A container as the engine lists it: without the fields of an inspection."""
     labels = {**LABELS, ONEOFF_LABEL: "False", "com.docker.compose.service": service}
     labels["com.docker.compose.container-number"] = str(number)
     mounts = [{"Destination": "/run/vm", "Source": f"/run/testbed/x/{service}"}]

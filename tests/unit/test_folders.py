@@ -1,4 +1,4 @@
-"""Folders that nodes and the cluster's user share, whoever the user is."""
+"""Folders that nodes and the cluster's user share, whatever user that is."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_callers_are_refused_while_no_good_copy_is_in_reach(guest: Node) -> None
 @pytest.mark.parametrize(
     ("name", "drbd", "ps"),
     [
-        ("nobody can replace it", ALONE, ""),
+        ("no other node can replace it", ALONE, ""),
         ("DRBD holds writes back", SUSPENDED, ""),
         ("it waits for the disk", BOTH_WHOLE, "echo D"),
         ("it waits for the processor", BOTH_WHOLE, "echo R"),
@@ -115,11 +115,11 @@ def test_the_check_ends_where_the_node_serves_no_longer(guest: Node, watch: subp
 
 
 @pytest.mark.parametrize("connection", ["Connected", "VerifyS"], ids=["connected", "compared"])
-def test_the_arbiter_is_told_when_both_copies_are_whole_again(guest: Node, connection: str) -> None:
+def test_the_node_reports_to_the_arbiter_when_both_copies_are_complete(guest: Node, connection: str) -> None:
     guest.write("proc/drbd", BOTH_WHOLE.replace("Connected", connection))
     guest.write("run/testbed/granted", "7\n")
-    told = '[ "$line" ] && echo granted 8 || echo alone=db1 generation=7'
-    guest.command("busybox", f'read -r line; echo "$line" >>"$ROOT/asked"; {told}')
+    answer = '[ "$line" ] && echo granted 8 || echo alone=db1 generation=7'
+    guest.command("busybox", f'read -r line; echo "$line" >>"$ROOT/asked"; {answer}')
     process = guest.start("usr/lib/testbed/health", ARBITER_ADDRESS="198.18.3.50")
     try:
         wait_until(lambda: not (guest.root / "run/testbed/granted").exists(), 30, "the grant to be given back")
@@ -129,7 +129,7 @@ def test_the_arbiter_is_told_when_both_copies_are_whole_again(guest: Node, conne
         process.communicate()
 
 
-def test_the_arbiter_is_told_nothing_while_a_copy_is_missing(guest: Node) -> None:
+def test_the_node_reports_nothing_to_the_arbiter_while_a_copy_is_missing(guest: Node) -> None:
     guest.write("run/testbed/granted", "7\n")
     guest.write("proc/drbd", ALONE)
     guest.command("busybox", 'read -r line; echo "$line" >>"$ROOT/asked"; echo alone=db1 generation=7')

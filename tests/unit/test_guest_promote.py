@@ -77,7 +77,7 @@ def test_where_drbd_goes_first_a_refused_node_never_has_the_address(guest: Node)
 
 
 @pytest.mark.parametrize(("broken", "script", "step"), [("mount", "exit 32", "mount"), ("ip", "exit 2", "address")])
-def test_a_step_that_fails_resigns_and_says_which(guest: Node, broken: str, script: str, step: str) -> None:
+def test_a_step_that_fails_resigns_and_is_named(guest: Node, broken: str, script: str, step: str) -> None:
     guest.command(broken, script)
     assert guest.run("usr/lib/testbed/promote") == 1
     assert guest.events[-1] == f"promote-failed step={step}"
@@ -85,9 +85,9 @@ def test_a_step_that_fails_resigns_and_says_which(guest: Node, broken: str, scri
     assert "postgres" not in steps(guest)
 
 
-@pytest.mark.parametrize("said", ['echo ended 1<>"$ROOT/run/testbed/postgres"', ":"])
-def test_a_postgres_that_ends_or_stays_silent_resigns(guest: Node, said: str) -> None:
-    guest.command("postgres", said, path="usr/lib/testbed")
+@pytest.mark.parametrize("script", ['echo ended 1<>"$ROOT/run/testbed/postgres"', ":"])
+def test_a_postgres_that_ends_or_stays_silent_resigns(guest: Node, script: str) -> None:
+    guest.command("postgres", script, path="usr/lib/testbed")
     assert guest.run("usr/lib/testbed/promote") == 1
     assert guest.events[-1] == "promote-failed step=postgres"
     assert "resign" in steps(guest)

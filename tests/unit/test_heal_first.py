@@ -47,11 +47,11 @@ def journal_closed(_: FaultStep) -> None:
     raise ValueError("write to closed file")
 
 
-@pytest.mark.parametrize("tell", [disk_full, journal_closed])
-def test_a_journal_that_takes_no_line_keeps_no_node_frozen(tell: type, ledger: Ledger) -> None:
+@pytest.mark.parametrize("on_step", [disk_full, journal_closed])
+def test_a_journal_that_takes_no_line_keeps_no_node_frozen(on_step: type, ledger: Ledger) -> None:
     one, other = frozen("db1", ledger), frozen("app-1", ledger)
     with pytest.raises((OSError, ValueError), match=r"No space left|closed file"):
-        heal_all(fleet(one, other), ledger, on_step=tell)
+        heal_all(fleet(one, other), ledger, on_step=on_step)
     assert (one.done, other.done) == (["unpause"], ["unpause"])
     assert ledger.entries() == []
 
@@ -202,10 +202,10 @@ def test_heal_counts_what_was_healed_though_another_fault_stays(
     monkeypatch.setattr(lifecycle, "_end_drains", lambda *_: None)
     monkeypatch.setattr(lifecycle, "restore", lambda *_: None)
     cluster = SimpleNamespace(fleet=fleet(stuck, other), ledger=ledger)
-    said: list[str] = []
-    progress = cast("Progress", SimpleNamespace(print_line=said.append))
+    lines: list[str] = []
+    progress = cast("Progress", SimpleNamespace(print_line=lines.append))
     assert lifecycle.heal(cast("Cluster", cluster), progress) == 1
-    assert said == ["  not healed: db1: QEMU does not answer", "  healed freeze on app-1"]
+    assert lines == ["  not healed: db1: QEMU does not answer", "  healed freeze on app-1"]
     monkeypatch.setattr(command, "Cluster", lambda: cluster)
     inspect.unwrap(command.heal)()
     assert "no fault is on record" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The audit: a whole cluster has no complaint, and each damage is named."""
+"""The audit: a healthy cluster has no complaint, and each damage is named."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_each_damage_is_named(state: ClusterState, complaint: str) -> None:
 
 @pytest.mark.parametrize("missing", ["gateway", "app-1"])
 def test_a_missing_machine_is_named(missing: str) -> None:
-    """By its number, too: another in its place does not serve what it alone is told to serve."""
+    """By its number, too, because another app node does not run the applications of this one."""
     state = whole()
     power = {name: each for name, each in state.power.items() if name != missing} | {"app-3": Power.ON}
     assert complaints(replace(state, power=power), TOPOLOGY) == [f"{missing} does not exist"]

@@ -17,13 +17,13 @@ def test_a_guest_that_ran_under_kvm_proves_it() -> None:
     assert verdict(RAN).kind == "kvm"
 
 
-def test_a_guest_that_hangs_means_software_and_says_so() -> None:
+def test_a_guest_that_hangs_means_software_emulation_with_a_reason() -> None:
     found = verdict(GuestRun(None, "warning: something\n"), RAN)
     assert found.kind == "tcg"
     assert "no sign of life in 5 s" in found.reason
 
 
-def test_a_forbidden_device_is_told_from_a_broken_one() -> None:
+def test_a_forbidden_device_is_distinguished_from_a_broken_one() -> None:
     denied = "qemu-system-x86_64: Could not access KVM kernel module: Permission denied\n"
     assert "forbidden" in verdict(GuestRun(1, denied), RAN).reason
     absent = "qemu-system-x86_64: Could not access KVM kernel module: No such device\n"
@@ -63,7 +63,7 @@ def test_a_device_that_this_user_may_not_open_is_left_to_the_engine(monkeypatch:
     assert (finding.status, finding.what) == (CheckLevel.OK, "/dev/fuse is there, for the engine")
 
 
-def test_a_user_is_told_what_takes_root() -> None:
+def test_the_message_names_what_takes_root() -> None:
     assert resources.rights(0).what == "root"
     finding = resources.rights(1000)
     assert finding.status is CheckLevel.OK

@@ -90,15 +90,13 @@ def test_a_prefix_that_is_free_is_proposed() -> None:
     assert proposed("198.18.0.0/15", "10.0.0.0/8", "172.16.0.0/12") == ""
 
 
-def test_the_host_is_asked_and_a_host_that_does_not_answer_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_host_is_asked_and_a_missing_answer_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[list[str]] = []
     answers = {"address": '[{"ifname":"tun0","addr_info":[{"local":"198.18.0.1","prefixlen":16}]}]', "route": "[]"}
 
-    def run(words: list[str], *_: object, **__: object) -> str:
-        asked.append(words)
-        return answers[words[3]]
+    def run(arguments: list[str], *_: object, **__: object) -> str:
+        asked.append(arguments)
+        return answers[arguments[3]]
 
     monkeypatch.setattr(host_addresses, "run", run)
     settings = load({"TESTBED_STATE": str(tmp_path)}, Path(__file__).parent)

@@ -19,8 +19,8 @@ def test_installing_without_root_is_refused_before_anything_happens(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(UsageError, match="needs root"):
-        apt.install(["hello"], "a test", said.append, tmp_path / "log")
-    assert not said
+        apt.install(["hello"], "a test", lines.append, tmp_path / "log")
+    assert not lines
     assert not (tmp_path / "log").exists()

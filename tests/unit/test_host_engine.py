@@ -93,7 +93,7 @@ def test_compose_is_looked_for_in_fresh_lists_too(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("programs", "package"), [(["dockerd"], "docker-cli"), (["dockerd", "docker"], "docker-compose")]
 )
-def test_a_user_is_told_what_root_has_to_install(
+def test_the_message_names_what_root_has_to_install(
     programs: list[str], package: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     host = Host(programs, {"docker-cli": "26.1.5", "docker-compose": "2.26.1-4"})

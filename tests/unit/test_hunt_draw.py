@@ -195,7 +195,7 @@ def test_steps_are_tidied() -> None:
     )
 
 
-def test_an_incident_file_can_be_read_and_says_the_same(tmp_path: Path, shipped: Topology) -> None:
+def test_an_incident_file_can_be_read_and_is_equal(tmp_path: Path, shipped: Topology) -> None:
     store = HuntStore.create(tmp_path / "a", HuntSettings(seed=5, platform={"profile": "reference"}))
     for number in range(1, 60):
         steps = Generator(shipped).draw(5, number)

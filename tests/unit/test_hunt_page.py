@@ -65,13 +65,13 @@ def hunted(tmp_path: Path) -> HuntStore:
     return kept
 
 
-def words(text: str) -> str:
+def text_of(text: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
-def test_the_page_tells_what_was_tried_and_found(hunted: HuntStore) -> None:
+def test_the_page_shows_what_was_tried_and_found(hunted: HuntStore) -> None:
     html = hunt_page.render(HuntStore(hunted.folder))
-    lines = words(html)
+    lines = text_of(html)
     assert "1 kind of failure found, not known before" in lines
     assert "not known before; 1 of 5 sequences could not be judged" in lines
     assert "sequences that failed 3 1 passed, 1 unknown" in lines
@@ -93,7 +93,7 @@ def test_the_page_tells_what_was_tried_and_found(hunted: HuntStore) -> None:
 
 def test_a_play_that_took_remedies_is_not_counted_among_those_that_took_none(hunted: HuntStore) -> None:
     hunted.add(play(6, (CUT,), repair=REMEDIES))
-    lines = words(hunt_page.render(hunted))
+    lines = text_of(hunt_page.render(hunted))
     assert "ended healthy 3 of 7 plays, without a repair" in lines
     assert "healing the faults 3 remedies at the end of the run 1 resolving a split brain 1" in lines
 
@@ -127,13 +127,13 @@ def test_coverage_counts_what_was_injected(hunted: HuntStore) -> None:
 
 def test_a_hunt_without_plays_has_a_page_too(tmp_path: Path) -> None:
     kept = HuntStore.create(tmp_path / "h", HuntSettings(seed=7, platform=PLATFORM))
-    lines = words(hunt_page.render(kept))
+    lines = text_of(hunt_page.render(kept))
     assert "Nothing was played" in lines
     assert "None was found." in lines
 
 
-def test_a_comparison_of_the_copies_is_told(hunted: HuntStore) -> None:
-    assert "of the data at the end: no block differs" in words(hunt_page.render(hunted, "no block differs"))
+def test_a_comparison_of_the_copies_is_shown(hunted: HuntStore) -> None:
+    assert "of the data at the end: no block differs" in text_of(hunt_page.render(hunted, "no block differs"))
 
 
 # --- the command ---------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_a_hunt_ends_with_a_comparison_of_the_copies(
     monkeypatch.setattr(copy_verification, "verify", lambda _: CopyComparison(differing))
     status, output = hunt("--runs", "1", "--name", "compared")
     assert (status, f"comparison of the two copies: {lines}" in output) == (code, True)
-    page_text = words((bench / "compared" / "hunt.html").read_text())
+    page_text = text_of((bench / "compared" / "hunt.html").read_text())
     assert f"Comparison of the two copies of the data at the end: {lines}" in page_text
 
 
@@ -291,7 +291,7 @@ def test_copies_that_cannot_be_compared_lose_no_result(
     status, output = hunt("--runs", "1", "--name", "apart", "--shrink-plays", "0")
     lines = f"the copies were not compared: {trouble}"
     assert (status, lines in output) == (code, True)
-    assert lines in words((bench / "apart" / "hunt.html").read_text())
+    assert lines in text_of((bench / "apart" / "hunt.html").read_text())
 
 
 def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def test_limits_that_cannot_be_are_usage_errors(bench: Path, arguments: list[str
     assert [path.name for path in bench.iterdir()] == ["first"]
 
 
-def test_without_a_cluster_it_says_so(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_cluster_the_error_names_the_cause(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(project, "exists", lambda _: False)
     with pytest.raises(UsageError, match="no cluster is up"):
         hunt()
@@ -369,11 +369,11 @@ def test_dry_run_prints_the_sequences_and_the_page_can_be_written_again(bench: P
 
 def test_the_result_is_printed_as_json(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "ClusterPlayer", Failing)
-    result = CliRunner().invoke(app, ["hunt", "--runs", "2", "--name", "told", "--shrink-plays", "0", "--json"])
+    result = CliRunner().invoke(app, ["hunt", "--runs", "2", "--name", "named", "--shrink-plays", "0", "--json"])
     assert result.exit_code == 1
     found = json.loads(result.stdout)
-    assert (found["hunt"], found["sequences"], found["copies_equal"]) == ("told", 2, True)
-    assert found["page"] == str(bench / "told" / "hunt.html")
+    assert (found["hunt"], found["sequences"], found["copies_equal"]) == ("named", 2, True)
+    assert found["page"] == str(bench / "named" / "hunt.html")
     assert found["failures"]
     assert not any(failure["known"] for failure in found["failures"])
     result = CliRunner().invoke(app, ["hunt", "--dry-run", "--runs", "3", "--json"])

@@ -129,7 +129,7 @@ def player(tmp_path: Path, *, keep_passing: bool = False) -> ClusterPlayer:
         ({"look": 1, "heal": 1, "up": 1}, FRESH),
     ],
 )
-def test_the_mildest_repair_that_works_is_told(
+def test_the_mildest_repair_that_works_is_reported(
     tmp_path: Path, repairs: dict[str, int], fails: dict[str, int], means: str
 ) -> None:
     repairs |= fails
@@ -275,7 +275,7 @@ class EndedRun:
         (("repaired", "not-healthy"), 1, HEAL),
     ],
 )
-def test_a_run_that_ended_with_a_sick_or_a_repaired_cluster_is_told(
+def test_a_run_that_ended_with_an_unhealthy_or_repaired_cluster_is_reported(
     tmp_path: Path,
     repairs: dict[str, int],
     monkeypatch: pytest.MonkeyPatch,

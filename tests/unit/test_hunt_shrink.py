@@ -98,7 +98,7 @@ def test_most_flaky_failures_are_shrunk_to_two_faults() -> None:
 
 
 def test_one_chance_failure_does_not_make_a_sequence_smaller() -> None:
-    """A candidate that fails once, and never again, is no smaller form of the failure."""
+    """A candidate that fails once, and never again, does not count as a smaller form of the failure."""
     seen: Counter[str] = Counter()
 
     def oracle(steps: Steps) -> bool:

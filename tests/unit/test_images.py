@@ -199,7 +199,7 @@ def test_a_release_that_left_the_mirror_comes_from_the_archive() -> None:
     assert "signed-by=" in found.lines[0]
 
 
-def test_a_release_nobody_has_is_told_with_both_places() -> None:
+def test_a_release_that_no_mirror_has_is_refused_with_both_places() -> None:
     with pytest.raises(TestbedError, match=r"neither .*mirror.* nor .*old.* has Debian lenny"):
         base_image.choose_sources("lenny", MIRRORS, ARCHIVE, lambda *_: False)
 
@@ -294,7 +294,7 @@ Version: 2.4
     assert manifest.packages(status) == {"apache2": "2.4", "ucarp": "1.5.2-2"}
 
 
-def test_an_instruction_is_told_on_one_line() -> None:
+def test_an_instruction_is_printed_on_one_line() -> None:
     assert shorten("RUN a \\\n && b") == "RUN a && b"
     assert len(shorten("RUN " + "x" * 100)) == 60
 

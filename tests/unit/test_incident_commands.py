@@ -73,18 +73,18 @@ def test_a_run_that_breaks_does_not_keep_the_others_from_being_played(
     played["database-power-loss"] = TestbedError("the engine is gone")
     played["app-power-loss"] = [Status.FAIL]
     assert status("database-power-loss", "app-power-loss") == 4
-    told = capsys.readouterr()
-    assert "database-power-loss: the engine is gone" in told.err
-    assert "fail  app-power-loss" in told.out
+    printed = capsys.readouterr()
+    assert "database-power-loss: the engine is gone" in printed.err
+    assert "fail  app-power-loss" in printed.out
 
 
 def test_a_known_failure_passes_and_is_reported(played: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
-    verdict = Verdict("outage", Status.FAIL, "35 s", documented="nobody watches PostgreSQL")
+    verdict = Verdict("outage", Status.FAIL, "35 s", documented="nothing watches PostgreSQL")
     command._show(Incident.model_validate(_incident()), IncidentResult(Path("runs/x"), (verdict,)))
     out = capsys.readouterr().out
     assert "pass" in out
     assert "known failure" in out
-    assert "nobody watches PostgreSQL" in out
+    assert "nothing watches PostgreSQL" in out
     assert not played
 
 

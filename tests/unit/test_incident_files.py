@@ -1,4 +1,4 @@
-"""Incident files: every shipped one is sound, and says in words what it does."""
+"""Incident files: every shipped one is sound, and has a description of what it does."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_description_has_steps_faults_and_expectations(topology: Topology) -> No
         ({"resign": "lb:active"}, "resign lb:active"),
     ],
 )
-def test_steps_in_words(step: dict[str, object], text: str) -> None:
+def test_steps_have_a_description(step: dict[str, object], text: str) -> None:
     assert describe_step(Step.model_validate(step)) == text
 
 
@@ -182,12 +182,12 @@ def test_anchors_may_be_used(tmp_path: Path) -> None:
 def test_the_guide_names_all_there_is() -> None:
     guide = (ROOT / "docs" / "incidents.md").read_text()
     blocks = (Incident, ClusterShape, Load, SteadyState, Step, Profile)
-    words = {*CONDITIONS, *ACTIONS, *(key for block in blocks for key in block.model_fields)}
-    words |= {*get_args(ProbeName), *CHECKS, *get_args(ActionName), *get_args(Owner)}
-    words |= {name for fault in FAULTS.values() for name in fault.Options.model_fields}
+    keywords = {*CONDITIONS, *ACTIONS, *(key for block in blocks for key in block.model_fields)}
+    keywords |= {*get_args(ProbeName), *CHECKS, *get_args(ActionName), *get_args(Owner)}
+    keywords |= {name for fault in FAULTS.values() for name in fault.Options.model_fields}
     prose = re.sub(r"^```.*?^```$", "", guide, flags=re.DOTALL | re.MULTILINE)
     named = " ".join(re.findall(r"`([^`\n]+)`", prose))
-    assert not {word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", named)}
+    assert not {word for word in keywords if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", named)}
 
 
 def test_every_example_of_the_guide_is_an_incident(tmp_path: Path, topology: Topology) -> None:

@@ -348,7 +348,7 @@ def test_a_scaled_cluster_has_more_nodes(tmp_path: Path, topology: Topology) -> 
 
 @pytest.mark.parametrize("case", [*FORM, *ORDER, *MEASURED])
 def test_a_mistake_is_reported_with_its_place_and_how_to_fix_it(tmp_path: Path, case: str) -> None:
-    old, new, told, fix = {**FORM, **ORDER, **MEASURED}[case]
+    old, new, start, fix = {**FORM, **ORDER, **MEASURED}[case]
     assert old in SOUND
     text = SOUND.replace(old, new, 1)
     if case.endswith("no users"):
@@ -356,31 +356,31 @@ def test_a_mistake_is_reported_with_its_place_and_how_to_fix_it(tmp_path: Path, 
     if case == "no users to serve":
         text = text.replace("wait_for: service, stable_for: 3s", "wait_for: all-users-served")
     message = refused(tmp_path / "broken.yaml", text, None)
-    assert message.startswith(told)
+    assert message.startswith(start)
     assert fix in message
 
 
 @pytest.mark.parametrize("case", FITTING)
-def test_what_does_not_fit_the_cluster_is_told(tmp_path: Path, topology: Topology, case: str) -> None:
-    old, new, told, fix = FITTING[case]
+def test_what_does_not_fit_the_cluster_is_reported(tmp_path: Path, topology: Topology, case: str) -> None:
+    old, new, start, fix = FITTING[case]
     assert old in SOUND
     message = refused(tmp_path / "broken.yaml", SOUND.replace(old, new, 1), topology)
-    assert message.startswith(told)
+    assert message.startswith(start)
     assert fix in message
 
 
 @pytest.mark.parametrize("case", WITHOUT_FAULT)
 def test_expectations_need_what_they_measure(tmp_path: Path, case: str) -> None:
-    expectation, told, fix = WITHOUT_FAULT[case]
+    expectation, start, fix = WITHOUT_FAULT[case]
     text = (
         f"name: quiet\ntitle: It sleeps\nwhy: nothing happens in it\nsteps: [{{sleep: 3s}}]\nexpect:\n  {expectation}\n"
     )
     message = refused(tmp_path / "broken.yaml", text, None)
-    assert message.startswith(told)
+    assert message.startswith(start)
     assert fix in message
 
 
-def test_the_first_mistake_in_the_file_is_told_first(tmp_path: Path) -> None:
+def test_the_first_mistake_in_the_file_is_reported_first(tmp_path: Path) -> None:
     text = SOUND.replace("max_recovery: 120s", "max_recovery: 120").replace("users: 6", "users: 600")
     assert refused(tmp_path / "broken.yaml", text, None).startswith("4:15: ")
 

@@ -126,7 +126,7 @@ def test_threads_and_other_writers_share_a_file(path: Path) -> None:
     assert not journal.damage
 
 
-def test_a_line_cut_off_at_the_end_is_told(path: Path) -> None:
+def test_a_line_cut_off_at_the_end_is_reported(path: Path) -> None:
     path.write_bytes(written(path, SAMPLE, REQUEST)[:-20])
     journal = read(path)
     assert everything(journal) == [SAMPLE]
@@ -169,7 +169,7 @@ GOOD = stamped(kind="settled", token="t", copies=1)
 
 
 @pytest.mark.parametrize(
-    ("garbage", "said"),
+    ("garbage", "message"),
     [
         ([b"\x00\x00\x00\n"], "line 3 is not a line of a journal"),
         ([b"{broken\n"], "line 3 is not a line of a journal"),
@@ -196,16 +196,16 @@ GOOD = stamped(kind="settled", token="t", copies=1)
         ),
     ],
 )
-def test_a_damaged_journal_is_read_up_to_the_damage(path: Path, garbage: list[bytes], said: str) -> None:
+def test_a_damaged_journal_is_read_up_to_the_damage(path: Path, garbage: list[bytes], message: str) -> None:
     [header] = written(path).splitlines(keepends=True)
     journal = parse([header, GOOD, *garbage, GOOD])
     assert journal.of(Settled) == [Settled("t", 1)]
     assert journal.damage.startswith(f"read up to line {1 + len(garbage)}: ")
-    assert re.search(said, journal.damage)
+    assert re.search(message, journal.damage)
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ([], "the file is empty"),
         ([b"{broken"], "run.jsonl:1: not JSON"),
@@ -215,8 +215,8 @@ def test_a_damaged_journal_is_read_up_to_the_damage(path: Path, garbage: list[by
         ([stamped(kind="journal", version=2, source="t", pid=1)], "not a header"),
     ],
 )
-def test_what_is_no_journal_is_refused(lines: list[bytes], said: str) -> None:
-    with pytest.raises(JournalError, match=said) as refusal:
+def test_a_file_that_is_not_a_journal_is_refused(lines: list[bytes], message: str) -> None:
+    with pytest.raises(JournalError, match=message) as refusal:
         parse(lines, "run.jsonl")
     assert isinstance(refusal.value, UsageError)
     assert "\n" not in str(refusal.value)
@@ -236,7 +236,7 @@ def test_whatever_happens_to_the_bytes_of_a_journal_it_is_read_or_refused(path: 
             assert str(error)  # noqa: PT017 - either is right
 
 
-def test_a_tail_tells_each_event_once(path: Path) -> None:
+def test_a_tail_yields_each_event_once(path: Path) -> None:
     tail = Tail(path)
     assert tail.new() == []
     written(path, SAMPLE)

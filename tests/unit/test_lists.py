@@ -35,8 +35,8 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     return ledger
 
 
-def output(*words: str) -> str:
-    result = CliRunner().invoke(app, words)
+def output(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -62,7 +62,7 @@ def test_no_choice_is_the_whole_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("reed=1", "no action 'reed': the actions are inbox, read, "),
         ("read=0", "read: the weight 0 is no"),
@@ -73,8 +73,8 @@ def test_no_choice_is_the_whole_table() -> None:
         ("{read}", "Expecting property name"),
     ],
 )
-def test_a_wrong_choice_is_told(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_wrong_choice_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         behaviour.chosen(text)
 
 

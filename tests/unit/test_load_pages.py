@@ -51,19 +51,19 @@ def test_mailbox_names() -> None:
     assert pages.mailbox_id("Sent") == "U2VudA"
 
 
-def test_a_fatal_error_is_told_from_a_page() -> None:
+def test_a_fatal_error_is_distinguished_from_a_page() -> None:
     assert pages.is_fatal(FATAL)
     assert not pages.is_fatal(DYNAMIC)
     assert not pages.is_fatal("<title>Mail :: Inbox</title> I saw a Fatal Error yesterday")
 
 
-def test_the_login_page_is_told_from_a_page() -> None:
+def test_the_login_page_is_distinguished_from_a_page() -> None:
     assert pages.is_login_page(LOGIN_FAILED)
     assert not pages.is_login_page(DYNAMIC)
     assert not pages.is_login_page(FATAL)
 
 
-def test_the_mail_is_told_from_the_empty_portal() -> None:
+def test_the_mail_is_distinguished_from_the_empty_portal() -> None:
     assert pages.is_mail(DYNAMIC)
     assert pages.ajax_token(PORTAL)
     assert not pages.is_mail(PORTAL)

@@ -95,15 +95,15 @@ def test_kill_9_of_the_holder_frees_the_cluster(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("last", ["nobody", "one that let go", "one that was killed"])
+@pytest.mark.parametrize("last", ["no holder", "one that let go", "one that was killed"])
 def test_a_full_disk_keeps_no_command_from_its_lock(tmp_path: Path, last: str) -> None:
-    if last != "nobody":
+    if last != "no holder":
         with holder(tmp_path, Use.CHANGE, "testbed up") as process:
             assert process.stdin
             process.stdin.close() if last == "one that let go" else process.kill()
             process.wait(10)
-    words = [sys.executable, "-c", FULL_DISK + CHILD, str(tmp_path)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as full:
+    arguments = [sys.executable, "-c", FULL_DISK + CHILD, str(tmp_path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as full:
         assert full.stdout
         assert full.stdout.readline() == "child\n"
         assert "in use by an unknown process" in refusal(tmp_path, Use.CHANGE)
@@ -149,7 +149,7 @@ def test_a_token_that_is_out_of_date_allows_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setenv(VARIABLE, stale)
     with holder(tmp_path, Use.CHANGE) as process:
         assert f"process {process.pid}" in refusal(tmp_path, Use.CHANGE)
-    with hold(of(tmp_path), Use.CHANGE):  # nobody holds it: then it is held like by anybody, and others are refused
+    with hold(of(tmp_path), Use.CHANGE):  # the lock is free, so this process gets it and others are refused
         monkeypatch.delenv(VARIABLE)
         code = subprocess.run([sys.executable, "-c", CHILD, tmp_path], capture_output=True, text=True, check=False)
         assert f"process {os.getpid()}" in code.stderr
@@ -166,17 +166,17 @@ def test_what_outlives_the_holder_that_started_it_still_excludes_others(tmp_path
 
 
 def test_who_is_patient_gets_it_when_the_holder_ends_and_reads_once_who_that_is(tmp_path: Path) -> None:
-    told: list[str] = []
+    refusals: list[str] = []
     with holder(tmp_path, Use.EXCLUSIVE, "testbed run x") as process:
 
         def end_it(refused: InUseError) -> None:
-            told.append(str(refused))
+            refusals.append(str(refused))
             process.kill()
 
         with hold(of(tmp_path), Use.EXCLUSIVE, patience=30, waiting=end_it):
             pass
-    assert len(told) == 1
-    assert "testbed run x" in told[0]
+    assert len(refusals) == 1
+    assert "testbed run x" in refusals[0]
 
 
 def test_patience_has_an_end(tmp_path: Path) -> None:

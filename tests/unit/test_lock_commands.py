@@ -61,15 +61,15 @@ def commands() -> dict[str, list[str]]:
     return dict(_leaves(load_all(), []))
 
 
-def _leaves(command: object, words: list[str]) -> Iterator[tuple[str, list[str]]]:
+def _leaves(command: object, arguments: list[str]) -> Iterator[tuple[str, list[str]]]:
     children = getattr(command, "commands", {})
     for name, child in children.items():
-        yield from _leaves(child, [*words, name])
+        yield from _leaves(child, [*arguments, name])
     if not children or getattr(command, "invoke_without_command", False):
         params: list[Any] = getattr(command, "params")  # noqa: B009 - Typer does not export the class
         needed = ["1" for each in params if each.required and each.param_type_name == "argument"]
-        name = " ".join(words)
-        yield name, [*words, *ARGUMENTS.get(name, needed)]
+        name = " ".join(arguments)
+        yield name, [*arguments, *ARGUMENTS.get(name, needed)]
 
 
 CHANGING = sorted(commands().keys() - READ_ONLY.keys())
@@ -109,9 +109,9 @@ def bodies(monkeypatch: pytest.MonkeyPatch) -> list[Use]:
     return begun
 
 
-def refused(words: list[str]) -> InUseError:
-    result = CliRunner().invoke(app, words)
-    assert isinstance(result.exception, InUseError), (words, result.exception, result.output)
+def refused(arguments: list[str]) -> InUseError:
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, InUseError), (arguments, result.exception, result.output)
     return result.exception
 
 

@@ -92,7 +92,7 @@ def test_every_user_has_enough_mail_and_all_folders(box: Box) -> None:
     assert any("/.Projects." in name for name in names)
 
 
-def test_file_names_tell_the_true_sizes(box: Box) -> None:
+def test_file_names_contain_the_true_sizes(box: Box) -> None:
     for name, (_, content, _) in box.messages.items():
         wire = content.replace(b"\n", b"\r\n")
         assert b"\r" not in content

@@ -1,6 +1,6 @@
 """The app nodes' mount of the shared files: what only one node may win, one node wins, also through a failover."""
 
-# ruff: noqa: ANN401 - the program is loaded from a file that is no module
+# ruff: noqa: ANN401 - the program is loaded from a file without the suffix .py
 from __future__ import annotations
 
 import ctypes

@@ -145,8 +145,8 @@ def run(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def testbed(copy: Path, *words: str) -> str:
-    return run(copy, "-c", "from testbed.cli import main; main()", *words)
+def testbed(copy: Path, *arguments: str) -> str:
+    return run(copy, "-c", "from testbed.cli import main; main()", *arguments)
 
 
 testbed.__test__ = False  # type: ignore[attr-defined]

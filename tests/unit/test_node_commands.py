@@ -121,8 +121,8 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
     return agent
 
 
-def refused(*words: str) -> str:
-    result = CliRunner().invoke(app, words)
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, UsageError), result.output
     return str(result.exception)
 
@@ -185,9 +185,9 @@ def test_a_file_that_is_too_large_for_the_agent_is_refused(
 
 
 @pytest.mark.usefixtures("nodes")
-@pytest.mark.parametrize("words", [("a", "b"), ("db1:/a", "lb1:/b"), ("db1:", "b")])
-def test_one_side_is_a_node_s(words: tuple[str, str]) -> None:
-    assert "one of source and target must be on a node" in refused("cp", *words)
+@pytest.mark.parametrize("arguments", [("a", "b"), ("db1:/a", "lb1:/b"), ("db1:", "b")])
+def test_one_side_is_a_node_s(arguments: tuple[str, str]) -> None:
+    assert "one of source and target must be on a node" in refused("cp", *arguments)
 
 
 @pytest.mark.usefixtures("nodes")

@@ -16,7 +16,7 @@ SETTINGS = Settings(root=Path(), project="testbed", state_dir=Path("state"), run
 
 
 @pytest.mark.parametrize("mirror", ["", "ftp://mirror.example.net", "http://", "http://[bad", "mirror.example.net"])
-def test_what_is_no_mirror_is_refused_with_where_it_was_said(mirror: str) -> None:
+def test_an_invalid_mirror_is_refused_with_its_source(mirror: str) -> None:
     with pytest.raises(UsageError) as caught:
         _source(SETTINGS, mirror, None, None)
     assert caught.value.where == "--mirror"
@@ -43,7 +43,7 @@ def test_a_folder_is_all_there_is_when_offline(tmp_path: Path) -> None:
     assert isinstance(_source(SETTINGS, None, image, tmp_path), InstallImage)
 
 
-def test_a_release_is_refused_with_where_it_was_said() -> None:
+def test_an_invalid_release_is_refused_with_its_source() -> None:
     assert _release(SETTINGS, None).version == "8.0"
     assert _release(replace(SETTINGS, openbsd_release="7.9"), None).version == "7.9"
     assert _release(replace(SETTINGS, openbsd_release="7.9"), "8.0").version == "8.0"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 from openbsd_grammar import hostname_if, settings
-from openbsd_grammar.words import Refused
+from openbsd_grammar.tokens import Refused
 from test_topology import CLUSTER, merged
 
 from testbed.cluster import secrets

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from openbsd_grammar import nft, pf
 from openbsd_grammar.pf import Packet, passes
-from openbsd_grammar.words import Refused
+from openbsd_grammar.tokens import Refused
 from test_topology import CLUSTER, merged
 
 from testbed.openbsd.node.balancer import Balancer

@@ -55,7 +55,7 @@ class Balancer:
             self.enter("MASTER" if demotion > self.demotion else "BACKUP", now)
 
     def command(self, command: str, now: float) -> None:
-        """What ifconfig(8) is told."""
+        """Run a command of ifconfig(8)."""
         match command.split():
             case ["ifconfig", "-g", "carp", "carpdemote", number]:
                 self.demotion += int(number)

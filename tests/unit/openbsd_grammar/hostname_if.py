@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
-from openbsd_grammar.words import Refused, in_range
+from openbsd_grammar.tokens import Refused, in_range
 
 _RANGES = {"vhid": (1, 255), "advbase": (0, 254), "advskew": (0, 254)}
 
@@ -38,32 +38,32 @@ def parse(name: str, text: str) -> Interface:
         raise Refused("one line is due")
     if re.search(r"[^A-Za-z0-9 .]", lines[0]):
         raise Refused("a character that a shell would read")
-    words = lines[0].split()
-    if len(words) < 4 or words[0] != "inet":
+    fields = lines[0].split()
+    if len(fields) < 4 or fields[0] != "inet":
         raise Refused("inet ADDRESS NETMASK BROADCAST is due")
     try:
-        address = IPv4Interface(f"{words[1]}/{words[2]}")
-        broadcast = IPv4Address(words[3])
+        address = IPv4Interface(f"{fields[1]}/{fields[2]}")
+        broadcast = IPv4Address(fields[3])
     except ValueError as error:
         raise Refused(str(error)) from None
-    if str(address.netmask) != words[2]:
-        raise Refused(f"{words[2]} is no netmask")
+    if str(address.netmask) != fields[2]:
+        raise Refused(f"{fields[2]} is not a netmask")
     if broadcast != address.network.broadcast_address:
         raise Refused(f"{broadcast} is not the broadcast address")
-    return Interface(address, _carp(name, words[4:]))
+    return Interface(address, _carp(name, fields[4:]))
 
 
-def _carp(name: str, words: list[str]) -> dict[str, str]:
-    if len(words) % 2:
-        raise Refused(f"{words[-1]} has no value")
+def _carp(name: str, fields: list[str]) -> dict[str, str]:
+    if len(fields) % 2:
+        raise Refused(f"{fields[-1]} has no value")
     found: dict[str, str] = {}
-    for option, value in zip(words[::2], words[1::2], strict=True):
+    for option, value in zip(fields[::2], fields[1::2], strict=True):
         if option in found:
             raise Refused(f"{option} twice")
         _checked(name, option, value)
         found[option] = value
     if found and not name.startswith("carp"):
-        raise Refused(f"{name} is no carp interface")
+        raise Refused(f"{name} is not a carp interface")
     if name.startswith("carp") and not {"vhid", "carpdev"} <= set(found):
         raise Refused("a carp interface needs vhid and carpdev")
     return found
@@ -74,9 +74,9 @@ def _checked(name: str, option: str, value: str) -> None:
         in_range(value, option, *_RANGES[option])
     elif option == "carpdev":
         if not re.fullmatch(r"[a-z]+\d+", value) or value == name:
-            raise Refused(f"{value} is no interface below it")
+            raise Refused(f"{value} is not an interface below it")
     elif option == "pass":
         if len(value) > 20:
             raise Refused("the password is too long")
     else:
-        raise Refused(f"{option} is no option")
+        raise Refused(f"{option} is not an option")

@@ -1,6 +1,6 @@
 """The Debian balancer's packet filter, read out of its own program and evaluated: what pf.conf has to equal.
 
-nft(8), as far as ``images/lb/bin/firewall`` uses it; any other word is refused.
+nft(8), as far as ``images/lb/bin/firewall`` uses it; any other token is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from openbsd_grammar.pf import PROTOCOLS, Packet
-from openbsd_grammar.words import Refused, Word, Words, in_range
+from openbsd_grammar.tokens import Refused, Token, Tokens, in_range
 
 Test = Callable[[Packet], bool]
 
@@ -57,45 +57,45 @@ def read(program: str, variables: dict[str, str]) -> Tables:
 
 
 def _rule(line: str) -> list[Test]:
-    words = Words([Word(text, 0) for text in re.findall(r'!=|[{}]|[^\s{},"]+', line)])
+    tokens = Tokens([Token(text, 0) for text in re.findall(r'!=|[{}]|[^\s{},"]+', line)])
     tests: list[Test] = []
-    while not words.accept("accept"):
-        tests.append(_test(words))
-    words.end()
+    while not tokens.accept("accept"):
+        tests.append(_test(tokens))
+    tokens.end()
     return tests
 
 
-def _test(words: Words) -> Test:
-    match words.take().text:
+def _test(tokens: Tokens) -> Test:
+    match tokens.take().text:
         case "iifname" | "oifname":
-            unlike, name = words.accept("!=") is not None, words.take().text
+            unlike, name = tokens.accept("!=") is not None, tokens.take().text
             return lambda packet: (packet.interface == name) is not unlike
         case "tcp":
-            field, ports = words.expect("dport", "sport"), _ports(words)
+            field, ports = tokens.expect("dport", "sport"), _ports(tokens)
             attribute = {"dport": "destination_port", "sport": "source_port"}[field]
             return lambda packet: packet.protocol == PROTOCOLS["tcp"] and getattr(packet, attribute) in ports
         case "ip":
-            field, network = words.expect("saddr", "daddr"), IPv4Network(words.take().text)
+            field, network = tokens.expect("saddr", "daddr"), IPv4Network(tokens.take().text)
             if field == "saddr":
                 return lambda packet: packet.source in network
             return lambda packet: packet.destination in network
         case "meta":
-            words.expect("l4proto")
-            protocol = words.number("protocol", 1, 255)
+            tokens.expect("l4proto")
+            protocol = tokens.number("protocol", 1, 255)
             return lambda packet: packet.protocol == protocol
         case "ct":
-            words.expect("state")
-            words.expect("established")
-            words.accept("related")
+            tokens.expect("state")
+            tokens.expect("established")
+            tokens.accept("related")
             return lambda packet: packet.first is not None
         case other:
             raise Refused(f"unknown: {other}")
 
 
-def _ports(words: Words) -> set[int]:
-    if not words.accept("{"):
-        return {words.number("port", 0, 65535)}
+def _ports(tokens: Tokens) -> set[int]:
+    if not tokens.accept("{"):
+        return {tokens.number("port", 0, 65535)}
     ports = set()
-    while not words.accept("}"):
-        ports.add(in_range(words.take().text, "port", 0, 65535))
+    while not tokens.accept("}"):
+        ports.add(in_range(tokens.take().text, "port", 0, 65535))
     return ports

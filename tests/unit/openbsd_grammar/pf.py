@@ -1,6 +1,6 @@
 """pf.conf(5), as far as a balancer uses it: its grammar, and which rule decides.
 
-From the BNF of the manual page, and sbin/pfctl/parse.y: its lexer (what may stand in a bare word, macros expanded in
+From the BNF of the manual page, and sbin/pfctl/parse.y: its lexer (what may stand in a bare token, macros expanded in
 place), and rule_consistent() ("port only applies to tcp/udp", "flags" likewise). What is outside the subset is refused.
 """
 
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from openbsd_grammar.words import Refused, Word, Words, in_range
+from openbsd_grammar.tokens import Refused, Token, Tokens, in_range
 
 RESERVED = frozenset(
     {"all", "any", "block", "drop", "flags", "from", "in", "inet", "inet6", "keep", "label", "log", "match", "no"}
@@ -54,21 +54,21 @@ class Ruleset:
     options: dict[str, str] = field(default_factory=dict)
 
 
-def lex(text: str) -> list[Word]:
-    """The file's words; an unquoted newline is one."""
-    words, at, line = [], 0, 1
+def lex(text: str) -> list[Token]:
+    """The file's tokens; an unquoted newline is one."""
+    tokens, at, line = [], 0, 1
     while at < len(text):
         match = _LEXER.match(text, at)
         if match is None:
             raise Refused(f"line {line}: cannot be read: {text[at : at + 20]!r}")
         kind, found = str(match.lastgroup), match[0]
         if kind == "string":
-            words.append(Word(found[1:-1], line, quoted=True))
+            tokens.append(Token(found[1:-1], line, quoted=True))
         elif kind in {"macro", "word", "mark", "newline"}:
-            words.append(Word(found, line))
+            tokens.append(Token(found, line))
         line += found.count("\n")
         at = match.end()
-    return words
+    return tokens
 
 
 def parse(text: str) -> Ruleset:
@@ -78,21 +78,21 @@ def parse(text: str) -> Ruleset:
         Refused: pfctl(8) would refuse it, or it uses what the subset does not know.
     """
     ruleset, macros = Ruleset(), {}
-    line: list[Word] = []
-    for word in lex(f"{text}\n"):
-        if word.text != "\n" or word.quoted:
-            line.append(word)
+    line: list[Token] = []
+    for token in lex(f"{text}\n"):
+        if token.text != "\n" or token.quoted:
+            line.append(token)
             continue
         if len(line) > 1 and line[1].text == "=" and not line[1].quoted:
             name, value = _macro(line)
             macros[name] = value
         elif line:
-            _statement(Words(_expanded(line, macros)), ruleset, line[0].line)
+            _statement(Tokens(_expanded(line, macros)), ruleset, line[0].line)
         line = []
     return ruleset
 
 
-def _macro(line: list[Word]) -> tuple[str, str]:
+def _macro(line: list[Token]) -> tuple[str, str]:
     name = line[0]
     if name.quoted or not re.fullmatch(r"[A-Za-z]\w*", name.text) or name.text in RESERVED:
         raise Refused(f"line {name.line}: {name.text!r} cannot name a macro")
@@ -101,84 +101,84 @@ def _macro(line: list[Word]) -> tuple[str, str]:
     return name.text, line[2].text
 
 
-def _expanded(line: list[Word], macros: dict[str, str]) -> list[Word]:
-    words = []
-    for word in line:
-        if word.quoted or not word.text.startswith("$"):
-            words.append(word)
-        elif word.text[1:] not in macros:
-            raise Refused(f"line {word.line}: macro {word.text[1:]!r} not defined")
+def _expanded(line: list[Token], macros: dict[str, str]) -> list[Token]:
+    tokens = []
+    for token in line:
+        if token.quoted or not token.text.startswith("$"):
+            tokens.append(token)
+        elif token.text[1:] not in macros:
+            raise Refused(f"line {token.line}: macro {token.text[1:]!r} not defined")
         else:
-            words += [Word(each.text, word.line, each.quoted) for each in lex(macros[word.text[1:]])]
-    return words
+            tokens += [Token(each.text, token.line, each.quoted) for each in lex(macros[token.text[1:]])]
+    return tokens
 
 
-def _statement(words: Words, ruleset: Ruleset, line: int) -> None:
+def _statement(tokens: Tokens, ruleset: Ruleset, line: int) -> None:
     try:
-        if words.accept("set"):
-            _option(words, ruleset)
+        if tokens.accept("set"):
+            _option(tokens, ruleset)
         else:
-            rule = _rule(words)
+            rule = _rule(tokens)
             rule.line = line
             _consistent(rule)
             ruleset.rules.append(rule)
-        words.end()
+        tokens.end()
     except Refused as refused:
         raise Refused(f"line {line}: {refused}") from None
 
 
-def _option(words: Words, ruleset: Ruleset) -> None:
-    name = words.expect("block-policy", "state-policy", "skip")
+def _option(tokens: Tokens, ruleset: Ruleset) -> None:
+    name = tokens.expect("block-policy", "state-policy", "skip")
     if name == "skip":
-        words.expect("on")
-        ruleset.skipped = _interfaces(words)
+        tokens.expect("on")
+        ruleset.skipped = _interfaces(tokens)
     else:
         choices = {"block-policy": ("drop", "return"), "state-policy": ("if-bound", "floating")}
-        ruleset.options[name] = words.expect(*choices[name])
+        ruleset.options[name] = tokens.expect(*choices[name])
 
 
-def _rule(words: Words) -> Rule:
+def _rule(tokens: Tokens) -> Rule:
     """Action [direction] [quick] [on interfaces] [family] [proto protocols] hosts [options], in this order."""
-    rule = Rule(words.expect("pass", "block"))
+    rule = Rule(tokens.expect("pass", "block"))
     if rule.action == "block":
-        words.accept("drop", "return")
-    rule.direction = words.accept("in", "out")
-    rule.quick = words.accept("quick") is not None
-    if words.accept("on"):
-        rule.interfaces = _interfaces(words)
-    rule.family = words.accept("inet", "inet6")
-    if words.accept("proto"):
-        rule.protocols = tuple(_protocol(word) for word in _listed(words))
-    if not words.accept("all"):
-        if words.accept("from"):
-            rule.source, rule.source_ports = _host(words)
-        if words.accept("to"):
-            rule.destination, rule.destination_ports = _host(words)
-    while not words.done:
-        _rule_option(words, rule)
+        tokens.accept("drop", "return")
+    rule.direction = tokens.accept("in", "out")
+    rule.quick = tokens.accept("quick") is not None
+    if tokens.accept("on"):
+        rule.interfaces = _interfaces(tokens)
+    rule.family = tokens.accept("inet", "inet6")
+    if tokens.accept("proto"):
+        rule.protocols = tuple(_protocol(token) for token in _listed(tokens))
+    if not tokens.accept("all"):
+        if tokens.accept("from"):
+            rule.source, rule.source_ports = _host(tokens)
+        if tokens.accept("to"):
+            rule.destination, rule.destination_ports = _host(tokens)
+    while not tokens.done:
+        _rule_option(tokens, rule)
     return rule
 
 
-def _rule_option(words: Words, rule: Rule) -> None:
-    match words.expect("flags", "icmp-type", "no", "keep"):
+def _rule_option(tokens: Tokens, rule: Rule) -> None:
+    match tokens.expect("flags", "icmp-type", "no", "keep"):
         case "icmp-type":
-            words.expect("echoreq")
+            tokens.expect("echoreq")
             rule.icmp_type = ECHO_REQUEST
         case "flags":
-            rule.flags = _flags(words)
+            rule.flags = _flags(tokens)
         case "no":
-            words.expect("state")
+            tokens.expect("state")
             rule.state = False
         case _:
-            words.expect("state")
+            tokens.expect("state")
 
 
-def _flags(words: Words) -> tuple[str, str]:
-    if words.accept("any"):
+def _flags(tokens: Tokens) -> tuple[str, str]:
+    if tokens.accept("any"):
         return "", ""
-    wanted = "" if words.next_is("/") else words.take().text
-    words.expect("/")
-    mask = words.take("flags").text
+    wanted = "" if tokens.next_is("/") else tokens.take().text
+    tokens.expect("/")
+    mask = tokens.take("flags").text
     if set(wanted + mask) - set("FSRPAUEW"):
         raise Refused(f"flags {wanted}/{mask} are none")
     return wanted, mask
@@ -194,25 +194,25 @@ def _consistent(rule: Rule) -> None:
         raise Refused("icmp-type only applies to icmp")
 
 
-def _listed(words: Words) -> list[str]:
-    """One word, or several in braces."""
-    if not words.accept("{"):
-        return [words.take().text]
+def _listed(tokens: Tokens) -> list[str]:
+    """One token, or several in braces."""
+    if not tokens.accept("{"):
+        return [tokens.take().text]
     found: list[str] = []
-    while not words.accept("}"):
+    while not tokens.accept("}"):
         if found:
-            words.accept(",")
-        found.append(words.take("a member of the list").text)
+            tokens.accept(",")
+        found.append(tokens.take("a member of the list").text)
     if not found:
         raise Refused("an empty list")
     return found
 
 
-def _interfaces(words: Words) -> tuple[str, ...]:
-    names = _listed(words)
+def _interfaces(tokens: Tokens) -> tuple[str, ...]:
+    names = _listed(tokens)
     for name in names:
         if not re.fullmatch(r"[a-z]+\d*", name) or name in RESERVED:
-            raise Refused(f"{name!r} is no interface")
+            raise Refused(f"{name!r} is not an interface")
     return tuple(names)
 
 
@@ -222,18 +222,18 @@ def _protocol(name: str) -> int:
     return in_range(name, "protocol", 1, 255)
 
 
-def _host(words: Words) -> tuple[IPv4Network, tuple[int, ...]]:
+def _host(tokens: Tokens) -> tuple[IPv4Network, tuple[int, ...]]:
     network = EVERYWHERE
-    if not words.next_is("port") and not words.accept("any"):
-        address = words.take("a host").text
-        bits = f"/{words.number('mask', 0, 32)}" if words.accept("/") else ""
+    if not tokens.next_is("port") and not tokens.accept("any"):
+        address = tokens.take("a host").text
+        bits = f"/{tokens.number('mask', 0, 32)}" if tokens.accept("/") else ""
         try:
             network = IPv4Network(address + bits)
         except ValueError:
-            raise Refused(f"{address}{bits} is no address") from None
+            raise Refused(f"{address}{bits} is not an address") from None
     ports: tuple[int, ...] = ()
-    if words.accept("port"):
-        ports = tuple(in_range(port, "port", 0, 65535) for port in _listed(words))
+    if tokens.accept("port"):
+        ports = tuple(in_range(port, "port", 0, 65535) for port in _listed(tokens))
     return network, ports
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from openbsd_grammar.words import Refused
+from openbsd_grammar.tokens import Refused
 
 _YES_NO = "yes|no"
 SSHD = {

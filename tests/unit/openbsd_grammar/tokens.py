@@ -1,4 +1,4 @@
-"""Words of a configuration file, and the one way a strict parser refuses it."""
+"""Tokens of a configuration file, and the one way a strict parser refuses it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word and where it stands.
+class Token:
+    """A token and where it stands.
 
     Args:
         text: itself, without quotes.
@@ -25,41 +25,41 @@ class Word:
     quoted: bool = False
 
 
-class Words:
-    """Words that are taken one after the other.
+class Tokens:
+    """Tokens that are taken one after the other.
 
     Args:
-        words: all of them.
+        tokens: all of them.
     """
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self._words = list(words)
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = list(tokens)
         self._at = 0
 
     def next_is(self, *texts: str) -> bool:
-        """Whether an unquoted word of these comes next."""
-        return not self.done and not self._words[self._at].quoted and self._words[self._at].text in texts
+        """Whether an unquoted token of these comes next."""
+        return not self.done and not self._tokens[self._at].quoted and self._tokens[self._at].text in texts
 
     @property
     def done(self) -> bool:
         """Whether nothing is left."""
-        return self._at == len(self._words)
+        return self._at == len(self._tokens)
 
-    def take(self, what: str = "a word") -> Word:
-        """The next word."""
+    def take(self, what: str = "a word") -> Token:
+        """The next token."""
         if self.done:
             raise Refused(f"ends where {what} is due")
         self._at += 1
-        return self._words[self._at - 1]
+        return self._tokens[self._at - 1]
 
     def accept(self, *texts: str) -> str | None:
-        """The next word if it is one of these, which is then taken."""
+        """The next token if it is one of these, which is then taken."""
         return self.take().text if self.next_is(*texts) else None
 
     def expect(self, *texts: str) -> str:
-        """The next word, which must be one of these."""
+        """The next token, which must be one of these."""
         if not self.next_is(*texts):
-            found = "the end" if self.done else repr(self._words[self._at].text)
+            found = "the end" if self.done else repr(self._tokens[self._at].text)
             raise Refused(f"{found} where {' or '.join(texts)} is due")
         return self.take().text
 
@@ -69,12 +69,12 @@ class Words:
             raise Refused(f"{self.take().text!r} has no place here")
 
     def number(self, what: str, least: int, most: int) -> int:
-        """The next word, a number between two."""
+        """The next token, a number between two."""
         return in_range(self.take(what).text, what, least, most)
 
-    def push(self, words: Sequence[Word]) -> None:
-        """Put words before those that are left."""
-        self._words[self._at : self._at] = list(words)
+    def push(self, tokens: Sequence[Token]) -> None:
+        """Put tokens before those that are left."""
+        self._tokens[self._at : self._at] = list(tokens)
 
 
 def in_range(text: str, what: str, least: int, most: int) -> int:
