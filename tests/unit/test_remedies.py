@@ -86,20 +86,20 @@ DISKLESS: dict[str, Any] = {"drbd_disks": "Diskless/UpToDate"}
         pytest.param(
             replace(whole(), arbiters=(ArbiterState("arbiter", reachable=True, alone="db1"),),
                     power={**whole().power, "arbiter": Power.ON}),
-            ["db1 resign", "arbiter restart"], id="nobody tells the arbiter that both copies are whole",
+            ["db1 resign", "arbiter restart"], id="the arbiter does not know that both copies are complete",
         ),
         pytest.param(whole(), [], id="a healthy cluster"),
     ],
 )  # fmt: skip
+def test_the_mildest_remedy_first_and_the_standby_first(state: ClusterState, remedies: list[str]) -> None:
+    assert taken(state) == remedies
+
+
 def test_a_database_node_that_does_not_answer_is_cycled_before_containers_restart() -> None:
     hung = {"reachable": False, "drbd_connection": "Unknown", "drbd_disks": "Unknown/Unknown"}
     state = replace(with_databases({}, hung), mail=(MailState("mail", reachable=True, imap=True),))
     remedies = taken(state)
     assert remedies.index("db2 power-cycle") < remedies.index("mail restart")
-
-
-def test_the_mildest_remedy_first_and_the_standby_first(state: ClusterState, remedies: list[str]) -> None:
-    assert taken(state) == remedies
 
 
 def test_app_nodes_that_no_balancer_can_use_come_before_the_balancers() -> None:
@@ -153,7 +153,7 @@ def test_a_machine_that_does_not_answer_may_have_the_newer_copy() -> None:
         (((NEW, OLD, NONE, NONE), ()), True, False),
         (((NEW, OLD, NONE, NONE), (OTHER, OLD, NONE, NONE)), False, False),
     ],
-    ids=["both wrote", "one wrote", "one wrote long ago", "neither wrote", "one does not tell", "not met yet"],
+    ids=["both wrote", "one wrote", "one wrote long ago", "neither wrote", "one does not answer", "not met yet"],
 )
 def test_a_split_brain_needs_data_on_both_sides(
     generations: tuple[tuple[str, ...], tuple[str, ...]], alone: bool, split: bool
