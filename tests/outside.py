@@ -27,17 +27,17 @@ FLOW = re.compile(r"(?:\d{3}\.){4}(\d{5})-(?:\d{3}\.){4}(\d{5})")
 
 @dataclass(frozen=True)
 class Flow:
-    """What one end of a TCP connection said to the other.
+    """What one end of a TCP connection sent to the other.
 
     Attributes:
         source: the sender's port.
         target: the receiver's port.
-        said: all of it, put together.
+        content: all of it, put together.
     """
 
     source: int
     target: int
-    said: bytes
+    content: bytes
 
 
 def scanner(cluster: Cluster) -> str:
@@ -62,7 +62,7 @@ def beside(cluster: Cluster, node: str, command: Sequence[str]) -> str:
 def newcomer(cluster: Cluster, network: str, script: str) -> str:
     """Run a shell script in a container of its own on a network, that may set routes and has testbed's probes.
 
-    Nobody took its default route away, so what is not on the network goes by the host.
+    It keeps its default route, so what is not on the network goes by the host.
 
     Args:
         cluster: the cluster.
@@ -85,7 +85,7 @@ def newcomer(cluster: Cluster, network: str, script: str) -> str:
 
 @contextmanager
 def listening(cluster: Cluster, nodes: Sequence[str]) -> Iterator[list[Flow]]:
-    """Listen to all TCP of some nodes; what was said is in the list at the end.
+    """Listen to all TCP of some nodes; what was sent is in the list at the end.
 
     Args:
         cluster: the cluster.
@@ -132,5 +132,5 @@ def _flows(ear: Container) -> Iterator[Flow]:
 
 
 def _of(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """Labels by which `testbed down` finds it, and nobody takes it for a machine of the cluster."""
+    """Labels by which `testbed down` finds the container, which is not a node of the cluster."""
     return {"labels": identity.labels(cluster.settings)}

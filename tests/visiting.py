@@ -16,15 +16,15 @@ class Visit:
 
     Attributes:
         status: of HTTP.
-        node: who answered, empty when no app node did.
+        node: the app node that answered, or empty.
         routes: the nodes that the answer's route cookies name.
-        told: its whole head, for whoever must explain.
+        head: the complete head of the answer, for messages.
     """
 
     status: int
     node: str
     routes: tuple[str, ...]
-    told: str
+    head: str
 
 
 def visits(balancer: Machine, count: int, route: str = "") -> list[Visit]:
@@ -48,11 +48,11 @@ def _visit(head: str) -> Visit:
 
 
 def visitors(balancer: Machine, count: int) -> Counter[str]:
-    """To which nodes new visitors go; each must be served, and be told by one cookie who serves it from now on."""
+    """To which nodes new visitors go; each must be served, and get one cookie that names its node."""
     made = visits(balancer, count)
     assert len(made) == count
     for each in made:
-        assert (each.status, each.routes) == (200, (each.node,)), f"{balancer.name}: {each.told}"
+        assert (each.status, each.routes) == (200, (each.node,)), f"{balancer.name}: {each.head}"
     return Counter(each.node for each in made)
 
 

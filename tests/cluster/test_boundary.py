@@ -49,7 +49,7 @@ def test_every_port_of_the_balancers_but_the_sites_is_silent(cluster: Cluster, c
 
 
 def test_nothing_behind_the_balancers_is_reachable(cluster: Cluster, echo: Echo) -> None:
-    """Whoever is on `public` may send his packets to a balancer, or to the host, instead of nowhere."""
+    """A computer on `public` may route its packets by a balancer, or by the host."""
     addresses = behind(cluster)
     assert len(addresses) >= 10
     listened = {port for machine in cluster.fleet.machines() for port in listeners(machine)}

@@ -26,9 +26,9 @@ from testbed.probes.horde.pages import PageError
 from testbed.topology import Role
 
 USER, OTHER = "user01", "user02@testbed.test"
-WORDS = "the words of a letter that nobody else should read"
+WORDS = "the words of a letter that no other user should read"
 IMAPS, SUBMISSION = 993, 587
-# A mail server as far as TLS, where it tells what it heard; submission begins in the clear.
+# A mail server up to TLS, where it reports what it heard; submission begins in the clear.
 IMPOSTOR = """
 import json, socket, ssl, sys
 port, certificate, key = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -86,14 +86,14 @@ def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[Container
         browser.read(browser.inbox()[0])
         browser.send(browser.compose(), OTHER, "on the wire", WORDS)
     webmail = cluster.topology.applications["webmail"].port
-    asked, answered = said(flows, target=webmail), said(flows, source=webmail)
+    asked, answered = sent(flows, target=webmail), sent(flows, source=webmail)
     assert re.search(rb"^POST /horde/login.php HTTP/1.1\r$", asked, re.MULTILINE)
     assert f"horde_pass={password}".encode() in asked
     assert WORDS.replace(" ", "+").encode() in asked
     assert re.search(rb"^Cookie: .*ROUTEID=\.app-\d", asked, re.MULTILINE)
     assert answered.startswith(b"HTTP/1.1 ")
-    assert b"user\0horde\0database\0horde\0" in said(flows, target=5432)
-    assert re.search(rb"SELECT .* FROM", said(flows, target=5432))
+    assert b"user\0horde\0database\0horde\0" in sent(flows, target=5432)
+    assert re.search(rb"SELECT .* FROM", sent(flows, target=5432))
 
     to_mail = [each for each in flows if each.target in (IMAPS, SUBMISSION) or each.source in (IMAPS, SUBMISSION)]
     assert {IMAPS, SUBMISSION} <= {each.target for each in to_mail}
@@ -107,11 +107,11 @@ def test_backend_is_plain_and_mail_is_not(cluster: Cluster, apps: list[Container
 
 
 def opening(flow: Flow) -> tuple[bytes, bytes]:
-    """What was said in the clear before TLS began, and the rest; submission begins so (STARTTLS)."""
+    """What was sent in the clear before TLS began, and the rest; submission begins so (STARTTLS)."""
     if SUBMISSION not in (flow.source, flow.target):
-        return b"", flow.said
-    begin = flow.said.index(b"\x16\x03")
-    return flow.said[:begin], flow.said[begin:]
+        return b"", flow.content
+    begin = flow.content.index(b"\x16\x03")
+    return flow.content[:begin], flow.content[begin:]
 
 
 def records(text: bytes) -> list[int]:
@@ -127,14 +127,14 @@ def records(text: bytes) -> list[int]:
     return kinds
 
 
-def said(flows: list[Flow], *, source: int = 0, target: int = 0) -> bytes:
-    return b"\n".join(each.said for each in flows if source in (0, each.source) and target in (0, each.target))
+def sent(flows: list[Flow], *, source: int = 0, target: int = 0) -> bytes:
+    return b"\n".join(each.content for each in flows if source in (0, each.source) and target in (0, each.target))
 
 
 @pytest.mark.parametrize(
     ("port", "wrong"), [(IMAPS, "authority"), (IMAPS, "name"), (SUBMISSION, "authority"), (IMAPS, ""), (SUBMISSION, "")]
 )
-def test_a_mail_server_with_a_wrong_certificate_is_told_nothing(
+def test_a_mail_server_with_a_wrong_certificate_gets_no_data(
     cluster: Cluster, apps: list[ContainerMachine], tmp_path: Path, port: int, wrong: str
 ) -> None:
     """With the right one, the impostor hears what the mail server would: it is the certificate that counts."""
@@ -144,7 +144,7 @@ def test_a_mail_server_with_a_wrong_certificate_is_told_nothing(
             browser.log_in()
         with impostor(cluster, apps, port, certificate, key) as heard, pytest.raises(PageError):
             use(browser, port)
-    assert heard, "nobody came"
+    assert heard, "no client connected"
     texts = [each["heard"] for each in heard]
     if wrong:
         assert not any(texts), texts
@@ -155,7 +155,7 @@ def test_a_mail_server_with_a_wrong_certificate_is_told_nothing(
 def use(browser: HordeClient, port: int) -> None:
     """Have an app node talk with the mail server."""
     if port == SUBMISSION:
-        browser.send(browser.compose(), OTHER, "to nobody", WORDS)
+        browser.send(browser.compose(), OTHER, "to an impostor", WORDS)
     else:
         browser.log_in()
 
@@ -163,7 +163,7 @@ def use(browser: HordeClient, port: int) -> None:
 def certificates(cluster: Cluster, folder: Path) -> dict[str, tuple[Path, Path]]:
     """Certificate and key of a mail server, by what is wrong with them."""
     stranger = folder / "stranger.crt", folder / "stranger.key"
-    for path, content in zip(stranger, Authority("nobody's CA").issue(["mail"], []), strict=True):
+    for path, content in zip(stranger, Authority("unknown CA").issue(["mail"], []), strict=True):
         path.write_bytes(content)
     nodes = cluster.settings.state_dir / "nodes"
     return {

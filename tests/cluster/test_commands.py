@@ -19,10 +19,10 @@ from testbed.wait import wait_until
 TESTBED = Path(sys.executable).with_name("testbed")
 
 
-def typed(*words: str, status: int | tuple[int, ...] = 0) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=300)
+def typed(*arguments: str, status: int | tuple[int, ...] = 0) -> subprocess.CompletedProcess[str]:
+    result = subprocess.run([TESTBED, *arguments], capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode in (status if isinstance(status, tuple) else (status,)), (
-        f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+        f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
     )
     return result
 
@@ -34,7 +34,7 @@ def test_up_again_builds_nothing_and_restarts_nothing(cluster: Cluster) -> None:
     assert {machine.name: machine.started_at() for machine in cluster.fleet.machines()} == before
 
 
-def test_status_tells_who_does_what(cluster: Cluster) -> None:
+def test_status_names_the_active_nodes(cluster: Cluster) -> None:
     document = json.loads(typed("status", "--json").stdout)
     assert document["healthy"]
     assert document["primary_database"] in ("db1", "db2")
@@ -101,8 +101,8 @@ def test_a_run_that_is_killed_is_healed_and_judged_by_others(cluster: Cluster) -
     newest = max(
         (cluster.settings.state_dir / "runs").glob("*-app-power-loss"), key=lambda folder: folder.stat().st_mtime
     )
-    told = typed("report", str(newest), status=(1, 3))  # a starved machine may have failed a check before
-    assert "has no end of the run" in told.stdout + told.stderr
+    result = typed("report", str(newest), status=(1, 3))  # a starved machine may have failed a check before
+    assert "has no end of the run" in result.stdout + result.stderr
     assert (newest / "report.html").is_file()
 
 
@@ -148,7 +148,7 @@ def test_the_cluster_is_described(cluster: Cluster, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("fault", "earthquake", "db1"), "no fault 'earthquake'"),
         (("fault", "power-loss", "db9"), "no node 'db9'"),
@@ -169,8 +169,8 @@ def test_the_cluster_is_described(cluster: Cluster, tmp_path: Path) -> None:
         (("frobnicate",), "frobnicate"),
     ],
 )
-def test_nonsense_is_one_line_and_exit_status_2(cluster: Cluster, words: tuple[str, ...], message: str) -> None:
-    result = typed(*words, status=2)
+def test_nonsense_is_one_line_and_exit_status_2(cluster: Cluster, arguments: tuple[str, ...], message: str) -> None:
+    result = typed(*arguments, status=2)
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert "Traceback" not in result.stderr

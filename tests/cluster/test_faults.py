@@ -90,11 +90,11 @@ def traces(cluster: Cluster, machine: Machine) -> list[str]:
     if machine.node.keys.machine == "virtual":
         wait_until(machine.ready, 60 + platform_of(machine).boot_seconds, f"{machine.name} to answer")
     if machine.node.keys.machine == "virtual" and machine.system.emulates:
-        queues += [line for line in said(machine, "tc qdisc show").splitlines() if "netem" in line]
+        queues += [line for line in run(machine, "tc qdisc show").splitlines() if "netem" in line]
     return [*tables, *queues, *stopped(machine)]
 
 
-def said(machine: Machine, script: str) -> str:
+def run(machine: Machine, script: str) -> str:
     result = machine.exec(["sh", "-c", script])
     assert result.status == 0, f"{machine.name}: {script}: {result.stderr}"
     return result.stdout.strip()
@@ -103,7 +103,7 @@ def said(machine: Machine, script: str) -> str:
 def stopped(machine: Machine) -> list[str]:
     """Names of its stopped processes, as Debian calls them."""
     debian = {theirs: name for name, theirs in machine.system.programs.items()}
-    processes = machine.system.processes(said(machine, machine.system.list_processes("")))
+    processes = machine.system.processes(run(machine, machine.system.list_processes("")))
     return [debian.get(each.name, each.name) for each in processes if each.state == "T"]
 
 
@@ -116,7 +116,7 @@ def connects(cluster: Cluster, machine: Machine, count: int = 4, port: int = 543
 
 
 def carrier(machine: Machine, network: str) -> str:
-    return said(machine, f"cat /sys/class/net/{machine.interface(network)}/carrier")
+    return run(machine, f"cat /sys/class/net/{machine.interface(network)}/carrier")
 
 
 def test_power_loss_shutdown_and_freeze(cluster: Cluster) -> None:
@@ -135,11 +135,11 @@ def test_reboot_of_a_guest_is_a_reset_and_no_power_off(cluster: Cluster) -> None
     [standby] = [each.node for each in cluster.state().databases if each.node != cluster.state().primary_database]
     machine = cluster.machine(standby)
     power_came = machine.started_at()
-    before = said(machine, "cat /proc/sys/kernel/random/boot_id")
+    before = run(machine, "cat /proc/sys/kernel/random/boot_id")
     with injected(cluster, "reboot", standby):
         pass
     assert machine.started_at() == power_came
-    assert said(machine, "cat /proc/sys/kernel/random/boot_id") != before
+    assert run(machine, "cat /proc/sys/kernel/random/boot_id") != before
 
 
 @pytest.mark.parametrize(("target", "port"), [("db:standby", 5432), ("mail", 993)])
@@ -165,15 +165,15 @@ def test_a_silent_cut_deceives_who_reads_packets_beside_the_kernel(cluster: Clus
 
 
 def answered(cluster: Cluster, machine: Machine, port: int) -> None:
-    """Wait until it answers: whoever asked it in vain asks for its address anew first."""
+    """Wait until it answers. A client whose request failed asks for the MAC address again first."""
     wait_until(lambda: connects(cluster, machine, port=port)["lost"] == 0, 15, f"{machine.name} to answer everything")
 
 
 def test_network_down_from_inside(cluster: Cluster) -> None:
     with injected(cluster, "network-down", "db:standby", network="replication") as machine:
         state = f"cat /sys/class/net/{machine.interface('replication')}/operstate"
-        assert said(machine, state) == "down"
-    assert said(machine, state) == "up"
+        assert run(machine, state) == "down"
+    assert run(machine, state) == "up"
 
 
 def test_resign_moves_the_address(cluster: Cluster) -> None:
@@ -189,11 +189,11 @@ def test_loss_one_way(cluster: Cluster, direction: str) -> None:
         # The other way is open: the kernel counts what it sends and receives.
         counter = "rx" if direction == "out" else "tx"
         count = f"cat /sys/class/net/{machine.interface('backend')}/statistics/{counter}_packets"
-        before = int(said(machine, count))
+        before = int(run(machine, count))
         address = next(iter(cluster.topology.of_role(cluster.topology.nodes["mail"].role))).addresses["backend"]
-        said(machine, f"arping -q -c 2 -I {machine.interface('backend')} {address} || true")
+        run(machine, f"arping -q -c 2 -I {machine.interface('backend')} {address} || true")
         connects(cluster, machine)
-        assert int(said(machine, count)) > before
+        assert int(run(machine, count)) > before
 
 
 def test_loss_at_random(cluster: Cluster) -> None:
@@ -270,16 +270,16 @@ def test_killed_worker_and_killed_postgres(cluster: Cluster) -> None:
     with injected(cluster, "process-kill", "app-2", process="php-worker"):
         pass
     with injected(cluster, "process-kill", "db:primary", process="postgres") as machine:
-        assert machine.exec(["pg_isready", "-q"]).status == 2  # no answer: nobody restarts it
-    assert said(machine, "pg_isready").endswith("accepting connections")
+        assert machine.exec(["pg_isready", "-q"]).status == 2  # no answer: it is not restarted
+    assert run(machine, "pg_isready").endswith("accepting connections")
 
 
 @pytest.mark.parametrize("target", ["db:standby", "db:primary"])
 def test_disk_error_makes_drbd_let_go_and_take_back(cluster: Cluster, target: str) -> None:
     primary = cluster.machine(str(cluster.state().primary_database))
     with injected(cluster, "disk-error", target) as machine:
-        said(primary, "date >/srv/database/touched && sync -f /srv/database && rm /srv/database/touched")
-        assert said(machine, "cat /proc/drbd | grep -o 'ds:[A-Za-z]*'") == "ds:Diskless"
+        run(primary, "date >/srv/database/touched && sync -f /srv/database && rm /srv/database/touched")
+        assert run(machine, "cat /proc/drbd | grep -o 'ds:[A-Za-z]*'") == "ds:Diskless"
         assert cluster.state().primary_database == primary.name  # it serves on, from the other disk
     lifecycle.wait_healthy(cluster, 60)
 
@@ -290,13 +290,13 @@ FILL = "create table full_disk as select repeat(md5(g::text), 20) from generate_
 def test_full_disk_is_what_postgres_sees(cluster: Cluster) -> None:
     sql = f'. /usr/lib/testbed/common; as_postgres psql -qX postgres -c "{FILL}"'
     # A server that was restarted writes a file at its first connection: that may be, the disk being whole.
-    said(cluster.machine(str(cluster.state().primary_database)), sql.replace(FILL, "select 1"))
+    run(cluster.machine(str(cluster.state().primary_database)), sql.replace(FILL, "select 1"))
     with injected(cluster, "disk-full", "db:primary") as machine:
         result = machine.exec(["sh", "-c", sql], timeout=60)
         assert result.status == 1
         assert "No space left on device" in result.stderr
-    said(machine, sql)
-    said(machine, sql.replace(FILL, "drop table full_disk"))
+    run(machine, sql)
+    run(machine, sql.replace(FILL, "drop table full_disk"))
 
 
 def test_clock_jump(cluster: Cluster) -> None:
@@ -307,7 +307,7 @@ def test_clock_jump(cluster: Cluster) -> None:
 
 def _ahead(machine: Machine) -> float:
     before = time.time()
-    theirs = float(said(machine, "date +%s.%N"))
+    theirs = float(run(machine, "date +%s.%N"))
     return theirs - (before + time.time()) / 2
 
 

@@ -32,8 +32,8 @@ steps: [{sleep: 1s}]
 """
 
 
-def second_terminal(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=120)
+def second_terminal(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([TESTBED, *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_run_notices_nothing_of_commands_in_a_second_terminal(cluster: Cluster, tmp_path: Path) -> None:
@@ -47,19 +47,19 @@ def test_a_run_notices_nothing_of_commands_in_a_second_terminal(cluster: Cluster
             assert first.stderr
             while "steady" not in (line := first.stderr.readline()):
                 assert line, "the run ended before its steady state"
-            for words in (
+            for arguments in (
                 ["run", str(tmp_path / "reshaping.yaml")], ["load", "--users", "2", "--for", "5s"],
                 ["heal"], ["down"], ["fault", "power-loss", "app-1"], ["up", "--scale", "app=3"],
                 ["pool", "drain", "webmail", "app-1"],
             ):  # fmt: skip
-                refused = second_terminal(*words)
-                assert refused.returncode == 2, (words, refused.stderr)
-                assert f"(process {first.pid}, since " in refused.stderr, (words, refused.stderr)
+                refused = second_terminal(*arguments)
+                assert refused.returncode == 2, (arguments, refused.stderr)
+                assert f"(process {first.pid}, since " in refused.stderr, (arguments, refused.stderr)
                 assert len(refused.stderr.strip().splitlines()) == 1
-            told, wrong = first.communicate(timeout=240)
+            output, wrong = first.communicate(timeout=240)
         finally:
             first.kill()
-    assert first.returncode == 0, told + wrong
+    assert first.returncode == 0, output + wrong
     assert {machine.name: machine.started_at() for machine in cluster.fleet.machines()} == before
     assert cluster.ledger.entries() == []
 

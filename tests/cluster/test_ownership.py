@@ -24,11 +24,13 @@ from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL
 TESTBED = Path(sys.executable).with_name("testbed")
 
 
-def typed(*words: str, status: int = 0, state: Path | None = None) -> str:
+def typed(*arguments: str, status: int = 0, state: Path | None = None) -> str:
     """What a command says on standard error; with another state folder it is another checkout's."""
     environment = os.environ | ({"TESTBED_STATE": str(state)} if state else {})
-    done = subprocess.run([TESTBED, *words], env=environment, capture_output=True, text=True, check=False, timeout=400)
-    assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+    done = subprocess.run(
+        [TESTBED, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=400
+    )
+    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr
     return done.stderr
 
@@ -64,12 +66,12 @@ def test_all_that_the_cluster_consists_of_carries_its_identity(cluster: Cluster)
     assert {each["Labels"].get(CLUSTER_LABEL) for each in found} == {known}
 
 
-@pytest.mark.parametrize("words", [("down",), ("down", "--take-over"), ("up",)])
+@pytest.mark.parametrize("arguments", [("down",), ("down", "--take-over"), ("up",)])
 def test_a_strangers_project_of_our_name_is_refused_and_nothing_is_touched(
-    cluster: Cluster, stranger: Container, words: tuple[str, ...]
+    cluster: Cluster, stranger: Container, arguments: tuple[str, ...]
 ) -> None:
     before = containers(cluster)
-    assert f"{cluster.settings.project}-stranger-1" in typed(*words, status=2)
+    assert f"{cluster.settings.project}-stranger-1" in typed(*arguments, status=2)
     stranger.reload()
     assert stranger.status == "running"
     engine.client().volumes.get(f"{cluster.settings.project}_stranger")
@@ -147,10 +149,10 @@ def tables(cluster: Cluster) -> list[str]:
     return [table for table in listed if table.startswith(f"cut.{identity.read(cluster.settings)}.")]
 
 
-def nft(cluster: Cluster, words: str) -> str:
+def nft(cluster: Cluster, command: str) -> str:
     """Nft on the host, in a container that is gone afterwards."""
     written = engine.client().containers.run(
-        f"{cluster.settings.images}/lb", words.split(), entrypoint="nft", network_mode="host", cap_add=["NET_ADMIN"],
+        f"{cluster.settings.images}/lb", command.split(), entrypoint="nft", network_mode="host", cap_add=["NET_ADMIN"],
         labels=identity.labels(cluster.settings), remove=True,
     )  # fmt: skip
     return str(written, "utf-8")

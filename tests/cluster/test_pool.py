@@ -98,7 +98,7 @@ def test_decisions_outlive_reload_restart_and_reboot(decided: Cluster) -> None:
     drained = {"Init Drn Ok"}
     wait_until(lambda: states(decided, "app-1") == drained, platform.boot_seconds, "the balancer to drain as before")
     assert weights(decided) == {"app-1": {1.0}, "app-2": {50.0}}
-    # A decision is no damage: the cluster is whole with it.
+    # A decision is not an error, so the cluster is healthy with it.
     lifecycle.wait_healthy(decided, 60)
 
 
@@ -147,7 +147,7 @@ def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("change", "message"),
     [
         ("drain nothing app-1", "no application 'nothing'; the applications are "),
         ("drain webmail app-9", "no app node 'app-9'; webmail runs on app-1, app-2"),
@@ -155,10 +155,10 @@ def test_disabled_is_out_at_once_and_listed(decided: Cluster) -> None:
         ("weight webmail app-1 0", "0 is not a weight; use an integer from 1 to 100"),
     ],
 )
-def test_what_cannot_be_is_refused(decided: Cluster, words: str, said: str) -> None:
+def test_an_invalid_change_is_refused(decided: Cluster, change: str, message: str) -> None:
     before = [pool_member.decisions(each) for each in balancers(decided)]
-    result = testbed(decided, "pool", *words.split())
-    assert (result.returncode, said in result.stderr) == (2, True), result.stderr
+    result = testbed(decided, "pool", *change.split())
+    assert (result.returncode, message in result.stderr) == (2, True), result.stderr
     assert [pool_member.decisions(each) for each in balancers(decided)] == before
 
 
@@ -171,7 +171,7 @@ def test_the_last_node_stays(decided: Cluster) -> None:
 
 
 def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -> None:
-    """A frozen one is refused before anything; one whose Apache hangs is noticed after the first was told."""
+    """A frozen one is refused before anything; one whose Apache hangs is noticed after the first was changed."""
     lb1, lb2 = balancers(decided)
     lb2.pause()
     try:
@@ -189,8 +189,8 @@ def test_one_balancer_that_cannot_leaves_the_other_as_it_was(decided: Cluster) -
     assert states(decided, "app-1") == {"Init Ok"}
 
 
-def testbed(cluster: Cluster, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(TESTBED), *words]
+def testbed(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(TESTBED), *arguments]
     return subprocess.run(command, cwd=cluster.settings.root, capture_output=True, text=True, check=False)
 
 

@@ -1,4 +1,4 @@
-"""Machines whose power was cut and is back take part again by themselves: nobody asks them but for their state."""
+"""Nodes whose power was cut and is back take part again by themselves. The test only reads their state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_an_app_node_is_in_the_pool_again(cluster: Cluster) -> None:
     balancer = cluster.machine(str(cluster.state().active_balancer))
     node = cluster.machine("app-1")
     node.kill()
-    # Nobody notices but by waiting: whoever is sent there goes on to the other node, and is told so.
+    # Only a request that waits in vain shows the loss. Its visitor goes on to the other node, and gets its cookie.
     assert {each.node for each in visits(balancer, 4)} == {"app-2"}
     assert [(each.node, each.routes) for each in visits(balancer, 1, "app-1")] == [("app-2", ("app-2",))]
     node.start()
@@ -29,7 +29,7 @@ def test_an_app_node_is_in_the_pool_again(cluster: Cluster) -> None:
     assert (visit.node, visit.routes) == ("app-1", ())
 
 
-def test_a_balancer_and_a_database_come_back_as_spares(cluster: Cluster, echo: Echo) -> None:
+def test_a_balancer_and_a_database_come_back_as_standbys(cluster: Cluster, echo: Echo) -> None:
     state = cluster.state()
     lost = [cluster.machine(str(name)) for name in (state.active_balancer, state.primary_database)]
     kept = [peer(cluster, each) for each in lost]
@@ -42,8 +42,12 @@ def test_a_balancer_and_a_database_come_back_as_spares(cluster: Cluster, echo: E
     for each in lost:
         each.start()
     balancer, database = lost
-    wait_until(lambda: spare(cluster, balancer, database), BACK_SECONDS, "both to be spares", describe=cluster.state)
-    echo(f"{balancer.name} and {database.name} are spares {time.monotonic() - begun:.1f} s after their power came back")
+    wait_until(
+        lambda: both_ready(cluster, balancer, database), BACK_SECONDS, "both to be standbys", describe=cluster.state
+    )
+    echo(
+        f"{balancer.name} and {database.name} are standbys {time.monotonic() - begun:.1f} s after their power came back"
+    )
     assert serving(cluster) == kept
     lifecycle.wait_healthy(cluster, 30)
 
@@ -58,8 +62,8 @@ def serving(cluster: Cluster) -> list[str | None]:
     return [state.active_balancer, state.primary_database]
 
 
-def spare(cluster: Cluster, balancer: Machine, database: Machine) -> bool:
-    """Whether both take part, as who would take over: CARP runs, the pool is known, the data are whole."""
+def both_ready(cluster: Cluster, balancer: Machine, database: Machine) -> bool:
+    """Whether both are ready to take over: CARP runs, the pool is known, the data are complete."""
     state = cluster.state(Role.BALANCER, Role.DATABASE)
     [front] = [each for each in state.balancers if each.node == balancer.name]
     [back] = [each for each in state.databases if each.node == database.name]

@@ -59,7 +59,7 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, echo: Ech
         journal = run.journal()
         pages = list(journal.probes["https"])
         failed = [each for each in pages if each.outcome is not Outcome.OK]
-        # What the probe held back while a reloading Apache was slow was asked by nobody, and so lost by nobody.
+        # A request that the probe held back while a reloading Apache was slow was never sent, so it is not lost.
         lost = [each for each in failed if "unanswered" not in each.detail]
         report = check_outage(pages, limit=PAUSE_SECONDS)
         echo(f"{len(pages)} probes while {newcomer} joined, {len(lost)} lost, {len(failed) - len(lost)} held back")
@@ -68,7 +68,7 @@ def test_another_node_joins_without_a_failed_request(cluster: Cluster, echo: Ech
         requests = journal.of(RequestSample)
         bad = [each for each in requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
         assert not bad, bad[0]
-        assert newcomer in {each.attrs.get("app") for each in pages}, "the newcomer answered nobody"
+        assert newcomer in {each.attrs.get("app") for each in pages}, "the newcomer answered no request"
         sticky = check_stickiness(requests)
         assert sticky.ok, sticky.describe()
         assert {each.name: each.started_at() for each in cluster.fleet.machines(Role.BALANCER)} == before

@@ -16,9 +16,9 @@ from testbed.cluster.login_check import first_page
 TESTBED = Path(sys.executable).with_name("testbed")
 
 
-def typed(*words: str) -> str:
-    result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=400)
-    assert result.returncode == 0, f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+def typed(*arguments: str) -> str:
+    result = subprocess.run([TESTBED, *arguments], capture_output=True, text=True, check=False, timeout=400)
+    assert result.returncode == 0, f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
     return result.stdout
 
 

@@ -1,4 +1,4 @@
-"""A split brain is told, resolved by people, and nothing of the side that loses is thrown away."""
+"""A split brain is reported, resolved by people, and the data of the losing side are kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TESTBED = Path(sys.executable).with_name("testbed")
 WRITE = "insert into writes (token) values ('{}') returning token"
 
 
-def typed(*words: str, status: int = 0) -> str:
-    result = subprocess.run([TESTBED, *words], capture_output=True, text=True, check=False, timeout=300)
-    assert result.returncode == status, f"{words}: {result.returncode}\n{result.stdout}{result.stderr}"
+def typed(*arguments: str, status: int = 0) -> str:
+    result = subprocess.run([TESTBED, *arguments], capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == status, f"{arguments}: {result.returncode}\n{result.stdout}{result.stderr}"
     return result.stdout + result.stderr
 
 
 def hand_to_the_preferred(cluster: Cluster) -> str:
-    """Have the database that UCARP prefers serve: one that hangs and wakes up goes on only if nobody else is preferred.
+    """Have the database that UCARP prefers serve: after a hang, it goes on only if the other is not preferred.
 
     The other one would step down, and if it does so before DRBD has connected again, DRBD heals by itself.
     """
@@ -56,7 +56,7 @@ def part(cluster: Cluster) -> tuple[str, str]:
     return serving, second if serving == first else first
 
 
-def test_nothing_is_resolved_that_is_whole(cluster: Cluster) -> None:  # noqa: ARG001
+def test_a_healthy_pair_has_nothing_to_resolve(cluster: Cluster) -> None:  # noqa: ARG001
     assert "there is no split brain: DRBD is db1 Connected" in typed("resolve", "split-brain", status=2)
     assert "'db9' is not a database node; they are db1 and db2" in typed(
         "resolve", "split-brain", "--keep", "db9", status=2
@@ -67,23 +67,23 @@ def test_nothing_is_resolved_that_is_whole(cluster: Cluster) -> None:  # noqa: A
 def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, echo: Echo) -> None:
     if cluster.topology.profile != "reference":
         pytest.skip("the hardened profile lets no split brain come about this way")
-    serving, spare = part(cluster)
+    serving, loser = part(cluster)
     mine = f"kept-on-{serving}"
     discarded_copies.sql(cluster, serving, "probe", WRITE.format(mine))
-    # It is told at once, by whoever is asked, and nobody resolves it unasked.
-    told = typed("status", "--json", status=1)
-    assert any("split brain" in each for each in json.loads(told)["complaints"])
+    # Each command reports it at once, and none resolves it without the request.
+    reported = typed("status", "--json", status=1)
+    assert any("split brain" in each for each in json.loads(reported)["complaints"])
     assert "`testbed resolve split-brain`" in typed("heal", status=4)
     assert cluster.state().split_brain
 
-    said = typed("resolve", "split-brain", "--yes")
-    echo(" ".join(said.split()))
+    output = typed("resolve", "split-brain", "--yes")
+    echo(" ".join(output.split()))
     lifecycle.wait_healthy(cluster, 60)
-    assert f"{serving} keeps its data" in said
-    assert f"{spare} is overwritten" in said
+    assert f"{serving} keeps its data" in output
+    assert f"{loser} is overwritten" in output
     folder = cluster.settings.state_dir / discarded_copies.FOLDER
-    copy = max(folder.glob(f"*-{spare}.qcow2"), key=lambda it: it.stat().st_mtime)
-    assert str(copy) in said
+    copy = max(folder.glob(f"*-{loser}.qcow2"), key=lambda it: it.stat().st_mtime)
+    assert str(copy) in output
 
     # Each side's row was on that side alone; the loser's is in its copy, and no longer in what is served.
     served = discarded_copies.sql(cluster, serving, "probe", "select token from writes where token like '%-on-db_'")
@@ -93,6 +93,6 @@ def test_what_is_dropped_can_be_read_afterwards(cluster: Cluster, echo: Echo) ->
     copied = [line for line in rows.splitlines() if "-on-db" in line]
     assert mine in served
     assert mine not in copied
-    lone = {f"only-on-{spare}"} & {*served, *copied}
+    lone = {f"only-on-{loser}"} & {*served, *copied}
     assert lone <= set(copied) - set(served)
     copy.unlink()

@@ -1,4 +1,4 @@
-"""The database handed over in order: nobody is left waiting, and the address has one owner at a time."""
+"""The database is handed over gracefully: no client is left waiting, and the address has one owner at a time."""
 
 from __future__ import annotations
 

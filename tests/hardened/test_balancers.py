@@ -1,4 +1,4 @@
-"""Balancers that resign and do not fall back, spares that are deaf or missed; members that hang, out by themselves."""
+"""Balancers resign without fail-back, deaf or missing standbys are noticed, and members that hang leave the pool."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_who_cannot_serve_resigns_and_is_fit_again(
 
 
 def test_who_is_cut_off_resigns_and_is_fit_again(cluster: Cluster) -> None:
-    """The cable is lit, the packets vanish: only that no neighbour answers tells it so."""
+    """The cable has a link, and the packets vanish. The balancer only sees that no neighbour answers."""
     first = _holder(cluster)
     second = _other(cluster, first)
     begun = time.time()
@@ -119,31 +119,31 @@ def test_without_any_app_node_nothing_moves(cluster: Cluster) -> None:
     faults.heal_all(cluster.fleet, cluster.ledger)
 
 
-def test_a_deaf_spare_moves_nothing(cluster: Cluster) -> None:
-    """It hears no advertisement, so it takes the address for its own; who serves must not believe it."""
+def test_a_deaf_standby_moves_nothing(cluster: Cluster) -> None:
+    """It hears no advertisement, so it takes the address. The active balancer must keep serving."""
     first = _settled(cluster)
-    spare = _other(cluster, first)
+    standby = _other(cluster, first)
     begun = time.time()
-    faults.inject(cluster.fleet, cluster.ledger, "silent-cut", spare.name, {"network": "public", "direction": "in"})
-    wait_until(lambda: any("event=resigned reason=cut-off" in each.text for each in spare.logs(since=begun)),
-               HUNG_SECONDS, f"{spare.name} to see that no neighbour answers")  # fmt: skip
+    faults.inject(cluster.fleet, cluster.ledger, "silent-cut", standby.name, {"network": "public", "direction": "in"})
+    wait_until(lambda: any("event=resigned reason=cut-off" in each.text for each in standby.logs(since=begun)),
+               HUNG_SECONDS, f"{standby.name} to see that no neighbour answers")  # fmt: skip
     assert _holder(cluster).name == first.name
     assert not [each for each in first.logs(since=begun) if "event=carp-backup" in each.text]
     faults.heal_all(cluster.fleet, cluster.ledger)
-    _until_fit(spare, "cut-off", begun)
+    _until_fit(standby, "cut-off", begun)
     assert _holder(cluster).name == first.name
 
 
-def test_a_spare_out_of_the_election_is_missed(cluster: Cluster) -> None:
-    spare = _other(cluster, _holder(cluster))
+def test_a_standby_out_of_the_election_is_missed(cluster: Cluster) -> None:
+    standby = _other(cluster, _holder(cluster))
 
     def missed() -> bool:
-        return f"{spare.name}: takes no part in CARP" in complaints(cluster.state(), cluster.topology)
+        return f"{standby.name}: takes no part in CARP" in complaints(cluster.state(), cluster.topology)
 
-    faults.inject(cluster.fleet, cluster.ledger, "cable-pull", spare.name, {"network": "public"})
-    wait_until(missed, HUNG_SECONDS, f"{spare.name} to be missed")
+    faults.inject(cluster.fleet, cluster.ledger, "cable-pull", standby.name, {"network": "public"})
+    wait_until(missed, HUNG_SECONDS, f"{standby.name} to be missed")
     faults.heal_all(cluster.fleet, cluster.ledger)
-    wait_until(lambda: not missed(), 30, f"{spare.name} to be back in the election")
+    wait_until(lambda: not missed(), 30, f"{standby.name} to be back in the election")
 
 
 def test_a_hung_keepalived_is_ended(cluster: Cluster, echo: Echo) -> None:

@@ -84,24 +84,24 @@ def test_a_cut_of_replication_alone_moves_nothing(
 def test_old_data_is_never_served_and_the_address_not_stranded(
     testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
 ) -> None:
-    """The spare has fallen behind, then the primary is lost: no service is better than old data."""
+    """The standby has fallen behind, then the primary is lost: no service is better than old data."""
     probes("sql-write")
     testbed.steady()
     cluster = testbed.cluster
     owner = cluster.state().primary_database
-    [spare] = [each.node for each in cluster.state().databases if each.node != owner]
+    [standby] = [each.node for each in cluster.state().databases if each.node != owner]
     testbed.inject("silent-cut", "db:primary", network="replication")
     wait_until(lambda: alone(cluster) == owner, TAKEN_OVER_SECONDS, f"{owner} to have the data alone")
     testbed.inject("power-loss", "db:primary")
     [arbiter] = cluster.fleet.machines(Role.ARBITER)
     wait_until(
-        lambda: any(f"fence-refused node={spare}" in line.text for line in arbiter.logs()),
-        TAKEN_OVER_SECONDS, f"{spare} to be refused",
+        lambda: any(f"fence-refused node={standby}" in line.text for line in arbiter.logs()),
+        TAKEN_OVER_SECONDS, f"{standby} to be refused",
     )  # fmt: skip
     assert not any(each.holds_address for each in cluster.state().databases)
     testbed.heal()
     testbed.wait("service", stable_for=2, timeout=2 * TAKEN_OVER_SECONDS)
-    # Whichever serves: the spare may once it has been brought up to date.
+    # Either node may serve: the standby may once it is up to date.
     assert journal.lost_writes() == []
 
 

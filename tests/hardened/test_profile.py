@@ -17,9 +17,9 @@ from testbed.incidents.runner import reshape_for_incident
 TESTBED = Path(sys.executable).with_name("testbed")
 
 
-def test_status_and_every_run_tell_the_profile(cluster: Cluster) -> None:
-    told = subprocess.run([TESTBED, "status", "--json"], capture_output=True, text=True, check=True, timeout=120)
-    assert json.loads(told.stdout)["profile"] == "hardened"
+def test_status_and_every_run_name_the_profile(cluster: Cluster) -> None:
+    result = subprocess.run([TESTBED, "status", "--json"], capture_output=True, text=True, check=True, timeout=120)
+    assert json.loads(result.stdout)["profile"] == "hardened"
     with Run(cluster, "hardened-profile") as run:
         pass
     plan = run.journal().plan
@@ -28,10 +28,10 @@ def test_status_and_every_run_tell_the_profile(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("service", ["lb1", "lb2", "app-1", "db1", "db2"])
-def test_every_node_is_told(cluster: Cluster, service: str) -> None:
+def test_every_node_knows_the_profile(cluster: Cluster, service: str) -> None:
     where = "/run/testbed/node.env" if service.startswith("db") else "/proc/1/environ"
-    told = cluster.machine(service).exec(["sh", "-c", f"tr '\\0' '\\n' <{where} | grep '^PROFILE='"])
-    assert "hardened" in told.stdout, told
+    result = cluster.machine(service).exec(["sh", "-c", f"tr '\\0' '\\n' <{where} | grep '^PROFILE='"])
+    assert "hardened" in result.stdout, result
 
 
 def test_up_does_not_make_it_half_another_one(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""The arbiter's image: what it has decided outlives it, and nobody is granted anything who cannot prove himself."""
+"""The arbiter's image: its decisions outlive it, and only a node that knows the secret gets a grant."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def server(containers: Images, networks: Networks) -> str:
 
 @pytest.fixture
 def context(images: Images) -> ssl.SSLContext:
-    """What a client of the campus trusts; the certificate's name is not looked at, because `mail` is no name here."""
+    """What a client of the campus trusts; its name is not checked, because `mail` does not resolve here."""
     context = ssl.create_default_context(cafile=str(images.state / "nodes/client/ca.crt"))
     context.check_hostname = False
     return context

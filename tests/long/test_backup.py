@@ -27,9 +27,9 @@ def tokens(cluster: Cluster, node: str) -> set[str]:
     return set(sql(cluster, node, "probe", "select token from writes where token like 'backup-%'"))
 
 
-def command(*words: str) -> None:
+def command(*arguments: str) -> None:
     program = Path(sys.executable).with_name("testbed")
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=500)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
 
 

@@ -65,21 +65,22 @@ def test_every_node_in_turn_under_load(cluster: Cluster, rebuilt: str, echo: Ech
         run.probe(INTERVALS, only=list(PAUSES))
         run.load(Load.model_validate(LOAD))
         run.steady()
-        spans, said = rolled(cluster)
+        spans, output = rolled(cluster)
 
     order = ["app-1", "app-2", *spares_first("lb", active), *spares_first("db", primary)]
-    assert list(spans) == order, said
+    assert list(spans) == order, output
     assert all(cluster.machine(name).started_at() > then for name, then in before.items())
     assert [rebuilt in images(cluster, role) for role in ROLLED] == [True, False, False]
     assert len(images(cluster, Role.APP)) == 1
-    # What serves moves once, to the spare that has been restarted already.
+    # The service moves once, to the standby that has been restarted already.
     state = cluster.state()
     assert (state.active_balancer, state.primary_database) == (order[2], order[4])
     assert copy_verification.verify(cluster).equal
     # No acknowledged write is lost, no session leaves a node that is there, no pause is too long.
     wrong = [each for each in run.verdicts() if each.status is not Status.PASS]
     assert not wrong, wrong
-    noticed = [spans[active], spans[primary], *(spans[node] for node in order[:2] if f"{node} still has users" in said)]
+    busy = [spans[node] for node in order[:2] if f"{node} still has users" in output]
+    noticed = [spans[active], spans[primary], *busy]
     requests = run.journal().of(RequestSample)
     lost = [each for each in requests if each.outcome is not Outcome.OK and each.cause != "unfinished"]
     assert not [each for each in lost if not within(each.started, each.finished, noticed)]
@@ -96,21 +97,21 @@ def within(begun: float, ended: float, spans: Iterable[Span]) -> bool:
 
 
 def rolled(cluster: Cluster) -> tuple[dict[str, Span], str]:
-    """Roll all nodes; from when to when each was rolled, and what was said."""
+    """Roll all nodes; from when to when each was rolled, and the output."""
     begun: dict[str, float] = {}
     spans: dict[str, Span] = {}
-    said = ""
+    output = ""
     command = [str(TESTBED), "roll"]
     with subprocess.Popen(command, cwd=cluster.settings.root, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
-            said += line
+            output += line
             if found := re.match(r"  ([…✓]) (\S+): (restarting|replacing)", line):
                 if found[1] == "…":
                     begun[found[2]] = time.monotonic()
                 else:
                     spans[found[2]] = (begun[found[2]], time.monotonic())
-    assert process.returncode == 0, said
-    return spans, said
+    assert process.returncode == 0, output
+    return spans, output
 
 
 def spares_first(kind: str, serving: str) -> list[str]:

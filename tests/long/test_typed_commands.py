@@ -37,9 +37,9 @@ def test_the_commands_of_a_page_work_in_their_order(cluster: Cluster, page: Path
     for name, text in saved_files(page).items():
         (tmp_path / name).write_text(text)
     for command in (each for each in RUN if each.page == page):
-        words = [str(tmp_path / word) if word in saved_files(page) else word for word in command.line.split()[1:]]
+        arguments = [str(tmp_path / word) if word in saved_files(page) else word for word in command.line.split()[1:]]
         result = subprocess.run(
-            [TESTBED, *words], cwd=cluster.settings.root, capture_output=True, text=True, check=False, timeout=600
+            [TESTBED, *arguments], cwd=cluster.settings.root, capture_output=True, text=True, check=False, timeout=600
         )
         assert result.returncode == 0, f"{command.line}\n{result.stdout}{result.stderr}"
 

@@ -140,7 +140,7 @@ class Forge:
         return public
 
     def sign(self, release: Release, *, key: str | None = None) -> Path:
-        """Write the release's ``SHA256``, ``SHA256.sig`` and ``index.txt`` anew, from the files that are there."""
+        """Write the release's ``SHA256``, ``SHA256.sig`` and ``index.txt`` again, from the files that are there."""
         folder = self.root / release.path
         listed = sorted(p for p in folder.iterdir() if p.name not in ("SHA256", "SHA256.sig", "index.txt"))
         lines = [f"SHA256 ({p.name}) = {hashlib.sha256(p.read_bytes()).hexdigest()}\n" for p in listed]

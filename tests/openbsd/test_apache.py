@@ -1,8 +1,8 @@
 """The generated Apache configuration, run by a real Apache under the paths of OpenBSD's package.
 
 The program is Debian's, without the modules that OpenBSD's package does not build in (builtin/few-built-in.c): a
-directive whose module the configuration does not load is an error, as on OpenBSD. What LibreSSL makes of the TLS
-settings, only OpenBSD can tell.
+directive whose module the configuration does not load is an error, as on OpenBSD. Only OpenBSD shows what LibreSSL
+makes of the TLS settings.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ip link set lo up
 for address in {SITE} {OWN}; do ip address add $address/24 dev lo; done
 echo '127.0.0.1 {NAME}' >>/etc/hosts
 """
-# An app node as far as a balancer can tell: it says who it is, and redirects to plain HTTP as a webmail does.
+# An app node as a balancer sees it: it names itself, and redirects to plain HTTP as a webmail does.
 APP = """
 ServerRoot /usr/lib/apache2
 DefaultRuntimeDir /run/$node
@@ -127,7 +127,7 @@ def test_its_own_check_passes_and_it_runs_as_openbsds_user(balancer: Box) -> Non
     assert set(users) == {balancer.sh("id -u www").strip()}
 
 
-def test_the_site_answers_sticks_and_tells_who_it_is(balancer: Box) -> None:
+def test_the_site_answers_sticks_and_names_its_node(balancer: Box) -> None:
     nodes = set()
     for _ in range(4):
         status, headers = get(balancer, "/alive")
@@ -227,7 +227,7 @@ def test_the_kernel_lets_as_many_connections_wait_as_apache_asks_for(
     assert int(limit[1]) >= backlog
 
 
-def test_a_new_pool_is_taken_up_and_a_dead_one_is_told(balancer: Box) -> None:
+def test_a_new_pool_is_loaded_and_a_dead_member_is_reported(balancer: Box) -> None:
     reload = "kill -USR1 $(cat /var/run/httpd2.pid)"
     balancer.put({"var/run/pool/webmail.conf": members("app-2")})
     balancer.sh(reload)
@@ -322,7 +322,7 @@ def test_it_starts_and_is_killed_without_a_semaphore(
 ) -> None:
     """In a kernel with OpenBSD's limit of semaphore sets, by a program whose own choice they are (option ``-C``).
 
-    Told so behind the configuration (``-c``) it cannot start: so it is the configuration that makes the difference.
+    With the option behind the configuration (``-c``) it cannot start, so the configuration makes the difference.
     """
     with box(image, sysctls={"kernel.sem": "60 60 60 10"}) as container:  # the last: SEMMNI
         container.sh(LAYOUT)

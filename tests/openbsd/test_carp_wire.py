@@ -59,7 +59,7 @@ def test_openbsd_would_accept_what_ucarp_sends(cluster: Cluster, echo: Echo) -> 
         # The one difference: UCARP's fifth byte is 0. OpenBSD does not look at the sender's Ethernet address.
         assert each.source_mac == bytes.fromhex("00005e0000") + bytes([vhid])
     # No counter comes twice; OpenBSD drops the one it used itself last ("replay or network loop detected"). UCARP
-    # counts on from its peer's, or draws each anew as long as it has never heard one.
+    # counts on from its peer's, or draws a new one each time as long as it has never heard one.
     assert len({each.counter for each in heard}) == COUNT
     echo(f"{COUNT} advertisements of {master.name}: OpenBSD would accept them; {'; '.join(carp.strangeness(heard[0]))}")
 

@@ -2,7 +2,7 @@
 
 The shell is mksh, which like OpenBSD's ksh comes from pdksh. Around the scripts is a small root: the set unpacked as
 the installer does, busybox for the common tools, and for OpenBSD's own programs (pkg_add, rcctl, halt, ...) programs
-that write down how they were called and can be told to fail. What those do on OpenBSD is not proved here.
+that record how they were called and fail on request. What those do on OpenBSD is not proved here.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def test_the_kernel_is_not_relinked_again(root: Root) -> None:
         ("sha256", "the relinked kernel is not in its place"),
     ],
 )
-def test_what_fails_is_told_and_switches_the_machine_off(root: Root, program: str, why: str) -> None:
+def test_a_failure_is_reported_and_switches_the_machine_off(root: Root, program: str, why: str) -> None:
     root.fail(program)
     assert root.run("/usr/local/libexec/testbed/first-boot") == 1
     assert root.console[-1] == f"testbed: failed: {why}"
@@ -240,7 +240,7 @@ def test_what_fails_is_told_and_switches_the_machine_off(root: Root, program: st
     assert not any("sealed" in line for line in root.console)
 
 
-def test_packages_are_waited_for_and_their_absence_is_told(root: Root) -> None:
+def test_packages_are_waited_for_and_their_absence_is_reported(root: Root) -> None:
     root.fail("ftp")
     script = "usr/local/libexec/testbed/first-boot"
     root.fill({script: root.text(script).replace("sleep 1", ":")})  # thirty seconds at once
@@ -318,13 +318,13 @@ def test_the_model_finds_what_the_shell_finds(tmp_path: Path, seed: int) -> None
     """Files and questions made of few letters, so that they meet often, at all kinds of borders."""
     pick = random.Random(seed)  # noqa: S311 -- nothing secret
 
-    def words(most: int) -> str:
+    def text_of(most: int) -> str:
         return "".join(pick.choices(bits, k=pick.randint(0, most)))
 
     bits = ["a", "A", "b", " ", " ", "\t", "?", "=", "=", "#", "*", "[a]", "\\", "$x", "'", '"', "(a)", ".", "-", "!"]
-    lines = [f"{words(4)}{pick.choice(['=', ' = ', '==', ''])}{words(4)}" for _ in range(12)]
+    lines = [f"{text_of(4)}{pick.choice(['=', ' = ', '==', ''])}{text_of(4)}" for _ in range(12)]
     text = "\n".join(lines) + pick.choice(["\n", ""])
-    questions = [(words(7).strip() or "a", pick.choice(["", "default"])) for _ in range(6)]
+    questions = [(text_of(7).strip() or "a", pick.choice(["", "default"])) for _ in range(6)]
     assert model_answers(text, questions) == shell_answers(tmp_path, text, questions)
 
 

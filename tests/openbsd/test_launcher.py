@@ -44,7 +44,7 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def told(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], Path, int]]:
+def launched(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], Path, int]]:
     """What the launcher wrote, the folder with the console, and its exit status, after a guest's whole life."""
     client = engine.client()
     folder = tmp_path_factory.mktemp("launched")
@@ -87,16 +87,16 @@ def prepare(client: docker.DockerClient, folder: Path) -> None:
     (folder / "testbed" / "secrets.env").write_text("CARP_PASSWORD=secret\n")
 
 
-def test_a_guest_lives_and_goes(told: tuple[list[str], Path, int]) -> None:
-    lines, folder, status = told
+def test_a_guest_lives_and_goes(launched: tuple[list[str], Path, int]) -> None:
+    lines, folder, status = launched
     assert status == 0, lines
     assert [line for line in lines if line.startswith("event=booted")]
     assert "the console hears this" in (folder / "vm" / "console.log").read_text(errors="replace")
     assert not [line for line in lines if "console hears" in line]
 
 
-def test_the_second_serial_line_carries_events_and_the_time(told: tuple[list[str], Path, int]) -> None:
-    lines, _, _ = told
+def test_the_second_serial_line_carries_events_and_the_time(launched: tuple[list[str], Path, int]) -> None:
+    lines, _, _ = launched
     assert re.fullmatch(r"event=clock-asked up=[\d.]+", lines[0])
     match = re.fullmatch(r"event=clock-told host=([\d.]+) up=[\d.]+", lines[1])
     assert match
@@ -104,8 +104,8 @@ def test_the_second_serial_line_carries_events_and_the_time(told: tuple[list[str
     assert "clock?" not in "".join(lines)
 
 
-def test_the_drive_holds_the_nodes_files(told: tuple[list[str], Path, int]) -> None:
-    lines, _, _ = told
+def test_the_drive_holds_the_nodes_files(launched: tuple[list[str], Path, int]) -> None:
+    lines, _, _ = launched
     assert [line for line in lines if line.startswith("member")] == [
         "member -rw------- 0/0 node.env",
         "member -rw------- 0/0 secrets.env",
@@ -115,9 +115,9 @@ def test_the_drive_holds_the_nodes_files(told: tuple[list[str], Path, int]) -> N
 
 
 def test_the_control_network_reaches_the_container_and_dockers_names(
-    told: tuple[list[str], Path, int], address: str
+    launched: tuple[list[str], Path, int], address: str
 ) -> None:
-    lines, _, _ = told
+    lines, _, _ = launched
     assert "card eth1 02:74:62:00:00:02" in lines  # behind those of Docker's networks
     assert "control answers" in lines
     assert "public answers" in lines

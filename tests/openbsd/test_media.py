@@ -40,17 +40,17 @@ def forge(pattern: Path, tmp_path: Path) -> Forge:
 
 
 class Gatherer:
-    """Gathers into one cache, and keeps what it was told."""
+    """Gathers into one cache, and keeps the reports."""
 
     def __init__(self, forge: Forge, cache: Path) -> None:
         self.forge = forge
         self.cache = cache
-        self.told: list[str] = []
+        self.reports: list[str] = []
 
     def __call__(self, source: FileSource | None = None, *, release: Release = RELEASE) -> Media:
-        self.told.clear()
+        self.reports.clear()
         source = source or Directory(self.forge.root)
-        return gather(release, source, self.cache, self.told.append, keys=self.forge.keys)
+        return gather(release, source, self.cache, self.reports.append, keys=self.forge.keys)
 
     def refused(self, source: FileSource | None = None) -> str:
         """Gather what must be refused; return the one line that says why. No half file is kept."""
@@ -136,7 +136,7 @@ def test_from_an_install_image_with_what_it_lacks_beside_it(gathered: Gatherer, 
         shutil.copyfile(package, beside / package.name)
     media = gathered(InstallImage(image))
     check_whole(media, forge)
-    assert "taken from base80.tgz" in " ".join(gathered.told)  # the image has no pxeboot, nor has the folder
+    assert "taken from base80.tgz" in " ".join(gathered.reports)  # the image has no pxeboot, nor has the folder
 
 
 def test_from_an_install_image_and_a_mirror(gathered: Gatherer, forge: Forge, mirror: str, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_without_packages_the_folder_to_fill_is_named(gathered: Gatherer, forge:
     assert "8.0/packages/amd64: no package quirks, which pkg_add asks for before any other; put it there" in line
 
 
-def test_a_package_that_was_mended_since_the_release_is_taken(gathered: Gatherer, forge: Forge, mirror: str) -> None:
+def test_a_package_that_was_fixed_since_the_release_is_taken(gathered: Gatherer, forge: Forge, mirror: str) -> None:
     newer = Package("apache-httpd-2.4.66p1", package("apache-httpd-2.4.66").depends)
     forge.add_package(RELEASE, newer, stable=True)
     for source in (Mirror(mirror), Directory(forge.root)):
@@ -302,7 +302,7 @@ def test_a_package_that_was_mended_since_the_release_is_taken(gathered: Gatherer
         assert "apache-httpd-2.4.66.tgz" not in packages
 
 
-def test_a_package_kept_under_another_key_is_fetched_anew(gathered: Gatherer, tmp_path: Path) -> None:
+def test_a_package_kept_under_another_key_is_fetched_again(gathered: Gatherer, tmp_path: Path) -> None:
     gathered()
     other = Forge(tmp_path / "other")
     other.make(RELEASE)
@@ -311,17 +311,17 @@ def test_a_package_kept_under_another_key_is_fetched_anew(gathered: Gatherer, tm
 
 def test_the_key_is_compared_with_the_one_in_the_release_before(gathered: Gatherer, forge: Forge) -> None:
     gathered()
-    assert "key chain: openbsd-80-base.pub not compared: no base set of OpenBSD 7.9 at hand" in gathered.told
+    assert "key chain: openbsd-80-base.pub not compared: no base set of OpenBSD 7.9 at hand" in gathered.reports
     forge.make(OLDER)
     gathered()
-    assert "key chain: openbsd-80-base.pub is the key in the verified base79.tgz" in gathered.told
+    assert "key chain: openbsd-80-base.pub is the key in the verified base79.tgz" in gathered.reports
 
 
 def test_the_release_before_is_found_in_the_cache(gathered: Gatherer, forge: Forge, mirror: str) -> None:
     forge.make(OLDER)
     gathered(release=OLDER)
     gathered(Mirror(mirror))
-    assert "key chain: openbsd-80-base.pub is the key in the verified base79.tgz" in gathered.told
+    assert "key chain: openbsd-80-base.pub is the key in the verified base79.tgz" in gathered.reports
 
 
 @pytest.mark.parametrize(
@@ -343,9 +343,9 @@ def test_a_release_before_that_does_not_verify_proves_nothing(
     else:
         (forge.keys / OLDER.base_key).unlink()
     check_whole(gathered(), forge)
-    told = next(line for line in gathered.told if line.startswith("key chain: "))
-    assert told.startswith("key chain: openbsd-80-base.pub not compared: ")
-    assert why in told
+    report = next(line for line in gathered.reports if line.startswith("key chain: "))
+    assert report.startswith("key chain: openbsd-80-base.pub not compared: ")
+    assert why in report
 
 
 def test_a_key_that_the_release_before_does_not_know_is_refused(gathered: Gatherer, forge: Forge) -> None:

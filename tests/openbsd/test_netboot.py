@@ -53,7 +53,7 @@ INSTALLER = "testbed/openbsd-installer"
 NODE_TRIAL = "testbed/lb-openbsd:trial"
 MAC = "52:54:00:6f:62:73"
 MEMORY_MIB = 320
-# Signed files that nobody fetches; the installer looks for the name of one.
+# Signed files that are not fetched; the installer looks for the name of one.
 SIGNED = {"INSTALL.amd64": b"how to install\n", "comp80.tgz": b"compilers\n", "xbase80.tgz": b"X11\n"}
 SECOND_BOOT = b"\r\n>> OpenBSD/amd64 BOOT 3.67\r\ntestbed: relinking the kernel\r\ntestbed: sealed\r\n"
 
@@ -92,13 +92,13 @@ class Bench:
         shutil.copyfile(self.ramdisk, tree.tftp / "ramdisk")
         (tree.tftp / "boot-sector").write_bytes(boot_sector(SECOND_BOOT))
 
-    def install(self, tree: Tree, folder: Path, told: list[str]) -> Path:
+    def install(self, tree: Tree, folder: Path, reported: list[str]) -> Path:
         """Install as the product does."""
         log = folder / "install.log"
         out = folder / "out"
         try:
             return install_vm.install(
-                self.engine, INSTALLER, tree, out, self.accel, log, told.append, memory_mib=MEMORY_MIB, pace=PACE
+                self.engine, INSTALLER, tree, out, self.accel, log, reported.append, memory_mib=MEMORY_MIB, pace=PACE
             )
         finally:
             assert self.engine.containers.list(all=True, filters={"label": f"{install_vm.LABEL}={out}"}) == []
@@ -140,7 +140,7 @@ def _requests(log: Path) -> list[str]:
 def _arrived(log: Path) -> dict[str, str]:
     """What the stand-in says it got: name to SHA-256."""
     lines = (line.split() for line in log.read_text(errors="replace").splitlines() if line.startswith("standin: got "))
-    return {words[2]: words[3] for words in lines}
+    return {fields[2]: fields[3] for fields in lines}
 
 
 def _asked(log: Path) -> list[str]:
@@ -156,8 +156,8 @@ def _expected_questions(tree: Tree) -> list[str]:
     offered = tuple(path.name for path in served.iterdir())
     session = installation(REVISIONS[RELEASE.version][-1], RELEASE, Machine(offered, signed))
     responses = Responses((tree.http / "install.conf").read_text())
-    words = {Way.YES_OR_NO: {"y": "yes", "n": "no"}}
-    return [f"{question.text} = {words.get(question.way, {}).get(answer, answer)}"
+    answers = {Way.YES_OR_NO: {"y": "yes", "n": "no"}}
+    return [f"{question.text} = {answers.get(question.way, {}).get(answer, answer)}"
             for question, answer in play(session, responses)[0]]  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def _expected_sums(bench: Bench, tree: Tree) -> Mapping[str, str]:
 
 @pytest.fixture
 def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[InstalledDisk, Tree, list[str]]:
-    """The disk that `testbed openbsd image` makes of verified files, what was served, and what was told."""
+    """The disk that `testbed openbsd image` makes of verified files, what was served, and what was reported."""
     write, served = netboot.write, Tree(tmp_path / "served" / "tftp", tmp_path / "served" / "http")
 
     def write_and_dress(folder: Path, media: Media, response: str, disklabel: str, site: Path) -> Tree:
@@ -186,19 +186,19 @@ def made(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
         return tree
 
     monkeypatch.setattr(netboot, "write", write_and_dress)
-    told: list[str] = []
+    reported: list[str] = []
     settings = replace(bench.settings, state_dir=tmp_path / "state")
-    disk = balancer_disk.make(settings, bench.engine, bench.design, bench.media, bench.accel, told.append)
+    disk = balancer_disk.make(settings, bench.engine, bench.design, bench.media, bench.accel, reported.append)
     assert balancer_disk.installed(settings) == disk
     assert balancer_disk.is_current(settings, bench.design, disk)
     assert bench.engine.containers.list(all=True, filters={"label": install_vm.LABEL}) == []
-    return disk, served, told
+    return disk, served, reported
 
 
 def test_a_machine_is_installed_over_the_network_and_sealed(
     bench: Bench, made: tuple[InstalledDisk, Tree, list[str]], tmp_path: Path
 ) -> None:
-    disk, tree, told = made
+    disk, tree, reported = made
     log = tmp_path / "state" / "logs" / "openbsd-install.log"
     release, packages = f"/pub/OpenBSD/{RELEASE.path}", f"/pub/OpenBSD/{RELEASE.packages_path}"
     sets = ("SHA256.sig", "index.txt", "SHA256.sig", "bsd", "bsd.rd", RELEASE.base_set, PLAN.site_set, "BUILDINFO")
@@ -223,7 +223,7 @@ def test_a_machine_is_installed_over_the_network_and_sealed(
     first = ("boot loader", "kernel", "response file", "questions", "disk", "sets", "configuration", "device nodes",
              "relinking", "the first boot is prepared", "restart")  # fmt: skip
     second = ("boot loader", "relinking the kernel", "sealed")
-    assert told == [
+    assert reported == [
         "network boot",
         *(f"network boot: {name}" for name in first),
         "first boot",
@@ -241,11 +241,11 @@ def test_a_machine_is_installed_over_the_network_and_sealed(
 def _check_disk(bench: Bench, disk: Path) -> None:
     """The disk is a small qcow2 file that holds what the machine wrote, sparse for the rest."""
     script = "qemu-img info --output=json /disk && qemu-img dd -f qcow2 -O raw bs=512 count=1 if=/disk of=/tmp/first"
-    said = bench.engine.containers.run(
+    output = bench.engine.containers.run(
         INSTALLER, ["-c", f"{script} && sha256sum /tmp/first"], entrypoint="sh", network_mode="none", remove=True,
         volumes={str(disk): {"bind": "/disk", "mode": "ro"}},
     ).decode()  # fmt: skip
-    facts, _, rest = said.rpartition("}")
+    facts, _, rest = output.rpartition("}")
     assert json.loads(facts + "}")["format"] == "qcow2"
     assert json.loads(facts + "}")["virtual-size"] == install_vm.DISK_MIB * 1024 * 1024
     assert rest.split()[0] == hashlib.sha256(boot_sector(SECOND_BOOT)).hexdigest()
@@ -279,17 +279,17 @@ def _without(response: str, question: str) -> str:
 
 def test_a_question_that_nobody_answers_ends_the_installation(bench: Bench, tmp_path: Path) -> None:
     tree = bench.tree(tmp_path, _without(response_file(PLAN), "Password for root account"))
-    told: list[str] = []
+    reported: list[str] = []
     # As after a testbed that was killed: it goes first, and is not there afterwards.
     bench.engine.containers.create(INSTALLER, ["pack"], labels={install_vm.LABEL: str(tmp_path / "out")})
     with pytest.raises(InstallError) as caught:
-        bench.install(tree, tmp_path, told)
+        bench.install(tree, tmp_path, reported)
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith("installing OpenBSD (network boot, questions): the installer has no answer to: ")
     assert '"password for root account?"' in line
     assert f"the complete console is in {tmp_path / 'install.log'}" in line
-    assert told[-1] == "network boot: questions"
+    assert reported[-1] == "network boot: questions"
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -304,7 +304,7 @@ def test_a_set_that_the_server_does_not_have_ends_the_installation(bench: Bench,
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_the_network_tells_what_openbsd_looks_for_in_a_lease(bench: Bench, tmp_path: Path) -> None:
+def test_the_network_offers_what_openbsd_looks_for_in_a_lease(bench: Bench, tmp_path: Path) -> None:
     """OpenBSD's dhcpleased(8) takes both from the packet's header, sbin/dhcpleased/engine.c, and no option for them."""
     for name in ("tftp", "http", "work", "log"):
         (tmp_path / name).mkdir()

@@ -133,7 +133,7 @@ def test_a_node_is_made_of_its_drive(drive: Node) -> None:
     assert port == "/dev/cua01"
     assert all((drive.path / program.lstrip("/")).stat().st_mode & 0o100 for program in programs[:3])
     assert {Path(program).name for program in programs[3:]} == {"pool-discovery", "member-watch"}
-    # Modes are the files' own, folders keep theirs, and nobody but root reads what the drive was unpacked into.
+    # Modes are the files' own, folders keep theirs, and only root reads the folder of the unpacked drive.
     assert (drive.path / "etc/hostname.vio0").stat().st_mode & 0o777 == 0o640
     assert (drive.path / "etc").stat().st_mode & 0o777 == 0o755
     assert (drive.path / "var/run/testbed").stat().st_mode & 0o777 == 0o700
@@ -176,9 +176,9 @@ def test_a_boot_with_the_same_files_leaves_the_network_alone(drive: Node) -> Non
 def test_programs_find_where_apaches_files_are(drive: Node) -> None:
     drive.run("sh", "/etc/rc.local")
     script = '. /usr/local/libexec/testbed/platform; echo "$NODE $POOL_FOLDER $APACHE_PID_FILE $ODD $PATH"'
-    told = drive.run("sh", "-c", script).stdout.split()
-    assert told[:4] == ["lb1", str(apache.POOL_FOLDER), str(apache.PID_FILE), "it's"]
-    assert "/nowhere" not in told[4]
+    values = drive.run("sh", "-c", script).stdout.split()
+    assert values[:4] == ["lb1", str(apache.POOL_FOLDER), str(apache.PID_FILE), "it's"]
+    assert "/nowhere" not in values[4]
 
 
 def test_apache_runs_in_the_foreground_and_alone(drive: Node) -> None:
@@ -277,8 +277,8 @@ def test_the_cookie_names_the_member(drive: Node) -> None:
     assert (drive.path / "requests").read_bytes() == f"{head}Cookie: ROUTEID=.app-2\r\n\r\n".encode()
 
 
-@pytest.mark.parametrize(("state", "words"), [("MASTER", ("master", "claimed")), ("INIT", ("backup", "released"))])
-def test_carps_state_is_told_from_the_beginning(state: str, words: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("state", "names"), [("MASTER", ("master", "claimed")), ("INIT", ("backup", "released"))])
+def test_carps_state_is_reported_from_the_beginning(state: str, names: tuple[str, str], tmp_path: Path) -> None:
     """This host's Perl, and in place of ifconfig(8) one that says what OpenBSD's would."""
     (tmp_path / "ifconfig").write_text(f"#!/bin/sh\nprintf '\\tcarp: {state} carpdev vio0 vhid 1 advbase 1\\n'\n")
     (tmp_path / "ifconfig").chmod(0o755)
@@ -288,9 +288,9 @@ def test_carps_state_is_told_from_the_beginning(state: str, words: tuple[str, st
     as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
     with subprocess.Popen([*as_root, "perl", program], env=environment, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout
-        told = [watch.stdout.readline().split() for _ in range(2)]
+        events = [watch.stdout.readline().split() for _ in range(2)]
         watch.kill()
-    assert [line[0] for line in told] == [f"event=carp-{words[0]}", f"event=address-{words[1]}"]
-    assert told[1][1:3] == ["address=198.18.0.10", "interface=carp0"]
-    assert told[0][-1] == told[1][-1]
-    assert told[0][-1].startswith("up=")
+    assert [line[0] for line in events] == [f"event=carp-{names[0]}", f"event=address-{names[1]}"]
+    assert events[1][1:3] == ["address=198.18.0.10", "interface=carp0"]
+    assert events[0][-1] == events[1][-1]
+    assert events[0][-1].startswith("up=")

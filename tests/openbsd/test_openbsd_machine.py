@@ -103,9 +103,9 @@ def pair(running: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_a_command_arrives_as_it_is(pair: Pair) -> None:
-    words = ["", "two words", "it's", '"quoted"', "$HOME `id` $(id)", "back\\slash", "line\nline", "*", ";|&<>", "ä"]
-    result = pair.machine.exec(["printf", "<%s>", *words])
-    assert (result.status, result.stdout, result.stderr) == (0, "".join(f"<{word}>" for word in words), "")
+    texts = ["", "two words", "it's", '"quoted"', "$HOME `id` $(id)", "back\\slash", "line\nline", "*", ";|&<>", "ä"]
+    result = pair.machine.exec(["printf", "<%s>", *texts])
+    assert (result.status, result.stdout, result.stderr) == (0, "".join(f"<{each}>" for each in texts), "")
     script = "echo out; echo err >&2; exit 7"
     result = pair.machine.exec(["sh", "-c", script])
     assert (result.status, result.stdout, result.stderr) == (7, "out\n", "err\n")
@@ -123,8 +123,8 @@ def test_it_runs_in_the_guest(pair: Pair) -> None:
 def test_one_connection_carries_all_commands(pair: Pair) -> None:
     connection = ["sh", "-c", "echo $SSH_CONNECTION"]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        told = {each.stdout for each in pool.map(lambda _: pair.machine.exec(connection), range(16))}
-    assert len(told) == 1
+        connections = {each.stdout for each in pool.map(lambda _: pair.machine.exec(connection), range(16))}
+    assert len(connections) == 1
     begin = time.monotonic()
     pair.machine.exec(["true"])
     assert time.monotonic() - begin < 1

@@ -28,7 +28,7 @@ def test_what_runs_here_is_what_openbsd_gets(cluster: Cluster, name: str) -> Non
     assert set(re.findall(r"^use ([A-Z]\S+)", text, re.MULTILINE)) <= {"Socket"}
 
 
-def test_the_pool_is_found_anew_as_it_is(cluster: Cluster) -> None:
+def test_the_pool_is_found_again_as_it_is(cluster: Cluster) -> None:
     """A second pool discovery, with a file of its own, finds what the first has given to Apache."""
     script = (
         "set -e; mkdir -p /tmp/pool; export POOL_FOLDER=/tmp/pool;"
@@ -37,7 +37,7 @@ def test_the_pool_is_found_anew_as_it_is(cluster: Cluster) -> None:
     )
     result = cluster.machine("lb1").exec(["sh", "-c", script])
     assert result.status == 0, result.stderr
-    # Told when it is found, not when nothing has changed; forgotten, it is found again in the same look.
+    # A pool is reported when it changes. A forgotten member is found again in the same check.
     lines = result.stdout.splitlines()
     assert len(lines) == len(pools(cluster.topology))
     assert re.fullmatch(r"event=pool-changed pool=webmail members=app-1:[\d.]+,app-2:[\d.]+", lines[0])

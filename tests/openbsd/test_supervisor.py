@@ -77,7 +77,7 @@ def running(folder: Path) -> Iterator[Line]:
         os.close(master)
 
 
-def test_what_its_programs_say_arrives_line_by_line(line: Line) -> None:
+def test_what_its_programs_print_arrives_line_by_line(line: Line) -> None:
     assert line.wait_for("event=pool-changed") == ["event=pool-changed members="]
     assert line.wait_for("oops") == ["oops"]
     assert line.wait_for("event=booted") == [next(each for each in line.heard() if "booted" in each)]

@@ -45,12 +45,12 @@ SECOND = _script("first-boot.txt")
 
 
 class Watched:
-    """A console, with what it told, and a clock that only the test moves."""
+    """A console, with its reports, and a clock that only the test moves."""
 
     def __init__(self, boot: install_stages.Boot) -> None:
         self.now = 0.0
-        self.told: list[str] = []
-        self.console = InstallConsole(boot, PACE, LOG, self.told.append, clock=lambda: self.now)
+        self.reports: list[str] = []
+        self.console = InstallConsole(boot, PACE, LOG, self.reports.append, clock=lambda: self.now)
 
     def play(self, texts: Iterable[str], *, pause: float = 0) -> None:
         for text in texts:
@@ -77,11 +77,11 @@ BOOTS = [
 
 
 @pytest.mark.parametrize(("boot", "script"), BOOTS)
-def test_a_normal_boot_is_told_stage_by_stage(boot: install_stages.Boot, script: list[tuple[str, str]]) -> None:
+def test_a_normal_boot_is_reported_stage_by_stage(boot: install_stages.Boot, script: list[tuple[str, str]]) -> None:
     watched = Watched(boot)
     watched.play(_texts(script), pause=90)
     watched.console.ended()
-    assert watched.told == _names(boot, script)
+    assert watched.reports == _names(boot, script)
 
 
 @pytest.mark.parametrize(("boot", "script"), BOOTS)
@@ -89,21 +89,21 @@ def test_a_slow_console_is_read_byte_by_byte(boot: install_stages.Boot, script: 
     watched = Watched(boot)
     watched.play((character for text in _texts(script) for character in text), pause=1.5)
     watched.console.ended()
-    assert watched.told == _names(boot, script)
+    assert watched.reports == _names(boot, script)
 
 
 @pytest.mark.parametrize("size", [1, 13, 100_000])
 def test_a_recorded_console_is_read_whatever_way_it_is_cut(size: int) -> None:
     """Recorded from the machine that stands in for OpenBSD (tests/openbsd): real firmware and boot ROM, no OpenBSD."""
-    told = []
+    reported = []
     for name, boot in (("network", install_stages.NETWORK), ("disk", install_stages.DISK)):
         watched = Watched(boot)
         recorded = (SAMPLES / f"standin-{name}.console").read_bytes()
         for at in range(0, len(recorded), size):
             watched.console.feed(recorded[at : at + size])
         watched.console.ended()
-        told += watched.told
-    assert [each.rpartition(": ")[2] for each in told] == [
+        reported += watched.reports
+    assert [each.rpartition(": ")[2] for each in reported] == [
         "network boot", "boot loader", "kernel", "response file", "questions", "disk", "sets", "configuration",
         "device nodes", "relinking", "the first boot is prepared", "restart",
         "first boot", "boot loader", "relinking the kernel", "sealed",
@@ -115,7 +115,7 @@ def test_a_recorded_console_is_read_whatever_way_it_is_cut(size: int) -> None:
     [pytest.param(boot, script, name, id=f"{boot.name}-{name}")
      for boot, script in ((install_stages.NETWORK, FIRST), (install_stages.DISK, SECOND)) for name, _ in script],
 )  # fmt: skip
-def test_a_stall_is_told_in_whatever_stage_it_comes(
+def test_a_stall_is_reported_in_every_stage(
     boot: install_stages.Boot, script: list[tuple[str, str]], name: str
 ) -> None:
     watched = Watched(boot)
@@ -128,15 +128,15 @@ def test_a_stall_is_told_in_whatever_stage_it_comes(
         watched.console.check()
     shown = "".join(_texts(script, name)).replace("\r", "\n")
     last = [line.strip() for line in shown.split("\n") if line.strip()][-1]
-    told = str(caught.value)
-    assert told.count("\n") == 0
-    assert f"last on the screen: {last};" in told
+    reported = str(caught.value)
+    assert reported.count("\n") == 0
+    assert f"last on the screen: {last};" in reported
     assert caught.value.screen[-1] == last
     assert len(caught.value.screen) <= 25
-    assert (f"({boot.name}, {name})" if name else f"({boot.name})") in told
-    assert f"the complete console is in {LOG}" in told
+    assert (f"({boot.name}, {name})" if name else f"({boot.name})") in reported
+    assert f"the complete console is in {LOG}" in reported
     waits = name == "boot loader" and boot is install_stages.DISK
-    assert ("waits for a keystroke" if waits else "no sign of life for") in told
+    assert ("waits for a keystroke" if waits else "no sign of life for") in reported
 
 
 def test_a_console_that_writes_for_ever_ends_at_the_whole_deadline() -> None:
@@ -171,7 +171,7 @@ def test_rubbish_neither_breaks_the_reader_nor_hides_what_follows(seed: int) -> 
         watched.console.feed(noise[cut:] + b"\r\n")
         watched.console.feed(text.encode())
     watched.console.ended()
-    assert watched.told[-1] == "network boot: restart"
+    assert watched.reports[-1] == "network boot: restart"
 
 
 def test_the_screen_is_what_a_terminal_would_show() -> None:
@@ -211,14 +211,14 @@ TROUBLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("stage", "text", "told"), TROUBLES)
+@pytest.mark.parametrize(("stage", "text", "reported"), TROUBLES)
 @pytest.mark.parametrize("size", [1, 7, 4096])
-def test_trouble_is_told_when_it_is_seen(stage: str, text: str, told: str, size: int) -> None:
+def test_trouble_is_reported_when_it_is_seen(stage: str, text: str, reported: str, size: int) -> None:
     watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, stage))
     with pytest.raises(InstallError) as caught:
         watched.play(text[at : at + size] for at in range(0, len(text), size))
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert f"the complete console is in {LOG}" in str(caught.value)
 
 
@@ -248,7 +248,7 @@ def test_a_machine_that_goes_off_early_is_no_success(stage: str) -> None:
 ZONE = "What timezone are you in? ('?' for list) [Canada/Mountain] "
 
 
-def test_a_question_that_is_asked_for_ever_is_told_with_its_answer_and_the_complaint() -> None:
+def test_a_question_that_is_asked_for_ever_is_reported_with_its_answer_and_the_complaint() -> None:
     """A zone that the installer does not know: it complains and asks again, so the console is never silent."""
     watched = Watched(install_stages.NETWORK)
     watched.play(_texts(FIRST, "sets"))
@@ -327,14 +327,14 @@ class Starved:
 
 
 def test_a_machine_that_stays_at_the_first_question_is_booted_again_once() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     for stuck in (0, 1):
         room = Starved(stuck)
-        until = follow(room, ["network"], install_stages.NETWORK, PACE, told.append, None)
+        until = follow(room, ["network"], install_stages.NETWORK, PACE, reported.append, None)
         assert room.deadlines == [until] * (stuck + 1)  # both boots share one deadline
-    assert told.count("the installer waits at its first question: booting again") == 1
+    assert reported.count("the installer waits at its first question: booting again") == 1
     with pytest.raises(StuckAtFirstQuestionError):
-        follow(Starved(2), ["network"], install_stages.NETWORK, PACE, told.append, None)
+        follow(Starved(2), ["network"], install_stages.NETWORK, PACE, reported.append, None)
 
 
 def test_what_was_answered_with_yes_is_no_trouble() -> None:

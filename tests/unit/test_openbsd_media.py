@@ -19,8 +19,8 @@ from testbed.openbsd.release import DEFAULT, SUPPORTED, Release
 from testbed.openbsd.release import parse as parse_release
 
 
-def say_nothing(_: str) -> None:
-    """Take a report."""
+def ignore_report(_: str) -> None:
+    """Ignore a report."""
 
 
 def test_a_release_names_its_files() -> None:
@@ -70,7 +70,7 @@ def test_a_key_that_differs_from_debians_is_refused(tmp_path: Path, monkeypatch:
         keyring.find("openbsd-80-base.pub")
 
 
-def test_a_signed_list_tells_a_files_checksum() -> None:
+def test_a_signed_list_gives_a_files_checksum() -> None:
     text = f"SHA256 (bsd.rd) = {'a' * 64}\nSHA256 (base80.tgz) = {'b' * 64}\n"
     assert parse_list(text) == {"bsd.rd": "a" * 64, "base80.tgz": "b" * 64}
 
@@ -110,14 +110,14 @@ def test_a_folder_may_be_a_mirror_a_release_or_just_the_files(tmp_path: Path, pl
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("kernel")
     source = Directory(tmp_path)
-    source.take("8.0/amd64/bsd.rd", tmp_path / "taken", say_nothing)
+    source.take("8.0/amd64/bsd.rd", tmp_path / "taken", ignore_report)
     assert (tmp_path / "taken").read_text() == "kernel"
     assert "bsd.rd" in source.names("8.0/amd64")
 
 
-def test_a_folder_that_lacks_a_file_tells_where_to_put_it(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_its_place(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"no 8\.0/amd64/bsd\.rd; put it there"):
-        Directory(tmp_path).take("8.0/amd64/bsd.rd", tmp_path / "taken", say_nothing)
+        Directory(tmp_path).take("8.0/amd64/bsd.rd", tmp_path / "taken", ignore_report)
     assert not (tmp_path / "taken").exists()
 
 
@@ -153,14 +153,14 @@ def test_missing_tools_are_installed_after_saying_so(tmp_path: Path, monkeypatch
     def install(packages: list[str], why: str, print_line: Callable[[str], None], log: Path) -> None:
         assert why
         assert log.parent == tmp_path
-        assert print_line is say_nothing
+        assert print_line is ignore_report
         installed.extend(packages)
 
     monkeypatch.setattr(apt, "install", install)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    need_tools(Mirror("https://mirror.example"), say_nothing, tmp_path / "log")
+    need_tools(Mirror("https://mirror.example"), ignore_report, tmp_path / "log")
     assert installed == ["signify-openbsd", "signify-openbsd-keys"]
-    need_tools(InstallImage(image), say_nothing, tmp_path / "log")
+    need_tools(InstallImage(image), ignore_report, tmp_path / "log")
     assert installed[2:] == ["signify-openbsd", "signify-openbsd-keys", "libarchive-tools"]
 
 
@@ -176,10 +176,10 @@ def test_a_spoilt_file_in_the_cache_is_found_out(tmp_path: Path) -> None:
     assert not kept.exists()
 
 
-def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "8.0/amd64").mkdir(parents=True)
     (tmp_path / "8.0/amd64/bsd").write_bytes(b"kernel")
     target = FileCache(tmp_path / "cache").incoming("8.0/amd64/bsd")
     target.symlink_to("/dev/full")
     with pytest.raises(TestbedError, match="no space left on the disk; free some"):
-        Directory(tmp_path).take("8.0/amd64/bsd", target, say_nothing)
+        Directory(tmp_path).take("8.0/amd64/bsd", target, ignore_report)

@@ -24,7 +24,7 @@ def media(tmp_path: Path) -> Media:
     cache.mkdir()
     paths = {}
     for number, name in enumerate((*FILES, *PACKAGES)):
-        paths[name] = cache / str(number)  # as in the cache, no name tells what it is
+        paths[name] = cache / str(number)  # as in the cache, whose names are checksums
         paths[name].write_text(f"content of {name}")
     files, packages = ({name: paths[name] for name in names} for names in (FILES, PACKAGES))
     return Media(RELEASE, files, packages, cache / "key.pub", {})
@@ -62,7 +62,7 @@ def test_the_installer_finds_its_answers_the_release_and_the_packages(tmp_path: 
         "pub/OpenBSD/8.0/amd64/site80.tgz": "our own set",
     }
     assert served == release | packages | own
-    # The pattern of install_http in install.sub 1.1292; SHA256.sig alone does not tell of the site set.
+    # The pattern of install_http in install.sub 1.1292; SHA256.sig alone does not list the site set.
     names = [found[1] for line in index.splitlines() if (found := re.fullmatch(r".* ([a-zA-Z][a-zA-Z0-9._-]+)", line))]
     assert sorted(names) == sorted((*FILES, "site80.tgz"))
 

@@ -111,7 +111,7 @@ def test_a_password_that_a_shell_would_read_is_not_written(password: str) -> Non
     ("variable", "value"),
     [("CARP_VHID", "0"), ("CARP_VHID", "256"), ("CARP_ADVBASE", "0"), ("RETRY_SECONDS", "")],
 )
-def test_a_value_that_cannot_be_is_told_with_its_place(variable: str, value: str) -> None:
+def test_an_invalid_value_is_reported_with_its_place(variable: str, value: str) -> None:
     with pytest.raises(UsageError, match=rf"services\.lb1\.environment\.{variable}: .*use a number") as caught:
         Balancer.of(topology(**{variable: value}), "lb1")
     assert "\n" not in str(caught.value)
@@ -198,17 +198,17 @@ def test_site_conf_is_the_debian_platforms_byte_by_byte(guest: dict[str, GuestFi
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("PidFile           /run/apache2/httpd.pid\n", "", "PidFile"),
         ("StartServers          2", "ScoreBoardFile /run/apache2/board", "ScoreBoardFile"),
         ("modules/mod_alias.so", "/opt/mod_alias.so", "mod_alias"),
     ],
 )
-def test_a_template_that_has_changed_is_told(old: str, new: str, told: str) -> None:
+def test_a_template_that_has_changed_is_reported(old: str, new: str, message: str) -> None:
     debian = (TEMPLATES / "httpd.conf").read_text()
     assert old in debian
-    with pytest.raises(TestbedError, match=told):
+    with pytest.raises(TestbedError, match=message):
         httpd_conf(Balancer.of(topology(), "lb1"), debian.replace(old, new))
 
 
@@ -221,8 +221,8 @@ def test_the_guests_scripts_find_apaches_files_in_its_configuration(
     assert function
     (tmp_path / "httpd2.conf").write_bytes(guest["etc/apache2/httpd2.conf"].content)
     script = f"HTTPD_CONF={tmp_path}/httpd2.conf\n{function[0]}\napache_setting {name}"
-    told = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout.strip()
-    assert told == str(
+    output = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout.strip()
+    assert output == str(
         {"POOL_FOLDER": POOL_FOLDER, "PidFile": PID_FILE, "ERROR_LOG": ERROR_LOG, "ACCESS_LOG": ACCESS_LOG}[name]
     )
     assert re.search(rf"HTTPD_CONF={CONFIG_FILE}$", platform, re.MULTILINE)

@@ -16,7 +16,7 @@ from testbed.topology.compose import merge
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    # The recordings name root's folder of sockets, whoever runs the tests.
+    # The recordings name root's folder of sockets, whatever user runs the tests.
     return load({"TESTBED_RUN": "/run/testbed"}, Path(__file__).parent)
 
 
@@ -59,7 +59,7 @@ def test_what_its_container_is_given(settings: Settings, accel: str, devices: li
         assert service["environment"]["VM_ACCEL"] == accel
 
 
-def test_the_image_says_what_the_launcher_needs(settings: Settings) -> None:
+def test_the_image_has_the_settings_that_the_launcher_needs(settings: Settings) -> None:
     """The cards it names have an address each in the overlay's services, in the order of OpenBSD's vio0 and vio1."""
     text = (settings.root / "images/lb-openbsd/Dockerfile").read_text()
     assert 'VM_NICS="public backend"' in text

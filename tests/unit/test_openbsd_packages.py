@@ -119,7 +119,7 @@ def test_nothing_is_taken_where_nothing_matches() -> None:
     assert choose("apr->=2", "apr-2.0", names("apr-1.7.4")) is None
 
 
-def test_a_packing_list_tells_its_name_and_what_it_needs() -> None:
+def test_a_packing_list_gives_its_name_and_dependencies() -> None:
     text = (
         "@name apache-httpd-2.4.66\n@comment pkgpath=www/apache-httpd ftp=yes\n@arch amd64\n+DESC\n"
         "@depend devel/apr:apr->=1.7:apr-1.7.6\n@depend devel/pcre2:pcre2-*:pcre2-10.44\n@wantlib c.102.0\n"

@@ -95,7 +95,7 @@ def compared(rules: pf.Ruleset, debian: nft.Tables = DEBIAN) -> Iterator[tuple[P
     """Every packet, and whether it passes here and on Debian."""
     for first in begun():
         packets = [first]
-        if passes(rules, first):  # nobody answers what did not come through, or goes on with it
+        if passes(rules, first):  # a packet that was dropped has no answer and no successor
             packets += [reply(first), replace(first, flags="A" if first.protocol == TCP else "", first=first)]
         for packet in packets:
             yield packet, passes(rules, packet), debian.passes(packet)
@@ -158,7 +158,7 @@ def test_rules_that_are_looser_or_stricter_than_debians_are_found(old: str, new:
 
 @pytest.mark.parametrize("flags", ["A", "PA", "FA", "R"])
 @pytest.mark.parametrize("port", [80, 443])
-def test_the_heir_sees_and_refuses_the_connections_of_the_dead(flags: str, port: int) -> None:
+def test_the_new_master_sees_and_refuses_the_connections_of_the_dead(flags: str, port: int) -> None:
     strange = Packet("vio0", "in", TCP, CLIENT, SITE, 40000, port, flags)
     assert passes(RULES, strange)
     assert passes(RULES, replace(strange, direction="out", source=SITE, destination=CLIENT, flags="R",

@@ -27,7 +27,7 @@ def test_the_leftmost_equals_sign_parts_question_and_answer(line: str, key: str,
 @pytest.mark.parametrize(
     "line", ["", "   ", "# System hostname = lb", "  # a = b", "no separator", "= lb", "System hostname =", "key = \t "]
 )
-def test_lines_that_say_nothing_are_passed_over(line: str) -> None:
+def test_lines_without_a_meaning_are_skipped(line: str) -> None:
     assert parse(line) is None
 
 

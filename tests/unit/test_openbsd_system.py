@@ -1,4 +1,4 @@
-"""What an OpenBSD guest is told, and what its answers mean.
+"""The commands for an OpenBSD guest, and the meaning of its answers.
 
 The samples were not recorded on OpenBSD. They follow the manual pages and sources that
 machines/openbsd_system.py names.

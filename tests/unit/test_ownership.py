@@ -105,13 +105,13 @@ def test_a_strangers_resource_of_any_kind_is_refused(settings: Settings, there: 
         claim.must_be_ours(take_over=True)
 
 
-@pytest.mark.parametrize("words", [["down"], ["down", "--take-over"]])
+@pytest.mark.parametrize("arguments", [["down"], ["down", "--take-over"]])
 def test_down_leaves_a_strangers_container_and_volume(
-    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, words: list[str]
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     monkeypatch.setenv("TESTBED_STATE", str(settings.state_dir))
     portainer(there)
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, UsageError)
     assert result.exception.exit_status == 2
     assert there.names() == ["testbed-db-1", "testbed_data"]
@@ -137,7 +137,7 @@ def test_up_refuses_a_strangers_project_before_anything_is_made(settings: Settin
     assert not settings.state_dir.exists()
 
 
-def test_doctor_says_what_up_would(settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_prints_what_up_would(settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     portainer(there)
     monkeypatch.setattr(doctor, "_machine", lambda *_: iter(()))
     [finding] = [each for each in doctor.examine(settings) if each.name == "project"]
@@ -201,9 +201,9 @@ def test_down_without_any_nft_prints_the_names_of_rules_and_keeps_the_identity(
     known = ours(settings)[CLUSTER]
     there.no_images = {"testbed/lb"}
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    said: list[str] = []
-    lifecycle.down(settings, ["c2"], said.append)
-    assert [f"cut.{each}." in line for each, line in zip((known, "c2"), said, strict=True)] == [True, True]
+    lines: list[str] = []
+    lifecycle.down(settings, ["c2"], lines.append)
+    assert [f"cut.{each}." in line for each, line in zip((known, "c2"), lines, strict=True)] == [True, True]
     assert identity.read(settings) == known
     there.no_images.clear()  # the image has been built again
     lifecycle.down(settings)
@@ -273,7 +273,7 @@ def test_nodes_that_compose_made_again_by_hand_are_still_a_cluster_to_up(setting
         claim.must_be_alone()
 
 
-def test_an_older_testbeds_cluster_is_not_removed_and_the_way_out_is_told(
+def test_an_older_testbeds_cluster_is_not_removed_and_the_error_names_the_way_out(
     settings: Settings, there: FakeEngine
 ) -> None:
     a_cluster(there, {PROJECT: "testbed", FOLDER: str(settings.topology.parent)})
@@ -346,15 +346,15 @@ def test_heal_sweeps_the_host_though_nothing_is_on_record(tmp_path: Path) -> Non
     cast("FakeFleet", nodes).tables.append("cut.c1.app-2.silent-cut-backend-both")
     state = SimpleNamespace(balancers=[])
     cluster = SimpleNamespace(fleet=nodes, ledger=Ledger(tmp_path), state=lambda *_: state)
-    said: list[str] = []
-    lifecycle.heal(cast("Cluster", cluster), cast("Progress", SimpleNamespace(print_line=said.append)))
-    assert said == ["  removed the rules cut.c1.app-2.silent-cut-backend-both from the host"]
+    lines: list[str] = []
+    lifecycle.heal(cast("Cluster", cluster), cast("Progress", SimpleNamespace(print_line=lines.append)))
+    assert lines == ["  removed the rules cut.c1.app-2.silent-cut-backend-both from the host"]
 
 
 # --- other testbed clusters --------------------------------------------------------------------------------------
 
 
-def test_a_cluster_whose_state_folder_was_deleted_is_kept_unless_the_user_says_so(
+def test_a_cluster_whose_state_folder_was_deleted_is_kept_unless_the_user_asks_for_it(
     settings: Settings, there: FakeEngine
 ) -> None:
     a_cluster(there, ours(settings), "exited")
@@ -377,10 +377,10 @@ def test_a_cluster_that_another_checkout_uses_stays(
         owner(there, settings).must_be_ours(take_over=True)
 
 
-@pytest.mark.parametrize("words", [["up", "--take-over"], ["down", "--take-over"]])
+@pytest.mark.parametrize("arguments", [["up", "--take-over"], ["down", "--take-over"]])
 @pytest.mark.parametrize("folder", ["/data/not-visible-here", "this checkout", ""])
 def test_no_cluster_that_runs_is_taken_over_wherever_its_folder_is(
-    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, folder: str, words: list[str]
+    settings: Settings, there: FakeEngine, monkeypatch: pytest.MonkeyPatch, folder: str, arguments: list[str]
 ) -> None:
     for name, folder_of_state in (("TESTBED_STATE", settings.state_dir), ("TESTBED_RUN", settings.run_dir)):
         monkeypatch.setenv(name, str(folder_of_state))
@@ -389,7 +389,7 @@ def test_no_cluster_that_runs_is_taken_over_wherever_its_folder_is(
     a_cluster(there, labels)
     there.add("container", "testbed-lb2-1", labels | BUILT, state="exited")
     before = there.names()
-    error = CliRunner().invoke(app, words).exception
+    error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, UsageError)
     assert "`docker stop $(docker ps --quiet --filter label=org.testbed.cluster=c2)`" in error.fix
     assert ("TESTBED_STATE" in error.fix) == (folder == "this checkout")

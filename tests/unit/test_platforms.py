@@ -1,4 +1,4 @@
-"""The cluster's tests ask balancers in their platform's words, and those words do what they are for."""
+"""The cluster's tests use the commands of a balancer's platform, and those commands work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testbed.machines import ExecResult, Machine
 from visiting import stays, visitors, visits
 
 TESTS = Path(__file__).parents[1]
-# What only Debian's balancers have: in a test's own words it would fail on the others.
+# What only Debian's balancers have: written in a test, it would fail on the others.
 DEBIANS = re.compile(r"\bsv (?:\d|restart|status)|balancer-answers|\"ip\", \"-4\"|curl [^\"]*127\.0\.0\.1")
 # In place of curl and nc: the answer of two nodes in turn, or of the one that the cookie names.
 SERVER = r"""
@@ -55,13 +55,13 @@ class Balancer:
 
     def exec(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
         """Run a command."""
-        words = [word.replace("/usr/local/libexec/testbed/platform", f"{self.root}/platform") for word in command]
+        arguments = [word.replace("/usr/local/libexec/testbed/platform", f"{self.root}/platform") for word in command]
         path = f"{self.root}:{os.environ['PATH']}"
         environment = {"PATH": path, "ROOT": str(self.root)}
         if self.node.keys.platform == "debian":  # a container's environment; a guest has it in a file
             environment["SITE_NAME"] = "webmail.testbed.test"
         done = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=timeout, env=environment, cwd=self.root
+            arguments, capture_output=True, text=True, check=False, timeout=timeout, env=environment, cwd=self.root
         )
         return ExecResult(done.returncode, done.stdout, done.stderr)
 
@@ -71,12 +71,12 @@ def balancer(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
     return cast("Machine", Balancer(tmp_path, request.param))
 
 
-def test_each_balancer_is_asked_in_the_words_of_its_platform(balancer: Machine) -> None:
+def test_each_balancer_gets_the_commands_of_its_platform(balancer: Machine) -> None:
     assert platform_of(balancer) is PLATFORMS[balancer.node.keys.platform]
     assert balancer.node.keys.platform in ("debian", "openbsd")
 
 
-def test_new_visitors_go_to_the_nodes_in_turn_and_returning_ones_where_their_cookie_says(balancer: Machine) -> None:
+def test_new_visitors_go_to_the_nodes_in_turn_and_returning_ones_follow_their_cookie(balancer: Machine) -> None:
     assert visitors(balancer, 5) == {"app-1": 3, "app-2": 2}
     assert stays(balancer, "app-2") == "app-2"
     requests = (cast("Balancer", balancer).root / "requests").read_text()
@@ -86,9 +86,9 @@ def test_new_visitors_go_to_the_nodes_in_turn_and_returning_ones_where_their_coo
 
 @pytest.mark.parametrize("platform", sorted(PLATFORMS))
 def test_the_shell_can_read_every_word(platform: str) -> None:
-    words = PLATFORMS[platform]
-    scripts = [words.default_route, words.reload, words.restart, words.answers]
-    scripts += [words.page.format(path="/balancer-manager"), words.visits.format(count=2, cookie="A=.b")]
+    commands = PLATFORMS[platform]
+    scripts = [commands.default_route, commands.reload, commands.restart, commands.answers]
+    scripts += [commands.page.format(path="/balancer-manager"), commands.visits.format(count=2, cookie="A=.b")]
     for script in scripts:
         subprocess.run(["sh", "-n", "-c", script], check=True)
     if platform == "openbsd":
@@ -98,5 +98,5 @@ def test_the_shell_can_read_every_word(platform: str) -> None:
 @pytest.mark.parametrize(
     "path", sorted((*TESTS.glob("cluster/*.py"), TESTS / "visiting.py")), ids=lambda path: path.name
 )
-def test_no_test_of_the_cluster_has_debians_words_for_a_balancer(path: Path) -> None:
+def test_no_test_of_the_cluster_has_debians_commands_for_a_balancer(path: Path) -> None:
     assert not DEBIANS.findall(path.read_text())

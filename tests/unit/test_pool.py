@@ -60,7 +60,7 @@ def cluster(
     )  # fmt: skip
 
 
-def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
+def test_both_balancers_are_changed(pair: tuple[FakeMachine, FakeMachine]) -> None:
     pool_changes.change(cluster(pair), "weight", "webmail", "app-2", 50)
     for each in pair:
         assert each.done[-1] == "pool-member weight webmail app-2 50"
@@ -69,7 +69,7 @@ def test_both_are_told(pair: tuple[FakeMachine, FakeMachine]) -> None:
 def test_healing_ends_the_drains_of_a_roll_that_was_cut_off_and_no_others(
     pair: tuple[FakeMachine, FakeMachine], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What an operator drained is a decision, which the balancer tells of; what a roll drains is not.
+    # The balancer lists what an operator drained as a decision. It does not list what a roll drained.
     drained = [member("app-1", "Init Drn Ok"), member("app-2", "Init Drn Ok")]
     half = cluster(pair, drained, second=BOTH, out={("webmail", "app-2")})
     monkeypatch.setattr("testbed.cluster.unrecorded_faults.undo", lambda _: [])
@@ -78,7 +78,9 @@ def test_healing_ends_the_drains_of_a_roll_that_was_cut_off_and_no_others(
     assert "lb1: app-1 was still drained, from webmail" in capsys.readouterr().out
 
 
-def test_what_one_was_told_is_taken_back_when_the_other_cannot(pair: tuple[FakeMachine, FakeMachine]) -> None:
+def test_the_first_balancer_is_rolled_back_when_the_second_cannot_be_changed(
+    pair: tuple[FakeMachine, FakeMachine],
+) -> None:
     lb1, lb2 = pair
     lb1.answers = {"pool-member show": "webmail app-2 serving 7\n"}
     lb2.answers = {"pool-member drain": ExecResult(1, "", "pool-member: Apache does not do as decided\n")}
@@ -112,7 +114,7 @@ def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachin
 
 
 @pytest.mark.parametrize(
-    ("words", "members", "said"),
+    ("arguments", "members", "message"),
     [
         (("drain", "mail", "app-1"), BOTH, "no application 'mail'; the applications are webmail"),
         (("drain", "webmail", "app-3"), BOTH, "no app node 'app-3'; webmail runs on app-1, app-2"),
@@ -126,16 +128,16 @@ def test_nothing_is_changed_while_one_is_off(pair: tuple[FakeMachine, FakeMachin
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_before_anyone_is_told(
-    pair: tuple[FakeMachine, FakeMachine], words: tuple[str, str, str], members: Sequence[Member], said: str
+def test_an_invalid_change_is_refused_before_any_balancer_is_changed(
+    pair: tuple[FakeMachine, FakeMachine], arguments: tuple[str, str, str], members: Sequence[Member], message: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        pool_changes.change(cluster(pair, members), *words)
-    assert said in str(refused.value)
+        pool_changes.change(cluster(pair, members), *arguments)
+    assert message in str(refused.value)
     assert not any(each.done for each in pair)
 
 
-def test_nobody_scales_down_to_nodes_that_were_taken_out(pair: tuple[FakeMachine, FakeMachine]) -> None:
+def test_scaling_down_to_nodes_that_were_taken_out_is_refused(pair: tuple[FakeMachine, FakeMachine]) -> None:
     out = frozenset({("webmail", "app-1"), ("webmail", "app-2")})
     state = ClusterState({}, (BalancerState("lb2", reachable=True, members=BOTH, out=out),), (), (), ())
     scaled = cast("Cluster", SimpleNamespace(topology=topology(), state=lambda: state))
@@ -146,16 +148,16 @@ def test_nobody_scales_down_to_nodes_that_were_taken_out(pair: tuple[FakeMachine
 
 def test_statistics_and_decisions_are_read() -> None:
     sections = split((SAMPLES / "lb.txt").read_text())
-    told = {**sections, "pool-member show": "webmail app-1 draining 1\nwebmail app-2 serving 50\n"}
-    state = balancer_state.parse("lb1", "198.18.0.10", told)
+    answers = {**sections, "pool-member show": "webmail app-1 draining 1\nwebmail app-2 serving 50\n"}
+    state = balancer_state.parse("lb1", "198.18.0.10", answers)
     assert [(each.pool, each.application, each.weight, each.busy) for each in state.members] == [
         ("webmail", "webmail", 1.0, 0), ("webmail", "webmail", 1.0, 0),
     ]  # fmt: skip
-    # A weight takes nobody out.
+    # A weight takes no node out.
     assert state.out == {("webmail", "app-1")}
 
 
-def test_a_container_made_anew_keeps_its_own_and_leaves_the_images() -> None:
+def test_a_container_that_is_recreated_keeps_its_own_settings_and_leaves_the_images() -> None:
     image = {"Env": ["PATH=/bin", "A=1"], "Entrypoint": ["boot"], "Cmd": None, "WorkingDir": ""}
     configuration = {
         "Env": ["NODE=lb1", "A=2", "PATH=/bin"], "Entrypoint": ["boot"], "Cmd": ["now"], "WorkingDir": "",
@@ -168,7 +170,7 @@ def test_a_container_made_anew_keeps_its_own_and_leaves_the_images() -> None:
 
 
 @pytest.mark.parametrize("command", ["forget-member", "pool-member forget"])
-def test_a_member_that_could_not_be_forgotten_is_told(pair: tuple[FakeMachine, FakeMachine], command: str) -> None:
+def test_a_member_that_could_not_be_forgotten_is_reported(pair: tuple[FakeMachine, FakeMachine], command: str) -> None:
     lb1, _ = pair
     lb1.answers[command] = ExecResult(1, "", "forget-member: cannot create /run/pool/dismissed: No such file\n")
     with pytest.raises(TestbedError, match=r"lb1: .*cannot create /run/pool/dismissed"):

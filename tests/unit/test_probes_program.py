@@ -37,7 +37,7 @@ def test_every_probe_that_can_be_named_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (["ping=20ms"], "no probe 'ping': the probes are tcp, https, webmail, sql-read, sql-write"),
         (["tcp"], "tcp: '' is not a duration: write a number with its unit"),
@@ -49,18 +49,18 @@ def test_every_probe_that_can_be_named_is_there() -> None:
     ],
 )
 def test_bad_usage_is_one_line_and_writes_nothing(
-    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        program.main(["--journal", str(tmp_path / "j"), *words])
+        program.main(["--journal", str(tmp_path / "j"), *arguments])
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err.splitlines()[-1]
+    assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "j").exists()
 
 
 def test_missing_secrets_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--journal", str(tmp_path / "j"), "--secrets", str(tmp_path / "none"), "--host", "127.0.0.1"]
-    assert program.main([*words, "sql-read=20ms"]) == 2
+    arguments = ["--journal", str(tmp_path / "j"), "--secrets", str(tmp_path / "none"), "--host", "127.0.0.1"]
+    assert program.main([*arguments, "sql-read=20ms"]) == 2
     assert capsys.readouterr().err.startswith("probes: [Errno 2]")
 
 
@@ -69,9 +69,9 @@ def test_targets_that_are_not_there_are_findings(
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        words = ["--site", "127.0.0.1", "--site-port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
-        words += ["--host", "nowhere.invalid", "--journal", str(tmp_path / "j"), "--seconds", "0.2"]
-        assert program.main([*words, "tcp=20ms", "sql-read=20ms", "sql-write=50ms"]) == 0
+        arguments = ["--site", "127.0.0.1", "--site-port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
+        arguments += ["--host", "nowhere.invalid", "--journal", str(tmp_path / "j"), "--seconds", "0.2"]
+        assert program.main([*arguments, "tcp=20ms", "sql-read=20ms", "sql-write=50ms"]) == 0
     journal = read(tmp_path / "j")
     assert {name: len(series) for name, series in journal.probes.items()} == {"tcp": 10, "sql-read": 10, "sql-write": 4}
     assert {sample.outcome for sample in journal.of(ProbeSample)} == {Outcome.FAILED}
@@ -84,9 +84,17 @@ def test_targets_that_are_not_there_are_findings(
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     path = tmp_path / "j"
     with socket.create_server(("127.0.0.1", 0)) as server:
-        words = ["--site", "127.0.0.1", "--site-port", str(server.getsockname()[1]), "--journal", str(path), "tcp=20ms"]
+        arguments = [
+            "--site",
+            "127.0.0.1",
+            "--site-port",
+            str(server.getsockname()[1]),
+            "--journal",
+            str(path),
+            "tcp=20ms",
+        ]
         process = subprocess.Popen(
-            [sys.executable, "-m", "testbed.probes", *words],
+            [sys.executable, "-m", "testbed.probes", *arguments],
             stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
         deadline = time.monotonic() + 20
@@ -129,8 +137,8 @@ def test_a_table_that_cannot_be_read_is_reported(
     Writer(tmp_path / "j", "probes", run="r1").close()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        words = ["--host", "127.0.0.1", "--port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
-        assert read_back.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *words]) == UNREADABLE
+        arguments = ["--host", "127.0.0.1", "--port", str(unused.getsockname()[1]), "--secrets", str(secrets)]
+        assert read_back.main(["--journal", str(tmp_path / "j"), "--timeout", "0.1", *arguments]) == UNREADABLE
     assert "the writes cannot be read back: connection failed" in capsys.readouterr().err
     [mark] = read(tmp_path / "j").of(Mark)
     assert (mark.name, mark.attrs["at-rest"], mark.attrs["seconds"]) == ("unreadable", "yes", "0.1")

@@ -39,7 +39,7 @@ GOOD = ROW + message(b"C", b"INSERT 0 1\0") + READY
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Takes any password, and answers queries as it is told."""
+    """Takes any password, and answers queries as the test decides."""
 
     daemon_threads = True
     answer = GOOD

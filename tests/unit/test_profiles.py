@@ -21,7 +21,7 @@ from testbed.incidents.incident_text import describe
 from testbed.incidents.runner import reshape_for_incident
 from testbed.journal import RunPlan, parse
 
-REASON = "nobody watches PostgreSQL"
+REASON = "nothing watches PostgreSQL"
 
 
 EXPECT = {

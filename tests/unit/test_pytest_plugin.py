@@ -12,17 +12,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_in(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def pytest_in(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=folder, capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **environment},
     )  # fmt: skip
 
 
 def test_every_incident_is_a_test() -> None:
-    told = pytest_in(ROOT, "--collect-only", "-q", "incidents").stdout
+    output = pytest_in(ROOT, "--collect-only", "-q", "incidents").stdout
     for path in (ROOT / "incidents").glob("*.yaml"):
-        assert f"incidents/{path.name}::{path.stem}" in told
+        assert f"incidents/{path.name}::{path.stem}" in output
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_yaml_is_left_alone_unless_it_is_named(project: Path) -> None:
-    told = pytest_in(project, "--collect-only", "-q").stdout
-    assert "no tests collected" in told
-    assert "warning" not in told
+    output = pytest_in(project, "--collect-only", "-q").stdout
+    assert "no tests collected" in output
+    assert "warning" not in output
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_yaml_is_left_alone_unless_it_is_named(project: Path) -> None:
 )
 def test_the_setting_names_files_and_folders(project: Path, setting: str, collected: set[str]) -> None:
     (project / "pytest.ini").write_text(f"[pytest]\ntestbed_incidents = {setting}\n")
-    told = pytest_in(project, "--collect-only", "-q").stdout
-    assert {line for line in told.splitlines() if "::" in line} == collected
-    assert "warning" not in told
+    output = pytest_in(project, "--collect-only", "-q").stdout
+    assert {line for line in output.splitlines() if "::" in line} == collected
+    assert "warning" not in output
     (folder := project / "tests" / "unit").mkdir()
-    told = pytest_in(folder, "--collect-only", "-q", *(str(project / each) for each in setting.split())).stdout
-    assert sum("::" in line for line in told.splitlines()) == len(collected)
+    output = pytest_in(folder, "--collect-only", "-q", *(str(project / each) for each in setting.split())).stdout
+    assert sum("::" in line for line in output.splitlines()) == len(collected)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_wrong_incident_fails_in_one_line_with_its_place(tmp_path: Path) -> No
     assert "Traceback" not in result.stdout
 
 
-def test_fixtures_say_that_no_cluster_is_up(tmp_path: Path) -> None:
+def test_fixtures_report_that_no_cluster_is_up(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_it(testbed):\n    pass\n")
     result = pytest_in(tmp_path, "-q", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state"))
     assert result.returncode == 1

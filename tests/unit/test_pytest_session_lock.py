@@ -44,12 +44,12 @@ def test_its_commands_work_under_its_lock(testbed_lock):
 
 
 @contextmanager
-def pytest_in(folder: Path, text: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+def pytest_in(folder: Path, text: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A session of pytest on one file of tests, with a state folder of its own."""
     (folder / "test_mine.py").write_text(text)
     environment = {**os.environ, "TESTBED_STATE": str(folder / "state")}
     environment.pop("PYTHONUNBUFFERED", None)  # the user's shell does not set it
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, "test_mine.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, "test_mine.py"]
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -89,11 +89,11 @@ def test_a_test_waits_for_the_holder_and_its_time_limit_does_not_count_that(tmp_
         pytest_in(tmp_path, MANY, "--timeout", "6", "-k", "test_it") as session,
     ):
         assert session.stdout
-        said = ""
-        while "waiting up to" not in said:
-            said = session.stdout.readline()
-            assert said, "the session ended"
-        assert f"`testbed run x` (process {other.pid}" in said
+        line = ""
+        while "waiting up to" not in line:
+            line = session.stdout.readline()
+            assert line, "the session ended"
+        assert f"`testbed run x` (process {other.pid}" in line
         elapse(7)  # longer than the time limit
         other.kill()
         assert "6 passed" in output(session)

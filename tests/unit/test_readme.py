@@ -52,8 +52,8 @@ def test_make_test_leaves_a_cluster_where_one_was_up(tmp_path: Path, status: str
     (tmp_path / "status").write_text(status)
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    words = ["make", "--silent", "--assume-old=check", "test", "TESTBED=./testbed", "PYTEST=true", "STAMP="]
-    subprocess.run(words, cwd=tmp_path, env=environment, check=True)
+    arguments = ["make", "--silent", "--assume-old=check", "test", "TESTBED=./testbed", "PYTEST=true", "STAMP="]
+    subprocess.run(arguments, cwd=tmp_path, env=environment, check=True)
     calls = (tmp_path / "calls").read_text().splitlines()
     assert "up --profile hardened" in calls
     assert calls[-1] == last

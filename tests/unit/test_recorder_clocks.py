@@ -43,7 +43,7 @@ def test_an_event_confines_the_clock() -> None:
     clock = GuestClock()
     clock.sample(ClockSample("db1", 10.0, 110.0, 110.3))  # the guest was busy: a wide reading
     assert clock.moment(20.0, 120.21).error == pytest.approx(0.105, abs=0.01)
-    assert clock.moment(21.0, 121.02).error < 0.02  # a line that came at once tells more
+    assert clock.moment(21.0, 121.02).error < 0.02  # a line that came at once is more precise
 
 
 def test_without_a_reading_the_engines_stamp_counts() -> None:
@@ -67,7 +67,7 @@ def test_a_guest_that_stood_still_unseen_is_not_believed_until_two_readings_agre
 def test_a_clock_that_runs_26_times_too_fast_is_found_out_and_read() -> None:
     guest, clock, chance = Guest(3085.0, 26.2), GuestClock(), Random(3)  # noqa: S311
     clock.sample(guest.sample(3088))
-    # Dated by this clock it would have happened 13 seconds later than it was told.
+    # Dated by this clock it would have happened 13 seconds after its line came.
     assert clock.moment(guest.up(3090), 3090.02) == estimate_from_stamp(3090.02)
     readings = [3098.0 + 10 * tick for tick in range(20)]
     for now in readings:
@@ -79,7 +79,7 @@ def test_a_clock_that_runs_26_times_too_fast_is_found_out_and_read() -> None:
     assert clock.known
 
 
-def test_a_standstill_that_was_told_moves_the_clock() -> None:
+def test_a_reported_standstill_moves_the_clock() -> None:
     guest, clock = Guest(2000.0, 1.0), GuestClock()
     clock.sample(guest.sample(2100))
     guest.skew += 30

@@ -1,4 +1,4 @@
-"""Logs and events, followed: nothing is left out or told twice, and no error is swallowed but one of reading."""
+"""Logs and events, followed: nothing is left out or reported twice, and only errors of reading are ignored."""
 
 from __future__ import annotations
 
@@ -110,20 +110,20 @@ def written(wall: float) -> str:
 
 
 class Following:
-    """A log that is followed, and what was told of it."""
+    """A log that is followed, and the lines that were reported."""
 
     def __init__(self, host: Host, log: FakeLog) -> None:
-        self.told: list[str] = []
+        self.lines: list[str] = []
         self.errors: list[Exception] = []
         self.log = NodeLog("db1", cast("Container", log), host.wall, host.clock, self._take, self.errors.append)
 
     def _take(self, line: NodeLogLine) -> None:
-        self.told.append(line.text)
+        self.lines.append(line.text)
         if line.text == "wrong":
             raise AttributeError("the consumer is wrong")
 
     def heard(self, text: str) -> None:
-        wait_until(lambda: text in self.told, 10, f"the line {text!r}", interval=0.005)
+        wait_until(lambda: text in self.lines, 10, f"the line {text!r}", interval=0.005)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_nothing_is_lost_when_the_wall_clock_steps_back(host: Host) -> None:
     host.mono += 1
     log.write("last")
     following.log.end()
-    assert following.told == ["first", "after the step", "last"]
+    assert following.lines == ["first", "after the step", "last"]
     assert following.errors == []
 
 
@@ -161,10 +161,10 @@ def test_a_node_that_was_quiet_before_the_step_is_heard_and_its_old_lines_are_no
     host.mono += 1
     log.write("after the step")
     following.log.end()
-    assert following.told == ["after the step"]
+    assert following.lines == ["after the step"]
 
 
-def test_a_wrong_consumer_is_reported_and_later_lines_are_told(host: Host) -> None:
+def test_a_wrong_consumer_is_reported_and_so_are_later_lines(host: Host) -> None:
     log = FakeLog(host)
     following = Following(host, log)
     for text in ("right", "wrong", "right again"):
@@ -193,23 +193,23 @@ def test_a_container_that_was_removed_has_no_more_lines(host: Host) -> None:
     assert following.errors == []
 
 
-def test_events_of_the_engine_are_told_in_their_order_across_a_step(host: Host) -> None:
-    told: list[EngineEvent] = []
+def test_events_of_the_engine_are_reported_in_their_order_across_a_step(host: Host) -> None:
+    reported: list[EngineEvent] = []
     errors: list[Exception] = []
     client = FakeEngine()
     begin = host.wall
     host.mono += 5
     client.happens(host.wall, "die")
     following = EngineEvents(
-        cast("DockerClient", client), ["project=tb"], begin, host.clock, lambda labels: labels["name"], told.append,
+        cast("DockerClient", client), ["project=tb"], begin, host.clock, lambda labels: labels["name"], reported.append,
         errors.append,
     )  # fmt: skip
     host.offset -= 20
     host.mono += 1
     client.happens(host.wall, "start")
-    wait_until(lambda: len(told) == 2, 10, "both events", interval=0.005)
+    wait_until(lambda: len(reported) == 2, 10, "both events", interval=0.005)
     following.end(host.wall + 60)
-    assert [event.action for event in told] == ["die", "start"]
+    assert [event.action for event in reported] == ["die", "start"]
     assert errors == []
 
 
@@ -274,7 +274,7 @@ def test_a_log_that_is_taken_up_in_the_run_is_guarded_too(host: Host) -> None:
     recorder._logs["db1"][1].end()
 
 
-def test_each_line_is_told_once_however_often_the_log_is_read() -> None:
+def test_each_line_is_reported_once_however_often_the_log_is_read() -> None:
     log = [490, 500, 500]
     place = StreamPosition(0)
     place.reopen(0)
@@ -285,7 +285,7 @@ def test_each_line_is_told_once_however_often_the_log_is_read() -> None:
     assert [place.new(stamp) for stamp in (500, 500, 500, 600)] == [False, False, True, True]
 
 
-def test_what_was_forgotten_of_a_long_log_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_were_forgotten_of_a_long_log_are_not_reported_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.recorder.stream_position.MOST", 10)
     place = StreamPosition(0)
     place.reopen(0)

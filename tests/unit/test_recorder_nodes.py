@@ -48,13 +48,13 @@ def test_a_guest_that_was_reset_comes_back_as_a_secondary(db2: list[Event]) -> N
     assert [change.value for change in changes(db2, "carp")] == ["backup"]
 
 
-def test_the_clock_that_a_guest_asks_for_at_boot_dates_all_it_says(db2: list[Event]) -> None:
+def test_the_clock_that_a_guest_asks_for_at_boot_dates_all_its_lines(db2: list[Event]) -> None:
     [sample] = [event for event in db2 if isinstance(event, ClockSample)]
     assert sample.guest == 2.975592
     assert sample.after - sample.before == pytest.approx(2.977079 - 2.975592, abs=1e-5)
-    told = [change for change in db2 if isinstance(change, StateChange) and change.source == "node"]
-    assert all(change.error < 0.002 for change in told)
-    assert [change.at for change in told] == sorted(change.at for change in told)
+    reported = [change for change in db2 if isinstance(change, StateChange) and change.source == "node"]
+    assert all(change.error < 0.002 for change in reported)
+    assert [change.at for change in reported] == sorted(change.at for change in reported)
     # It printed this a quarter of a second after the disk was attached: the line was late, the event was not.
     [attached, *_] = changes(db2, "drbd-disk")
     stamp = next(stamp for stamp, text in lines("db2") if "Attaching" in text)
@@ -67,7 +67,7 @@ def test_qemu_dates_a_reset_itself(db2: list[Event]) -> None:
     assert reset.at == pytest.approx(1795536308.273490 - OFFSET, abs=1e-6)
 
 
-def test_a_peer_that_takes_over_is_told_in_the_order_of_a_promotion() -> None:
+def test_a_peer_that_takes_over_is_recorded_in_the_order_of_a_promotion() -> None:
     listener = Listener("db1", Role.DATABASE, guest=True)
     list(listener.asked("1", lines("db1")[0][0] - 0.005, lines("db1")[0][0] - 0.004))
     events = heard(listener, "db1")
@@ -120,7 +120,7 @@ def test_a_killed_container_is_off_from_the_kill_on() -> None:
     assert off.error == pytest.approx(0.03)
 
 
-def test_a_container_that_dies_by_itself_is_off_when_the_engine_says_so() -> None:
+def test_a_container_that_dies_by_itself_is_off_when_the_engine_reports_it() -> None:
     listener = Listener("lb1", Role.BALANCER, guest=False)
     list(listener.engine("kill", 90.0, "15"))
     [off] = listener.engine("die", 100.0)
@@ -140,7 +140,7 @@ def test_a_frozen_guest_finds_its_clock_again() -> None:
     assert change.error < 0.03
 
 
-def test_what_the_kernel_says_by_two_ways_is_one_alarm() -> None:
+def test_a_kernel_message_that_comes_twice_is_one_alarm() -> None:
     listener = Listener("db1", Role.DATABASE, guest=True)
     text = "drbd database: Split-Brain detected but unresolved, dropping connection!"
     [alarm] = listener.line(f"kernel: {text} level=1 up=61.123456", 100.0, OFFSET)
@@ -166,20 +166,20 @@ def test_a_guest_that_asks_again_keeps_its_clock() -> None:
     """OpenBSD's supervisor: the first question of a boot begins a clock, those after it confine it further."""
     listener = Listener("lb1", Role.BALANCER, guest=True)
 
-    def told(up: float, again: str = "") -> list[Event]:
+    def ask_clock(up: float, again: str = "") -> list[Event]:
         host = 1000.0 + up  # the guest booted when the host's monotonic clock was 1000
         asked = f"event=clock-asked{again} up={up - 0.02:.6f}"
         answer = f"event=clock-told host={host + OFFSET:.6f} up={up + 0.01:.6f}"
         return [event for text in (asked, answer) for event in listener.line(text, host + 0.1, OFFSET)]
 
-    assert [type(event) for event in told(20.0)] == [ClockSample]
+    assert [type(event) for event in ask_clock(20.0)] == [ClockSample]
     assert listener.clock.known
-    told(30.0, " again=yes")
-    told(40.0, " again=yes")
+    ask_clock(30.0, " again=yes")
+    ask_clock(40.0, " again=yes")
     assert listener.clock.known
     [change] = changes(list(listener.line("event=carp-master address=1 up=41.000000", 1041.2, OFFSET)), "carp")
     assert abs(change.at - 1041.0) <= change.error < 0.05
-    told(3.0)  # it was reset unseen
+    ask_clock(3.0)  # it was reset unseen
     assert listener.clock.known
     [change] = changes(list(listener.line("event=carp-backup address=1 up=4.000000", 1004.2, OFFSET)), "carp")
     assert abs(change.at - 1004.0) <= change.error < 0.05
@@ -210,5 +210,5 @@ def test_openbsds_kernel_panics_on_its_console() -> None:
         (Role.OBSERVER, "event=fenced peer=db1 by=db2 up=7.0", Mark("fenced", "n", {"peer": "db1", "by": "db2"})),
     ],
 )
-def test_what_a_node_decides_is_told_with_its_reason(role: Role, line: str, mark: Mark) -> None:
+def test_what_a_node_decides_is_recorded_with_its_reason(role: Role, line: str, mark: Mark) -> None:
     assert list(Listener("n", role, guest=False).line(line, 100.0, OFFSET)) == [mark]

@@ -86,14 +86,14 @@ def test_an_address_is_the_role_that_holds_it() -> None:
     assert parse_log_line(Role.MAIL, line).changes == ()
 
 
-def test_lines_that_tell_of_no_state() -> None:
+def test_lines_without_a_state() -> None:
     for line in ("event=booted node=db1 up=3.4", "event=pool-changed members=app-1:198.18.1.129", "event=", "hello"):
         assert parse_log_line(Role.BALANCER, line).changes == ()
 
 
-def test_a_database_machine_comes_up_as_a_spare() -> None:
-    told = dict(parse_log_line(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
-    assert told == {"drbd-role": "Secondary", "mount": "none", "postgres": "stopped", "database-address": "none"}
+def test_a_database_node_comes_up_as_standby() -> None:
+    states = dict(parse_log_line(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
+    assert states == {"drbd-role": "Secondary", "mount": "none", "postgres": "stopped", "database-address": "none"}
 
 
 def test_a_console_is_read_on_over_a_restart(tmp_path: Path) -> None:

@@ -83,9 +83,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 def recovered(state: Callable[[list[str]], ClusterState], ledger: Ledger) -> list[str]:
     """What was done until the cluster was healthy."""
     cluster = FakeCluster(state, ledger)
-    said: list[str] = []
-    recover(cast("Cluster", cluster), 120.0, said.append)
-    assert len(said) == len(cluster.deeds)  # nothing is done in silence
+    printed: list[str] = []
+    recover(cast("Cluster", cluster), 120.0, printed.append)
+    assert len(printed) == len(cluster.deeds)  # nothing is done in silence
     return cluster.deeds
 
 
@@ -109,11 +109,11 @@ def test_what_heals_by_itself_is_left_alone(clock: FakeTime, ledger: Ledger) -> 
     ids=["filesystem with lost writes", "disk detached", "DRBD stands alone", "Apache down"],
 )
 def test_what_stays_sick_is_repaired(before: ClusterState, deeds: list[str], clock: FakeTime, ledger: Ledger) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     cluster = FakeCluster(after(deeds[-1], before), ledger)
-    recover(cast("Cluster", cluster), 120.0, said.append)
+    recover(cast("Cluster", cluster), 120.0, printed.append)
     assert cluster.deeds == deeds
-    assert len(said) == 1
+    assert len(printed) == 1
     assert cluster_recovery.PATIENCE_SECONDS <= clock.now < 60
 
 
@@ -267,7 +267,7 @@ LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags"
 
 
 @pytest.mark.parametrize(
-    ("answers", "deed", "told"),
+    ("answers", "deed", "message"),
     [
         ({"ip -j link": LINKS % '"NO-CARRIER", "UP"'}, "plug backend", "had no carrier"),
         ({"ip -j link": LINKS % '"BROADCAST"'}, "sh -c ip link set dev backend up", "was down"),
@@ -278,12 +278,12 @@ LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags"
     ids=["cable", "interface", "process", "queue", "clock"],
 )
 def test_a_fault_that_no_record_names_is_undone(
-    answers: dict[str, str | ExecResult], deed: str, told: str, ledger: Ledger
+    answers: dict[str, str | ExecResult], deed: str, message: str, ledger: Ledger
 ) -> None:
     machine = FakeMachine("db1", ledger, {"mountpoint": ExecResult(1, "", ""), **answers})
     lines = undone(machine)
     assert any(each.startswith(deed) for each in machine.done)
-    assert any(told in line for line in lines)
+    assert any(message in line for line in lines)
 
 
 @pytest.mark.parametrize("name", ["db1", "app-1", "lb1"])

@@ -25,12 +25,12 @@ def database(
 
 @dataclass
 class FakeCluster:
-    """Two database nodes that remember what they were told, in order."""
+    """Two database nodes that record their commands, in order."""
 
     one: DatabaseState
     other: DatabaseState
     faults: list[object] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
     @property
     def ledger(self) -> SimpleNamespace:
@@ -46,7 +46,7 @@ class FakeCluster:
 
     def machine(self, name: str) -> SimpleNamespace:
         def run(command: list[str]) -> ExecResult:
-            self.told.append(f"{name}: {command[-1]}")
+            self.commands.append(f"{name}: {command[-1]}")
             if command == ["resign"]:
                 self.one, self.other = database("db1"), database("db2", serving=True)
             return ExecResult(0, "", "")
@@ -59,9 +59,9 @@ def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluste
 
 
 @pytest.mark.parametrize(
-    ("it", "keep", "words"),
+    ("it", "keep", "message"),
     [
-        (cluster(database("db1", "Connected", serving=True), database("db2", "Connected")), "", "is no split brain"),
+        (cluster(database("db1", "Connected", serving=True), database("db2", "Connected")), "", "no split brain"),
         (cluster(database("db1", serving=True), database("db2")), "db3", "'db3' is not a database node"),
         (
             cluster(database("db1", serving=True), database("db2"), SimpleNamespace(fault="freeze", node="db2")), "",
@@ -69,10 +69,10 @@ def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluste
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_resolved_is_refused(it: Cluster, keep: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
+def test_what_cannot_be_resolved_is_refused(it: Cluster, keep: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         split_brain_repair.sides(it, keep)
-    assert cast("FakeCluster", it).told == []
+    assert cast("FakeCluster", it).commands == []
 
 
 def test_a_side_that_does_not_answer_is_not_given_up() -> None:
@@ -91,14 +91,14 @@ def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.Mon
     it = FakeCluster(database("db1", serving=True), database("db2"))
 
     def keep(_: object, node: str, __: str) -> Path:
-        it.told.append(f"copy of {node}")
+        it.commands.append(f"copy of {node}")
         return Path("copy.qcow2")
 
     monkeypatch.setattr(discarded_copies, "keep", keep)
     which = Sides("db2", "db1")
     split_brain_repair.separate(cast("Cluster", it), which)
     split_brain_repair.reunite(cast("Cluster", it), which)
-    assert it.told == [
+    assert it.commands == [
         "db1: resign",
         f"db1: {split_brain_repair.DISCONNECT}",
         "copy of db1",

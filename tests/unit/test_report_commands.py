@@ -55,7 +55,7 @@ def test_a_name_is_its_latest_run(parent: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("20261124", "3 runs begin"),
         ("nix", "no run 'nix'"),
@@ -64,8 +64,8 @@ def test_a_name_is_its_latest_run(parent: Path) -> None:
         ("/", "no journal"),
     ],
 )
-def test_a_run_that_is_none_is_refused(parent: Path, text: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_run_that_is_none_is_refused(parent: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         run("report", text)
     assert not list(parent.glob("*/report.html"))
 

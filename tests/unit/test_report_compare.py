@@ -39,12 +39,12 @@ def test_faster_is_better_and_slower_is_worse() -> None:
     assert judged(fast, slow) == WORSE
 
 
-def test_a_difference_within_the_spread_is_told_as_such() -> None:
+def test_a_difference_within_the_spread_is_reported_as_such() -> None:
     assert judged(runs(3.0, 5.0, 4.0, 6.0, 3.5), runs(3.2, 4.8, 4.4, 6.1, 3.9)) == SPREAD
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (3, 3), (2, 7)])
-def test_too_few_runs_tell_nothing(n: int, m: int) -> None:
+def test_too_few_runs_give_no_judgement(n: int, m: int) -> None:
     assert judged(runs(*[3.0] * n), runs(*[30.0] * m)) == FEW
 
 
@@ -64,7 +64,7 @@ def test_an_outage_without_an_end_is_the_worst() -> None:
     assert found.rows[0].after == Distribution(4, math.inf, None, math.inf, math.inf)
 
 
-def test_what_only_one_side_measured_is_told() -> None:
+def test_what_only_one_side_measured_is_reported() -> None:
     before, after = runs(1, 2), runs(1, 2)
     phases = PhaseResult(resource="site", source="lb1", target="lb2", cause="after resign", seconds={"first page": 1.0})
     [_, row] = compare(before, [run.model_copy(update={"phases": [phases]}) for run in after]).rows
@@ -172,7 +172,7 @@ def test_the_interval_of_the_difference() -> None:
     assert hodges_lehmann([1, math.inf], [1, 2]) is None
 
 
-def test_the_interval_holds_the_difference_as_often_as_it_says() -> None:
+def test_the_interval_holds_the_difference_as_often_as_its_confidence() -> None:
     rng = random.Random(3)  # noqa: S311 - a simulation
     held = 0
     for _ in range(100):
@@ -195,7 +195,7 @@ def test_p95_is_the_nearest_rank() -> None:
         Distribution.of([])
 
 
-def test_a_distribution_tells_measured_values_only() -> None:
+def test_a_distribution_shows_measured_values_only() -> None:
     spread = Distribution.of([float(number) for number in range(40, 0, -1)])
     assert (spread.n, spread.median, spread.p95) == (40, 20.5, 38.0)
     assert (spread.minimum, spread.maximum) == (1.0, 40.0)

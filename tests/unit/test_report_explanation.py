@@ -35,7 +35,7 @@ def test_the_parts_of_a_failover_add_up_to_the_outage() -> None:
     )
 
 
-def test_steps_are_told_in_the_order_in_which_they_ended() -> None:
+def test_steps_are_listed_in_the_order_in_which_they_ended() -> None:
     hardened = failover(carp_master=0.7, drbd_primary=1.0, mounted=1.2, address_claimed=1.5, postgres_accepting=2.5)
     found = explain_longest({"sql-read": outage(Window(100.0, 103.0, 9, 0))}, [hardened])
     assert found.endswith(
@@ -62,5 +62,5 @@ def test_an_outage_without_a_failover(windows: tuple[Window, ...], expected: str
     assert explain_longest({"https": outage(*windows)}, [REFERENCE], known).endswith(expected)
 
 
-def test_nothing_is_said_when_no_probe_ran() -> None:
+def test_no_text_is_written_when_no_probe_ran() -> None:
     assert explain_longest({}, []) == ""

@@ -62,18 +62,18 @@ def test_packages_are_folded_away_and_counted(page: str) -> None:
         assert row in general
 
 
-def test_versions_of_any_shape_are_told() -> None:
+def test_versions_of_any_shape_are_shown() -> None:
     many = {f"p{n}": str(n) for n in range(20)}
-    told = version_sections(
+    sections = version_sections(
         {"accel": "tcg", "overlays": [], "guests": {"db1": "6.1"}, "app": {"image": "a", "packages": many}}
     )
-    assert told[0].facts == [("accel", "tcg"), ("guests db1", "6.1"), ("app image", "a")]
-    assert [part.title for part in told] == ["", "app, 20 packages"]
+    assert sections[0].facts == [("accel", "tcg"), ("guests db1", "6.1"), ("app image", "a")]
+    assert [part.title for part in sections] == ["", "app, 20 packages"]
     assert [part.title for part in version_sections({"app": many})] == ["app, 20 entries"]
     assert version_sections({}) == []
 
 
-def test_the_page_tells_the_verdict_and_each_check(page: str) -> None:
+def test_the_page_shows_the_verdict_and_each_check(page: str) -> None:
     assert "Failed: outage, stickiness, durability" in page
     for check in ("outage", "stickiness", "durability", "ownership", "address-owner", "alarms", "leftovers"):
         assert f"<b>{check}</b>" in page
@@ -86,7 +86,7 @@ def test_the_page_shows_every_lane(page: str) -> None:
     for probe in ("tcp", "https", "webmail", "sql-read", "sql-write", "load"):
         assert f'data-plot="{probe}"' in page
     assert page.count('class="failed"') == 3  # sql-read, sql-write, and the load's lost sessions
-    for words in (
+    for text in (
         "power-loss db1",
         "power-loss app-2",
         "pool of lb1",
@@ -94,7 +94,7 @@ def test_the_page_shows_every_lane(page: str) -> None:
         "PostgreSQL",
         "on throughout",
     ):
-        assert words in page
+        assert text in page
     assert "two owners, db1 and db2" in page
     assert "2.4.62" in page
     assert 'class="mark uncaused"' in page
@@ -106,7 +106,7 @@ def test_what_others_wrote_is_escaped(page: str) -> None:
     assert "&lt;primary&gt;" in page
 
 
-def test_sessions_are_told_as_a_table_too(page: str) -> None:
+def test_sessions_are_shown_as_a_table_too(page: str) -> None:
     assert "Sessions as a table" in page
     assert re.search(r'<td class="mono">user01-1</td><td>app-[12]</td><td>app-[12]</td>.*none', page)
 
@@ -126,7 +126,7 @@ def test_junit(failed: Path) -> None:
     assert [each.get("value") for each in suite.iter("property") if each.get("name") == "report"] == ["report.html"]
 
 
-def test_the_summary_tells_the_figures(failed: Path) -> None:
+def test_the_summary_has_the_figures(failed: Path) -> None:
     summary = report.load_summary(failed)
     assert summary is not None
     assert (summary.verdict, summary.exit_status) == ("fail", 1)
@@ -165,7 +165,7 @@ def test_a_good_run_passes(tmp_path: Path) -> None:
     assert "A distribution needs more runs" in page
 
 
-def test_repeats_are_told_as_a_distribution(tmp_path: Path) -> None:
+def test_repeats_are_shown_as_a_distribution(tmp_path: Path) -> None:
     for number in range(1, 4):
         folder = tmp_path / f"run-{number}"
         summary = report.write_report(Forge(outage=4.0 + number, repeat=number, repeats=3, seed=number).write(folder))
@@ -236,7 +236,7 @@ def test_a_damaged_journal_is_reported_up_to_the_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3, 40])
-def test_a_journal_that_says_next_to_nothing_is_unknown(tmp_path: Path, lines: int) -> None:
+def test_a_journal_that_is_almost_empty_is_unknown(tmp_path: Path, lines: int) -> None:
     folder = Forge().write(tmp_path / "short")
     journal = folder / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:lines]))
@@ -255,7 +255,7 @@ def test_control_characters_do_not_break_junit(tmp_path: Path) -> None:
     ET.parse(folder / "junit.xml")  # noqa: S314 - our own
 
 
-def test_a_probe_that_held_back_is_told(tmp_path: Path) -> None:
+def test_a_probe_that_held_back_is_reported(tmp_path: Path) -> None:
     folder = Forge().write(tmp_path / "held")
     report.write_report(folder)
     assert "held back" not in (folder / "report.html").read_text()

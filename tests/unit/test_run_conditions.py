@@ -115,7 +115,7 @@ def test_sessions_on_all_app_nodes_are_sessions_that_live(live: LiveState) -> No
     assert not holds(live, "sessions-on-all-app-nodes", asked("user02", "app-2", "log out"))
 
 
-def test_targets_are_known_from_what_the_nodes_told(live: LiveState) -> None:
+def test_targets_are_known_from_what_the_nodes_reported(live: LiveState) -> None:
     topology = SimpleNamespace(
         of_role=lambda role: [
             SimpleNamespace(name=name) for name in (("lb1", "lb2") if role is Role.BALANCER else ("db1", "db2"))
@@ -129,7 +129,7 @@ def test_targets_are_known_from_what_the_nodes_told(live: LiveState) -> None:
     assert [(each.reachable, each.drbd_role) for each in roles.databases] == [(False, "Primary"), (True, "Secondary")]
 
 
-def test_the_last_state_seen_is_told(live: LiveState) -> None:
+def test_the_last_state_seen_is_reported(live: LiveState) -> None:
     live.take([probed(0.1, Outcome.FAILED), state("db2", Aspect.DRBD_ROLE, "Primary")])
     assert "https: refused" in live.describe()
     assert "db2: DRBD Primary" in live.describe()

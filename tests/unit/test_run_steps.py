@@ -54,11 +54,11 @@ def run(tmp_path: Path, ledger: Ledger, machines: dict[str, FakeMachine]) -> Ite
 
 
 def take(run: Run, *steps: dict[str, object]) -> list[str]:
-    """Take steps, and return what was told."""
-    told: list[str] = []
+    """Take steps, and return what was printed."""
+    printed: list[str] = []
     for number, step in enumerate(steps, 1):
-        assert take_step(run, Step.model_validate(step), number, 0.0, told.append)
-    return told
+        assert take_step(run, Step.model_validate(step), number, 0.0, printed.append)
+    return printed
 
 
 def faults(tmp_path: Path) -> list[tuple[str, str, str]]:
@@ -78,10 +78,10 @@ def test_a_drained_node_is_on_record_until_it_is_undrained(
     assert [step for step, *_ in faults(tmp_path)] == ["inject", "injected", "heal", "healed"]
 
 
-def test_app_any_is_undrained_by_the_same_words(run: Run, ledger: Ledger) -> None:
-    told = take(run, {"drain": "app:any"})
+def test_app_any_is_undrained_by_the_same_target(run: Run, ledger: Ledger) -> None:
+    printed = take(run, {"drain": "app:any"})
     [entry] = ledger.entries()
-    assert any(f"app:any is {entry.node}" in line for line in told)
+    assert any(f"app:any is {entry.node}" in line for line in printed)
     take(run, {"undrain": "app:any"})
     assert ledger.entries() == []
     with pytest.raises(UsageError, match="'app:any' is not drained; drained: none"):
@@ -98,9 +98,9 @@ def test_heal_all_undoes_drains_too(run: Run, ledger: Ledger) -> None:
 def test_a_node_that_resigns_leaves_nothing_to_heal(
     run: Run, tmp_path: Path, ledger: Ledger, machines: dict[str, FakeMachine]
 ) -> None:
-    told = take(run, {"resign": "db:primary"})
+    printed = take(run, {"resign": "db:primary"})
     assert machines["db1"].done == ["resign"]
-    assert any("db:primary is db1" in line for line in told)
+    assert any("db:primary is db1" in line for line in printed)
     assert ledger.entries() == []
     assert faults(tmp_path) == [(step, "resign", "db1") for step in ("inject", "injected", "heal", "healed")]
     run.live.update()
@@ -115,7 +115,7 @@ def test_a_fault_is_healed_by_its_id(run: Run, ledger: Ledger, machines: dict[st
     assert machines["lb1"].done == ["pause", "unpause"]
 
 
-def test_each_step_is_marked_with_its_words(run: Run, tmp_path: Path) -> None:
+def test_each_step_is_marked_with_its_text(run: Run, tmp_path: Path) -> None:
     take(run, {"resign": "lb:active"}, {"sleep": "1ms"})
     marks = [mark for mark in read(tmp_path / "journal.jsonl").of(Mark) if mark.name == "step"]
     assert [mark.attrs["text"] for mark in marks] == ["resign lb:active", "sleep 1ms"]

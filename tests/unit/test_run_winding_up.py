@@ -1,4 +1,4 @@
-"""How a run ends: faults are healed whatever becomes of the measuring, and what was not measured is told."""
+"""How a run ends: faults are healed even if the measurement fails, and what was not measured is recorded."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def wind_up(run: Run, load: FakeTask, prober: FakeTask) -> None:
         run._probers.append(cast("Task", prober))
 
 
-def told(run: Run) -> str:
+def recorded_error(run: Run) -> str:
     [end] = [mark for mark in run.journal().of(Mark) if mark.name == "run-ends"]
     return end.attrs["error"]
 
@@ -96,15 +96,15 @@ def test_a_program_that_does_not_end_keeps_no_fault_in_force(tmp_path: Path, hea
         wind_up(run, FakeTask(trouble=TestbedError("it does not end")), other)
     assert healed == ["all"]
     assert other.stopped
-    assert told(run) == "it does not end"
+    assert recorded_error(run) == "it does not end"
 
 
-def test_ctrl_c_while_a_run_winds_up_heals_and_is_told(tmp_path: Path, healed: list[str]) -> None:
+def test_ctrl_c_while_a_run_winds_up_heals_and_is_recorded(tmp_path: Path, healed: list[str]) -> None:
     run = a_run(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         wind_up(run, FakeTask(trouble=KeyboardInterrupt()), FakeTask())
     assert healed == ["all"]
-    assert told(run) == "KeyboardInterrupt"
+    assert recorded_error(run) == "KeyboardInterrupt"
 
 
 def test_a_prober_that_died_breaks_the_run(tmp_path: Path, healed: list[str]) -> None:
@@ -169,7 +169,7 @@ def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
         run.writer.write(ProbeSample("sql-write", 1.0, 1.0, 1.1, Outcome.OK, token="t-1"))
     assert healed == ["all"]
     assert len(commands) == 2, "it may only have been slow, and is read once more"
-    assert told(run) == ""
+    assert recorded_error(run) == ""
     [cluster] = [verdict for verdict in judge(run.journal()) if verdict.check == "healthy"]
     assert (cluster.status is Status.PASS) is healthy
     assert ("waited 180 s for a healthy cluster" in cluster.summary) is not healthy
@@ -182,7 +182,7 @@ def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
 def test_a_balancer_that_serves_is_left_to_its_users(tmp_path: Path, healed: list[str]) -> None:
     with a_run(tmp_path) as run:
         run.writer.write(StateChange("lb1", "site-address", "held", 1.0))
-        assert run._may_try("lb1", "app-1"), "nobody asks: it would never be tried"
+        assert run._may_try("lb1", "app-1"), "no probe asks, so the member would never be tried"
         run._probing.append("https")
         assert not run._may_try("lb1", "app-1")
         assert run._may_try("lb2", "app-1")
@@ -203,14 +203,14 @@ def test_a_cluster_that_cannot_become_healthy_is_a_finding_about_it(
         a_run(tmp_path).wait("healthy")
 
 
-def test_what_is_refused_while_a_run_goes_on_does_not_say_that_nothing_was_started(
+def test_a_refusal_during_a_run_does_not_claim_that_nothing_was_started(
     tmp_path: Path, healed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise UsageError("no node is db:primary now")
 
     incident = Incident.model_validate(
-        {"name": "refused", "title": "No node is primary", "why": "nobody is primary", "steps": [{"sleep": "1s"}]}
+        {"name": "refused", "title": "No node is primary", "why": "no node is primary", "steps": [{"sleep": "1s"}]}
     )
     run = a_run(tmp_path)
     monkeypatch.setattr("testbed.incidents.runner.heal_all", lambda *_: [])
@@ -260,7 +260,7 @@ def test_a_full_disk_keeps_no_remedy_of_a_run_from_being_taken(
     with pytest.raises(OSError, match="No space left"), run:
         pass
     assert healed == ["all", "recovered", "whole"]
-    assert "No space left" in told(run)
+    assert "No space left" in recorded_error(run)
 
 
 def test_a_run_whose_cluster_had_to_be_repaired_fails_and_names_the_remedy(

@@ -32,7 +32,7 @@ def handshake(folder: Path, name: str, ca: Path, server_name: str) -> None:
         try:
             server.wrap_socket(theirs, server_side=True).close()
         except OSError:
-            theirs.close()  # the client refused us: its side tells why
+            theirs.close()  # the client refused us; its error has the reason
 
     thread = threading.Thread(target=serve)
     thread.start()

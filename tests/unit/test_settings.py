@@ -118,7 +118,7 @@ def test_sessions_are_kept_in_files_or_the_database(checkout: Path, name: str, v
     assert caught.value.where == name
 
 
-def test_the_shape_says_where_sessions_are_kept(checkout: Path) -> None:
+def test_the_shape_records_where_sessions_are_kept(checkout: Path) -> None:
     found = settings.load({}, checkout)
     remember(found, Shape(sessions="database", padding=64))
     environment = remembered(found).environment(found)

@@ -181,7 +181,7 @@ def test_runs_are_chosen_by_verdict_and_age(parent: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["bad"], "1 run .* is deleted: 20261124-130000-bad, and standard input is not a terminal"),
         (["nowhere", "--yes"], "no run 'nowhere'"),
@@ -189,8 +189,8 @@ def test_runs_are_chosen_by_verdict_and_age(parent: Path) -> None:
         (["bad", "--all", "--yes"], "use one of them"),
     ],
 )
-def test_runs_stay_without_consent_or_a_choice(parent: Path, words: list[str], line: str) -> None:
-    error = CliRunner().invoke(app, ["runs", "rm", *words]).exception
+def test_runs_stay_without_consent_or_a_choice(parent: Path, arguments: list[str], line: str) -> None:
+    error = CliRunner().invoke(app, ["runs", "rm", *arguments]).exception
     assert isinstance(error, UsageError)
     assert re.search(line, str(error))
     assert len(names(parent)) == 2

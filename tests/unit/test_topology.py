@@ -1,4 +1,4 @@
-"""The topology: what the shipped Compose file says, and how mistakes in one are told."""
+"""The topology: what the shipped Compose file has, and how mistakes in one are reported."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_block_that_holds_no_keys_is_refused(name: str, block: object, kind: s
     assert f"{name}: a {kind} where keys belong; write keys below it" in message
 
 
-def test_unknown_key_is_told_with_its_line_and_the_known_ones() -> None:
+def test_unknown_key_is_reported_with_its_line_and_the_known_ones() -> None:
     document = merged()
     document["services"]["lb1"]["x-testbed"] = {"rolle": "balancer"}
     message = refused(document)
@@ -91,7 +91,7 @@ def test_unknown_key_is_told_with_its_line_and_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("filesystem", "fat"), ("address", "198.18.1.300"), ("network", ["backend"])]
 )
-def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
+def test_malformed_value_is_reported_with_its_line(key: str, value: object) -> None:
     document = merged()
     document["x-testbed"]["database"][key] = value
     message = refused(document)
@@ -100,7 +100,7 @@ def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "place", "told"),
+    ("old", "new", "place", "expected"),
     [
         ("&mail-users 60", "&mail-users yes", "16:12", "x-testbed.mail.users: users must be a whole number, not 'yes'"),
         (
@@ -131,11 +131,11 @@ def test_malformed_value_is_told_with_its_line(key: str, value: object) -> None:
     ],
 )
 def test_types_are_strict_and_the_message_quotes_what_is_written(
-    tmp_path: Path, old: str, new: str, place: str, told: str
+    tmp_path: Path, old: str, new: str, place: str, expected: str
 ) -> None:
     message = refused(*changed(tmp_path, old, new))
     assert message.startswith(f"cluster.yaml:{place}")
-    assert told in message
+    assert expected in message
 
 
 def test_a_variable_is_text_to_compose_and_what_it_holds_to_us() -> None:
@@ -153,7 +153,7 @@ def test_a_number_elsewhere_in_the_file_is_composes_affair(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("  mail:\n", "  mail: {}\n  mail:\n", "key 'mail' stands here twice, first on line 15"),
         ("profile: reference", "profile: [reference", "while parsing a flow sequence"),
@@ -161,15 +161,15 @@ def test_a_number_elsewhere_in_the_file_is_composes_affair(tmp_path: Path) -> No
         ("x-testbed:\n", "x-testbed:\n\t", "found character '\\t' that cannot start any token"),
     ],
 )
-def test_compose_files_are_read_as_incident_files_are(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_compose_files_are_read_as_incident_files_are(tmp_path: Path, old: str, new: str, expected: str) -> None:
     document, file = merged(), tmp_path / "cluster.yaml"
     file.write_text(CLUSTER.read_text().replace(old, new, 1))
     message = refused(document, file)
     assert re.match(r"cluster\.yaml:\d+:\d+: ", message)
-    assert told in message
+    assert expected in message
 
 
-def test_missing_block_is_told() -> None:
+def test_missing_block_is_reported() -> None:
     document = merged()
     del document["x-testbed"]["site"]
     assert "x-testbed.site: key 'site' is missing" in refused(document)

@@ -342,7 +342,7 @@ def test_a_terminal_shows_the_step_and_the_outages_so_far(tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (89, "89 s"), (600, "10 min"), (7500, "2 h 05 min"), (3599, "1 h 00 min")]
 )
-def test_the_time_left_is_told_in_round_numbers(seconds: float, text: str) -> None:
+def test_the_time_left_is_printed_in_round_numbers(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
 
 

@@ -30,7 +30,7 @@ def _summary(**values: object) -> Summary:
     return Summary(**{**base, **values})
 
 
-def test_the_page_tells_each_incident_in_a_row() -> None:
+def test_the_page_has_a_row_for_each_incident() -> None:
     text = format_issue(
         "openbsd", VERSIONS, [("image", 400.4)], [PlayedIncident("balancer-power-loss", _summary(), "")], []
     )
@@ -42,7 +42,7 @@ def test_the_page_tells_each_incident_in_a_row() -> None:
     assert "- image: 400 s" in text
 
 
-def test_what_failed_is_told_with_its_reason() -> None:
+def test_a_failure_is_shown_with_its_reason() -> None:
     broken = _summary(verdict="fail", checks=[CheckResult(name="outage", status="fail", summary="tcp: no end")])
     played = [PlayedIncident("paper-2006", broken, ""), PlayedIncident("mail-gone", None, "no engine")]
     text = format_issue("debian", VERSIONS, [], played, [("lb1: uname -a", "OpenBSD lb1")])

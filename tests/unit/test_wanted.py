@@ -81,7 +81,7 @@ def test_the_environment_s_filesystem_is_refused_by_its_name() -> None:
     settings, now = replace(SETTINGS, filesystem="ext4"), Shape(filesystem="xfs")
     with pytest.raises(UsageError, match="TESTBED_FILESYSTEM=ext4: the cluster that is up has the filesystem xfs"):
         UpOptions().must_fit(settings, now, UpOptions().shape(settings, now))
-    UpOptions().must_fit(settings, Shape(), Shape(filesystem="ext4"))  # an old record does not tell
+    UpOptions().must_fit(settings, Shape(), Shape(filesystem="ext4"))  # an old record has no filesystem
     UpOptions().must_fit(settings, now, Shape(("single",), filesystem="xfs"))
 
 

@@ -42,7 +42,7 @@ def refused(path: Path, content: str | bytes) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("users: 6", "users: yes", "4:15: users must be a whole number, not 'yes'; "),
         ("users: 6", "users: true", "4:15: users must be a whole number, not 'true'; "),
@@ -84,9 +84,11 @@ def refused(path: Path, content: str | bytes) -> str:
         ("name: sound", "name: 2006-12-24x!", "1:7: '2006-12-24x!' cannot be a name; "),
     ],
 )
-def test_types_are_strict_and_the_message_quotes_what_is_written(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_types_are_strict_and_the_message_quotes_what_is_written(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
     assert old in SOUND
-    assert refused(tmp_path / "wrong.yaml", SOUND.replace(old, new, 1)).startswith(told)
+    assert refused(tmp_path / "wrong.yaml", SOUND.replace(old, new, 1)).startswith(expected)
 
 
 def test_what_yaml_1_2_reads_as_text_is_text(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def test_numbers_that_readers_disagree_on(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "10", "1.05", "0o17", "0x1f", "_1", "1-0", "00ff", "007s"])
-def test_numbers_and_words_that_readers_agree_on(text: str) -> None:
+def test_numbers_and_texts_that_readers_agree_on(text: str) -> None:
     assert not is_ambiguous(text)
 
 
@@ -171,7 +173,7 @@ def test_top_level_extension_keys_are_ignored_and_may_hold_anchors(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("merge", "told"),
+    ("merge", "expected"),
     [
         ("{<<: 5}", "<< merges mappings alone; "),
         ("{<<: [5]}", "<< merges mappings alone; "),
@@ -181,8 +183,8 @@ def test_top_level_extension_keys_are_ignored_and_may_hold_anchors(tmp_path: Pat
         ("[&a [*a]]", "an alias repeats the value that it is part of; "),
     ],
 )
-def test_merge_keys_and_aliases_that_cannot_be(tmp_path: Path, merge: str, told: str) -> None:
-    assert told in refused(tmp_path / "merge.yaml", SOUND.replace("{users: 6, think_time: 50%}", merge))
+def test_merge_keys_and_aliases_that_cannot_be(tmp_path: Path, merge: str, expected: str) -> None:
+    assert expected in refused(tmp_path / "merge.yaml", SOUND.replace("{users: 6, think_time: 50%}", merge))
 
 
 def laughs(opening: str, closing: str, separator: str) -> str:
@@ -208,13 +210,13 @@ def test_merges_of_merges_are_bounded(tmp_path: Path) -> None:
     assert refused(tmp_path / "merges.yaml", text).startswith("2:9: << merges more than 20000 values; ")
 
 
-def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Path) -> None:
+def test_a_repeated_value_within_bounds_is_reported_in_a_short_message(tmp_path: Path) -> None:
     text = SOUND.replace("users: 6", f"users: [&a [{', '.join(['x' * 50] * 100)}], {', '.join(['*a'] * 100)}]")
     assert refused(tmp_path / "long.yaml", text).startswith("4:15: users must be a whole number, not [&a [xxxxx")
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"", "1:1: an incident is a mapping of keys"),
         (b"# nothing\n", "1:1: an incident is a mapping of keys"),
@@ -245,8 +247,8 @@ def test_a_repeated_value_within_bounds_is_told_in_a_short_message(tmp_path: Pat
         (b"{a: " * 15_000, "1:46: it is nested more than 12 levels deep"),
     ],
 )
-def test_what_is_no_incident_is_refused_in_one_line(tmp_path: Path, content: bytes, told: str) -> None:
-    assert refused(tmp_path / "odd.yaml", content).startswith(told)
+def test_a_file_that_is_not_an_incident_is_refused_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
+    assert refused(tmp_path / "odd.yaml", content).startswith(expected)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistakes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The first sector of the installed disk, as long as no OpenBSD is on it: it tells what a sealed node tells, and ends.
+"""The first sector of the installed disk, as long as it has no OpenBSD: it prints what a sealed node prints, and ends.
 
 The machine code writes a text to the first serial line and switches the machine off by ACPI: sleep type 0 with the
 enable bit, at the port QEMU's q35 machine has it under SeaBIOS.
