@@ -1,6 +1,6 @@
-"""Why sessions may leave an app node: what the journal tells of faults, power and the balancers' members.
+"""Why sessions may leave an app node: faults, power and the balancers' members, as the journal has them.
 
-A fault that only disturbs a node, such as a loss of 1 %, is no reason by itself. A move counts as caused when a
+A fault that only disturbs a node, such as a loss of 1 %, does not explain a move. A move counts as caused when a
 balancer was seen to give the node up.
 """
 

@@ -23,8 +23,8 @@ class AlarmsCheck(Check):
         alarms = run.journal.of(Alarm)
         for alarm in alarms:
             allowed = alarm.pattern in run.expect.allow_alarms
-            tell = builder.note if allowed else builder.fail
-            tell(f"{alarm.node}: {alarm.pattern}{' (allowed)' if allowed else ''}: {alarm.text}", alarm.at, alarm.node)
+            add = builder.note if allowed else builder.fail
+            add(f"{alarm.node}: {alarm.pattern}{' (allowed)' if allowed else ''}: {alarm.text}", alarm.at, alarm.node)
         if not alarms and not run.journal.of(StateChange):
             builder.doubt("no node's log was followed")
         forbidden = len(builder.wrong)

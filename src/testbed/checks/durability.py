@@ -24,7 +24,7 @@ class Durability:
         acknowledged: number of writes that were acknowledged.
         missing: acknowledged, and not there.
         duplicated: found more than once, whatever their outcome.
-        refused: surely not committed, as their client was told, and there nevertheless.
+        refused: the client got a refusal, and the row is there nevertheless.
         unexpected: there, and never tried.
         unsettled: tried, and not looked for.
         kept: of unknown outcome, and there.
@@ -65,11 +65,11 @@ class Durability:
 
 
 def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[Settled]) -> Durability:
-    """Compare what writers were told with what the table holds.
+    """Compare the replies that writers got with the rows of the table.
 
     Args:
         samples: of the SQL write probe, each with its token.
-        settled: the table, read back afterwards; the last word on a token counts.
+        settled: the table, read back afterwards; the last entry of a token counts.
     """
     due = Series.of(samples)
     outcomes = {token: OUTCOMES[due.outcomes[place]] for place in range(len(due)) if (token := due.token(place))}

@@ -1,6 +1,6 @@
-"""Was the return of what had been broken without a second outage?
+"""Does a broken node come back without a second outage?
 
-To come back is no reason to take over: whoever serves goes on, and nobody feels that its peer is there again.
+A node that comes back must not take the address: the serving node keeps it, so users notice nothing of the return.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, limit: f
         return
     stops = run.standstills.get(probe, ())
     report = check_outage(series, limit=limit, begin=healed, end=run.end, stops=stops)
-    # What had begun before the heal is not the return's.
+    # An outage that began before the heal has another cause than the return.
     report = replace(report, windows=tuple(window for window in report.windows if window.first_bad >= healed))
     for window in (*report.excessive, *report.possible):
         text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(limit)}"

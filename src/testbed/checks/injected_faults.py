@@ -12,7 +12,7 @@ STEPS = ("inject", "injected", "heal", "healed")
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """A fault's life, in monotonic seconds; None where the journal does not tell.
+    """The times of a fault, in monotonic seconds; None where the journal does not have them.
 
     Args:
         key: its identity in the ledger.
@@ -36,7 +36,7 @@ class InjectedFault:
 
     @property
     def begins(self) -> float:
-        """The first moment it may have been felt."""
+        """The first moment at which the fault may have had an effect."""
         return next((at for at in (self.inject, self.injected) if at is not None), -inf)
 
     @property

@@ -229,15 +229,15 @@ def _badness(report: OutageReport) -> tuple[bool, float]:
 
 
 def _summary(builder: VerdictBuilder, reports: Mapping[str, OutageReport]) -> str:
-    """What each probe saw in few words, the worst first; what was not seen at all in as few as can be."""
-    told = [fact.text for fact in (*builder.wrong, *builder.doubtful) if fact.at is None]
+    """The outages of each probe in few words, the worst first; probes without an outage come last, together."""
+    texts = [fact.text for fact in (*builder.wrong, *builder.doubtful) if fact.at is None]
     worst_first = sorted(reports, key=lambda name: _badness(reports[name]), reverse=True)
-    told += [f"{probe}: {reports[probe].short_summary()}" for probe in worst_first if reports[probe].windows]
+    texts += [f"{probe}: {reports[probe].short_summary()}" for probe in worst_first if reports[probe].windows]
     quiet: dict[str, list[str]] = {}
     for probe in worst_first:
         if not reports[probe].windows:
             quiet.setdefault(reports[probe].short_summary(), []).append(probe)
-    return "; ".join([*told, *(f"{', '.join(probes)}: {text}" for text, probes in quiet.items())])
+    return "; ".join([*texts, *(f"{', '.join(probes)}: {text}" for text, probes in quiet.items())])
 
 
 def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: OutageReport) -> None:
@@ -248,21 +248,21 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, report: 
         (builder.fail if certain else builder.doubt)(f"{probe} saw no outage, so the fault had no effect")
     excessive = set(report.excessive)
     for window in report.windows:
-        told = _format_outage(probe, window, report.limit)
+        text = _format_outage(probe, window, report.limit)
         if window not in excessive:
-            builder.note(told, window.first_bad)
+            builder.note(text, window.first_bad)
         elif is_certain(run, report, window):
-            builder.fail(told, window.first_bad)
+            builder.fail(text, window.first_bad)
         else:
-            builder.doubt(told, window.first_bad)
+            builder.doubt(text, window.first_bad)
     for window in report.hidden:
-        told = _format_hidden(probe, window, report.limit)
+        text = _format_hidden(probe, window, report.limit)
         if window not in report.possible:
-            builder.note(told, window.first_bad)
+            builder.note(text, window.first_bad)
         elif is_certain(run, report, window):
-            builder.fail(told, window.first_bad)
+            builder.fail(text, window.first_bad)
         else:
-            builder.doubt(told, window.first_bad)
+            builder.doubt(text, window.first_bad)
 
 
 def is_certain(run: RecordedRun, report: OutageReport, window: Window) -> bool:

@@ -1,4 +1,4 @@
-"""The phases of each failover: what the nodes went through, and what the clients saw, on one clock."""
+"""The phases of each failover: the states of the nodes and the outages of the probes, on one clock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from testbed.checks.windows import Window
 from testbed.journal import Aspect, Journal, Series
 from testbed.probes.probe_registry import PROBES
 
-# Seconds by which nodes and probes may tell late without being out of order.
+# Seconds by which nodes and probes may report late without being out of order.
 SLACK = 0.5
 NAMES = (
     "last good reply", "carp master", "address claimed", "drbd primary", "mounted", "postgres accepting", "first write",
@@ -96,7 +96,7 @@ class Phases:
 
     @property
     def served(self) -> bool:
-        """Whether the service came back, to whoever felt that it was away."""
+        """Whether the service came back for a probe that had noticed the outage."""
         return "first write" in self.seconds or "first page" in self.seconds
 
     @property
@@ -127,12 +127,12 @@ class Phases:
 
 
 def format_offset(seconds: float) -> str:
-    """A time before or after the cause; what rounds to nothing is no time before it."""
+    """A time before or after the cause; a time that rounds to zero has a plus sign."""
     return f"{round(seconds, 2) + 0.0:+.2f} s"
 
 
 def failovers(journal: Journal) -> list[Phases]:
-    """Every failover that the journal tells of, in order of time."""
+    """Return every failover that the journal shows, in order of time."""
     lines = timelines(journal)
     stops = standstills(journal)
     reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
@@ -151,7 +151,7 @@ def failovers(journal: Journal) -> list[Phases]:
                 if (window := _outage(reports[probe].windows, at, span.start + SLACK + span.error))
                 and _answered_by(journal.probes[probe], window.first_good, resource) != source
             }
-            seconds |= _felt(of_each, resource, at)
+            seconds |= _seen_by_probes(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
             away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
             unsure = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].stops)
@@ -186,8 +186,8 @@ class PhasesCheck(Check):
             if phases.disorder or (lost and run.complete):
                 builder.fail(phases.describe(), phases.at, phases.target)
             else:
-                tell = builder.doubt if lost or phases.unsure else builder.note
-                tell(phases.describe(), phases.at, phases.target)
+                add = builder.doubt if lost or phases.unsure else builder.note
+                add(phases.describe(), phases.at, phases.target)
         return builder.verdict(self.name, " ".join(phases.short_summary() for phases in every))
 
 
@@ -226,8 +226,8 @@ def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str,
     return seconds
 
 
-def _felt(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, float]:
-    """What the probes saw of it.
+def _seen_by_probes(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, float]:
+    """Return the phases that the probes date.
 
     Args:
         of_each: each probe's outage, the finest probe first, and probes whose samples are several requests last.

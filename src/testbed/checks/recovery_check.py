@@ -1,4 +1,4 @@
-"""How soon after the last heal was the cluster whole again?"""
+"""How soon after the last heal was the cluster healthy again?"""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class RecoveryCheck(Check):
             builder.doubt("nothing was healed")
             return builder.verdict(self.name)
         healed = max(heals)
-        whole, broken = _state(run)
+        healthy, broken = _state(run)
         for text in broken:
             (builder.fail if run.complete else builder.doubt)(f"not healthy at the end: {text}")
-        if not whole:
+        if not healthy:
             builder.doubt("no state of DRBD or of a balancer's members is known")
         struck = min(fault.begins for fault in run.faults)
         _judge_helped(run, builder, healed)
-        for at, text in sorted((each for each in whole if each[0] > struck), reverse=True)[:3]:
-            tell = builder.fail if at - healed > limit else builder.note
-            tell(f"{text}, {_since(at - healed)}", at)
+        for at, text in sorted((each for each in healthy if each[0] > struck), reverse=True)[:3]:
+            add = builder.fail if at - healed > limit else builder.note
+            add(f"{text}, {_since(at - healed)}", at)
         if not run.complete:
             builder.doubt("the run did not come to its end: it may have broken again")
         if builder.wrong or builder.doubtful:
             return builder.verdict(self.name)
-        since = _since(max(at for at, _ in whole) - healed)
+        since = _since(max(at for at, _ in healthy) - healed)
         return builder.verdict(self.name, f"healthy {since}; {format_duration(limit)} after it allowed")
 
 
@@ -89,8 +89,8 @@ def _since(seconds: float) -> str:
 
 
 def _state(run: RecordedRun) -> tuple[list[tuple[float, str]], list[str]]:
-    """Since when each part is as it must be, and those that are not."""
-    whole: list[tuple[float, str]] = []
+    """Return since when each healthy part is healthy, and the parts that are not."""
+    healthy: list[tuple[float, str]] = []
     broken: list[str] = []
     for (node, aspect), spans in run.lines.items():
         wanted = (
@@ -100,7 +100,7 @@ def _state(run: RecordedRun) -> tuple[list[tuple[float, str]], list[str]]:
             continue
         last = spans[-1]
         if last.end == inf and last.value == wanted:
-            whole.append((last.start, f"{node}: {aspect} {wanted}"))
+            healthy.append((last.start, f"{node}: {aspect} {wanted}"))
         else:
             broken.append(f"{node}: {aspect} {last.value if last.end == inf else 'gone'}")
-    return whole, broken
+    return healthy, broken

@@ -22,7 +22,7 @@ class Span:
         end: when it left it; infinite if the journal does not say.
         value: the state.
         error: seconds by which ``start`` may be wrong.
-        source: who told of its start.
+        source: which reported its start.
         end_error: seconds by which ``end`` may be wrong.
     """
 
@@ -44,15 +44,15 @@ Timelines = Mapping[tuple[str, str], list[Span]]
 def timelines(journal: Journal) -> dict[tuple[str, str], list[Span]]:
     """The states of each node's parts in order of time, by node and aspect.
 
-    A node that is off has no state but its power: what was true of it ends there, and what is told of it later,
-    until it is on again, is a report that came late. A reset is an instant; the node is on afterwards.
+    A node that is off has no state but its power: all its states end there. A state that is reported while the node
+    is off came late, and is left out. A reset is an instant; the node is on afterwards.
     """
     changes: dict[str, list[StateChange]] = defaultdict(list)
     for change in journal.of(StateChange):
         changes[change.node].append(change)
     found: dict[tuple[str, str], list[Span]] = {}
     for node, of_node in changes.items():
-        # Of one moment, power comes last: what was told before it is over.
+        # At the same moment, power comes last: it ends the states that were reported before.
         in_order = sorted(of_node, key=lambda change: (change.at, change.aspect == Aspect.POWER))
         found |= {(node, aspect): spans for aspect, spans in _spans(in_order).items()}
     return found

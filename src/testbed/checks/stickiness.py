@@ -2,10 +2,10 @@
 
 The matrix is session x app node x time. A move is two answers to one session, one after the other, from
 different nodes. It is caused if the session's node was absent at some time between the two. A session is
-established by a login that succeeded, and then lives in the files of the node that answered; if that node is
-absent when the session is asked for, the session is lost and its user must log in again: exactly those users
-must, and no others. Where sessions live in the database instead, they roam: any move is right, and nobody may have to
-log in again, whichever node dies.
+established by a login that succeeded, and then lives in the files of the node that answered. If that node is
+absent at a request of the session, the session is lost and its user must log in again. Exactly those users
+must, and no others. Where sessions live in the database instead, they roam: any move is right, and no node's death may
+make a user log in again.
 """
 
 from __future__ import annotations
@@ -156,9 +156,9 @@ def check_stickiness(
         ),
         interrupted=frozenset(name for name in matrix if _is_interrupted(sessions[name], of_node, slack)),
         lost={
-            name: min(told)
+            name: min(losses)
             for name, asked in sessions.items()
-            if (told := [request.finished for request in asked if request.cause == LOST])
+            if (losses := [request.finished for request in asked if request.cause == LOST])
         },
         roaming=roaming,
     )
@@ -200,7 +200,7 @@ class StickinessCheck(Check):
             where = "it is in the database" if found.roaming else "its node was reachable"
             builder.fail(f"session {session} was lost, although {where}", found.lost[session])
         for session in found.survivors:
-            # What told that it was lost may be what the journal does not hold.
+            # The page that would show the loss may be missing in the journal.
             (builder.fail if run.complete else builder.doubt)(
                 f"session {session} was not lost, although its node was absent", found.matrix[session][-1].last
             )
@@ -228,11 +228,11 @@ def _cause(absences: Sequence[Absence], left: float, at: float, slack: float) ->
 
 
 def _is_interrupted(asked: list[RequestSample], of_node: Mapping[str, Sequence[Absence]], slack: float) -> bool:
-    """Whether the session was established on a node, and was missed while the node was absent.
+    """Whether the session was established on a node, and had a request while the node was absent.
 
-    A session that nobody asked for until its node was back has lost nothing: its file is still there. Whoever only
-    logs out does not notice: a page that says goodbye needs no session. And whether a session was lost is not known
-    before some page, neither a redirect nor half a login, has told.
+    A session without a request until its node was back is not lost: its file is still there. A user who only logs out
+    does not notice the loss, because the page after it needs no session. Only a complete page shows whether a session
+    was lost. A redirect or half a login does not.
     """
     answers = [request for request in asked if request.app]
     for place, (before, after) in enumerate(pairwise(answers)):
@@ -243,10 +243,10 @@ def _is_interrupted(asked: list[RequestSample], of_node: Mapping[str, Sequence[A
         so_far, following = answers[: place + 1], answers[place + 1 :]
         established = any(_succeeded(request, LOG_IN) for request in so_far)
         left = any(_succeeded(request, LOG_OUT) for request in (*so_far, after))
-        told = any(
+        is_known = any(
             request.cause == LOST or (request.outcome is Outcome.OK and not request.cause) for request in following
         )
-        if established and told and not left:
+        if established and is_known and not left:
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""What a check says: a verdict with its evidence."""
+"""The result of a check: a verdict with its evidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a check came out; UNKNOWN when the journal does not hold what it would take to tell."""
+    """How a check came out; UNKNOWN when the journal does not hold enough to judge."""
 
     PASS = "pass"  # noqa: S105
     FAIL = "fail"

@@ -1,7 +1,7 @@
 """Finding the times in which a probe had no good answer.
 
-An outage is seen in two ways: probes that failed, and good replies that were a long time coming: a write that is
-blocked for three seconds and then commits was an outage of three seconds for whoever waited.
+An outage shows in two ways: probes fail, or good replies take long. A write that is blocked for three seconds and then
+commits was an outage of three seconds for the user who waited.
 
 Probes that failed, due one after the other, make an outage from the last good reply that had come when the first of
 them was due, to the first good reply to a probe that was due after the last of them. Replies that were asked for
@@ -97,7 +97,7 @@ def find_hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow:
     """The times around standstills in which an outage may have been that no probe could see.
 
     Args:
-        due: the samples that tell something.
+        due: the samples outside standstills.
         all_due: with those that were under way in a standstill.
         stops: of the prober.
         slow: a shorter time counts only if some probe under way in it was not answered well.
@@ -125,7 +125,7 @@ def find_outages(due: Series, first: int, slow: float, apart: float) -> tuple[Wi
         due: its samples.
         first: place of the first that counts.
         slow: seconds that a probe must have waited for a good reply to make an outage although none failed.
-        apart: seconds within which two outages cannot be told apart: they are one.
+        apart: seconds; two outages that are closer than this are one.
     """
     return _merge([*_failures(due, first), *_gaps(due, first, slow)], apart)
 
@@ -191,7 +191,7 @@ def _gaps(due: Series, first: int, slow: float) -> list[Window]:
 
 
 def _merge(windows: list[Window], apart: float) -> tuple[Window, ...]:
-    """Join windows that overlap, or are too close to be told apart, so that no second is counted twice."""
+    """Join windows that overlap, or are too close to be separate, so that no second is counted twice."""
     merged: list[Window] = []
     for window in sorted(windows, key=_begin):
         if merged and _begin(window) <= _end(merged[-1]) + apart:
@@ -234,7 +234,7 @@ def with_standstills(window: Window, stops: Sequence[Standstill], due: Series) -
     Args:
         window: an outage.
         stops: of the prober that saw it, in order of time.
-        due: its samples that tell something.
+        due: its samples outside standstills.
     """
     here = tuple(stop for stop in stops if overlap(window, [stop]))
     if not here:

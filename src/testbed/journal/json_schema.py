@@ -49,14 +49,14 @@ def _header() -> dict[str, Any]:
 def _event(event: type) -> dict[str, Any]:
     text = inspect.getdoc(event) or ""
     about = _about(text)
-    # What has no part in comparing is taken from the line's stamp.
-    told: list[Field[Any]] = [each for each in fields(event) if each.compare]
+    # A field that has no part in comparing is taken from the line's stamp.
+    written: list[Field[Any]] = [each for each in fields(event) if each.compare]
     own = {
         each.name: {**_TYPES[str(each.type)], **({"description": about[each.name]} if each.name in about else {})}
-        for each in told
+        for each in written
     }
     # A field with a default may be left out.
-    required = [each.name for each in told if each.default is MISSING and each.default_factory is MISSING]
+    required = [each.name for each in written if each.default is MISSING and each.default_factory is MISSING]
     kind = next(name for name, known in KINDS.items() if known is event)
     return _object(kind, " ".join(text.split("\n\n")[0].split()), own, required)
 
@@ -72,11 +72,11 @@ def _object(kind: str, description: str, own: Mapping[str, Any], required: list[
 
 
 def _about(docstring: str) -> dict[str, str]:
-    """What the ``Args`` of a docstring say of each field; a line may be about several."""
+    """Return the description of each field in the ``Args`` of a docstring; a line may be about several."""
     _, _, listed = docstring.partition("Args:\n")
     about = {}
     for names, text in re.findall(r"^    (\w[\w, ]*): (.+(?:\n {8,}.+)*)", listed, re.MULTILINE):
-        told = " ".join(text.split())
+        sentence = " ".join(text.split())
         for name in names.split(", "):
-            about[name] = told[0].upper() + told[1:]
+            about[name] = sentence[0].upper() + sentence[1:]
     return about

@@ -25,7 +25,7 @@ _decoder = json.JSONDecoder(parse_constant=_no_number)
 
 
 def decode(raw: bytes) -> dict[str, Any] | None:
-    """A line's fields; None if it is no JSON object."""
+    """Return a line's fields; None if it is not a JSON object."""
     try:
         fields = _decoder.decode(raw.decode())
     except (ValueError, RecursionError):

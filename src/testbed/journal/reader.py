@@ -29,8 +29,8 @@ class DamageError(Exception):
 def read(path: Path | str) -> Journal:
     """Read a journal file, even while it is being written.
 
-    A file that is damaged is read up to the damage, which ``Journal.damage`` tells. A line that was cut off, because
-    its writer died in it, is left out and told there too; the lines after it are read.
+    A damaged file is read up to the damage, which ``Journal.damage`` describes. A line that was cut off because its
+    writer died is left out, and ``Journal.damage`` names it too. The lines after it are read.
 
     Raises:
         JournalError: not a journal, or one of another version.
@@ -67,7 +67,7 @@ class _Reader:
 
         Raises:
             DamageError: it is not a line of a journal.
-            JournalError: the file is no journal.
+            JournalError: the file is not a journal.
         """
         text = raw.rstrip(b"\r\n")
         if not text and self._gathering.openings:
@@ -86,12 +86,12 @@ class _Reader:
         if not self._gathering.openings and not self._cut_off:
             raise JournalError("the file is empty", where=self._where, fix="is this a journal?")
         if self._cut_off:
-            told = f"cut off in line {', '.join(map(str, self._cut_off[:5]))}"
-            damage = f"{damage}; {told}" if damage else f"{told}: its writer died, or the disk was full"
+            cut_off = f"cut off in line {', '.join(map(str, self._cut_off[:5]))}"
+            damage = f"{damage}; {cut_off}" if damage else f"{cut_off}: its writer died, or the disk was full"
         return self._gathering.journal(len(self._cut_off), damage)
 
     def _broken(self, number: int, text: bytes) -> None:
-        """A line that is no JSON: half a line explains it, two in a row are more than a dying writer leaves."""
+        """Accept one half line that is not JSON; a dying writer leaves no two in a row."""
         if not self._gathering.openings and not (
             text.startswith(lines.HEADER_BEGIN) or lines.HEADER_BEGIN.startswith(text)
         ):

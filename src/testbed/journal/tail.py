@@ -23,8 +23,8 @@ class Tail:
     def new(self) -> list[Event]:
         """The events appended since the last call, in the file's order.
 
-        Half a line at the end waits for its other half. Lines that are no events are passed over: to judge a
-        journal is the reader's part.
+        Half a line at the end waits for its other half. Lines that are not events are skipped, because only the
+        reader reports damage.
 
         Raises:
             OSError: the file is there and cannot be read.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor, inf
 
-UNITS = 100_000  # of a plot's width: a ten-minute run is told to 6 ms
+UNITS = 100_000  # of a plot's width: in a ten-minute run, one is 6 ms
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 LABELS = 12
 MINUS, DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -72,7 +72,7 @@ class Axis:
         return datetime.fromtimestamp(at + self.wall_offset).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
     def ticks(self) -> list[Tick]:
-        """Round moments, few enough to be read; each is told by seconds after zero and by the wall clock."""
+        """Return round moments, few enough to read; each has its seconds after zero and its wall clock time."""
         step = next((each for each in STEPS if self.span / each <= LABELS), STEPS[-1])
         first, last = ceil((self.begin - self.zero) / step), floor((self.end - self.zero) / step)
         moments = [(number, self.zero + number * step) for number in range(first, last + 1)]

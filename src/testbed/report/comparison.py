@@ -15,7 +15,7 @@ from testbed.report.rank_tests import LEVEL, hodges_lehmann, holm_correction, p_
 from testbed.report.summary import OUTAGE, Summary
 
 BETTER, WORSE, SPREAD, FEW, SAME, ONE_SIDED = (
-    "better", "worse", "within the spread", "too few runs to tell", "same to the probe's resolution", "only in one",
+    "better", "worse", "within the spread", "too few runs", "same to the probe's resolution", "only in one",
 )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[MeasureRo
         for name in names
     }
     both = [name for name in names if all(values[name])]
-    tested = [name for name in both if _can_tell(len(values[name][0]), len(values[name][1]), len(both))]
+    tested = [name for name in both if _can_be_significant(len(values[name][0]), len(values[name][1]), len(both))]
     corrected = dict(zip(tested, holm_correction([p_value(*values[name]) for name in tested]), strict=True))
     rows = []
     for name in names:
@@ -112,7 +112,7 @@ def _rows(before: Sequence[Summary], after: Sequence[Summary]) -> list[MeasureRo
     return rows
 
 
-def _can_tell(n: int, m: int, measures: int) -> bool:
+def _can_be_significant(n: int, m: int, measures: int) -> bool:
     """Whether some difference would be significant among so many measures."""
     return smallest_p_value(n, m) * measures <= LEVEL
 
@@ -164,14 +164,14 @@ def _remarks(before: Sequence[Summary], after: Sequence[Summary]) -> list[str]:
         remarks.append(f"these are different incidents: {', '.join(names)}")
     platforms = {tuple(sorted(run.platform.items())) for run in (*before, *after)}
     if len(platforms) > 1:
-        told = " / ".join(" ".join(f"{key}={value}" for key, value in each) or "unknown" for each in sorted(platforms))
-        remarks.append(f"they ran on different platforms: {told}")
+        text = " / ".join(" ".join(f"{key}={value}" for key, value in each) or "unknown" for each in sorted(platforms))
+        remarks.append(f"they ran on different platforms: {text}")
     damaged = [run.run for run in (*before, *after) if run.damage]
     if damaged:
         remarks.append(f"the journals of these are damaged: {', '.join(damaged)}")
     measures = len({*_measured(before)} & {*_measured(after)})
     few, enough = min(len(before), len(after)), 1
-    while not _can_tell(enough, enough, measures):
+    while not _can_be_significant(enough, enough, measures):
         enough += 1
     if few < enough:
         remarks.append(

@@ -1,8 +1,8 @@
-"""Fewer points that tell the same: what a plot of a hundred thousand samples needs to show.
+"""Reduces the hundred thousand samples of a plot to the points that show the same.
 
-A page has some thousand pixels; a ten-minute run has a hundred samples a pixel. Of the good ones each stretch keeps
-its slowest and its fastest; stretches are shorter where something happened. Of those that are not good none is
-dropped: neighbours of the same outcome are joined and counted.
+A page has some thousand pixels, and a ten-minute run has a hundred samples for each. Each stretch of time keeps its
+slowest and its fastest good sample. Stretches are shorter around faults and outages. No bad sample is dropped:
+neighbours of the same outcome are joined and counted.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def analyze_run(folder: Path) -> RunAnalysis:
 
 
 def _versions(path: Path) -> dict[str, Any]:
-    """What ran; a file that is no table of tables tells nothing."""
+    """Return the versions of what ran; empty if the file is not a JSON object."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -16,15 +16,15 @@ _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def junit(summary: Summary, verdicts: list[Verdict], axis: Axis) -> bytes:
-    """One suite, a case a check; that the run itself broke is an error, not a failure.
+    """Return one suite with a case for each check; a run that broke is an error, not a failure.
 
-    A known failure passes, and its reason is in the output; a check that could not tell is skipped. The document
+    A known failure passes, and its reason is in the output. A check that could not judge is skipped. The document
     follows the schema of Jenkins' xUnit plugin (junit-10.xsd), which allows properties in a suite only, not in a case.
 
     Args:
         summary: of the run.
         verdicts: of its checks.
-        axis: to tell times by.
+        axis: gives the times their zero.
     """
     failed = [each for each in verdicts if each.status is Status.FAIL and not each.documented]
     broken = sum(each.check == RUN for each in failed)

@@ -48,10 +48,10 @@ class Lane:
     """One line of states.
 
     Args:
-        name: what is told.
+        name: the part of the node.
         node: of which node.
         boxes: the states.
-        description: the same in words.
+        description: the states as text.
     """
 
     name: str
@@ -65,7 +65,7 @@ class LaneGroup:
     """Lanes that belong together.
 
     Args:
-        title: what they tell.
+        title: their common subject.
         lanes: in order.
         note: what there is no lane for.
         conflicts: times in which it had two owners.
@@ -117,7 +117,7 @@ def _address(timelines: Timelines, axis: Axis, aspect: Aspect, title: str, numbe
         boxes = tuple(
             _boxed(axis, span, f"own n{numbers.get(node, 0)}", label=node, of=f"{title}: {node}") for span in held
         )
-        lanes.append(Lane("", node, boxes, _words(axis, held, node)))
+        lanes.append(Lane("", node, boxes, _format_spans(axis, held, node)))
     conflicts = tuple(
         box(axis, begin, end, "two owners", f"two owners, {one} and {other}, {axis.after(begin)} to {axis.after(end)}")
         for begin, end, one, other in overlaps(owners)
@@ -165,7 +165,7 @@ def _lane(spans: Sequence[Span], axis: Axis, aspect: Aspect, name: str, node: st
         )
         for span in spans
     )
-    return Lane(name, node, boxes, _words(axis, spans))
+    return Lane(name, node, boxes, _format_spans(axis, spans))
 
 
 def _boxed(axis: Axis, span: Span, tone: str, *, label: str, of: str) -> TimeBox:
@@ -176,7 +176,7 @@ def _boxed(axis: Axis, span: Span, tone: str, *, label: str, of: str) -> TimeBox
     return box(axis, span.start, span.end, label, title, tone)
 
 
-def _words(axis: Axis, spans: Sequence[Span], value: str = "") -> str:
+def _format_spans(axis: Axis, spans: Sequence[Span], value: str = "") -> str:
     return ", ".join(f"{value or span.value} from {axis.after(span.start)} to {axis.after(span.end)}" for span in spans)
 
 

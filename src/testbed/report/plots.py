@@ -18,7 +18,7 @@ STRIP = 12  # of the outcomes
 STRIP_TOP = HEIGHT + 4
 FASTEST, SLOWEST = 0.001, 30.0  # seconds at the bottom and at the top
 GUIDES = ((0.01, "10 ms"), (0.1, "0.1 s"), (1.0, "1 s"), (10.0, "10 s"))
-# Spells nearer than this part of the run are told together.
+# Stretches that are nearer than this part of the run are drawn as one.
 NEAR = 1 / 20_000
 
 

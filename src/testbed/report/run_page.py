@@ -222,7 +222,7 @@ def _environment() -> Environment:
 
 
 def _evidence(verdict: Verdict) -> list[Evidence]:
-    """The facts that the summary does not tell already."""
+    """Return the facts that are not in the summary already."""
     return [fact for fact in verdict.evidence if fact.text.rstrip(".") != verdict.summary.rstrip(".")]
 
 

@@ -18,14 +18,14 @@ from testbed.report.plots import Plot, TimeBox, box, format_latency, plot
 
 # Seconds around a fault's step or an outage that are drawn from more points.
 AROUND = 3.0
-# Badges of steps that are nearer than this, in percent of the width, are told together.
+# Badges of steps that are nearer than this, in percent of the width, are one badge.
 BADGE = 5.0
 # Percent of the width that a fault's name needs: in a shorter box it stands beside, and on a narrow page it needs more.
 NARROW, ROOM = 14.0, 30.0
 # Percent of the width around an outage's length in which no other is written.
 LABEL = 12.0
 LOAD = "load"
-# What a node decided, told with its words.
+# What a node decided, by the mark in the journal.
 DECISIONS = {
     "resigned": "resigns",
     "split-brain-solved": "sees DRBD resolve a split brain",
@@ -68,7 +68,7 @@ class TimelineEntry:
         at: monotonic seconds.
         number: of the step; empty for a stage.
         text: what happens.
-        took: seconds until it was done, None if the journal does not tell.
+        took: seconds until it was done, None if the journal does not have its end.
     """
 
     at: float
@@ -175,9 +175,9 @@ def _moments(analysis: RunAnalysis) -> list[TimelineEntry]:
             text = f"testbed made {mark.node} try {mark.attrs.get('member', '?')} again"
             found.append(TimelineEntry(mark.at, "", text))
         elif mark.name in DECISIONS and mark.node:
-            told = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
+            attrs = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
             found.append(
-                TimelineEntry(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({told})' if told else ''}")
+                TimelineEntry(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({attrs})' if attrs else ''}")
             )
     return sorted(found, key=lambda each: each.at)
 

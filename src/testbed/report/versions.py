@@ -8,7 +8,7 @@ from typing import Any
 
 # A table of more rows than this is a list to search in, not to read.
 LONG = 12
-# Figures of a digest that are shown: enough to tell two apart.
+# Digits of a digest that are shown: enough to distinguish two.
 DIGEST = 12
 
 Rows = list[tuple[str, str]]
