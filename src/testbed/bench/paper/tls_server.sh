@@ -19,10 +19,14 @@ SSLSessionTickets off
 Include /etc/apache2/apache2.conf
 END
     read -r webmail </run/apache2/webmail/apache2.pid
+    # Whoever started this reads to the end of its output, so the server must not hold that open.
     # shellcheck disable=SC2016
     xargs -0 -a "/proc/$webmail/environ" sh -c 'exec env -i "$@" PORT=9443 APACHE_RUN_DIR=/run/bench-tls/run \
         APACHE_LOCK_DIR=/run/bench-tls/lock APACHE_PID_FILE=/run/bench-tls/apache2.pid \
-        apache2 -f /run/bench-tls/apache2.conf' sh
+        apache2 -f /run/bench-tls/apache2.conf' sh </dev/null >/dev/null 2>"$folder/errors" || {
+        cat "$folder/errors" >&2
+        return 1
+    }
 }
 
 stop() {
