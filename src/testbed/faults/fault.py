@@ -49,7 +49,7 @@ class Fault(ABC, Generic[OptionsT]):
         Options: the model of its options.
         former_names: names that it had in earlier versions.
         operator_command: the command of an operation, which an operator does to a healthy node, with ``{}`` for the
-            target. Nothing breaks, so it is no fault; it is recorded and undone alike. Empty for a fault.
+            target. Nothing breaks, so it is not a fault, but it is recorded and undone like one. Empty for a fault.
         roles: the roles of the nodes that can suffer it; None: all.
         why_other_roles_cannot: the reason that nodes of other roles are refused.
         why_containers_cannot: the reason that containers are refused; empty: they can suffer it.

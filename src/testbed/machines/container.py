@@ -110,16 +110,16 @@ class ContainerMachine:
         labels = {key: mine[key] for key in (PROJECT_LABEL, CLUSTER_LABEL)} | {ONEOFF_LABEL: "True"}
         return HelperContainer(self._docker, f"{self.node.image.rpartition('/')[0]}/lb", labels, self.name)
 
-    def tc(self, network: str, *words: str, inward: bool = False) -> str:
+    def tc(self, network: str, *arguments: str, inward: bool = False) -> str:
         """Run tc with the host's kernel, on the host's end or in the container's network namespace."""
         link = self._link(network)
         device = network_namespace.host_interface(int(link["link_index"])) if inward else str(link["ifname"])
-        command = ["tc", *(device if word == "DEV" else word for word in words)]
+        command = ["tc", *(device if word == "DEV" else word for word in arguments)]
         return network_namespace.run(command, network_namespace.HOST if inward else self._namespace(), self._helper)
 
-    def try_tc(self, *words: str) -> None:
+    def try_tc(self, *arguments: str) -> None:
         """Run tc with the host's kernel, in a new network namespace."""
-        network_namespace.run(["tc", *words], network_namespace.NEW, self._helper)
+        network_namespace.run(["tc", *arguments], network_namespace.NEW, self._helper)
 
     def break_disk(self, number: int) -> None:
         """Refuse: a container's disk is the host's."""

@@ -160,12 +160,12 @@ class Machine(Protocol):
             TestbedError: nft or tc refuses.
         """
 
-    def tc(self, network: str, *words: str, inward: bool = False) -> str:
-        """Run ``tc WORDS dev PORT ...`` (tc(8)) on one end of its cable.
+    def tc(self, network: str, *arguments: str, inward: bool = False) -> str:
+        """Run ``tc ARGUMENTS dev PORT ...`` (tc(8)) on one end of its cable.
 
         Args:
             network: which cable.
-            words: arguments such as ``qdisc``, ``add``; ``DEV`` stands for the device.
+            arguments: such as ``qdisc``, ``add``; ``DEV`` stands for the device.
             inward: the host's end, which sends to the node; by default the node's end.
 
         Returns:
@@ -175,7 +175,7 @@ class Machine(Protocol):
             TestbedError: nft or tc refuses.
         """
 
-    def try_tc(self, *words: str) -> None:
+    def try_tc(self, *arguments: str) -> None:
         """Run tc (tc(8)) with the kernel of the host, in a temporary network namespace.
 
         Raises:

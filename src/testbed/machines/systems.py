@@ -54,7 +54,7 @@ class System(Protocol):
         """Return a script that lists all processes.
 
         Args:
-            program: a file; processes that run it are marked if the system can tell. Empty: none.
+            program: a file; processes that run it are marked if the system can find them. Empty: none.
         """
 
     def processes(self, listing: str) -> list[Process]:

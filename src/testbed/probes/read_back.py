@@ -82,7 +82,7 @@ def read_back_writes(options: argparse.Namespace) -> str:
 
     Raises:
         UnreadableError: the table could not be read in time.
-        JournalError: the file is no journal.
+        JournalError: the file is not a journal.
         OSError, ValueError: file, host or password are not there.
     """
     runs, tried = attempted_tokens(options.journal)

@@ -30,7 +30,7 @@ from testbed.topology.compose import compose_config
 LOG_LINES = 2000
 LOG_BYTES = 2_000_000
 RUN_FILE_BYTES = 20_000_000
-# Of a run's folder; its journal tells more than any of the others.
+# Of a run's folder; its journal has more than any of the others.
 RUN_FILES = ("summary.json", "versions.json", "junit.xml", "report.html", "journal.jsonl")
 TROUBLE = (TestbedError, DockerException, RequestException, OSError, ValueError, KeyError)
 # Of the environment; its other variables are the user's own.

@@ -106,14 +106,14 @@ class GuestClock:
         self._age(stamp)
         passed = up * self._rate
         if self.known and not passed + self._least <= stamp <= passed + self._most + BELIEVABLE_SECONDS:
-            self._trusted = False  # told before it was, or too long afterwards
+            self._trusted = False  # reported before it was, or too long afterwards
         if not self.known:
             return estimate_from_stamp(stamp)
         self._most = min(self._most, stamp - passed)
         return estimate_between(passed + self._least, passed + self._most)
 
     def _contradicted(self, sample: ClockSample) -> None:
-        """Two pairs of readings in a row that tell of the same rate are believed; one may have seen a standstill."""
+        """Accept a rate that two pairs of readings in a row show; one pair may have seen a standstill."""
         self._trusted = False
         before, rate = self._last, None
         if before is not None and sample.guest - before.guest > 1:
@@ -127,7 +127,7 @@ class GuestClock:
         self._least, self._most = self._confined(sample)
 
     def _run_at(self, first: ClockSample, last: ClockSample) -> None:
-        """The guest's clock runs at the rate that these two readings tell."""
+        """Set the rate of the guest's clock from two readings."""
         self._rate = _rate(first, last)
         width = (first.after - first.before + last.after - last.before) / 2
         self._drift = DRIFT + width / (last.after - first.before)

@@ -1,7 +1,7 @@
 """The nodes' logs and the engine's events, followed in threads that wait for them.
 
 A log is followed over the deaths of its container: Docker ends the stream when the container ends, and it is taken
-up again behind the last line seen when the container has started. Each line is told once, in the order of the log.
+up again behind the last line seen when the container has started. Each line is handed on once, in the order of the log.
 
 Only errors of reading are survived. Whatever else goes wrong in a thread is reported: an event that vanished silently
 would let checks pass on nothing.
@@ -98,7 +98,7 @@ class Follower(ABC):
             self._failed(error)
 
     def _reading(self, stream: Callable[[], Iterator[T]]) -> Iterator[T]:
-        """What a stream holds up to its end, however it ends; an error of whoever takes it does not pass here."""
+        """Yield what a stream holds up to its end, however it ends."""
         with suppress(*ENDS):
             self._stream = stream()
             yield from self._stream
@@ -156,7 +156,7 @@ class NodeLog(Follower):
         self._started.set()
 
     def end(self) -> None:
-        """Stop following, when every line that the log holds has been told."""
+        """Stop following, when every line of the log has been handed on."""
         self._ending.set()
         self._started.set()
         self.reopen()
@@ -187,7 +187,7 @@ class NodeLog(Follower):
                 self._place.before(stamps[-1])
 
     def _since(self) -> float:
-        """The stamp to read from: of the last line told, or further back if the wall clock has stepped back.
+        """The stamp to read from: of the last line handed on, or further back if the wall clock has stepped back.
 
         Docker leaves out what bears an earlier stamp than asked for, wherever it stands (``docker logs --since``).
         """
@@ -243,7 +243,7 @@ class EngineEvents(Follower):
         labels: filters that match the cluster's own containers.
         begin: Unix seconds; earlier events are left out.
         clock: knows how far the wall clock has stepped back.
-        name: names the machine of a container's labels; empty for what is no machine.
+        name: names the machine of a container's labels; empty for other containers.
         take: called with each event, in a thread of its own.
         failed: called with what went wrong there.
     """
@@ -270,7 +270,7 @@ class EngineEvents(Follower):
         super().__init__("events of the engine", failed)
 
     def end(self, until: float) -> None:
-        """Stop, when every event up to a moment has been told.
+        """Stop, when every event up to a moment has been handed on.
 
         Args:
             until: Unix seconds.
@@ -308,8 +308,8 @@ class EngineEvents(Follower):
             if not node or not self._place.new(int(event["timeNano"])):
                 continue
             signal = str(attributes.get("signal", ""))
-            told = EngineEvent(node, event["Actor"]["ID"], event["Action"], event["timeNano"] / 1e9, signal)
-            self._guarded(self._take, told)
+            engine_event = EngineEvent(node, event["Actor"]["ID"], event["Action"], event["timeNano"] / 1e9, signal)
+            self._guarded(self._take, engine_event)
 
 
 def stamped_lines(chunks: Iterator[bytes]) -> Iterator[Stamped]:

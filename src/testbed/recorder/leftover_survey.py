@@ -63,7 +63,7 @@ class Survey:
 
 
 def survey_leftovers(cluster: Cluster) -> Survey:
-    """Look around in the whole cluster and on the host.
+    """Return what is left on every node and on the host.
 
     Args:
         cluster: the cluster, healed.
@@ -155,7 +155,7 @@ def _faults(cluster: Cluster) -> Iterator[Leftover]:
 
 
 def _containers(cluster: Cluster) -> Iterator[Leftover]:
-    """The cluster's own: what others put beside them is no run's doing."""
+    """Yield the cluster's own containers that are off or unknown; a run did not make those of others."""
     client = engine.client()
     for container in client.containers.list(all=True, filters={"label": identity.own(cluster.settings)}):
         name = node_name(container.labels, cluster.topology)
@@ -201,7 +201,7 @@ def _nodes(cluster: Cluster) -> Iterator[Leftover | DiskSpace]:
 
 def _look(machine: Machine) -> list[Leftover | DiskSpace]:
     seen: list[Leftover | DiskSpace] = []
-    with suppress(TestbedError):  # one that does not answer is told by the audit of the cluster
+    with suppress(TestbedError):  # the audit of the cluster reports a node that does not answer
         result = machine.exec(["sh", "-c", machine.system.list_leftovers()], timeout=30)
         seen += parse_survey(machine.name, result.stdout)
     if isinstance(machine, ContainerMachine):  # for a VM: the container around it

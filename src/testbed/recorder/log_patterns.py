@@ -28,7 +28,7 @@ PATTERNS: Mapping[str, str] = {
     r"|BTRFS (error|critical) \(",
     "disk-error": r"(I/O error, dev|blk_update_request: .*error|Buffer I/O error on dev|critical (medium|target) error)"
     r"|event=vm-disk-error|block drbd\d+: .*(IO ERROR|I/O error|io error)",
-    # DRBD 8.4: drbd_receiver.c. One that it resolves by its own rules is told as a decision of the node (translate.py).
+    # DRBD 8.4: drbd_receiver.c. A split brain that DRBD resolves by its own rules is a decision (log_events.py).
     "drbd-split-brain": r"Split-Brain detected but unresolved|Unrelated data, aborting",
     "drbd-corruption": r"[Dd]igest integrity check FAILED|Out of sync: start=|ASSERT(ION)?\( .* \) in |logic BUG",
     # PostgreSQL 15

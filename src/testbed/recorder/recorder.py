@@ -33,7 +33,7 @@ LOOK_SECONDS = 1.0
 
 
 class Recorder:
-    """Follows every node's log and the engine's events, and writes what they tell into a journal.
+    """Follows every node's log and the engine's events, and writes what they report into a journal.
 
     Begins with a snapshot of all states; when it ends, every line written up to that moment has been heard.
 
@@ -147,8 +147,8 @@ class Recorder:
             if node not in self._listeners:  # a machine that was scaled up meanwhile; app nodes alone can be
                 machine = self._cluster.machine(node)
                 self._listeners[node] = Listener(node, machine.node.role, machine.console() is not None)
-            for told in self._listeners[node].engine(event.action, at, event.signal):
-                self._writer.write(told)
+            for change in self._listeners[node].engine(event.action, at, event.signal):
+                self._writer.write(change)
         if event.action == "die":
             self._hear_consoles()
         elif event.action == "start":
@@ -205,7 +205,7 @@ class Recorder:
                     log.reopen()
 
     def _read_clock(self, node: str) -> None:
-        """Write a mark into the guest's kernel log; the log's line tells the guest's time of it."""
+        """Write a mark into the guest's kernel log; the log's line has the guest's time of it."""
         number = str(next(self._numbers))
         with suppress(TestbedError):  # it is off, frozen or booting: there is no clock to read
             with self._lock:

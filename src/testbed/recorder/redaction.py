@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 REDACTED = "[redacted]"
-# Shorter values are no secrets of ours, and would be found in many words.
+# Secrets of the cluster are not shorter, and shorter values would be found in many texts.
 LEAST_CHARACTERS = 8
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
-# PASSWORD=x, "auth_token": "x" and the like, whoever wrote it; not the package `php-horde-secret: 1.2`.
+# PASSWORD=x, "auth_token": "x" and the like, of any program; not the package `php-horde-secret: 1.2`.
 _NAMED = re.compile(
     r"(?i)((?<![\w-])(?:\w+_)?(?:password|passphrase|secret|secret_key|api_?key|auth_token|access_token)[\"']?\s*[=:]\s*"
     r"[\"']?)([^\s\"',;]+)"
@@ -22,7 +22,7 @@ class Redaction:
     """Replaces secrets in texts.
 
     Args:
-        secrets: values that must not be told.
+        secrets: values that must not be printed.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:

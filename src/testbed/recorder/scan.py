@@ -18,7 +18,7 @@ SOURCE = "public"
 SITE_PORTS = (80, 443)
 # Tried in full where packets arrive at all: on the balancers and the virtual addresses.
 FULL = range(1, 10_001)
-# Tried on every address, whoever listens there at the moment.
+# Tried on every address, whether a program listens there at the moment or not.
 ALWAYS = (22, 25, 80, 143, 443, 587, 993, 4190, 5432, 7788, 7789, 8008, 8081)
 SCAN_SECONDS = 120.0
 
@@ -97,7 +97,7 @@ def _listening(machine: Machine) -> list[int]:
     try:
         return machine.system.listening_ports(machine.exec(["sh", "-c", machine.system.list_listeners()]).stdout)
     except TestbedError:
-        return []  # off or frozen: it listens to nobody
+        return []  # off or frozen: it accepts no connection
 
 
 def _ports(target: ScanTarget, everywhere: Sequence[int]) -> list[int]:

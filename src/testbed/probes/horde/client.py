@@ -230,22 +230,26 @@ class HordeClient:
                 answer = self._http.request(method, url, data=fields, timeout=self._timeout, allow_redirects=False)
             except requests.RequestException as error:
                 failure = _explain(error)
-                self._tell(action, started, None, failure)
+                self._record_exchange(action, started, None, failure)
                 raise failure from error
             if answer.is_redirect:
-                self._tell(action, started, answer, PageError("redirect", outcome=Outcome.OK))
+                self._record_exchange(action, started, answer, PageError("redirect", outcome=Outcome.OK))
                 method, url, fields = "GET", urljoin(url, answer.headers["location"]), None
                 continue
             try:
                 result = _judge(answer, method, judge, login_page=login_page)
             except PageError as failure:
-                self._tell(action, started, answer, failure)
+                self._record_exchange(action, started, answer, failure)
                 raise
-            self._tell(action, started, answer, None if last else PageError("unfinished", outcome=Outcome.OK))
+            self._record_exchange(
+                action, started, answer, None if last else PageError("unfinished", outcome=Outcome.OK)
+            )
             return result
         raise PageError("too-many-redirects", url)
 
-    def _tell(self, action: str, started: float, answer: requests.Response | None, failure: PageError | None) -> None:
+    def _record_exchange(
+        self, action: str, started: float, answer: requests.Response | None, failure: PageError | None
+    ) -> None:
         headers = answer.headers if answer is not None else {}
         self._record(
             Exchange(
