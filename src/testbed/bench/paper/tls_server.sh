@@ -19,7 +19,7 @@ SSLSessionTickets off
 Include /etc/apache2/apache2.conf
 END
     read -r webmail </run/apache2/webmail/apache2.pid
-    # Whoever started this reads to the end of its output, so the server must not hold that open.
+    # The command that starts the server reads its output to the end, so the server must not hold it open.
     # shellcheck disable=SC2016
     xargs -0 -a "/proc/$webmail/environ" sh -c 'exec env -i "$@" PORT=9443 APACHE_RUN_DIR=/run/bench-tls/run \
         APACHE_LOCK_DIR=/run/bench-tls/lock APACHE_PID_FILE=/run/bench-tls/apache2.pid \
