@@ -103,12 +103,10 @@ CATALOGUE: tuple[KnownFailure, ...] = (
         )
         for profile, shown_by in ((REFERENCE, ("app-php-worker-killed-busy",)), (HARDENED, HARDENED_PAGE))
     ),
-    *(
-        KnownFailure(
-            "A node whose packets are lost may lose its sessions", HARDENED, "stickiness", cause, r"^loss app:",
-            shown_by=HARDENED_PAGE,
-        )
-        for cause in ("session N went from app to app without a cause", "session N was lost, though its node was there")
+    KnownFailure(
+        "A node whose packets are lost may lose its sessions", HARDENED, "stickiness",
+        r"session N (went from app to app without a cause|was lost, although its node was reachable)", r"^loss app:",
+        shown_by=HARDENED_PAGE,
     ),
     KnownFailure(
         "A warning of the guest's kernel when a primary is granted to go on alone", HARDENED, "alarms",
