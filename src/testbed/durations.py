@@ -16,7 +16,7 @@ def parse_duration(text: object) -> float:
     Raises:
         ValueError: not a duration; the message says how to write one.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", str(text).strip())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", str(text).strip(), re.ASCII)
     if not match:
         raise ValueError(f"{text!r} is not a duration: write a number with its unit, as 200ms, 30s or 2m")
     return float(match[1]) * _FACTORS[match[2]]
@@ -36,6 +36,6 @@ def parse_long_duration(text: object) -> float:
     if hours:
         return float(hours[1]) * 3600
     try:
-        return parse_duration(written if written.isascii() else "")  # not the digits of other scripts
+        return parse_duration(written)
     except ValueError:
         raise ValueError(f"{text!r} is not a duration: write a number with its unit, as 200ms, 30s, 2m or 8h") from None

@@ -133,6 +133,13 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
             where="COMPOSE_PROJECT_NAME",
             fix="use at most 31 of a-z, 0-9, - and _, beginning with a letter or digit",
         )
+    site_port, locust_port = _port(env, "TESTBED_SITE_PORT", 8443), _port(env, "TESTBED_LOCUST_PORT", 8089)
+    if site_port == locust_port:
+        raise UsageError(
+            f"'{locust_port}' is the site's port, too",
+            where="TESTBED_LOCUST_PORT",
+            fix="give TESTBED_SITE_PORT and TESTBED_LOCUST_PORT different ports",
+        )
     state_dir = _absolute(env.get("TESTBED_STATE") or ".testbed", root)
     return Settings(
         root=root,
@@ -140,14 +147,12 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
         state_dir=state_dir,
         run_dir=_run_dir(env.get("TESTBED_RUN") or "", root, state_dir, project),
         accel=accel,
-        site_port=_port(env, "TESTBED_SITE_PORT", 8443),
-        locust_port=_port(env, "TESTBED_LOCUST_PORT", 8089),
+        site_port=site_port,
+        locust_port=locust_port,
         debian_archive=(env.get("TESTBED_DEBIAN_ARCHIVE") or Settings.debian_archive).rstrip("/"),
         openbsd_release=env.get("TESTBED_OPENBSD_RELEASE") or None,
         images=_matching(env, "TESTBED_IMAGES", "testbed", r"[a-z0-9][a-z0-9_-]*", "a-z, 0-9, - and _"),
-        network_prefix=_matching(
-            env, "TESTBED_PREFIX", "198.18", rf"{_OCTET}\.{_OCTET}", "two numbers from 0 to 255, such as 198.19"
-        ),
+        network_prefix=_prefix(env),
         openbsd_mirror=(env.get("TESTBED_OPENBSD_MIRROR") or Settings.openbsd_mirror).rstrip("/"),
         sessions=sessions,
         session_padding=_kib(env, "TESTBED_SESSION_PADDING"),
@@ -196,6 +201,21 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, for
     if not re.fullmatch(pattern, value):
         raise UsageError(f"{value!r} cannot be used", where=name, fix=f"use {form}")
     return value
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    """Return the prefix of the cluster's addresses, which must be addresses that computers can have."""
+    form = "two numbers from 0 to 255, such as 198.19"
+    prefix = _matching(env, "TESTBED_PREFIX", "198.18", rf"{_OCTET}\.{_OCTET}", form)
+    first = int(prefix.partition(".")[0])
+    # This host, loopback, multicast and reserved addresses, and link-local ones (RFC 6890)
+    if first in (0, 127) or first >= 224 or prefix == "169.254":
+        raise UsageError(
+            f"computers cannot have addresses that begin with {prefix!r}",
+            where="TESTBED_PREFIX",
+            fix="use a private prefix, such as 198.19 or 10.77",
+        )
+    return prefix
 
 
 def _kib(env: Mapping[str, str], name: str) -> int | None:

@@ -54,7 +54,7 @@ def parse_percentage(text: object) -> float:
 
 
 def _number(text: object, unit: str, noun: str, example: str) -> float:
-    match = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*{unit}", str(text).strip())
+    match = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*{unit}", str(text).strip(), re.ASCII)
     if not match:
         raise ValueError(f"{text!r} is not a {noun}: write a number with its unit, such as {example}")
     return float(match[1])

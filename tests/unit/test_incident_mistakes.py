@@ -95,6 +95,9 @@ FORM = {
     "too many": ("users: 6", "users: 600", "4:15: users: input should be less than or equal to 60", "how many"),
     "no mapping": ("load: {users: 6}", "load: 6", "4:7: load holds keys, not '6'", "docs/incidents.md"),
     "empty block": ("load: {users: 6}", "load:", "4:1: load holds keys, not nothing", "docs/incidents.md"),
+    "step without keys": ("{heal: dead}", "heal", "9:5: entry 3 of steps holds keys, not 'heal'", "in order"),
+    "empty step": ("{heal: dead}", "", "9:4: entry 3 of steps holds keys, not nothing", "in order"),
+    "full-width digits": ("timeout: 45s", "timeout: \uff14\uff15s", "8:50: '\uff14\uff15s' is not a duration", "200ms"),
     "no list": (
         "must_notice: [sql-write]",
         "must_notice: sql-write",

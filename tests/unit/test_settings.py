@@ -88,6 +88,12 @@ def test_environment_overrides(checkout: Path) -> None:
         ("TESTBED_PREFIX", "198.256"),
         ("TESTBED_PREFIX", "198.018"),
         ("TESTBED_PREFIX", "١٩٨.١٨"),
+        ("TESTBED_PREFIX", "0.0"),
+        ("TESTBED_PREFIX", "127.1"),
+        ("TESTBED_PREFIX", "169.254"),
+        ("TESTBED_PREFIX", "224.0"),
+        ("TESTBED_PREFIX", "255.255"),
+        ("TESTBED_LOCUST_PORT", "8443"),
         ("COMPOSE_PROJECT_NAME", "Test Bed"),
     ],
 )

@@ -38,7 +38,7 @@ def _names(value: object) -> tuple[str, ...]:
 
 def _number(value: object, unit: str, example: str, what: str, *, signed: bool = False) -> float:
     sign = "[+-]?" if signed else ""
-    match = re.fullmatch(rf"({sign}\d+(?:\.\d+)?)\s*{unit}", str(value).strip())
+    match = re.fullmatch(rf"({sign}\d+(?:\.\d+)?)\s*{unit}", str(value).strip(), re.ASCII)
     if not match:
         raise ValueError(f"{value!r} is not a {what}: write a number with its unit, as {example}")
     return float(match[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -125,7 +126,7 @@ def parse_target(text: str, topology: Topology, scale: Mapping[str, int] | None 
     service, _, number = text.rpartition("-")
     if (node := topology.nodes.get(text)) and not node.scalable:
         return FaultTarget(text, (node,), name=text)
-    if (node := topology.nodes.get(service)) and node.scalable and number.isdigit() and int(number) > 0:
+    if (node := topology.nodes.get(service)) and node.scalable and re.fullmatch(r"[1-9][0-9]{0,5}", number):
         count = None if scale is None else scale.get(service, node.scale)
         if count is None or int(number) <= count:
             return FaultTarget(text, (node,), name=text)

@@ -69,7 +69,7 @@ def _problem(
     inner, _ = _path(error, data)
     path = base + inner
     at_key = "[key]" in error["loc"]
-    key = quoted(str(path[-1]))[1:-1] if path else "the file"
+    key = _name_of(path)
     word = quoted(str(inner[-1])) if at_key else "" if error["type"] == "missing" else written(path)
     fix = _explained(model, inner) or guide
     context = error.get("ctx", {})
@@ -97,6 +97,15 @@ def _problem(
         case _:
             what = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {word}"
     return Problem(path, what, fix, at_key=at_key)
+
+
+def _name_of(path: KeyPath) -> str:
+    """Return how a message names a value: by its key, or by its place in a list, counted from 1."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"entry {path[-1] + 1} of {quoted(str(path[-2]))[1:-1]}" if len(path) > 1 else f"entry {path[-1] + 1}"
+    return quoted(str(path[-1]))[1:-1]
 
 
 def _converted(kind: str, value: object) -> str:
