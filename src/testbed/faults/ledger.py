@@ -108,7 +108,7 @@ def _read(path: Path) -> LedgerEntry:
             of_networks = issubclass(ACTIONS[data["fault"]].Options, OnNetworks)
             data |= {"target": data["node"], "options": {"network": networks} if of_networks else {}}
         return LedgerEntry(**(data | {"fault": FORMER_NAMES.get(data["fault"], data["fault"])}))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError):
         raise TestbedError(
             "not a fault's record", where=str(path), fix="`testbed heal` sets it aside, and finds what it broke"
         ) from None
