@@ -9,8 +9,12 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.faults.ledger import Ledger
 
+_WRONG_TYPES = '{"key": "1", "fault": "freeze", "node": "db1", "target": "db1", "options": [], "wall": 1, "pid": 1}'
 
-@pytest.mark.parametrize("content", ["", "{", "null", "5", "[]", '"networks"', '["networks"]', "[" * 100_000])
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "null", "5", "[]", '"networks"', '["networks"]', "[" * 100_000, _WRONG_TYPES]
+)
 def test_a_damaged_record_is_set_aside(tmp_path: Path, content: str) -> None:
     (tmp_path / "1.json").write_text(content)
     _is_set_aside(tmp_path)

@@ -107,6 +107,8 @@ def _read(path: Path) -> LedgerEntry:
             networks = ",".join(data.pop("networks"))
             of_networks = issubclass(ACTIONS[data["fault"]].Options, OnNetworks)
             data |= {"target": data["node"], "options": {"network": networks} if of_networks else {}}
+        if not isinstance(data["options"], dict) or not all(isinstance(data[key], str) for key in ("key", "node")):
+            raise TypeError  # noqa: TRY301 - as a value that cannot be read
         return LedgerEntry(**(data | {"fault": FORMER_NAMES.get(data["fault"], data["fault"])}))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError):
         raise TestbedError(
