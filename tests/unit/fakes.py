@@ -93,6 +93,12 @@ class FakeMachine:
         self.done.append(what)
         self.recorded_before.append(bool(self.ledger.readable_entries()))
 
+    def missing_networks(self) -> tuple[str, ...]:
+        return ()
+
+    def connect_networks(self) -> None:
+        self.done.append("connect networks")
+
     def power(self) -> Power:
         if self.frozen:
             return Power.FROZEN

@@ -22,7 +22,12 @@ OPENINGS = [
 
 
 def probed(
-    probe: str, *, paused: tuple[float, float] = (0, 0), away: tuple[float, float] = (0, 0), end: float = 40.0
+    probe: str,
+    *,
+    paused: tuple[float, float] = (0, 0),
+    away: tuple[float, float] = (0, 0),
+    end: float = 40.0,
+    detail: str = "timeout",
 ) -> Iterator[ProbeSample]:
     """An open loop whose process is paused for a time, at a site that is away for another."""
     burst = 0
@@ -38,8 +43,8 @@ def probed(
         finished = started + (0.01 if good else 0.9)
         if paused[0] <= finished < paused[1]:  # its answer, or its time limit, is seen when the process goes on
             finished, good = paused[1], False
-        outcome, detail = (Outcome.OK, "") if good else (Outcome.FAILED, "timeout")
-        yield ProbeSample(probe, due, started, finished, outcome, detail)
+        outcome, why = (Outcome.OK, "") if good else (Outcome.FAILED, detail)
+        yield ProbeSample(probe, due, started, finished, outcome, why)
 
 
 def run(
@@ -48,10 +53,11 @@ def run(
     away: tuple[float, float] = (0, 0),
     expect: Mapping[str, object],
     more: tuple[Event, ...] = (),
+    detail: str = "timeout",
 ) -> Journal:
     """A run whose client container is paused; the observer's is not."""
     plan = RunPlan("story", {"load": {"users": 0}, "steps": [{"sleep": "5s"}], "expect": expect})
-    samples = [sample for probe in SITE for sample in probed(probe, paused=paused, away=away)]
+    samples = [sample for probe in SITE for sample in probed(probe, paused=paused, away=away, detail=detail)]
     samples += [sample for probe in DATABASE for sample in probed(probe, away=away)]
     marks = [Mark("steady", at=2.0), Mark("timeline-done", at=38.0), Mark("run-ends", at=40.0)]
     return build_journal([plan, *samples, *marks, *more], OPENINGS)
@@ -69,6 +75,16 @@ def test_a_paused_prober_leaves_the_outage_unknown_and_gives_the_reason(limit: s
     assert "tcp" in verdict.summary
     assert "the prober itself stood still for 4.0" in verdict.summary
     assert verdict.evidence[0].at == pytest.approx(10, abs=2 * STEP)
+
+
+@pytest.mark.parametrize(
+    ("end", "length"), [(14.0, "had no network for 5."), (99.0, "had no network to the end of the run")]
+)
+def test_a_prober_without_a_network_leaves_the_outage_unknown(end: float, length: str) -> None:
+    expect = {"max_outage": dict.fromkeys(SITE, "0s")}
+    verdict = outage(run(away=(10, end), expect=expect, detail="no connection: Network is unreachable"))
+    assert verdict.status is Status.UNKNOWN
+    assert length in verdict.summary
 
 
 def test_probes_of_another_container_are_judged() -> None:

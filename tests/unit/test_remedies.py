@@ -31,6 +31,12 @@ CONNECTING: dict[str, Any] = {"drbd_connection": "WFConnection", "drbd_disks": "
 DISKLESS: dict[str, Any] = {"drbd_disks": "Diskless/UpToDate"}
 
 
+def test_a_node_that_lost_a_docker_network_is_connected_before_anything_else() -> None:
+    state = replace(with_databases({}, SICK), missing_networks={"client": ("public",), "db2": ("backend",)})
+    assert "client is not connected to the Docker network public" in complaints(state, TOPOLOGY)
+    assert taken(state)[:2] == ["client connect-networks", "db2 connect-networks"]
+
+
 @pytest.mark.parametrize(
     ("state", "remedies"),
     [

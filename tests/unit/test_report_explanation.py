@@ -53,7 +53,7 @@ def test_steps_are_listed_in_the_order_in_which_they_ended() -> None:
         ((Window(200.0, None, 9, 0),), "https had no good answer any more after its last outage began."),
         (
             (Window(200.0, 204.0, 9, 0, stops=(Standstill(201.0, 203.0),)),),
-            "The prober itself stood still for 2.0 s of it.",
+            "but the prober itself stood still for 2.000 s of it.",
         ),
     ],
 )  # fmt: skip

@@ -86,7 +86,7 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, limit: f
     for window in (*report.excessive, *report.possible):
         text = f"{probe}: an outage of {window.seconds:.3f} s after the heal, allowed {format_duration(limit)}"
         if window.stops:
-            text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
+            text += f"; {window.describe_prober()}"
         (builder.fail if is_certain(run, report, window) else builder.doubt)(text, window.first_bad)
     if not report.excessive and not report.possible:
         builder.note(f"{probe}, after the heal: {report.short_summary()}", healed)

@@ -15,7 +15,7 @@ from statistics import median
 
 from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
-from testbed.checks.standstills import Standstill, samples_outside, standstills
+from testbed.checks.standstills import Standstill, describe_prober, samples_outside, standstills
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window, find_hidden, find_outages, with_standstills
@@ -79,7 +79,9 @@ class OutageReport:
     def unmeasured(self) -> str:
         """When the prober stood still, if an outage may have been hidden by that, in few words."""
         seconds = sum(each.unmeasured for each in (*self.windows, *self.hidden))
-        return f"the prober itself stood still for {seconds:.2f} s" if seconds else ""
+        why = describe_prober(stop for each in (*self.windows, *self.hidden) for stop in each.stops)
+        length = "to the end of the run" if seconds == inf else f"for {seconds:.2f} s"
+        return f"the prober itself {why} {length}" if seconds else ""
 
     @property
     def ok(self) -> bool:
@@ -197,7 +199,9 @@ class OutageCheck(Check):
 
     name = "outage"
     passes_if = "no outage of a probe was longer than its limit, and each probe in `must_notice` saw an outage"
-    unknown_if = "the probe did not run, the journal ends within the outage, or the prober itself stood still"
+    unknown_if = (
+        "the probe did not run, the journal ends within the outage, or the prober itself stood still or had no network"
+    )
     asked_by = ("max_outage", "must_notice")
 
     def judge(self, run: RecordedRun) -> Verdict | None:
@@ -286,7 +290,7 @@ def _format_outage(probe: str, window: Window, limit: float | None) -> str:
     if limit is not None:
         text += f", allowed {format_duration(limit)}"
     if window.stops:
-        text += f"; the prober itself stood still for {window.unmeasured:.3f} s of it"
+        text += f"; {window.describe_prober()}"
     return f"{text} ({window.detail})" if window.detail else text
 
 
@@ -294,4 +298,4 @@ def _format_hidden(probe: str, window: Window, limit: float | None) -> str:
     text = f"{probe}: no answer for {window.seconds:.3f} s"
     if limit is not None:
         text += f", allowed {format_duration(limit)}"
-    return f"{text}; the prober itself stood still for {window.unmeasured:.3f} s of it"
+    return f"{text}; {window.describe_prober()}"

@@ -1,21 +1,29 @@
-"""When a prober itself stood still: paused, starved of processor time, or collecting garbage.
+"""When a prober itself could not measure: paused, starved of processor time, collecting garbage, or without a network.
 
 An open loop starts each probe when it is due. Samples that began late show a standstill of the prober, and so of all
-probes in its process: what they report of that time says nothing about the site.
+probes in its process: what they report of that time says nothing about the site. The same holds for samples that the
+prober's own kernel refused because it has no route (ENETUNREACH, connect(2)): the site and its probers share a network,
+so a fault of the site leaves the route in place.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
+from math import inf
 from typing import NamedTuple
 
 from testbed.journal import Journal, Series
+from testbed.journal.series import OK
 
 # A busy machine was seen to start probes 0.4 s late.
 LATE_SECONDS = 0.5
 # How long the probes that were started together afterwards may be in each other's way.
 RECOVERY_SECONDS = 1.0
+# What the kernel answers to a prober without a route, in the words of strerror(3).
+NO_ROUTE = os.strerror(errno.ENETUNREACH)
 # What the probes' program calls itself in its header.
 SOURCE = "probes"
 
@@ -24,11 +32,13 @@ class Standstill(NamedTuple):
     """A stretch of time in which a prober measured nothing.
 
     Args:
-        begin, end: monotonic seconds.
+        begin, end: monotonic seconds; the end is infinite when the prober had no network up to its last sample.
+        no_network: whether the prober had no network, and did not merely stand still.
     """
 
     begin: float
     end: float
+    no_network: bool = False
 
     @property
     def seconds(self) -> float:
@@ -54,7 +64,7 @@ def standstills(journal: Journal) -> Mapping[str, tuple[Standstill, ...]]:
     return found
 
 
-def find_standstills(together: Iterable[Series]) -> tuple[Standstill, ...]:
+def find_standstills(together: Sequence[Series]) -> tuple[Standstill, ...]:
     """The standstills of one prober.
 
     Args:
@@ -66,13 +76,40 @@ def find_standstills(together: Iterable[Series]) -> tuple[Standstill, ...]:
         for due, started, finished in zip(series.scheduled, series.started, series.finished, strict=True)
         if started - due > LATE_SECONDS
     )
-    stops: list[Standstill] = []
-    for begin, end in late:
-        if stops and begin <= stops[-1].end:
-            stops[-1] = Standstill(stops[-1].begin, max(end, stops[-1].end))
+    return _merged([*(Standstill(*each) for each in late), *_without_network(together)])
+
+
+def describe_prober(stops: Iterable[Standstill]) -> str:
+    """Return why a prober measured nothing in these stretches."""
+    kinds = {stop.no_network for stop in stops}
+    if kinds == {True}:
+        return "had no network"
+    return "stood still or had no network" if kinds == {True, False} else "stood still"
+
+
+def _without_network(together: Sequence[Series]) -> list[Standstill]:
+    refused = sorted(
+        (series.scheduled[place], series.finished[place])
+        for series in together
+        for place, outcome in enumerate(series.outcomes)
+        if outcome != OK and NO_ROUTE in series.detail(place)
+    )
+    if not refused:
+        return []
+    last = max(series.scheduled[-1] for series in together if len(series))
+    stops = [Standstill(begin, end + RECOVERY_SECONDS, no_network=True) for begin, end in refused]
+    return [stop._replace(end=inf) if last <= stop.end else stop for stop in stops]
+
+
+def _merged(stops: Iterable[Standstill]) -> tuple[Standstill, ...]:
+    merged: list[Standstill] = []
+    for stop in sorted(stops):
+        if merged and stop.begin <= merged[-1].end:
+            end, no_network = max(stop.end, merged[-1].end), stop.no_network or merged[-1].no_network
+            merged[-1] = Standstill(merged[-1].begin, end, no_network)
         else:
-            stops.append(Standstill(begin, end))
-    return tuple(stops)
+            merged.append(stop)
+    return tuple(merged)
 
 
 def samples_outside(series: Series, stops: Sequence[Standstill]) -> Series:

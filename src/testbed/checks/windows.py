@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from testbed.checks.standstills import Standstill, parts_outside
+from testbed.checks.standstills import Standstill, describe_prober, parts_outside
 from testbed.journal import Series
 from testbed.journal.series import OK, UNKNOWN
 
@@ -69,6 +69,13 @@ class Window:
         begin, end = self._edges()
         return sum(min(end, stop.end) - max(begin, stop.begin) for stop in self.stops)
 
+    def describe_prober(self) -> str:
+        """Return why and how long the prober measured nothing in it."""
+        seconds = self.unmeasured
+        return f"the prober itself {describe_prober(self.stops)} " + (
+            "to the end of the run" if seconds == inf else f"for {seconds:.3f} s of it"
+        )
+
     def longer(self, limit: float, slow: float, resolution: float) -> bool:
         """Whether some time of it without a standstill alone is longer than the limit.
 
@@ -110,7 +117,7 @@ def find_hidden(due: Series, all_due: Series, stops: Sequence[Standstill], slow:
         times.setdefault(edges, []).append(stop)
     for (last_good, first_good), here in times.items():
         begin, end = here[0].begin, here[-1].end
-        window = Window(last_good, first_good, 0, 0, "the prober stood still", begin, end, tuple(here))
+        window = Window(last_good, first_good, 0, 0, f"the prober {describe_prober(here)}", begin, end, tuple(here))
         if window.seconds >= slow or any(
             scheduled < end and begin < finished and outcome != OK
             for scheduled, finished, outcome in zip(all_due.scheduled, all_due.finished, all_due.outcomes, strict=True)

@@ -20,6 +20,7 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
     """
     return [
         *_power(state, topology),
+        *_networks(state),
         *_balancers(state, topology),
         *_apps(state, topology),
         *_databases(state),
@@ -37,6 +38,11 @@ def _power(state: ClusterState, topology: Topology) -> Iterator[str]:
     for name, power in state.power.items():
         if power is not Power.ON:
             yield f"{name} is {power.value}"
+
+
+def _networks(state: ClusterState) -> Iterator[str]:
+    for name, networks in state.missing_networks.items():
+        yield f"{name} is not connected to the Docker network {' and '.join(networks)}"
 
 
 def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:

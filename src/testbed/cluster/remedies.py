@@ -40,13 +40,14 @@ class Remedy:
     @property
     def seconds(self) -> float:
         """How long its effect is waited for."""
-        return BOOT_SECONDS if self.name in (RESTART, POWER_CYCLE, COLD_START) else MILD_SECONDS
+        return BOOT_SECONDS if self.name in (CONNECT_NETWORKS, RESTART, POWER_CYCLE, COLD_START) else MILD_SECONDS
 
     def __str__(self) -> str:
         return f"{self.node}: {DESCRIPTIONS[self.name]}"
 
 
 ATTACH, CONNECT, RECONNECT, FINISH, RESIGN, REJOIN = "attach", "connect", "reconnect", "finish-role", "resign", "rejoin"
+CONNECT_NETWORKS = "connect-networks"
 RESTART, POWER_CYCLE, COLD_START = "restart", "power-cycle", "cold-start"
 DESCRIPTIONS: Mapping[str, str] = {
     ATTACH: "DRBD attaches its disk again",
@@ -55,6 +56,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     FINISH: "the promotion or demotion is finished",
     RESIGN: "it hands the database over to its peer",
     REJOIN: "its failover daemon starts again",
+    CONNECT_NETWORKS: "it is connected to its Docker networks again, and restarts",
     RESTART: "restarting it",
     POWER_CYCLE: "power-cycling it",
     COLD_START: "power-cycling both database nodes, this one first",
@@ -96,6 +98,8 @@ def next_remedy(state: ClusterState, complaints: Collection[str], taken: Collect
 
 
 def _remedies(state: ClusterState, complaints: Collection[str]) -> Iterator[Remedy]:
+    # Nothing else helps a node that someone disconnected, and its peers fail because of it.
+    yield from (Remedy(name, CONNECT_NETWORKS) for name in state.missing_networks)
     named = _subjects(state, complaints)
     databases = {each.node for each in state.databases}
     database = bool(databases & set(named)) or any("database" in text for text in complaints)
@@ -215,6 +219,8 @@ def apply(cluster: Cluster, remedy: Remedy) -> None:
         _cold_start(cluster, machine)
     else:
         machine.kill()
+        if remedy.name == CONNECT_NETWORKS:
+            machine.connect_networks()
         machine.start()
 
 

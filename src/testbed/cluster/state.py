@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from testbed.machines import Machine, Power
@@ -40,6 +40,7 @@ class ClusterState:
         mail: the mail server.
         single: the single server, where there is one.
         arbiters: the arbiter, which the hardened profile has.
+        missing_networks: the Docker networks that a node that is on is not connected to, by node.
     """
 
     power: dict[str, Power]
@@ -49,6 +50,7 @@ class ClusterState:
     mail: tuple[MailState, ...]
     single: tuple[SingleState, ...] = ()
     arbiters: tuple[ArbiterState, ...] = ()
+    missing_networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def roles(self) -> tuple[RoleState, ...]:
@@ -84,6 +86,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
         futures = {machine.name: pool.submit(_look, fleet, machine) for machine in order}
         found = {machine.name: futures[machine.name].result() for machine in machines}
     power = {name: each for name, (each, _) in found.items()}
+    missing = {each.name: each.missing_networks() for each in machines if power[each.name] is not Power.OFF}
     states = [state for _, state in found.values()]
     return ClusterState(
         power=power,
@@ -93,6 +96,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
         mail=tuple(each for each in states if isinstance(each, MailState)),
         single=tuple(each for each in states if isinstance(each, SingleState)),
         arbiters=tuple(each for each in states if isinstance(each, ArbiterState)),
+        missing_networks={name: networks for name, networks in missing.items() if networks},
     )
 
 

@@ -196,6 +196,22 @@ class ContainerMachine:
         self._inspect()
         recreate(self._container)
 
+    def missing_networks(self) -> tuple[str, ...]:
+        """Return the networks of its service that its container is not connected to, as last listed or inspected."""
+        connected = (self._container.attrs.get("NetworkSettings") or {}).get("Networks") or {}
+        return tuple(each for each in self.node.addresses if not any(name.endswith(f"_{each}") for name in connected))
+
+    def connect_networks(self) -> None:
+        """Connect its container to the networks that it misses; its programs find them after a restart."""
+        project = labels_of(self._container)[PROJECT_LABEL]
+        self._inspect()
+        for network in self.missing_networks():
+            address = self.node.addresses[network]
+            self._docker.api.connect_container_to_network(
+                str(self._container.id), f"{project}_{network}", ipv4_address=str(address) if address else None,
+                aliases=[self.node.name],
+            )  # fmt: skip
+
     def container_id(self) -> str:
         """Return the engine's identity of the container."""
         return str(self._container.id)

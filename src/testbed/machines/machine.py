@@ -217,6 +217,14 @@ class Machine(Protocol):
             TestbedError: it has none.
         """
 
+    def missing_networks(self) -> tuple[str, ...]:
+        """Return the networks of its service that its container is not connected to."""
+        ...
+
+    def connect_networks(self) -> None:
+        """Connect its container to the networks that it misses."""
+        ...
+
     def interface(self, network: str) -> str:
         """Return the name of its interface on ``network``, in its own system."""
 

@@ -48,10 +48,11 @@ def explain_longest(
     if window.last_good is None:
         return f"{probe} had no good answer from the beginning of the run."
     if window.first_good is None:
-        return f"{probe} had no good answer any more after its last outage began{cause}."
+        but = f", but {window.describe_prober()}" if window.stops else ""
+        return f"{probe} had no good answer any more after its last outage began{cause}{but}."
     text = f"The longest outage lasted {window.seconds:.1f} s ({probe}){cause}"
     if window.stops:
-        return f"{text}. The prober itself stood still for {window.unmeasured:.1f} s of it."
+        return f"{text}, but {window.describe_prober()}."
     parts = list(_parts(window.last_good, window.first_good, probe, phases)) if phases else []
     return f"{text}: {', '.join(parts)}." if len(parts) > 1 else f"{text}."
 

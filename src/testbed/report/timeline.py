@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from testbed.checks import OutageReport, Window
+from testbed.checks.standstills import describe_prober
 from testbed.journal import Mark, RequestSample, Series
 from testbed.journal.series import CODES
 from testbed.report.analysis import RunAnalysis
@@ -237,8 +238,10 @@ def _standstills(axis: Axis, probe: str, report: OutageReport) -> list[TimeBox]:
     stops = {stop for window in (*report.windows, *report.hidden) for stop in window.stops}
     boxes = []
     for stop in sorted(stops):
-        title = f"the prober of {probe} itself stood still from {axis.after(stop.begin)} to {axis.after(stop.end)}"
-        boxes.append(box(axis, stop.begin, stop.end, "", title, "still"))
+        end = min(stop.end, axis.end)
+        why = describe_prober([stop])
+        title = f"the prober of {probe} itself {why} from {axis.after(stop.begin)} to {axis.after(end)}"
+        boxes.append(box(axis, stop.begin, end, "", title, "still"))
     return boxes
 
 
