@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from test_topology import CLUSTER, merged
 
 from testbed.errors import UsageError
 from testbed.incidents import load
+from testbed.incidents.loader import find
 from testbed.topology import Topology, resolve
 
 SOUND = """\
@@ -39,6 +41,12 @@ FORM = {
     ),
     "tab": ("load: {users: 6}", "load:\n\tusers: 6", "5:1: ", "fix the YAML"),
     "control character": ("it shows", "it \x07shows", "3:9: character '\\x07' is not allowed", "UTF-8"),
+    "line break in the title": (
+        "title: All of it is sound",
+        'title: "Two\\nlines"',
+        "2:8: the text has a line break",
+        "write one line",
+    ),
     "duplicate key": (
         "probe_intervals:",
         "name: twice\nprobe_intervals:",
@@ -399,6 +407,12 @@ def test_a_file_nested_beyond_reason(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(path)
     assert "1:13: it is nested more than 12 levels deep" in str(caught.value)
+
+
+def test_what_is_not_a_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UsageError, match="is not a regular file"):
+        find(str(tmp_path / "pipe.yaml"), tmp_path)
 
 
 def test_two_documents_are_one_too_many(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from testbed.checks.expectations import Expect, ProbeName, Profile, ProfileName, Profiles, merge_expectations
 from testbed.units import Duration, Percent, PerSecond
@@ -127,11 +127,21 @@ class Step(Block):
         return self.id or self.drain or ""
 
 
+def _one_line(text: str) -> str:
+    # A title is printed on terminals, which obey control characters.
+    if not text.isprintable():
+        raise ValueError("the text has a line break or a control character: write one line")
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+
+
 class Incident(Block):
     """One incident."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,60}$", description="What runs of it are called.")
-    title: str = Field(min_length=5, max_length=80, description="What happens, in one line.")
+    title: OneLine = Field(min_length=5, max_length=80, description="What happens, in one line.")
     why: str = Field(min_length=10, description="What an operator learns from it.")
     duration: Duration | None = Field(default=None, gt=0, description="How long a run usually takes.")
     cluster: ClusterShape = Field(default_factory=ClusterShape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def find(name: str, root: Path) -> Path:
     names = shipped(root)
     if name in names:
         return _short(names[name])
+    if os.path.lexists(name) and not Path(name).is_dir():
+        raise UsageError(f"{quoted(name)} is not a regular file", fix="copy the incident into a file")
     raise UsageError(f"no incident file {quoted(name)}", fix=nearest(Path(name).stem, names, f"{FOLDER}/ holds"))
 
 
