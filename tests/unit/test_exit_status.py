@@ -79,6 +79,20 @@ def test_ctrl_c_is_reported_in_a_line(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_an_interrupt_in_a_finalizer_prints_no_traceback(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, weakref\nfrom testbed.cli import schema\n"
+        "class Pool: pass\n"
+        "def show():\n    pool = Pool()\n"
+        "    weakref.finalize(pool, os.kill, os.getpid(), signal.SIGTERM)\n    del pool\n"
+        "schema.SCHEMAS['cluster'] = show\nfrom testbed.cli import main\nmain()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "schema", "cluster"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert "Traceback" not in result.stderr
+
+
 def test_a_reader_that_goes_away_ends_the_program_without_a_traceback() -> None:
     with subprocess.Popen([TESTBED, "schema", "journal"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout

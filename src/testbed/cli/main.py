@@ -64,6 +64,7 @@ def main() -> None:
     for polite in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(polite) is not signal.SIG_IGN:  # nohup(1): what runs shall outlive the terminal
             signal.signal(polite, signal.default_int_handler)
+    sys.unraisablehook = _report_unraisable
     try:
         status = app(standalone_mode=False) or ExitStatus.OK
     except (KeyboardInterrupt, CommandInterrupted) as error:
@@ -71,6 +72,12 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - no failure may look like a failed check, which has status 1
         status = _failed(error)
     sys.exit(status)
+
+
+def _report_unraisable(error: sys.UnraisableHookArgs) -> None:
+    """Print an exception of a finalizer, but not a further interrupt, which the program's last line has reported."""
+    if not issubclass(error.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(error)
 
 
 def _failed(error: Exception) -> int:
