@@ -73,6 +73,16 @@ def portainer(there: FakeEngine) -> None:
 # --- the identity ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("content", ["", "0123", "not an identity"])
+def test_a_damaged_identity_is_named_and_not_taken_for_a_cluster_without_nodes(
+    settings: Settings, content: str
+) -> None:
+    settings.state_dir.mkdir(parents=True)
+    (settings.state_dir / identity.FILE).write_text(content)
+    with pytest.raises(UsageError, match=r"cluster-id: the file holds no cluster identity.*docker ps -a"):
+        _ = Cluster(settings).fleet
+
+
 def test_the_identity_stays_until_it_is_forgotten(settings: Settings) -> None:
     assert identity.read(settings) == ""
     made = identity.ensure(settings)

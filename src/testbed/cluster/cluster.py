@@ -36,7 +36,12 @@ class Cluster:
 
     @cached_property
     def fleet(self) -> Fleet:
-        """Its nodes."""
+        """Its nodes.
+
+        Raises:
+            UsageError: the file of the cluster's identity is damaged.
+        """
+        identity.refuse_damaged(self.settings)
         sockets = self.settings.run_dir / self.settings.project
         return Fleet(self.topology, sockets, identity.labels(self.settings))
 

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 
+from testbed.errors import UsageError
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL, Settings
 
 _FORM = re.compile(r"[0-9a-f]{16}")
@@ -24,6 +25,21 @@ def read(settings: Settings) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return text if _FORM.fullmatch(text) else ""
+
+
+def refuse_damaged(settings: Settings) -> None:
+    """Do nothing unless the identity's file is damaged: every node of the cluster would seem to be missing.
+
+    Raises:
+        UsageError: the file is there and holds no identity.
+    """
+    path = settings.state_dir / FILE
+    if path.exists() and not read(settings):
+        nodes = f"docker ps -a --filter label={PROJECT_LABEL}={settings.project}"
+        raise UsageError(
+            "the file holds no cluster identity", where=str(path),
+            fix=f"write the identity of the nodes into it: {nodes} --format '{{{{.Label \"{CLUSTER_LABEL}\"}}}}'",
+        )  # fmt: skip
 
 
 def ensure(settings: Settings) -> str:
