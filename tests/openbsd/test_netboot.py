@@ -286,7 +286,7 @@ def test_a_question_that_nobody_answers_ends_the_installation(bench: Bench, tmp_
         bench.install(tree, tmp_path, reported)
     line = str(caught.value)
     assert "\n" not in line
-    assert line.startswith("installing OpenBSD (network boot, questions): the installer has no answer to: ")
+    assert line.startswith("installing OpenBSD (network boot, questions): the response file has no answer to: ")
     assert '"password for root account?"' in line
     assert f"the complete console is in {tmp_path / 'install.log'}" in line
     assert reported[-1] == "network boot: questions"
