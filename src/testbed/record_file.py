@@ -22,6 +22,12 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 
 
+def folders_by_age(parent: Path, file: str) -> list[str]:
+    """Return the names of the folders that hold a file of this name, the oldest file first."""
+    found = sorted(parent.glob(f"*/{file}"), key=lambda path: path.stat().st_mtime)
+    return [path.parent.name for path in found]
+
+
 def append_record(path: Path, record: Record) -> None:
     """Append a record to a file; when this returns, it is on the disk."""
     with path.open("ab") as file:

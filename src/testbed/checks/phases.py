@@ -254,10 +254,9 @@ def _answered_by(series: Series, came: float | None, resource: str) -> str:
     An outage that the old owner of the address ended was not ended by the failover. Both nodes held the address at once
     then, which the check ``ownership`` judges.
     """
-    if came is None:
+    if came is None or came not in series.finished:
         return ""
-    nodes = series.values(_ANSWERED_BY[resource])
-    return next((node for finished, node in zip(series.finished, nodes, strict=True) if finished == came), "")
+    return series.attrs(series.finished.index(came)).get(_ANSWERED_BY[resource], "")
 
 
 def _is_visit(probe: str) -> bool:

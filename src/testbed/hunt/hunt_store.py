@@ -16,7 +16,7 @@ from testbed.errors import UsageError
 from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.sequence import Steps, tidy_steps
 from testbed.incidents.incident_model import Step
-from testbed.record_file import Record, append_record, read_records, replace_file
+from testbed.record_file import Record, append_record, folders_by_age, read_records, replace_file
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
@@ -212,8 +212,7 @@ def find_hunt(name: str, parent: Path) -> Path:
 
 def hunts(parent: Path) -> list[str]:
     """The names of all hunts, oldest first."""
-    folders = [path.parent for path in parent.glob(f"*/{SETTINGS}")]
-    return [folder.name for folder in sorted(folders, key=lambda each: (each / SETTINGS).stat().st_mtime)]
+    return folders_by_age(parent, SETTINGS)
 
 
 def _settings(folder: Path) -> HuntSettings:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from testbed.errors import UsageError
 from testbed.incidents.incident_model import Incident
-from testbed.record_file import Record, append_record, read_records, replace_file
+from testbed.record_file import Record, append_record, folders_by_age, read_records, replace_file
 from testbed.report import Summary
 
 SETTINGS, TRIALS, PAGE, JUNIT, SUMMARY = "series.json", "trials.jsonl", "series.html", "junit.xml", "summary.json"
@@ -166,8 +166,7 @@ def find_series(name: str, parent: Path) -> Path:
 
 def list_series(parent: Path) -> list[str]:
     """Return the names of all series, oldest first."""
-    folders = [path.parent for path in parent.glob(f"*/{SETTINGS}")]
-    return [folder.name for folder in sorted(folders, key=lambda each: (each / SETTINGS).stat().st_mtime)]
+    return folders_by_age(parent, SETTINGS)
 
 
 def _read_settings(folder: Path) -> SeriesSettings:
