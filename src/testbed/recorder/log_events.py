@@ -1,7 +1,7 @@
-"""What a line of a node's log says about the states of its parts. Pure: text in, facts out.
+"""Reads the states of a node's parts from a line of its log. Pure: text in, facts out.
 
-The lines are those that docs/contract.md promises: ``event=<name> [key=value ...]``. What DRBD's kernel module says
-of itself is handed on in its own words, such as ``event=drbd role( Secondary -> Primary ) up=7.544486``.
+The lines are those that docs/contract.md promises: ``event=<name> [key=value ...]``. A state of DRBD
+keeps the notation of its kernel module, such as ``event=drbd role( Secondary -> Primary ) up=7.544486``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from testbed.journal import Aspect
 from testbed.topology import WEBMAIL, Role
 
 _EVENT = re.compile(r"\bevent=([a-z-]+)(.*)$")
-_WORD = re.compile(r"(\S+?)=(\S*)")
+_PAIR = re.compile(r"(\S+?)=(\S*)")
 _UP = re.compile(r"\bup=(\d+\.\d+)$")
 # One line holds all that changed at a moment: "peer( Unknown -> Secondary ) conn( WFReportParams -> Connected ) ..."
 _DRBD = re.compile(r"\b(role|conn|disk|pdsk)\( \S+ -> (\S+) \)")
@@ -26,7 +26,7 @@ SOLVED = "split-brain-solved"
 # The kernel's own log, as a serial console shows it.
 _PRINTK = re.compile(r"\[ *(\d+\.\d+)\] ")
 
-# Aspects of DRBD by the words of its kernel module (drbd 8.4, drbd_state.c).
+# Aspects of DRBD by the names that its kernel module uses (drbd 8.4, drbd_state.c).
 DRBD = {
     "role": Aspect.DRBD_ROLE,
     "conn": Aspect.DRBD_CONNECTION,
@@ -48,7 +48,7 @@ DECISIONS = (
     SOLVED, "resigned", "going-on-alone", "fenced", "fence-refused", "promote-failed", "demote-failed",
     "copies-compared", "copies-repaired",
 )  # fmt: skip
-# A database machine has come up when its DRBD has, and nobody has promoted it yet.
+# A database machine has come up when its DRBD has. It is not promoted yet.
 BOOTED = (
     (Aspect.DRBD_ROLE, "Secondary"),
     (Aspect.MOUNT, "none"),
@@ -57,7 +57,7 @@ BOOTED = (
 )
 ADDRESS = {"address-claimed": "held", "address-released": "none"}
 ADDRESS_OF = {Role.BALANCER: Aspect.SITE_ADDRESS, Role.DATABASE: Aspect.DATABASE_ADDRESS}
-# Words of the balancer-manager (mod_proxy, ``proxy_wstat``), the telling ones first.
+# Flags of the balancer-manager (mod_proxy, ``proxy_wstat``), the most specific first.
 MEMBER_STATES = (
     ("Err", "error"),
     ("HcFl", "error"),
@@ -66,26 +66,26 @@ MEMBER_STATES = (
     ("Drn", "draining"),
     ("Ok", "ok"),
 )
-# QEMU's events as the launcher tells them.
+# QEMU's events as the launcher logs them.
 MACHINE = {"vm-stopped": "frozen", "vm-resumed": "on", "vm-reset": "reset"}
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """What a line tells.
+    """The event of a log line.
 
     Args:
-        name: the event, such as ``address-claimed``; empty when the line is no event.
-        words: its ``key=value`` words.
+        name: the event, such as ``address-claimed``; empty when the line has none.
+        values: its ``key=value`` pairs.
         changes: what is now in which state: aspect and value.
         up: when, in seconds on the node's own clock since its boot.
         wall: when, in Unix seconds of the host's clock, where the node has that.
         after: seconds on the node's clock before which it did not happen, where that is known.
-        source: who told, as in ``StateChange``.
+        source: who reported it, as in ``StateChange``.
     """
 
     name: str = ""
-    words: Mapping[str, str] | None = None
+    values: Mapping[str, str] | None = None
     changes: tuple[tuple[str, str], ...] = ()
     up: float | None = None
     wall: float | None = None
@@ -94,23 +94,23 @@ class LogEvent:
 
 
 def parse_log_line(role: Role, text: str) -> LogEvent:
-    """What a line of a node's log tells.
+    """Return the event of a line of a node's log.
 
     Args:
         role: what the node is for.
         text: the line, without Docker's stamp.
     """
     if solved := _SOLVED.search(text):
-        words = {"primaries": solved[1] or "", "how": solved[2], "keeps": "own" if solved[3] == "this" else "peer"}
-        return LogEvent(SOLVED, words, up=_up(text))
+        values = {"primaries": solved[1] or "", "how": solved[2], "keeps": "own" if solved[3] == "this" else "peer"}
+        return LogEvent(SOLVED, values, up=_up(text))
     if not (match := _EVENT.search(text)):
         return LogEvent(up=_up(text))
     name, rest = match[1], match[2]
-    words = dict(_WORD.findall(rest))
+    values = dict(_PAIR.findall(rest))
     if name in MACHINE:
-        return LogEvent(name, words, ((Aspect.POWER, MACHINE[name]),), wall=_number(words, "at"), source="qemu")
-    changes = tuple(_changes(role, name, rest, words))
-    return LogEvent(name, words, changes, up=_number(words, "up"), after=_number(words, "after") or None)
+        return LogEvent(name, values, ((Aspect.POWER, MACHINE[name]),), wall=_number(values, "at"), source="qemu")
+    changes = tuple(_changes(role, name, rest, values))
+    return LogEvent(name, values, changes, up=_number(values, "up"), after=_number(values, "after") or None)
 
 
 def console_time(line: str) -> float | None:
@@ -125,22 +125,22 @@ def member_aspect(pool: str, name: str) -> str:
 
 
 def member_state(status: str) -> str:
-    """The state of a member of a pool, from Apache's words for it such as ``Init Ok`` or ``Init Err``.
+    """The state of a member of a pool, from Apache's flags for it such as ``Init Ok`` or ``Init Err``.
 
     Args:
-        status: words of the balancer-manager (mod_proxy, ``proxy_wstat``), between blanks or commas.
+        status: flags of the balancer-manager (mod_proxy, ``proxy_wstat``), between blanks or commas.
 
     Returns:
-        ``error``, ``disabled``, ``stopped``, ``draining`` or ``ok``; else the words themselves.
+        ``error``, ``disabled``, ``stopped``, ``draining`` or ``ok``; else the flags themselves.
     """
-    words = status.replace(",", " ").split()
-    for word, state in MEMBER_STATES:
-        if word in words:
+    flags = status.replace(",", " ").split()
+    for flag, state in MEMBER_STATES:
+        if flag in flags:
             return state
-    return " ".join(words).lower() or "unknown"
+    return " ".join(flags).lower() or "unknown"
 
 
-def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _changes(role: Role, name: str, rest: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if name in PLAIN:
         yield PLAIN[name]
     elif name in ADDRESS and role in ADDRESS_OF:
@@ -148,12 +148,12 @@ def _changes(role: Role, name: str, rest: str, words: Mapping[str, str]) -> Iter
     elif name == "booted" and role is Role.DATABASE:
         yield from BOOTED
     elif name == "drbd":
-        for word, value in _DRBD.findall(rest):
-            if value not in COMPARING:
-                yield DRBD[word], value
-    elif name == "member" and "name" in words:
-        pool = words.get("pool", WEBMAIL)
-        yield member_aspect(pool, words["name"]), member_state(words.get("status", ""))
+        for part, state in _DRBD.findall(rest):
+            if state not in COMPARING:
+                yield DRBD[part], state
+    elif name == "member" and "name" in values:
+        pool = values.get("pool", WEBMAIL)
+        yield member_aspect(pool, values["name"]), member_state(values.get("status", ""))
 
 
 def _up(text: str) -> float | None:
@@ -161,8 +161,8 @@ def _up(text: str) -> float | None:
     return float(match[1]) if match else None
 
 
-def _number(words: Mapping[str, str], key: str) -> float | None:
+def _number(values: Mapping[str, str], key: str) -> float | None:
     try:
-        return float(words[key])
+        return float(values[key])
     except (KeyError, ValueError):
         return None

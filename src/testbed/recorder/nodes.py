@@ -1,6 +1,6 @@
-"""What the recorder knows of each node while it runs: whose words it hears, on which clock, and how it has power.
+"""What the recorder knows of each node while a run lasts: its log, its clock and its power.
 
-Nothing here asks anybody anything: lines and events go in, journal events come out.
+Pure: lines and engine events go in, journal events come out. No node is asked.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from testbed.topology import Role
 
 # A kill and the death it causes belong together when no more than so many seconds lie between them.
 KILL_SECONDS = 10.0
-# The engine tells of what it did when it is done: a start takes it this long (it was seen to take 0.35 s from the
-# request on), a pause next to nothing.
+# The engine reports an action after it: a start took 0.35 s from its request, a pause next to nothing.
 ENGINE_SECONDS = {"start": 0.35, "die": 0.1, "pause": 0.05, "unpause": 0.05}
 # QEMU's own stamps; the wall clock they bear is turned into the monotonic one.
 QEMU_SECONDS = 0.002
@@ -50,11 +49,11 @@ class Listener:
     _asked_up: float | None = None
     _waiting: dict[str, tuple[float, float]] = field(default_factory=dict)
     _heard: dict[str, float] = field(default_factory=dict)
-    _told_speed: bool = False
+    _speed_reported: bool = False
     _alarmed: set[tuple[str, float]] = field(default_factory=set)
 
     def asked(self, number: str, before: float, after: float) -> Iterator[Event]:
-        """A mark was written into the guest's log between two moments of the host's clock; the log tells its time."""
+        """Record that a mark was written into the guest's log between two moments of the host's clock."""
         if number in self._heard:
             yield from self._sample(ClockSample(self.node, self._heard.pop(number), before, after))
         else:
@@ -68,25 +67,25 @@ class Listener:
             stamp: Docker's stamp on the host's monotonic clock, seconds.
             offset: the host's wall clock less its monotonic clock, seconds.
         """
-        told = parse_log_line(self.role, text)
-        if told.name.startswith("clock"):
-            yield from self._clock_line(told, stamp, offset)
+        event = parse_log_line(self.role, text)
+        if event.name.startswith("clock"):
+            yield from self._clock_line(event, stamp, offset)
             return
-        if told.name in DECISIONS:
-            words = {name: value for name, value in (told.words or {}).items() if name not in ("up", "at")}
-            yield Mark(told.name, self.node, words)
+        if event.name in DECISIONS:
+            values = {name: value for name, value in (event.values or {}).items() if name not in ("up", "at")}
+            yield Mark(event.name, self.node, values)
         pattern = matching_pattern(text)
-        if not told.changes and not pattern:
+        if not event.changes and not pattern:
             return
-        moment = self._moment(told, stamp, offset)
-        for aspect, value in told.changes:
+        moment = self._moment(event, stamp, offset)
+        for aspect, value in event.changes:
             yield StateChange(
-                self.node, aspect, value, at=_rounded(moment.at), error=_rounded(moment.error), source=told.source
+                self.node, aspect, value, at=_rounded(moment.at), error=_rounded(moment.error), source=event.source
             )
-        if told.name.startswith("vm-"):
-            self._machine(told.name, moment.at)
+        if event.name.startswith("vm-"):
+            self._machine(event.name, moment.at)
         if pattern:
-            yield from self._alarm(pattern, text, moment, told.up)
+            yield from self._alarm(pattern, text, moment, event.up)
 
     def console_line(self, text: str, now: float) -> Iterator[Event]:
         """Hear a line of the guest's serial console.
@@ -113,7 +112,7 @@ class Listener:
             return
         moment = estimate_from_stamp(at, ENGINE_SECONDS[action])
         if action == "die" and self._killed_at is not None and at - self._killed_at < KILL_SECONDS:
-            # Nothing runs once the signal has been sent; that all is cleared away is told later.
+            # Nothing runs after the signal. The engine reports the end later, when all is cleared away.
             moment = TimeEstimate(self._killed_at, at - self._killed_at)
         value = {"start": "on", "die": "off", "pause": "frozen", "unpause": "on"}[action]
         self.power = Power(value)
@@ -123,17 +122,17 @@ class Listener:
             self.node, Aspect.POWER, value, at=_rounded(moment.at), error=_rounded(moment.error), source="docker"
         )
 
-    def _moment(self, told: LogEvent, stamp: float, offset: float) -> TimeEstimate:
-        if told.wall is not None:
-            return TimeEstimate(told.wall - offset, QEMU_SECONDS)
-        if told.up is None:
+    def _moment(self, event: LogEvent, stamp: float, offset: float) -> TimeEstimate:
+        if event.wall is not None:
+            return TimeEstimate(event.wall - offset, QEMU_SECONDS)
+        if event.up is None:
             return estimate_from_stamp(stamp)
         if self.guest:
-            return self.clock.moment(told.up, stamp)
-        return self._shared.moment(told.up, stamp, told.after)
+            return self.clock.moment(event.up, stamp)
+        return self._shared.moment(event.up, stamp, event.after)
 
     def _machine(self, name: str, at: float) -> None:
-        """QEMU stopped, went on with or reset the guest: its clock stood still, or begins anew."""
+        """Follow QEMU's stop, resumption or reset of the guest: its clock stood still, or begins again."""
         self.power = Power.FROZEN if name == "vm-stopped" else Power.ON
         if name == "vm-stopped":
             self._frozen_at = at
@@ -144,37 +143,37 @@ class Listener:
             self.clock = GuestClock()
             self._frozen_at = None
 
-    def _clock_line(self, told: LogEvent, stamp: float, offset: float) -> Iterator[Event]:
-        """Two ways to read a guest's clock: it asks the launcher for the time; or a mark is written into its log."""
-        words = told.words or {}
-        if told.up is None:
+    def _clock_line(self, event: LogEvent, stamp: float, offset: float) -> Iterator[Event]:
+        """Read the guest's clock: from the launcher's answer to its question, or from a mark in its log."""
+        values = event.values or {}
+        if event.up is None:
             return
-        if told.name == "clock-asked":
-            if "again" not in words:  # the first that is heard of a boot
+        if event.name == "clock-asked":
+            if "again" not in values:  # the first line of a boot
                 self.clock = GuestClock()
-                self._told_speed = False
+                self._speed_reported = False
                 self._waiting.clear()
-            self._asked_up = told.up
-        elif told.name == "clock-told" and self._asked_up is not None:
-            answered = float(words["host"]) - offset
-            took = told.up - self._asked_up
+            self._asked_up = event.up
+        elif event.name == "clock-told" and self._asked_up is not None:
+            answered = float(values["host"]) - offset
+            took = event.up - self._asked_up
             yield from self._sample(ClockSample(self.node, self._asked_up, answered - took, answered))
             self._asked_up = None
-        elif told.name == "clock" and (read := self._waiting.pop(words["id"], None)):
-            yield from self._sample(ClockSample(self.node, told.up, read[0], min(read[1], stamp)))
-        elif told.name == "clock":  # the line was faster than the answer to who wrote it
-            self._heard = {words["id"]: told.up}
+        elif event.name == "clock" and (read := self._waiting.pop(values["id"], None)):
+            yield from self._sample(ClockSample(self.node, event.up, read[0], min(read[1], stamp)))
+        elif event.name == "clock":  # the line was faster than the answer to who wrote it
+            self._heard = {values["id"]: event.up}
 
     def _sample(self, sample: ClockSample) -> Iterator[Event]:
         self.clock.sample(sample)
         yield ClockSample(sample.node, sample.guest, _rounded(sample.before), _rounded(sample.after))
-        if abs(self.clock.speed - 1) > WRONG_SPEED and not self._told_speed:
-            self._told_speed = True
+        if abs(self.clock.speed - 1) > WRONG_SPEED and not self._speed_reported:
+            self._speed_reported = True
             text = f"the guest's clock runs {self.clock.speed:.4g} times too fast"
             yield Alarm(self.node, "guest-clock", text, _rounded(sample.after))
 
     def _alarm(self, pattern: str, text: str, moment: TimeEstimate, up: float | None) -> Iterator[Event]:
-        """What the kernel says of grave things comes by two ways: they are told once."""
+        """Record a grave message of the kernel once: it comes by the log and by the console."""
         if up is not None and (pattern, up) in self._alarmed:
             return
         self._alarmed.add((pattern, -1.0 if up is None else up))

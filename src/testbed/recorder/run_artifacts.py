@@ -29,11 +29,11 @@ GUEST_LOG_BYTES = 4_000_000
 
 
 def collect_artifacts(cluster: Cluster, folder: Path) -> None:
-    """Copy logs and consoles of all nodes, and write versions down.
+    """Copy logs and consoles of all nodes, and record versions.
 
     Args:
         cluster: the cluster, in whatever state.
-        folder: the run's; its journal tells since when logs are wanted, without one they are copied whole.
+        folder: the run's. Logs are copied from the start of its journal on, without a journal completely.
     """
     nodes = folder / "nodes"
     nodes.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _own_version() -> str:
 
 
 def _commit(root: Path) -> str:
-    """The checkout's commit and whether it was changed since, empty where git cannot tell."""
+    """The checkout's commit and whether it was changed since, empty where git does not know it."""
     with suppress(OSError):
         command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--tags"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

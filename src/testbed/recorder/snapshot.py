@@ -11,12 +11,12 @@ from testbed.recorder.log_events import member_aspect, member_state
 
 
 def snapshot(cluster: Cluster, writer: Writer) -> None:
-    """Ask all nodes and write their states down.
+    """Ask all nodes and record their states.
 
-    A state is told as of the moment before the question: what changes during it is told later, by the node's event.
+    A state has the time before the question: the node's event records a change during it.
 
     Args:
-        cluster: the cluster.
+        cluster: asked.
         writer: the run's journal.
     """
     before = time.monotonic()
@@ -56,5 +56,5 @@ def _held(holds: bool) -> str:
 
 
 def _carp(holds: bool) -> str:
-    """UCARP's part cannot be asked for; the master has the address, and nobody else has."""
+    """Return UCARP's state, which cannot be asked: only the master holds the address."""
     return "master" if holds else "backup"
