@@ -36,6 +36,7 @@ FOLDER = "reference"
 # Settings whose variable is not called as the field.
 FIELDS = {
     "COMPOSE_PROJECT_NAME": "project",
+    "TESTBED_CHECKOUT": "root",
     "TESTBED_STATE": "state_dir",
     "TESTBED_RUN": "run_dir",
     "TESTBED_PREFIX": "network_prefix",

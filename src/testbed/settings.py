@@ -115,7 +115,7 @@ def load(environment: Mapping[str, str] | None = None, cwd: Path | None = None) 
     """
     env = os.environ if environment is None else environment
     cwd = Path.cwd() if cwd is None else cwd
-    root = find_root(cwd)
+    root = _named_root(env) or find_root(cwd)
     accel = env.get("TESTBED_ACCEL") or None
     if accel not in (None, "kvm", "tcg"):
         raise UsageError(f"{accel!r} is not an acceleration", where="TESTBED_ACCEL", fix="use kvm or tcg, or unset it")
@@ -171,7 +171,22 @@ def find_root(cwd: Path) -> Path:
     for folder in (cwd, *cwd.parents, *package.parents):
         if (folder / TOPOLOGY).is_file():
             return folder
-    raise UsageError(f"no {TOPOLOGY} here or above", where=str(cwd), fix="run testbed inside its checkout")
+    raise UsageError(
+        f"no {TOPOLOGY} here or above", where=str(cwd), fix="run testbed inside its checkout, or set TESTBED_CHECKOUT"
+    )
+
+
+def _named_root(env: Mapping[str, str]) -> Path | None:
+    """Return the checkout that the environment names: a project that only installs testbed has none around it."""
+    if not (value := env.get("TESTBED_CHECKOUT")):
+        return None
+    root = Path(value).expanduser().resolve()
+    if not (root / TOPOLOGY).is_file():
+        raise UsageError(
+            f"{value!r} is not a checkout of testbed: it has no {TOPOLOGY}", where="TESTBED_CHECKOUT",
+            fix="name the folder that `git clone` made",
+        )  # fmt: skip
+    return root
 
 
 def _absolute(value: str, root: Path) -> Path:

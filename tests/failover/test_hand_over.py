@@ -12,15 +12,15 @@ TAKEN_OVER_SECONDS = 60.0
 
 
 def test_an_orderly_hand_over_has_one_owner_at_a_time(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
+    testbed: ClusterUnderTest, testbed_probes: Callable[..., None], testbed_journal: JournalFixture
 ) -> None:
-    probes("sql-write")
+    testbed_probes("sql-write")
     testbed.steady()
     before = testbed.cluster.state().primary_database
     testbed.resign("db:primary")
     testbed.wait("failed-over", timeout=TAKEN_OVER_SECONDS)
     testbed.wait("service", stable_for=2, timeout=TAKEN_OVER_SECONDS)
     assert testbed.cluster.state().primary_database != before
-    ownership = journal.verdicts()["ownership"]
+    ownership = testbed_journal.verdicts()["ownership"]
     assert ownership.status is Status.PASS, ownership
-    assert journal.lost_writes() == []
+    assert testbed_journal.lost_writes() == []

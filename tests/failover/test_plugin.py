@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "pytest.md"
 
 def test_the_documented_example_passes_in_a_project_of_its_own(cluster: Cluster, tmp_path: Path) -> None:
     blocks: list[str] = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    [example] = [block for block in blocks if "load(" in block]
+    [example] = [block for block in blocks if "testbed_load(" in block]
     assert len(example.splitlines()) <= 10
     (tmp_path / "test_mine.py").write_text(example)
     result = subprocess.run(

@@ -15,9 +15,9 @@ SECONDS = 4.0
 
 
 def test_the_outage_is_unknown_while_the_client_is_paused(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
+    testbed: ClusterUnderTest, testbed_probes: Callable[..., None], testbed_journal: JournalFixture
 ) -> None:
-    probes("tcp", "https")
+    testbed_probes("tcp", "https")
     testbed.steady()
     client = next(iter(testbed.cluster.fleet.machines(Role.CLIENT)))
     client.pause()  # what `docker pause` does: processes stop, and nothing is injected on record
@@ -28,4 +28,4 @@ def test_the_outage_is_unknown_while_the_client_is_paused(
     testbed.wait("service", stable_for=2)
     for probe in ("tcp", "https"):
         with pytest.raises(TestbedError, match="stood still"):
-            journal.outage(probe)
+            testbed_journal.outage(probe)

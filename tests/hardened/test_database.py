@@ -48,9 +48,13 @@ def turned_away(cluster: Cluster) -> str:
     ids=["power-loss", "freeze", "silent-cut-backend", "postgres-killed", "postgres-hung"],
 )
 def test_the_peer_takes_over_with_all_that_was_acknowledged(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture, fault: str, options: dict[str, str]
+    testbed: ClusterUnderTest,
+    testbed_probes: Callable[..., None],
+    testbed_journal: JournalFixture,
+    fault: str,
+    options: dict[str, str],
 ) -> None:
-    probes("sql-write")
+    testbed_probes("sql-write")
     testbed.steady()
     victim = testbed.cluster.state().primary_database
     testbed.inject(fault, "db:primary", **options)
@@ -60,15 +64,15 @@ def test_the_peer_takes_over_with_all_that_was_acknowledged(
     testbed.wait("service", stable_for=3, timeout=TAKEN_OVER_SECONDS)
     assert testbed.cluster.state().primary_database != victim
     assert turned_away(testbed.cluster) == "0"
-    assert journal.lost_writes() == []
+    assert testbed_journal.lost_writes() == []
 
 
 @pytest.mark.parametrize("target", ["db:primary", "db:standby"])
 def test_a_cut_of_replication_alone_moves_nothing(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture, target: str
+    testbed: ClusterUnderTest, testbed_probes: Callable[..., None], testbed_journal: JournalFixture, target: str
 ) -> None:
     """The primary stands still until the arbiter has written down that it is alone; its peer is not cut."""
-    probes("sql-write")
+    testbed_probes("sql-write")
     testbed.steady()
     owner, before = testbed.cluster.state().primary_database, fenced(testbed.cluster)
     testbed.inject("silent-cut", target, network="replication")
@@ -78,14 +82,14 @@ def test_a_cut_of_replication_alone_moves_nothing(
     wait_until(lambda: not alone(testbed.cluster), TAKEN_OVER_SECONDS, "both copies to be whole")
     assert testbed.cluster.state().primary_database == owner
     assert fenced(testbed.cluster) == before
-    assert journal.lost_writes() == []
+    assert testbed_journal.lost_writes() == []
 
 
 def test_old_data_is_never_served_and_the_address_not_stranded(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
+    testbed: ClusterUnderTest, testbed_probes: Callable[..., None], testbed_journal: JournalFixture
 ) -> None:
     """The standby has fallen behind, then the primary is lost: no service is better than old data."""
-    probes("sql-write")
+    testbed_probes("sql-write")
     testbed.steady()
     cluster = testbed.cluster
     owner = cluster.state().primary_database
@@ -102,17 +106,17 @@ def test_old_data_is_never_served_and_the_address_not_stranded(
     testbed.heal()
     testbed.wait("service", stable_for=2, timeout=2 * TAKEN_OVER_SECONDS)
     # Either node may serve: the standby may once it is up to date.
-    assert journal.lost_writes() == []
+    assert testbed_journal.lost_writes() == []
 
 
 def test_without_the_arbiter_the_service_goes_on(
-    testbed: ClusterUnderTest, probes: Callable[..., None], journal: JournalFixture
+    testbed: ClusterUnderTest, testbed_probes: Callable[..., None], testbed_journal: JournalFixture
 ) -> None:
-    probes("sql-write")
+    testbed_probes("sql-write")
     testbed.steady()
     owner = testbed.cluster.state().primary_database
     testbed.inject("power-loss", "arbiter")
     testbed.wait("service", stable_for=3)
     testbed.heal()
     assert testbed.cluster.state().primary_database == owner
-    assert journal.lost_writes() == []
+    assert testbed_journal.lost_writes() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,5 +129,49 @@ def test_fixtures_report_that_no_cluster_is_up(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text("def test_it(testbed):\n    pass\n")
     result = pytest_in(tmp_path, "-q", COMPOSE_PROJECT_NAME="nobodys", TESTBED_STATE=str(tmp_path / "state"))
     assert result.returncode == 1
+    assert "no cluster is up; run `make testbed-up` first" in result.stdout or "engine" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds testbed as `pip install CHECKOUT` installs it: no checkout is around it."""
+    source, site = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(site),
+    ]
+    subprocess.run([*pip, str(source)], check=True, timeout=240)
+    return site
+
+
+def test_an_installed_plugin_leaves_the_names_of_another_project_alone(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(
+        "import pytest, testbed.settings\n"
+        "@pytest.fixture\ndef load(): return 'mine'\n"
+        "@pytest.fixture\ndef journal(): return 'mine too'\n"
+        "def test_own_names(load, journal, request):\n"
+        "    assert (load, journal) == ('mine', 'mine too')\n"
+        "    for name in ('probes', 'played'):\n"
+        "        with pytest.raises(pytest.FixtureLookupError):\n"
+        "            request.getfixturevalue(name)\n"
+        f"def test_it_is_the_installed_one(): assert testbed.settings.__file__.startswith({str(installed)!r})\n"
+        "def test_no_cluster(testbed, testbed_load, testbed_probes, testbed_journal): pass\n"
+    )
+    where = {"PYTHONPATH": str(installed), "COMPOSE_PROJECT_NAME": "nobodys", "TESTBED_STATE": str(tmp_path / "state")}
+    lost = pytest_in(tmp_path, "-q", **where)
+    assert "run testbed inside its checkout, or set TESTBED_CHECKOUT" in lost.stdout
+    result = pytest_in(tmp_path, "-q", TESTBED_CHECKOUT=str(ROOT), **where)
+    assert "2 passed, 1 error" in result.stdout or "1 failed, 2 passed" in result.stdout
     assert "no cluster is up; run `make testbed-up` first" in result.stdout or "engine" in result.stdout
     assert "Traceback" not in result.stdout

@@ -129,3 +129,10 @@ def test_the_shape_records_where_sessions_are_kept(checkout: Path) -> None:
     remember(found, Shape(sessions="database", padding=64))
     environment = remembered(found).environment(found)
     assert (environment["TESTBED_SESSIONS"], environment["TESTBED_SESSION_PADDING"]) == ("database", "64")
+
+
+def test_a_project_elsewhere_names_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    assert settings.load({"TESTBED_CHECKOUT": str(checkout)}, elsewhere).root == checkout
+    with pytest.raises(UsageError, match=r"TESTBED_CHECKOUT: .* is not a checkout of testbed: it has no compose"):
+        settings.load({"TESTBED_CHECKOUT": str(elsewhere)}, checkout)

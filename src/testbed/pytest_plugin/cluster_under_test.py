@@ -156,7 +156,7 @@ class JournalFixture:
 
 
 class LoadStarter:
-    """Starts webmail users: ``load(users=6)``.
+    """Starts webmail users: ``testbed_load(users=6)``.
 
     Args:
         cluster_under_test: it holds the run.
@@ -171,7 +171,7 @@ class LoadStarter:
 
 
 class ProbeStarter:
-    """Starts probes: ``probes("https", "sql-write")``.
+    """Starts probes: ``testbed_probes("https", "sql-write")``.
 
     Args:
         cluster_under_test: it holds the run.

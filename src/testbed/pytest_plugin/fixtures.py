@@ -58,7 +58,7 @@ def testbed(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture
-def load(testbed: ClusterUnderTest) -> LoadStarter:
+def testbed_load(testbed: ClusterUnderTest) -> LoadStarter:
     """Starts webmail users for this test."""
     from testbed.pytest_plugin.cluster_under_test import LoadStarter
 
@@ -66,7 +66,7 @@ def load(testbed: ClusterUnderTest) -> LoadStarter:
 
 
 @pytest.fixture
-def probes(testbed: ClusterUnderTest) -> ProbeStarter:
+def testbed_probes(testbed: ClusterUnderTest) -> ProbeStarter:
     """Starts probes for this test."""
     from testbed.pytest_plugin.cluster_under_test import ProbeStarter
 
@@ -74,7 +74,7 @@ def probes(testbed: ClusterUnderTest) -> ProbeStarter:
 
 
 @pytest.fixture
-def journal(testbed: ClusterUnderTest) -> JournalFixture:
+def testbed_journal(testbed: ClusterUnderTest) -> JournalFixture:
     """The record of the run; the first question ends the run."""
     from testbed.pytest_plugin.cluster_under_test import JournalFixture
 
@@ -82,7 +82,7 @@ def journal(testbed: ClusterUnderTest) -> JournalFixture:
 
 
 @pytest.fixture
-def played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[IncidentResult]:
+def testbed_played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[IncidentResult]:
     """The results of the incident that the test's ``incident`` marker names."""
     from testbed.incidents.cluster_loader import load_for_cluster
     from testbed.incidents.runner import play_all

@@ -55,5 +55,6 @@ def configure_plugin(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{RENAMED_SETTING} was renamed; write {SETTING}")
     config.pluginmanager.register(SuiteProperties(config), "testbed-suite-properties")
     config.addinivalue_line(
-        "markers", "incident(name, repeat=None, seed=None): play an incident file before the test, which gets `played`"
+        "markers",
+        "incident(name, repeat=None, seed=None): play an incident file before the test, which gets `testbed_played`",
     )
