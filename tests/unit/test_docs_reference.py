@@ -35,7 +35,7 @@ VARIABLES = ("COMPOSE_PROJECT_NAME", "TESTBED_STATE", "TESTBED_RUN", "TESTBED_AC
         ("journal-events", [f"## {each}\n" for each in KINDS]),
         ("exit-statuses", [f"| `{each.value}` |" for each in ExitStatus]),
         ("environment", [f"| `{each}` |" for each in VARIABLES]),
-        ("pytest-fixtures", [f"| `{each}` |" for each in ("testbed", "load", "probes", "journal", "played")]),
+        ("pytest-fixtures", [f"| `testbed{each}` |" for each in ("", "_load", "_probes", "_journal", "_played")]),
     ],
 )  # fmt: skip
 def test_a_page_has_every_entry(page: str, entries: list[str]) -> None:
