@@ -32,6 +32,16 @@ def test_a_standby_serves_nothing() -> None:
     assert (state.holds_address, state.drbd_role, state.mounted, state.postgres) == (False, "Secondary", False, False)
 
 
+def test_another_replicated_device_is_not_the_database() -> None:
+    sections = sample("db-standby")
+    [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
+    [mounts] = [name for name in sections if name.startswith("grep drbd")]
+    other = "10: cs:WFConnection ro:Primary/Unknown ds:UpToDate/DUnknown C r-----\n"
+    more = {proc: other + sections[proc], mounts: "/dev/drbd1 /mnt ext3 rw 0 0\n/dev/drbd0p1 /srv ext3 rw 0 0\n"}
+    state = database_state.parse("db1", DATABASE, {**sections, **more})
+    assert (state.mounted, state.drbd_role, state.drbd_connection) == (False, "Secondary", "Connected")
+
+
 def test_a_primary_without_its_peer() -> None:
     sections = sample("db-primary")
     [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]

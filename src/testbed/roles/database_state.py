@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from testbed.machines.machine import Machine
 from testbed.roles.node_state import addresses, query, section
 
+# The replicated volume: the minor number in /proc/drbd, and the device in /proc/mounts. A benchmark adds others.
+MINOR = 0
+DEVICE = f"/dev/drbd{MINOR}"
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
@@ -103,12 +107,14 @@ def state(machine: Machine, virtual_address: str) -> DatabaseState:
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DatabaseState:
     """A database node's state from the sections of ``node-state``."""
     # /proc/drbd of DRBD 8.4: " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"
-    drbd = re.search(r"cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?", section(sections, "cat /proc/drbd"))
+    volume = rf"^ *{MINOR}: cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?"
+    drbd = re.search(volume, section(sections, "cat /proc/drbd"), re.MULTILINE)
     connection, role, disks = drbd.groups() if drbd else (None, None, None)
     # "CURRENT:BITMAP:HISTORY:HISTORY:flags...", identifiers of 64 bits; anything else is an error message.
     identifier_line = section(sections, "/lib/drbd/drbdsetup-84 get-gi")
     identifiers = re.search(r"^((?:[0-9A-F]{16}:){4})", identifier_line, re.MULTILINE)
-    mounted = "/dev/drbd" in section(sections, "grep drbd /proc/mounts")
+    mounts = section(sections, "grep drbd /proc/mounts").splitlines()
+    mounted = any(line.startswith(f"{DEVICE} ") for line in mounts)
     return DatabaseState(
         node,
         reachable=True,
