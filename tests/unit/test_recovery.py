@@ -132,6 +132,43 @@ def test_power_comes_back_at_once(power: Power, deed: str, clock: FakeTime, ledg
     assert clock.now < 5
 
 
+CUT_OFF = {"reachable": False, "drbd_connection": "Unknown", "carp": False}
+
+
+def test_a_node_without_a_network_is_connected_at_once(clock: FakeTime, ledger: Ledger) -> None:
+    before = replace(with_databases({}, CUT_OFF), missing_networks={"db2": ("backend", "replication")})
+    cluster = FakeCluster(after("db2 start", before), ledger)
+    recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds == ["db2 kill", "db2 connect networks", "db2 start"]
+    assert clock.now < 5
+
+
+def test_of_two_database_nodes_without_a_network_the_second_waits_for_the_first(
+    clock: FakeTime, ledger: Ledger
+) -> None:
+    begun: dict[str, float] = {}
+
+    def state(deeds: list[str]) -> ClusterState:
+        missing = {node: ("replication",) for node in ("db1", "db2") if f"{node} start" not in deeds}
+        for deed in deeds:
+            begun.setdefault(deed, clock.now)
+        boots = [deed for deed, at in begun.items() if deed.endswith("start") and clock.now < at + 20]
+        answers = [{} if f"{node} start" not in boots else CUT_OFF for node in ("db1", "db2")]
+        return replace(with_databases(*answers), missing_networks=missing)
+
+    recover(cast("Cluster", FakeCluster(state, ledger)), 120.0, print)
+    assert 20 <= begun["db2 kill"] - begun["db1 start"] < 30
+
+
+def test_a_network_that_cannot_be_connected_is_no_reason_to_restart_again(clock: FakeTime, ledger: Ledger) -> None:
+    before = replace(whole(), missing_networks={"app-1": ("backend",)})
+    cluster = FakeCluster(lambda _: before, ledger)
+    with pytest.raises(TestbedError, match="app-1 is not connected to the Docker network backend"):
+        recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds.count("app-1 connect networks") == 1
+    assert clock.now < 600
+
+
 def test_a_machine_that_goes_off_again_and_again_is_given_up(
     clock: FakeTime, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

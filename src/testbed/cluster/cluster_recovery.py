@@ -1,7 +1,8 @@
 """Bring any cluster whose nodes exist back to health, or name the decision about data that a person must make.
 
 What heals by itself is waited for. What does not change any more gets one remedy after the other, from the mildest to a
-power cycle, each with its time to work. A cluster that is off or frozen is switched on first.
+power cycle, each with its time to work. Two things never heal by themselves and are done at once: nodes that are off
+or frozen are switched on, and nodes that lack a Docker network are connected.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from math import inf
 from testbed.cluster import remedies
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
-from testbed.cluster.remedies import Remedy, apply, decision, next_remedy
+from testbed.cluster.remedies import CONNECT_NETWORKS, Remedy, apply, decision, next_remedy
 from testbed.cluster.state import ClusterState
 from testbed.cluster.unrecorded_faults import TROUBLE, power_on
 from testbed.deferred import Deferred
@@ -109,9 +110,16 @@ class Recovery:
             self._act_after = max(self._act_after, now + self._patience())
             if synchronising or self._silent():
                 self._end = max(self._end, min(self._act_after, self._latest_end))
-        if now >= min(self._act_after, self._end):
+        if self._must_connect(state) or now >= min(self._act_after, self._end):
             self._act(state)
         return False
+
+    def _must_connect(self, state: ClusterState) -> bool:
+        """Whether a node lacks a network and may be restarted now, after the nodes that this remedy restarts."""
+        silent = self._silent()
+        connected = [each.node for each in self._taken if each.name == CONNECT_NETWORKS]
+        booting = any(name in silent for name in connected if name not in state.missing_networks)
+        return not booting and any(name not in connected for name in state.missing_networks)
 
     def _observed(self) -> ClusterState | None:
         """The state of the cluster; None when it is unknown now.
