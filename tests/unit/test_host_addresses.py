@@ -65,6 +65,13 @@ def test_what_takes_nothing_from_the_cluster_is_left_alone(found: dict[str, Any]
     assert judged(found).status is CheckLevel.OK
 
 
+def test_all_interfaces_that_overlap_are_reported_each_once() -> None:
+    route = {"dst": "198.18.0.0/16", "dev": "tun0"}
+    finding = judged(link("tun0", "198.18.0.1/16"), link("wg0", "198.18.1.7/24"), route)
+    assert finding.what.count("tun0") == 1
+    assert finding.what.count("wg0") == 1
+
+
 def test_the_engines_own_bridges_do_not_count() -> None:
     networks: list[dict[str, Any]] = [
         {"Driver": "bridge", "Id": "0123456789abcdef", "Options": {}},

@@ -130,6 +130,11 @@ def test_networks_of_others_must_not_overlap() -> None:
         assert finding.status is CheckLevel.FAIL
         assert "lan" in finding.what
     assert engine_networks.judge_overlaps([network("198.18.0.0/24")], "", SUBNETS).status is CheckLevel.FAIL
+    two = [network("198.18.0.0/24"), {**network("198.18.1.0/24"), "Name": "office"}, *apart]
+    finding = engine_networks.judge_overlaps(two, "c1", SUBNETS)
+    assert finding.fix.startswith("docker network rm lan office, or")
+    for name in ("the network lan (198.18.0.0/24)", "the network office (198.18.1.0/24)"):
+        assert finding.what.count(name) == 1
 
 
 def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:

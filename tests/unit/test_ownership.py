@@ -141,7 +141,9 @@ def test_down_of_our_cluster_beside_a_stranger_touches_neither(
 
 def test_up_refuses_a_strangers_project_before_anything_is_made(settings: Settings, there: FakeEngine) -> None:
     portainer(there)
-    with pytest.raises(UsageError, match="another project is named testbed: the container testbed-db-1 has no label"):
+    # All that is foreign is named at once.
+    what = "another project is named testbed: the container testbed-db-1 and the volume testbed_data have no label"
+    with pytest.raises(UsageError, match=what):
         bring_up(settings, UpOptions(), take_over=True)
     assert there.names() == ["testbed-db-1", "testbed_data"]
     assert not settings.state_dir.exists()
@@ -165,6 +167,11 @@ def test_a_volume_without_labels_that_has_a_name_of_ours_is_refused(there: FakeE
     there.add("volume", "testbed_db2-disk", {})
     with pytest.raises(UsageError, match="db2-disk"):
         project_owner.must_have_names(client, ["testbed_db1-disk", "testbed_db2-disk"], ["c1"])
+    both = (
+        "the volume testbed_db1-disk and the volume testbed_db2-disk are there already, and testbed did not make them"
+    )
+    with pytest.raises(UsageError, match=both):
+        project_owner.must_have_names(client, ["testbed_db1-disk", "testbed_db2-disk"], [""])
 
 
 # --- testbed's own ---------------------------------------------------------------------------------------------
@@ -237,6 +244,10 @@ def test_a_container_that_a_user_put_on_our_network_stops_down_but_not_up(
     claim.must_be_ours()
     with pytest.raises(UsageError, match="docker rm --force testbed-exporter-1"):
         claim.must_be_alone()
+    there.add("container", "testbed-backup-1", {PROJECT: "testbed"}, networks=["testbed_public"])
+    two = "the containers testbed-backup-1 and testbed-exporter-1, which are on the cluster's network"
+    with pytest.raises(UsageError, match=two):
+        owner(there, settings).must_be_alone()
 
 
 @pytest.mark.parametrize("networks", [["testbed_public"], ["testbed_public", "testbed_backend"]])

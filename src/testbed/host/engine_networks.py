@@ -9,7 +9,7 @@ from typing import Any
 import docker
 
 from testbed.host import identity
-from testbed.host.host_check import HostCheck, fail, ok
+from testbed.host.host_check import HostCheck, fail, join_names, ok
 from testbed.settings import CLUSTER_LABEL, Settings
 
 
@@ -27,6 +27,7 @@ def judge_overlaps(networks: Iterable[Mapping[str, Any]], cluster: str, subnets:
         subnets: the cluster's.
     """
     cluster_networks = list(subnets)
+    found: dict[str, str] = {}
     for network in networks:
         if cluster and (network.get("Labels") or {}).get(CLUSTER_LABEL) == cluster:
             continue
@@ -34,9 +35,12 @@ def judge_overlaps(networks: Iterable[Mapping[str, Any]], cluster: str, subnets:
             theirs = ip_network(config["Subnet"], strict=False) if config.get("Subnet") else None
             for ours in cluster_networks:
                 if isinstance(theirs, IPv4Network) and ours.overlaps(theirs):
-                    return fail(
-                        "networks",
-                        f"{ours} overlaps the network {network['Name']} ({theirs})",
-                        f"docker network rm {network['Name']}, or stop what uses it, or set TESTBED_PREFIX",
-                    )
+                    found.setdefault(network["Name"], f"{ours} overlaps the network {network['Name']} ({theirs})")
+    if found:
+        return fail(
+            "networks",
+            join_names(found.values()),
+            f"docker network rm {' '.join(found)}, or stop what uses {'it' if len(found) == 1 else 'them'}, or set "
+            "TESTBED_PREFIX",
+        )
     return ok("networks", "no other network overlaps the cluster's")

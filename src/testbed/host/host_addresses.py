@@ -13,7 +13,7 @@ import docker
 from testbed.errors import TestbedError
 from testbed.host import identity
 from testbed.host.command import run
-from testbed.host.host_check import HostCheck, fail, ok, warn
+from testbed.host.host_check import HostCheck, fail, join_names, ok, warn
 from testbed.settings import CLUSTER_LABEL, Settings
 
 _NAME = "addresses"
@@ -111,16 +111,19 @@ def judge(found: Sequence[UsedAddress], subnets: Sequence[IPv4Network], *, up: b
         subnets: the cluster's.
         up: whether the cluster's networks are there already.
     """
+    overlapping: dict[str, str] = {}
     for each in found:
         for ours in subnets:
-            if not ours.overlaps(each.network):
-                continue
-            where = f" of the interface {each.interface}" if each.interface else ""
-            what = f"the cluster's network {ours} overlaps {each.what}{where}"
-            free = free_prefix(found)
-            fix = "set TESTBED_PREFIX to other addresses" + (f", such as {free}" if free else "")
-            return warn(_NAME, what, f"`testbed down`, then {fix}") if up else fail(_NAME, what, fix)
-    return ok(_NAME, "no interface or route of the host overlaps the cluster's networks")
+            if ours.overlaps(each.network):
+                where = f" of the interface {each.interface}" if each.interface else ""
+                what = f"the cluster's network {ours} overlaps {each.what}{where}"
+                # An interface has one entry: its address also makes routes.
+                overlapping.setdefault(each.interface or each.what, what)
+    if not overlapping:
+        return ok(_NAME, "no interface or route of the host overlaps the cluster's networks")
+    what, free = join_names(overlapping.values()), free_prefix(found)
+    fix = "set TESTBED_PREFIX to other addresses" + (f", such as {free}" if free else "")
+    return warn(_NAME, what, f"`testbed down`, then {fix}") if up else fail(_NAME, what, fix)
 
 
 def free_prefix(found: Iterable[UsedAddress]) -> str:

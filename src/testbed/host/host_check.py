@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +30,12 @@ class HostCheck:
     status: CheckLevel
     what: str
     fix: str = ""
+
+
+def join_names(names: Iterable[object]) -> str:
+    """Return an enumeration: ``one, two and three``."""
+    *others, last = map(str, names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def ok(name: str, what: str) -> HostCheck:

@@ -12,7 +12,7 @@ import docker
 
 from testbed.errors import UsageError
 from testbed.host import identity
-from testbed.host.host_check import HostCheck, fail, ok
+from testbed.host.host_check import HostCheck, fail, join_names, ok
 from testbed.settings import CLUSTER_LABEL, PROJECT_LABEL, TOPOLOGY, Settings
 
 _FOLDER = f"{PROJECT_LABEL}.working_dir"
@@ -108,8 +108,10 @@ class NameClaim:
             UsageError: there is one.
         """
         if self.added:
+            one = len(self.added) == 1
+            which = f"{'the container' if one else 'the containers'} {join_names(self.added)}"
             raise UsageError(
-                f"testbed did not make the container {self.added[0]}, which is on the cluster's network",
+                f"testbed did not make {which}, which {'is' if one else 'are'} on the cluster's network",
                 where="project",
                 fix="if `docker compose up` made it from this checkout's files, `testbed up` takes it back; "
                 f"else remove it: `docker rm --force {' '.join(self.added)}`",
@@ -140,15 +142,20 @@ def must_have_names(engine: docker.DockerClient, names: Iterable[str], clusters:
         clusters: identities that such a volume may carry.
 
     Raises:
-        UsageError: there is one.
+        UsageError: there are such volumes; the message names all.
     """
     expected, known = set(names), set(clusters)
-    for volume in engine.api.volumes()["Volumes"] or []:
-        if volume["Name"] in expected and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known:
-            raise UsageError(
-                f"the volume {volume['Name']} is there already, and testbed did not make it",
-                fix="set COMPOSE_PROJECT_NAME to another name, or rename or remove that volume",
-            )
+    foreign = [
+        f"the volume {volume['Name']}"
+        for volume in engine.api.volumes()["Volumes"] or []
+        if volume["Name"] in expected and (volume.get("Labels") or {}).get(CLUSTER_LABEL) not in known
+    ]
+    if foreign:
+        there, them = ("is there", "it") if len(foreign) == 1 else ("are there", "them")
+        raise UsageError(
+            f"{join_names(foreign)} {there} already, and testbed did not make {them}",
+            fix=f"set COMPOSE_PROJECT_NAME to another name, or rename or remove {them}",
+        )
 
 
 def _labels(settings: Settings) -> Iterator[str]:
@@ -219,9 +226,10 @@ def _foreign(resources: Sequence[Resource], project: str, *, beside: bool) -> Na
             f"an older testbed brought up the cluster {project}: {containers[0]} has no label {CLUSTER_LABEL}",
             f"`docker compose -p {project} down --volumes` removes it and its data, then run `testbed up`",
         )
+    has = "has" if len(resources) == 1 else "have"
     return NameClaim(
         Owner.FOREIGN,
-        f"another project is named {project}: {(containers or resources)[0]} has no label {CLUSTER_LABEL}",
+        f"another project is named {project}: {join_names(resources)} {has} no label {CLUSTER_LABEL}",
         "remove that project with the tool that made it"
         if beside
         else "set COMPOSE_PROJECT_NAME to another name (and TESTBED_PREFIX, if addresses overlap)",
