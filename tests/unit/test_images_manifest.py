@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,6 +107,39 @@ def test_what_is_known_is_not_read_again(engine: Engine, settings: Settings) -> 
     for _ in range(2):
         build_images(settings, topology(), QUIET, names=["vm"])
     assert engine.read == len(IMAGES)
+
+
+def test_a_build_that_takes_the_names_of_another_checkouts_images_names_the_setting(
+    engine: Engine, settings: Settings
+) -> None:
+    images = catalogue(settings.root, builder.choices_of(settings, topology()))
+    vm, base = images["testbed/vm"], images["testbed/base:trixie"]
+
+    def warning(*stale: Image) -> str:
+        present = {each.tag: str(engine.get(each.tag).id) for each in stale}
+        return builder.warn_of_others(stale, present, settings)
+
+    text = warning(vm, base)
+    assert text.startswith("testbed/vm, testbed/base:trixie: built again, because another checkout built them")
+    assert "set TESTBED_IMAGES (now testbed) to another prefix" in text
+    build_images(settings, topology(), QUIET, names=["vm"])
+    assert warning(vm, base) == "", "this checkout has used them, so its own sources have changed"
+    engine.generation += 1
+    assert warning(vm).startswith("testbed/vm: built again")
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_warning_is_printed_before_the_build(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[str] = []
+    progress = cast("Progress", SimpleNamespace(print_line=printed.append))
+    monkeypatch.setattr(Engine, "inputs", defaultdict(lambda: "other sources"))
+    monkeypatch.setattr(builder, "BuildProgress", nullcontext)
+    monkeypatch.setattr(builder, "run_in_order", lambda *_: printed.append("built"))
+    monkeypatch.setattr(builder, "_remove_unnamed", lambda *_: None)
+    monkeypatch.setattr("testbed.images.base_image.need_tools", lambda *_: None)
+    assert "vm" in build_images(settings, topology(), progress, names=["vm"])
+    assert "TESTBED_IMAGES" in printed[0]
+    assert printed[1:] == ["built"]
 
 
 def test_a_manifest_that_cannot_be_read_describes_nothing(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def _build_stale(
         base_image.need_tools(settings, releases[0], progress.print_line)
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     replaced = {tag: str(client.images.get(tag).id) for tag in stale if label_of(client, tag) is not None}
+    if warning := warn_of_others([stale[tag] for tag in replaced], replaced, settings):
+        progress.print_line(f"  {warning}")
     needs = {tag: list(image.bases.values()) for tag, image in stale.items()}
     with BuildProgress(progress) as build_progress:
         job = _Builder(settings, inputs, build_progress, fresh=fresh)
@@ -83,6 +85,24 @@ def _build_stale(
         if tag in replaced:
             _remove_unnamed(client, replaced[tag])
     return [image.name for image in stale.values()]
+
+
+def warn_of_others(stale: Sequence[Image], present: Mapping[str, str], settings: Settings) -> str:
+    """Return which images of another checkout get this checkout's names; empty when there are none.
+
+    Args:
+        stale: images that are built again.
+        present: the engine's id of each by tag, before the build.
+        settings: the prefix of the names, and the manifests of the images that this checkout has built or used.
+    """
+    others = [each.tag for each in stale if not manifest.describes(_manifest_of(settings, each), present[each.tag])]
+    if not others:
+        return ""
+    return (
+        f"{', '.join(others)}: built again, because another checkout built them from other sources under the same "
+        f"names, and it must build them again, too; set TESTBED_IMAGES (now {settings.images}) to another prefix in "
+        "one of the two checkouts"
+    )
 
 
 def _describe(
