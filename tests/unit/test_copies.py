@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from testbed.cli import status, verify_copies
 from testbed.cli.main import app
 from testbed.cluster import Cluster, copy_verification, project
+from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.machines import ExecResult, Power
 from testbed.recorder.log_events import parse_log_line
-from testbed.roles.database_state import DatabaseState
 from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, CopyComparison, parse
 from testbed.settings import find_root
 from testbed.topology import Role
@@ -49,7 +49,7 @@ def test_a_comparison_is_parsed() -> None:
 
 @pytest.mark.parametrize(("connection", "whole"), [("VerifyS", True), ("VerifyT", True), ("SyncSource", False)])
 def test_copies_that_are_compared_are_connected(connection: str, whole: bool) -> None:
-    state = DatabaseState("db1", reachable=True, drbd_connection=connection, drbd_disks="UpToDate/UpToDate")
+    state = DrbdState("db1", reachable=True, drbd_connection=connection, drbd_disks="UpToDate/UpToDate")
     assert state.replicated is whole
 
 
@@ -166,7 +166,7 @@ def test_a_comparison_that_was_interrupted_is_no_result(guest: Path) -> None:
 class Asked:
     """A cluster of two database machines, and what its primary is asked."""
 
-    def __init__(self, answer: ExecResult, *states: DatabaseState) -> None:
+    def __init__(self, answer: ExecResult, *states: DrbdState) -> None:
         self.answer = answer
         self.asked: list[str] = []
         self.polls = 0
@@ -191,8 +191,8 @@ class Asked:
         return self.answer if self.polls > self.runs else ExecResult(RUNS, "", "")
 
 
-def whole(node: str, connection: str = "Connected") -> DatabaseState:
-    return DatabaseState(node, reachable=True, drbd_connection=connection, drbd_disks="UpToDate/UpToDate")
+def whole(node: str, connection: str = "Connected") -> DrbdState:
+    return DrbdState(node, reachable=True, drbd_connection=connection, drbd_disks="UpToDate/UpToDate")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def test_the_command_prints_its_finding(
     assert cluster.asked == [program]
 
 
-@pytest.mark.parametrize("other", [whole("db2", "WFConnection"), DatabaseState("db2", reachable=False)])
-def test_copies_that_are_not_connected_are_not_compared(other: DatabaseState) -> None:
+@pytest.mark.parametrize("other", [whole("db2", "WFConnection"), DrbdState("db2", reachable=False)])
+def test_copies_that_are_not_connected_are_not_compared(other: DrbdState) -> None:
     cluster = Asked(ExecResult(0, "", ""), whole("db1"), other)
     with pytest.raises(UsageError, match="the copies cannot be compared: DRBD is not connected and up to date"):
         copy_verification.verify(cluster())

@@ -12,12 +12,13 @@ import pytest
 from fakes import FakeMachine, fleet, topology
 
 from testbed import faults
+from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.errors import UsageError
 from testbed.faults import Ledger, OptionError, parse_target
 from testbed.faults.fault_options import format_options
 from testbed.faults.fault_target import NodeStates
 from testbed.machines.fleet import Fleet
-from testbed.roles import BalancerState, DatabaseState
+from testbed.roles import BalancerState
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def running_fleet(ledger: Ledger) -> Fleet:
 
 def state(primary: str = "db1", active: str = "lb2", unreachable: str = "") -> NodeStates:
     databases = [
-        DatabaseState(name, name != unreachable, drbd_role="Primary" if name == primary else "Secondary")
+        DrbdState(name, name != unreachable, drbd_role="Primary" if name == primary else "Secondary")
         for name in ("db1", "db2")
     ]
     balancers = [BalancerState(name, name != unreachable, holds_address=name == active) for name in ("lb1", "lb2")]

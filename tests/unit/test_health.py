@@ -10,8 +10,9 @@ from test_topology import CLUSTER, merged
 
 from testbed.applications import pools
 from testbed.cluster import ClusterState, complaints
+from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.machines import Power
-from testbed.roles import AppState, BalancerState, DatabaseState, MailState, Member
+from testbed.roles import AppState, BalancerState, MailState, Member
 from testbed.topology import resolve
 
 TOPOLOGY = resolve(merged(), [CLUSTER])
@@ -36,10 +37,10 @@ def whole() -> ClusterState:
             AppState("app-2", reachable=True, apache=True, applications=("webmail", "wiki", "files")),
         ),
         databases=(
-            DatabaseState(
+            DrbdState(
                 "db1", reachable=True, holds_address=True, drbd_role="Primary", mounted=True, postgres=True, **copies
             ),
-            DatabaseState("db2", reachable=True, drbd_role="Secondary", **copies),
+            DrbdState("db2", reachable=True, drbd_role="Secondary", **copies),
         ),
         mail=(MailState("mail", reachable=True, imap=True, smtp=True),),
     )

@@ -7,7 +7,8 @@ import pytest
 from testbed.checks import Evidence, Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.verdict_builder import VerdictBuilder
-from testbed.cluster.remedies import DESCRIPTIONS, Remedy
+from testbed.designs.drbd import drbd_remedies
+from testbed.designs.remedy import ACTIONS, Remedy, RemedyAction
 from testbed.hunt.failure_kinds import FailureKind, failure_kinds, kind_of
 from testbed.hunt.known_failures import find_known_failure
 from testbed.hunt.sequence import inject_step
@@ -91,15 +92,15 @@ def test_each_cause_of_a_check_is_a_kind_and_what_is_in_doubt_is_none() -> None:
     assert next(iter(found.values())).endswith("for 1.00 s")
 
 
-@pytest.mark.parametrize("name", DESCRIPTIONS)
-def test_a_repair_is_a_kind_by_what_was_wrong_and_not_by_the_remedy(name: str) -> None:
-    text = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db1', name)}"
+@pytest.mark.parametrize("action", [*ACTIONS, *drbd_remedies.ACTIONS])
+def test_a_repair_is_a_kind_by_what_was_wrong_and_not_by_the_remedy(action: RemedyAction) -> None:
+    text = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db1', action)}"
     assert str(kind_of(HEALTHY, text)) == "healthy: db: takes no part in CARP"
 
 
 def test_a_repair_is_no_second_failure_of_a_cluster_that_did_not_become_healthy() -> None:
     step = "step 7 (wait for healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
-    repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', 'rejoin')}"
+    repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', drbd_remedies.REJOIN)}"
     failed = [Verdict("steps", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
     assert [str(kind) for kind in failure_kinds(failed)] == ["healthy: db does not answer"]
     assert [str(kind) for kind in failure_kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]

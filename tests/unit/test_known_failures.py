@@ -24,7 +24,7 @@ from testbed.checks.expectations import Profile
 from testbed.checks.healthy import HEALTHY
 from testbed.cluster import ClusterState, complaints
 from testbed.cluster.cluster_recovery import SplitBrainError
-from testbed.cluster.remedies import RESTART, Remedy
+from testbed.designs.remedy import RESTART, Remedy
 from testbed.hunt.failure_kinds import failure_kinds
 from testbed.hunt.known_failures import CATALOGUE, KnownFailure, explains, matches
 from testbed.hunt.sequence import brief
@@ -121,7 +121,7 @@ UNHEALTHY = [
     _of_health(with_databases({"drbd_connection": "StandAlone", "drbd_disks": "UpToDate/DUnknown"}, {})),
     _of_health(with_databases({"postgres": False}, {})),
     _of_health(with_databases({"damaged": True}, {})),
-    SplitBrainError().what,
+    SplitBrainError("DRBD").what,
 ]
 
 

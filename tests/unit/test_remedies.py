@@ -9,20 +9,25 @@ import pytest
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 
 from testbed.cluster import ClusterState, complaints
-from testbed.cluster.remedies import Remedy, decision, newest, next_remedy
+from testbed.cluster.remedies import next_remedy
+from testbed.designs.design_registry import design_of
+from testbed.designs.drbd.drbd_remedies import newest
+from testbed.designs.drbd.drbd_state import DrbdState
+from testbed.designs.remedy import Remedy
 from testbed.machines import Power
 from testbed.roles import AppState, ArbiterState, MailState
 
 OLD, NEW, OTHER = "AAAAAAAAAAAAAAA0", "BBBBBBBBBBBBBBB1", "CCCCCCCCCCCCCCC0"
 NONE = "0000000000000000"
+DESIGN = design_of(TOPOLOGY)
 
 
 def taken(state: ClusterState) -> list[str]:
     """Every remedy for a state that no remedy changes."""
     done: list[Remedy] = []
-    while remedy := next_remedy(state, complaints(state, TOPOLOGY), done):
+    while remedy := next_remedy(DESIGN, state, complaints(state, TOPOLOGY), done):
         done.append(remedy)
-    return [f"{each.node} {each.name}" for each in done]
+    return [f"{each.node} {each.action.name}" for each in done]
 
 
 SICK = {"postgres": False}
@@ -115,6 +120,12 @@ def test_app_nodes_that_no_balancer_can_use_come_before_the_balancers() -> None:
     assert taken(state) == ["app-1 restart", "lb2 restart", "lb1 restart"]
 
 
+def newest_node(state: ClusterState) -> str | None:
+    """The node with the newest copy, None when no copy is."""
+    found = newest([each for each in state.databases if isinstance(each, DrbdState)])
+    return found.node if found else None
+
+
 def with_generations(first: tuple[str, ...], second: tuple[str, ...], **changes: object) -> ClusterState:
     return with_databases({"generations": first} | changes, {"generations": second} | changes)
 
@@ -131,8 +142,7 @@ def with_generations(first: tuple[str, ...], second: tuple[str, ...], **changes:
 )
 def test_the_newer_copy_by_drbds_generations(first: tuple[str, ...], second: tuple[str, ...], node: str | None) -> None:
     state = with_generations(first, second, drbd_connection="WFConnection")
-    found = newest(state.databases)
-    assert (found.node if found else None) == node
+    assert newest_node(state) == node
 
 
 def test_parted_copies_are_never_started_one_after_the_other() -> None:
@@ -144,9 +154,9 @@ def test_parted_copies_are_never_started_one_after_the_other() -> None:
 def test_a_machine_that_does_not_answer_may_have_the_newer_copy() -> None:
     gone = {"reachable": False, "drbd_connection": "Unknown", "drbd_disks": "Unknown/Unknown", "drbd_role": "Unknown"}
     state = with_databases(gone, CONNECTING)
-    assert (newest(state.databases) or state.databases[1]).node == "db1"
+    assert newest_node(state) == "db1"
     state = with_databases(gone, {"drbd_connection": "WFConnection", "drbd_disks": "UpToDate/Outdated"})
-    assert (newest(state.databases) or state.databases[0]).node == "db2"
+    assert newest_node(state) == "db2"
 
 
 @pytest.mark.parametrize(
@@ -182,5 +192,7 @@ def test_what_a_failover_leaves_for_a_moment_is_no_split_brain() -> None:
 
 def test_a_decision_about_data_is_named() -> None:
     lost = {"drbd_connection": "WFConnection", "drbd_disks": "Inconsistent/DUnknown"}
-    assert "neither copy of the database is known to be up to date" in decision(with_databases(lost, lost))
-    assert decision(whole()) == ""
+    assert "neither copy of the database is known to be up to date" in DESIGN.decision(
+        with_databases(lost, lost).databases
+    )
+    assert DESIGN.decision(whole().databases) == ""

@@ -8,29 +8,33 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from test_health import TOPOLOGY
 
 from testbed.cluster import Cluster, discarded_copies, split_brain_repair
 from testbed.cluster.split_brain_repair import Side, Sides
+from testbed.designs.drbd import split_brain
+from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.errors import TestbedError, UsageError
 from testbed.machines import ExecResult
-from testbed.roles import DatabaseState
 
 
-def database(
-    node: str, connection: str = "StandAlone", *, serving: bool = False, reachable: bool = True
-) -> DatabaseState:
+def database(node: str, connection: str = "StandAlone", *, serving: bool = False, reachable: bool = True) -> DrbdState:
     role = "Primary" if serving else "Secondary"
-    return DatabaseState(node, reachable, serving, role, connection, "UpToDate/DUnknown", serving, serving, carp=True)
+    return DrbdState(
+        node, reachable, holds_address=serving, postgres=serving, carp=True, drbd_role=role, drbd_connection=connection,
+        drbd_disks="UpToDate/DUnknown", mounted=serving,
+    )  # fmt: skip
 
 
 @dataclass
 class FakeCluster:
     """Two database nodes that record their commands, in order."""
 
-    one: DatabaseState
-    other: DatabaseState
+    one: DrbdState
+    other: DrbdState
     faults: list[object] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    topology = TOPOLOGY
 
     @property
     def ledger(self) -> SimpleNamespace:
@@ -51,10 +55,10 @@ class FakeCluster:
                 self.one, self.other = database("db1"), database("db2", serving=True)
             return ExecResult(0, "", "")
 
-        return SimpleNamespace(exec=run)
+        return SimpleNamespace(exec=run, name=name)
 
 
-def cluster(one: DatabaseState, other: DatabaseState, *faults: object) -> Cluster:
+def cluster(one: DrbdState, other: DrbdState, *faults: object) -> Cluster:
     return cast("Cluster", FakeCluster(one, other, list(faults)))
 
 
@@ -100,10 +104,10 @@ def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.Mon
     split_brain_repair.reunite(cast("Cluster", it), which)
     assert it.commands == [
         "db1: resign",
-        f"db1: {split_brain_repair.DISCONNECT}",
+        f"db1: {split_brain.DISCONNECT}",
         "copy of db1",
-        f"db1: {split_brain_repair.DISCARD}",
-        f"db2: {split_brain_repair.RECONNECT}",
+        f"db1: {split_brain.DISCARD}",
+        f"db2: {split_brain.RECONNECT}",
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed.roles import app_state, balancer_state, database_state, mail_state, single_state
+from testbed.designs.drbd import drbd_state
+from testbed.roles import app_state, balancer_state, mail_state, single_state
 from testbed.roles.node_state import split
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -17,7 +18,7 @@ def sample(name: str) -> dict[str, str]:
 
 
 def test_a_primary_that_serves() -> None:
-    state = database_state.parse("db2", DATABASE, sample("db-primary"))
+    state = drbd_state.parse("db2", DATABASE, sample("db-primary"))
     assert state.serving
     assert state.replicated
     assert state.carp
@@ -25,7 +26,7 @@ def test_a_primary_that_serves() -> None:
 
 
 def test_a_standby_serves_nothing() -> None:
-    state = database_state.parse("db1", DATABASE, sample("db-standby"))
+    state = drbd_state.parse("db1", DATABASE, sample("db-standby"))
     assert state.reachable
     assert state.replicated
     assert not state.serving
@@ -38,7 +39,7 @@ def test_another_replicated_device_is_not_the_database() -> None:
     [mounts] = [name for name in sections if name.startswith("grep drbd")]
     other = "10: cs:WFConnection ro:Primary/Unknown ds:UpToDate/DUnknown C r-----\n"
     more = {proc: other + sections[proc], mounts: "/dev/drbd1 /mnt ext3 rw 0 0\n/dev/drbd0p1 /srv ext3 rw 0 0\n"}
-    state = database_state.parse("db1", DATABASE, {**sections, **more})
+    state = drbd_state.parse("db1", DATABASE, {**sections, **more})
     assert (state.mounted, state.drbd_role, state.drbd_connection) == (False, "Secondary", "Connected")
 
 
@@ -46,7 +47,7 @@ def test_a_primary_without_its_peer() -> None:
     sections = sample("db-primary")
     [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
     alone = sections[proc].replace("cs:Connected", "cs:WFConnection").replace("UpToDate/UpToDate", "UpToDate/DUnknown")
-    state = database_state.parse("db2", DATABASE, {**sections, proc: alone})
+    state = drbd_state.parse("db2", DATABASE, {**sections, proc: alone})
     assert state.serving
     assert not state.replicated
 
@@ -54,7 +55,7 @@ def test_a_primary_without_its_peer() -> None:
 def test_drbd_that_is_not_configured() -> None:
     sections = sample("db-standby")
     [proc] = [name for name in sections if name.startswith("cat /proc/drbd")]
-    state = database_state.parse("db1", DATABASE, {**sections, proc: "version: 8.4.11 (api:1/proto:86-101)\n"})
+    state = drbd_state.parse("db1", DATABASE, {**sections, proc: "version: 8.4.11 (api:1/proto:86-101)\n"})
     assert (state.drbd_connection, state.replicated) == ("Unconfigured", False)
 
 

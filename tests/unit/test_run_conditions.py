@@ -117,16 +117,17 @@ def test_sessions_on_all_app_nodes_are_sessions_that_live(live: LiveState) -> No
 
 def test_targets_are_known_from_what_the_nodes_reported(live: LiveState) -> None:
     topology = SimpleNamespace(
+        database=SimpleNamespace(design=None),
         of_role=lambda role: [
             SimpleNamespace(name=name) for name in (("lb1", "lb2") if role is Role.BALANCER else ("db1", "db2"))
-        ]
+        ],
     )
     live.take(state(node, Aspect.POWER, "on") for node in ("lb1", "lb2", "db1", "db2"))
     live.take([state("lb2", Aspect.SITE_ADDRESS, "held"), state("db1", Aspect.DRBD_ROLE, "Primary")])
     live.take([state("db2", Aspect.DRBD_ROLE, "Secondary"), state("db1", Aspect.POWER, "frozen")])
     roles = live.roles(cast("Topology", topology))
     assert [(each.reachable, each.holds_address) for each in roles.balancers] == [(True, False), (True, True)]
-    assert [(each.reachable, each.drbd_role) for each in roles.databases] == [(False, "Primary"), (True, "Secondary")]
+    assert [(each.reachable, each.role) for each in roles.databases] == [(False, "primary"), (True, "standby")]
 
 
 def test_the_last_state_seen_is_reported(live: LiveState) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from testbed.cluster import remedies
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import complaints
-from testbed.cluster.remedies import CONNECT_NETWORKS, Remedy, apply, decision, next_remedy
+from testbed.cluster.remedies import apply, next_remedy
 from testbed.cluster.state import ClusterState
 from testbed.cluster.unrecorded_faults import TROUBLE, power_on
 from testbed.deferred import Deferred
+from testbed.designs.design_registry import design_of
+from testbed.designs.remedy import BOOT_SECONDS, CONNECT_NETWORKS, Remedy
 from testbed.machines import Power
 from testbed.machines.machine import last_log_line
 from testbed.progress import PrintLine
@@ -45,11 +46,15 @@ def always(_balancer: str, _node: str) -> bool:
 
 
 class SplitBrainError(FinalError):
-    """Both database nodes were written to, and DRBD does not choose between them."""
+    """Both database nodes were written to, and replication does not choose between them.
 
-    def __init__(self) -> None:
+    Args:
+        replication: what keeps them apart.
+    """
+
+    def __init__(self, replication: str) -> None:
         super().__init__(
-            "split brain: both database nodes were written to, and DRBD keeps them apart",
+            f"split brain: both database nodes were written to, and {replication} keeps them apart",
             fix="`testbed resolve split-brain` keeps one side's data, and a copy of the other's (docs/split-brain.md)",
         )
 
@@ -66,13 +71,14 @@ class Recovery:
 
     def __init__(self, cluster: Cluster, deadline: float, print_line: PrintLine, may_try: MayTry) -> None:
         self._cluster = cluster
+        self._design = design_of(cluster.topology)
         self._print_line = print_line
         self._may_try = may_try
         self._taken: list[Remedy] = []
         self._starts: dict[str, int] = {}
         self._wrong: list[str] = []
         # Booting takes as long as the caller gives it.
-        self._boot = max(deadline, remedies.BOOT_SECONDS)
+        self._boot = max(deadline, BOOT_SECONDS)
         now = time.monotonic()
         self._end = now + deadline
         self._latest_end = self._end + RESYNC_SECONDS
@@ -99,7 +105,7 @@ class Recovery:
         if not wrong:
             return True
         if state.split_brain:
-            raise SplitBrainError
+            raise SplitBrainError(self._design.replication)
         self._switch_on(state)
         with suppress(*TROUBLE):  # tried again in a second; a remedy is taken all the same
             try_members(self._cluster, state, self._tries)
@@ -117,7 +123,7 @@ class Recovery:
     def _must_connect(self, state: ClusterState) -> bool:
         """Whether a node lacks a network and may be restarted now, after the nodes that this remedy restarts."""
         silent = self._silent()
-        connected = [each.node for each in self._taken if each.name == CONNECT_NETWORKS]
+        connected = [each.node for each in self._taken if each.action == CONNECT_NETWORKS]
         booting = any(name in silent for name in connected if name not in state.missing_networks)
         return not booting and any(name not in connected for name in state.missing_networks)
 
@@ -173,7 +179,7 @@ class Recovery:
 
     def _act(self, state: ClusterState) -> None:
         """Take the next remedy, and give it time."""
-        remedy = next_remedy(state, self._wrong, self._taken)
+        remedy = next_remedy(self._design, state, self._wrong, self._taken)
         if remedy is None:
             raise self._hopeless(state)
         self._taken.append(remedy)
@@ -182,7 +188,7 @@ class Recovery:
         try:
             apply(self._cluster, remedy)
         finally:
-            self._allow(OPENBSD_SECONDS if slow else remedy.seconds)
+            self._allow(OPENBSD_SECONDS if slow else remedy.action.seconds)
 
     def _record(self, line: str) -> None:
         """Report what is done; a failed report, as on a full disk, does not prevent it."""
@@ -205,7 +211,7 @@ class Recovery:
         self._latest_end = max(self._latest_end, self._end + self._boot)
 
     def _hopeless(self, state: ClusterState) -> FinalError:
-        if what := decision(state):
+        if what := self._design.decision(state.databases):
             return FinalError(what)
         return FinalError(
             f"the cluster does not become healthy: {'; '.join(self._wrong)}",

@@ -110,7 +110,7 @@ def _doing(power: Power | None, state: RoleState | None, topology: Topology, *, 
             return [f"active, {topology.site.address}" if state.holds_address else "standby"]
         case DatabaseState(reachable=True):
             role = f"primary, {topology.database.address}" if state.serving else "standby"
-            return [role, f"DRBD {state.drbd_connection}", state.drbd_disks]
+            return [role, *state.short_lines()]
         case None:
             return []
         case _:

@@ -99,14 +99,7 @@ def _databases(state: ClusterState) -> Iterator[str]:
     if state.split_brain:
         yield "split brain: both copies have data of their own; `testbed resolve split-brain` keeps one of them"
     for each in state.databases:
-        if not each.reachable:
-            yield f"{each.node} does not answer"
-        elif not each.replicated:
-            yield f"{each.node}: DRBD is {each.drbd_connection} {each.drbd_disks}"
-        if each.reachable and not each.carp:
-            yield f"{each.node}: takes no part in CARP"
-        if each.damaged:
-            yield f"{each.node}: the database's filesystem has lost writes to I/O errors since it was mounted"
+        yield from each.complaints()
 
 
 def _mail(state: ClusterState) -> Iterator[str]:

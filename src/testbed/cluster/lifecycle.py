@@ -20,6 +20,7 @@ from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.cluster.start_record import forget_start
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
 from testbed.host import engine, identity, project_owner
@@ -196,7 +197,7 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
         may_try: called with a balancer and an app node before testbed has that balancer try that node again.
 
     Raises:
-        SplitBrainError: DRBD has parted for good, so that waiting is of no use.
+        SplitBrainError: the copies have parted for good, so that waiting is of no use.
         FinalError: a node went off.
         WaitTimeout: the time is over; the message names what is wrong.
     """
@@ -209,7 +210,7 @@ def wait_healthy(cluster: Cluster, deadline: float = HEALTHY_SECONDS, may_try: M
             last = last_log_line(cluster.machine(off[0]))
             raise FinalError(f"{off[0]} went off: {last}", fix=f"`testbed logs {off[0]}` shows more")
         if state.split_brain:
-            raise SplitBrainError
+            raise SplitBrainError(design_of(cluster.topology).replication)
         try_members(cluster, state, may_try)
         return not wrong
 

@@ -22,10 +22,7 @@ def describe_state(state: RoleState) -> str:
         case AppState(reachable=True):
             return f"{', '.join(state.applications) or 'nothing'} runs; {state.sessions} sessions"
         case DatabaseState(reachable=True):
-            serving = "serving" if state.serving else "standby"
-            parts = (state.drbd_role, state.drbd_connection, state.drbd_disks)
-            postgres = "PostgreSQL accepts" if state.postgres else "no PostgreSQL"
-            return f"{serving}; DRBD {' '.join(parts)}; {'mounted; ' if state.mounted else ''}{postgres}"
+            return state.summary()
         case MailState(reachable=True) | SingleState(reachable=True):
             return _running(state)
         case ArbiterState(reachable=True):

@@ -1,6 +1,6 @@
 """A split brain resolved: one side keeps its data; the other's is copied away, then overwritten.
 
-DRBD stays apart when both sides were written to, and rightly so: which side to keep is for people to decide
+Replication stays apart when both sides were written to, and rightly so: which side to keep is for people to decide
 (`testbed resolve split-brain`). A testbed has to go on after it has measured what was lost, so a run keeps the side
 that serves, and reports which it dropped.
 """
@@ -13,18 +13,13 @@ from pathlib import Path
 from testbed.cluster import discarded_copies
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
 from testbed.machines.machine import off_reason
-from testbed.output_line import last_line
 from testbed.topology import Role
 from testbed.wait import wait_until
 
 SERVING_SECONDS = 60.0
-DISCONNECT = "grep -q cs:StandAlone /proc/drbd || drbdadm disconnect database"
-DISCARD = "drbdadm secondary database && drbdadm connect --discard-my-data database"
-RECONNECT = "grep -q cs:StandAlone /proc/drbd && drbdadm connect database || true"
-# DRBD's generation identifiers: current, bitmap, history, flags (drbdsetup(8), show-gi).
-GENERATION = "drbdadm get-gi database"
 TOKENS = "select extract(epoch from written_at), token from writes order by 1"
 # Rows of each of the webmail's tables that has any.
 TABLES = """select relname, (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %s', oid::regclass),
@@ -36,7 +31,7 @@ class Side:
     """What one side of a split brain has.
 
     Attributes:
-        generation: DRBD's identifiers of its data.
+        generation: the replicating program's identifiers of its data.
         tokens: the probes' writes it holds, each with its time in Unix seconds.
         tables: rows of each of the webmail's tables.
     """
@@ -87,20 +82,20 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
         raise UsageError(
             f"{faults[0].fault} on {faults[0].node} is still in force", fix="run `testbed heal` first, then see again"
         )
-    _refuse_absent(state)
+    _refuse_absent(state, design_of(cluster.topology).replication)
     survivor = keep or _serving(cluster)
     [loser] = [name for name in names if name != survivor]
     return Sides(survivor, loser)
 
 
-def _refuse_absent(state: ClusterState) -> None:
+def _refuse_absent(state: ClusterState, replication: str) -> None:
     for each in state.databases:
         if not each.reachable:
             fix = "bring it back first (`testbed up`): its data cannot be looked at, nor be kept"
             raise TestbedError("it does not answer", where=each.node, fix=fix)
     if not state.split_brain:
-        states = " and ".join(f"{each.node} {each.drbd_connection} {each.drbd_disks}" for each in state.databases)
-        raise UsageError(f"there is no split brain: DRBD is {states}", fix="nothing is to be resolved")
+        states = " and ".join(f"{each.node} {each.replication_state}" for each in state.databases)
+        raise UsageError(f"there is no split brain: {replication} is {states}", fix="nothing is to be resolved")
 
 
 def _serving(cluster: Cluster) -> str:
@@ -140,7 +135,7 @@ def separate(cluster: Cluster, which: Sides, name: str = "") -> Path:
         lambda: cluster.state().primary_database == which.survivor, SERVING_SECONDS, f"{which.survivor} to serve",
         hint="nothing was overwritten", describe=lambda: cluster.state().databases, fatal=lambda: _off_reason(cluster),
     )  # fmt: skip
-    _run(cluster, which.loser, DISCONNECT)
+    design_of(cluster.topology).stop_replication(cluster.machine(which.loser))
     return discarded_copies.keep(cluster, which.loser, name)
 
 
@@ -164,10 +159,9 @@ def reunite(cluster: Cluster, which: Sides) -> None:
     """Overwrite the loser's data with the survivor's.
 
     Raises:
-        TestbedError: DRBD refuses.
+        TestbedError: it cannot be overwritten.
     """
-    _run(cluster, which.loser, DISCARD)
-    _run(cluster, which.survivor, RECONNECT)
+    design_of(cluster.topology).replace_data(cluster.machine(which.loser), cluster.machine(which.survivor))
 
 
 def repair_split_brain(cluster: Cluster) -> str:
@@ -179,7 +173,7 @@ def repair_split_brain(cluster: Cluster) -> str:
         The node whose data was discarded.
 
     Raises:
-        TestbedError: no node serves, or DRBD refuses.
+        TestbedError: no node serves, or the data cannot be overwritten.
     """
     survivor = _serving(cluster)
     [loser] = [each.node for each in cluster.state().databases if each.node != survivor]
@@ -192,19 +186,12 @@ def repair_split_brain(cluster: Cluster) -> str:
 def _side(cluster: Cluster, node: str, tokens: list[str], tables: list[str]) -> Side:
     written = (row.partition("|") for row in tokens)
     counted = (row.partition("|") for row in tables)
+    generation = design_of(cluster.topology).generation(cluster.machine(node))
     return Side(
-        node, _generation(cluster, node), {token: float(at) for at, _, token in written},
+        node, generation, {token: float(at) for at, _, token in written},
         {name: int(rows) for name, _, rows in counted},
     )  # fmt: skip
 
 
-def _generation(cluster: Cluster, node: str) -> str:
-    return last_line(cluster.machine(node).exec(["sh", "-c", GENERATION]).stdout, otherwise="unknown")
-
-
-def _run(cluster: Cluster, node: str, script: str) -> None:
-    cluster.machine(node).exec(["sh", "-c", script]).check("DRBD does not reconnect", node)
-
-
 def _is_standby(cluster: Cluster, node: str) -> bool:
-    return any(each.node == node and each.reachable and not each.mounted for each in cluster.state().databases)
+    return any(each.node == node and each.reachable and not each.uses_data for each in cluster.state().databases)

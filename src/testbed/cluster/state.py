@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from testbed.designs.design_registry import design_of
 from testbed.machines import Machine, Power
 from testbed.machines.fleet import Fleet
 from testbed.roles import (
@@ -19,7 +20,6 @@ from testbed.roles import (
     app_state,
     arbiter_state,
     balancer_state,
-    database_state,
     mail_state,
     single_state,
 )
@@ -69,12 +69,8 @@ class ClusterState:
 
     @property
     def split_brain(self) -> bool:
-        """Whether both copies have data of their own, and DRBD keeps them apart (drbd.conf(5), StandAlone).
-
-        One that merely stands alone, as the loser of a failover does for a moment, is not a split brain.
-        """
-        alone = any(each.drbd_connection == "StandAlone" for each in self.databases)
-        return alone and any(one.parted_from(other) for one, other in combinations(self.databases, 2))
+        """Whether two database nodes have data of their own, and replication does not choose between them."""
+        return any(one.is_split_from(other) for one, other in combinations(self.databases, 2))
 
 
 def observe(fleet: Fleet, *roles: Role) -> ClusterState:
@@ -110,7 +106,8 @@ def _query(fleet: Fleet, machine: Machine) -> RoleState | None:
         case Role.BALANCER:
             return balancer_state.state(machine, str(fleet.topology.site.address))
         case Role.DATABASE:
-            return database_state.state(machine, str(fleet.topology.database.address))
+            database: DatabaseState = design_of(fleet.topology).query(machine, str(fleet.topology.database.address))
+            return database
         case role:
             return _PLAIN[role](machine) if role in _PLAIN else None
 

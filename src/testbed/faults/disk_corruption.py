@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from testbed.designs.drbd import drbd_state
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions, run_script, wait_until_ready
 from testbed.machines import Machine, Power
 from testbed.machines.machine import off_reason
-from testbed.roles import database_state, online_verification
+from testbed.roles import online_verification
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -129,7 +130,7 @@ def _primary(fleet: Fleet, but: str = "") -> Machine:
     """
     address = str(fleet.topology.database.address)
     for machine in fleet.machines(Role.DATABASE):
-        state = database_state.state(machine, address)
+        state = drbd_state.state(machine, address)
         if state.drbd_role == "Primary" and state.mounted and state.replicated and machine.name != but:
             return machine
     raise TestbedError("no database machine serves with both copies connected", fix="`testbed status` shows DRBD")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from testbed.designs.design_registry import design_of
 from testbed.errors import UsageError
 from testbed.machines import Machine, Power
-from testbed.roles import BalancerState, DatabaseState, balancer_state, database_state
+from testbed.roles import BalancerState, DatabaseState, balancer_state
 from testbed.topology import Node, Role, Topology
 
 if TYPE_CHECKING:
@@ -98,11 +99,9 @@ def _names_in_state(role: str, wanted: str, fleet: Fleet, state: NodeStates | No
         site = str(fleet.topology.site.address)
         balancers = state.balancers if state else _query(fleet, Role.BALANCER, lambda m: balancer_state.state(m, site))
         return [each.node for each in balancers if each.reachable and each.holds_address is (wanted == "active")]
-    # DRBD's role counts: a primary whose PostgreSQL has died is still the primary.
-    virtual = str(fleet.topology.database.address)
-    databases = state.databases if state else _query(fleet, Role.DATABASE, lambda m: database_state.state(m, virtual))
-    drbd_role = {"primary": "Primary", "standby": "Secondary"}[wanted]
-    return [each.node for each in databases if each.reachable and each.drbd_role == drbd_role]
+    design, virtual = design_of(fleet.topology), str(fleet.topology.database.address)
+    databases = state.databases if state else _query(fleet, Role.DATABASE, lambda m: design.query(m, virtual))
+    return [each.node for each in databases if each.reachable and each.role == wanted]
 
 
 def _query(fleet: Fleet, role: Role, question: Callable[[Machine], S]) -> list[S]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testbed.designs.design_registry import design_of
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
 from testbed.roles import BalancerState, DatabaseState
 from testbed.topology import Role, Topology
@@ -137,9 +138,7 @@ class LiveState:
                 for each in topology.of_role(Role.BALANCER)
             ],
             [
-                DatabaseState(
-                    each.name, on(each.name), drbd_role=self.states[each.name].get(Aspect.DRBD_ROLE, "Unknown")
-                )
+                design_of(topology).recorded_state(each.name, on(each.name), self.states[each.name])
                 for each in topology.of_role(Role.DATABASE)
             ],
         )

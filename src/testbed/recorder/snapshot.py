@@ -39,15 +39,11 @@ def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
                 yield balancer.node, member_aspect(member.pool, member.name), member_state(member.status)
     for database in state.databases:
         if database.reachable:
-            own, _, peer = database.drbd_disks.partition("/")
             yield database.node, Aspect.DATABASE_ADDRESS, _held(database.holds_address)
             if database.carp:
                 yield database.node, Aspect.CARP, _carp(database.holds_address)
-            yield database.node, Aspect.DRBD_ROLE, database.drbd_role
-            yield database.node, Aspect.DRBD_CONNECTION, database.drbd_connection
-            yield database.node, Aspect.DRBD_DISK, own
-            yield database.node, Aspect.DRBD_PEER_DISK, peer
-            yield database.node, Aspect.MOUNT, "mounted" if database.mounted else "none"
+            for aspect, value in database.aspects():
+                yield database.node, aspect, value
             yield database.node, Aspect.POSTGRES, "accepting" if database.postgres else "stopped"
 
 

@@ -1,130 +1,79 @@
-"""A database machine: who holds the address, DRBD, the mount and PostgreSQL."""
+"""The state of a database node, as far as every database design has it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from testbed.machines.machine import Machine
-from testbed.roles.node_state import addresses, query, section
-
-# The replicated volume: the minor number in /proc/drbd, and the device in /proc/mounts. A benchmark adds others.
-MINOR = 0
-DEVICE = f"/dev/drbd{MINOR}"
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseState:
-    """State of one database node; the DRBD states are DRBD's own (drbdsetup(8)).
+class DatabaseState(ABC):
+    """State of one database node. Each design adds what it knows of its own replication.
 
     Attributes:
         node: its name.
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the database's virtual address.
-        drbd_role: its own role, ``Primary`` or ``Secondary``.
-        drbd_connection: ``Connected``, ``WFConnection``, ``SyncSource``, ``StandAlone``, ``VerifyS`` ...
-        drbd_disks: own and peer's disk state, ``UpToDate/UpToDate`` when all is well.
-        mounted: whether the replicated filesystem is mounted.
         postgres: whether PostgreSQL accepts connections.
-        carp: whether UCARP runs, or keepalived in the hardened profile; without it a standby takes nothing over.
-        damaged: whether the mounted filesystem has lost writes to I/O errors: only a new mount is sound.
-        generations: DRBD's identifiers of its data: current, bitmap and two of history (drbdsetup(8), ``get-gi``), in
-            hexadecimal; empty when its disk is not attached.
+        carp: whether its failover daemon runs, such as UCARP or keepalived; without it a standby takes nothing over.
     """
 
     node: str
     reachable: bool
     holds_address: bool = False
-    drbd_role: str = "Unknown"
-    drbd_connection: str = "Unknown"
-    drbd_disks: str = "Unknown/Unknown"
-    mounted: bool = False
     postgres: bool = False
     carp: bool = False
-    damaged: bool = False
-    generations: tuple[str, ...] = ()
 
     @property
-    def disk(self) -> str:
-        """State of its own copy: ``UpToDate``, ``Inconsistent``, ``Diskless`` ..."""
-        return self.drbd_disks.partition("/")[0]
+    @abstractmethod
+    def role(self) -> str:
+        """``primary`` or ``standby``, as targets such as ``db:primary`` mean it; empty if it is neither.
+
+        A primary whose PostgreSQL has died is still the primary.
+        """
 
     @property
-    def synchronising(self) -> bool:
-        """Whether DRBD is copying from one node to the other, or about to."""
-        return self.drbd_connection.startswith(("Sync", "WFBitMap", "WFSyncUUID", "Verify", "StartingSync"))
-
-    @property
+    @abstractmethod
     def serving(self) -> bool:
         """Whether clients can be served here: every step of a promotion is done."""
-        return self.holds_address and self.drbd_role == "Primary" and self.mounted and self.postgres
 
     @property
+    @abstractmethod
     def replicated(self) -> bool:
-        """Whether both copies are known to be complete and connected; they are while DRBD compares them."""
-        connected = self.drbd_connection in ("Connected", "VerifyS", "VerifyT")
-        return connected and self.drbd_disks == "UpToDate/UpToDate"
+        """Whether this node and its peer are known to have complete data, and to replicate it."""
 
-    def parted_from(self, other: DatabaseState) -> bool:
-        """Whether each of two copies has data that the other has not, as DRBD decides when they meet.
+    @property
+    @abstractmethod
+    def synchronising(self) -> bool:
+        """Whether data is being copied from one node to the other, or is about to be."""
 
-        A copy is older than another whose bitmap or history names its current generation; it has data of its own when
-        the other knows that generation in no place (DRBD 8.4, drbd_receiver.c, ``drbd_uuid_compare``).
+    @property
+    @abstractmethod
+    def uses_data(self) -> bool:
+        """Whether the node may write to its copy of the data."""
 
-        Returns:
-            False also when the generations of one of them are not known.
-        """
-        return bool(self.generations and other.generations) and not (
-            _generation(self.generations[0]) in map(_generation, other.generations)
-            or _generation(other.generations[0]) in map(_generation, self.generations)
-        )
+    @property
+    @abstractmethod
+    def replication_state(self) -> str:
+        """The state of its replication in the words of the replicating program."""
 
-    def newer_than(self, other: DatabaseState) -> bool:
-        """Whether the other copy's current generation is one of this copy's earlier ones."""
-        if not (self.generations and other.generations):
-            return False
-        current, *earlier = map(_generation, self.generations)
-        known = _generation(other.generations[0])
-        return known != current and known in earlier
+    @abstractmethod
+    def is_split_from(self, other: DatabaseState) -> bool:
+        """Whether each of two nodes has data that the other has not, and replication does not choose between them."""
 
+    @abstractmethod
+    def aspects(self) -> Iterator[tuple[str, str]]:
+        """Return the states that the design adds to a journal: aspects and their values."""
 
-def _generation(identifier: str) -> int:
-    """The identifier without its lowest bit, which only marks that the node was primary."""
-    return int(identifier, 16) & ~1
+    @abstractmethod
+    def complaints(self) -> Iterator[str]:
+        """Return what is wrong with this node, each a line that begins with its name; it may not answer."""
 
+    @abstractmethod
+    def summary(self) -> str:
+        """Return what the node does, in one line; it answers."""
 
-def state(machine: Machine, virtual_address: str) -> DatabaseState:
-    """Ask a database node for its state."""
-    sections = query(machine)
-    return (
-        DatabaseState(machine.name, reachable=False)
-        if sections is None
-        else parse(machine.name, virtual_address, sections)
-    )
-
-
-def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DatabaseState:
-    """A database node's state from the sections of ``node-state``."""
-    # /proc/drbd of DRBD 8.4: " 0: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate C r-----"
-    volume = rf"^ *{MINOR}: cs:(\S+)(?: ro:(\S+)/\S+ ds:(\S+))?"
-    drbd = re.search(volume, section(sections, "cat /proc/drbd"), re.MULTILINE)
-    connection, role, disks = drbd.groups() if drbd else (None, None, None)
-    # "CURRENT:BITMAP:HISTORY:HISTORY:flags...", identifiers of 64 bits; anything else is an error message.
-    identifier_line = section(sections, "/lib/drbd/drbdsetup-84 get-gi")
-    identifiers = re.search(r"^((?:[0-9A-F]{16}:){4})", identifier_line, re.MULTILINE)
-    mounts = section(sections, "grep drbd /proc/mounts").splitlines()
-    mounted = any(line.startswith(f"{DEVICE} ") for line in mounts)
-    return DatabaseState(
-        node,
-        reachable=True,
-        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
-        drbd_role=role or "Unknown",
-        drbd_connection=connection or "Unconfigured",
-        drbd_disks=disks or "Unknown/Unknown",
-        mounted=mounted,
-        postgres="accepting connections" in section(sections, "pg_isready"),
-        carp=bool(section(sections, "pgrep -x ucarp").strip()),
-        damaged=mounted and "volume-damaged" in section(sections, "find /run/testbed"),
-        generations=tuple(identifiers[1].rstrip(":").split(":")) if identifiers else (),
-    )
+    @abstractmethod
+    def short_lines(self) -> list[str]:
+        """Return the state of its replication, in lines of at most 25 characters."""

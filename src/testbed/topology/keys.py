@@ -59,7 +59,10 @@ class Site(VirtualAddress):
 class Database(VirtualAddress):
     """What the two database nodes serve."""
 
-    filesystem: Filesystem = Field(description="Filesystem on the DRBD device.")
+    filesystem: Filesystem = Field(description="Filesystem on the replicated volume.")
+    design: Name | None = Field(
+        None, description="The database design, a package of src/testbed/designs; by default the first."
+    )
 
 
 class Mail(Keys):

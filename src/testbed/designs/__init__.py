@@ -1,0 +1,1 @@
+"""Database designs: one package for each, behind one interface. Nothing outside a design's package names it."""

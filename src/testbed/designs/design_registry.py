@@ -1,0 +1,38 @@
+"""The registry of database designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from testbed.designs.database_design import DatabaseDesign
+from testbed.designs.drbd.drbd_design import DrbdDesign
+from testbed.errors import UsageError
+from testbed.topology import Topology
+
+# A new design needs one line here. The first is the design of topologies and journals that name none.
+_ALL: tuple[DatabaseDesign[Any], ...] = (DrbdDesign(),)
+DESIGNS: Mapping[str, DatabaseDesign[Any]] = {design.name: design for design in _ALL}
+DEFAULT = _ALL[0]
+
+
+def design_named(name: str | None) -> DatabaseDesign[Any]:
+    """Return the design called ``name``; without a name, the default.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name is None:
+        return DEFAULT
+    if name not in DESIGNS:
+        raise UsageError(f"no database design {name!r}", fix=f"the designs are {', '.join(DESIGNS)}")
+    return DESIGNS[name]
+
+
+def design_of(topology: Topology) -> DatabaseDesign[Any]:
+    """Return a cluster's database design.
+
+    Raises:
+        UsageError: testbed has none of the name in the topology.
+    """
+    return design_named(topology.database.design)
