@@ -19,7 +19,7 @@ from testbed.incidents.run import Run
 from testbed.incidents.runner import play_once
 from testbed.incidents.task import Task
 from testbed.journal import Mark, Outcome, ProbeSample, RunPlan, StateChange, Writer
-from testbed.machines import ExecResult
+from testbed.machines import ExecResult, Power
 from testbed.probes.read_back_status import UNREADABLE
 from testbed.progress import PrintLine
 from testbed.wait import WaitTimeout
@@ -27,6 +27,9 @@ from testbed.wait import WaitTimeout
 
 class FakeTask:
     """A program that may have ended, or may not end."""
+
+    node = "client"
+    measures = "tcp https"
 
     def __init__(self, *, alive: bool = True, trouble: BaseException | None = None) -> None:
         self.alive = alive
@@ -72,7 +75,7 @@ def healed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def a_run(tmp_path: Path, *, keep: bool = False) -> Run:
-    fleet = SimpleNamespace(machines=lambda _: [None])
+    fleet = SimpleNamespace(machines=lambda _: [SimpleNamespace(power=lambda: Power.ON)])
     cluster = SimpleNamespace(
         settings=SimpleNamespace(state_dir=tmp_path), fleet=fleet, ledger=None, platform={}, topology=topology()
     )
@@ -107,14 +110,14 @@ def test_ctrl_c_while_a_run_winds_up_heals_and_is_recorded(tmp_path: Path, heale
     assert recorded_error(run) == "KeyboardInterrupt"
 
 
-def test_a_prober_that_died_breaks_the_run(tmp_path: Path, healed: list[str]) -> None:
+def test_a_prober_that_died_leaves_the_run_unknown(tmp_path: Path, healed: list[str]) -> None:
     run = a_run(tmp_path)
     with pytest.raises(TestbedError, match="MemoryError"):
         wind_up(run, FakeTask(), FakeTask(alive=False))
     assert healed == ["all"]
-    [broken] = [verdict for verdict in judge(run.journal()) if verdict.status is Status.FAIL]
-    assert broken.check == "run"
-    assert "MemoryError" in broken.summary
+    [lost] = [verdict for verdict in judge(run.journal()) if verdict.check == "run"]
+    assert lost.status is Status.UNKNOWN
+    assert lost.summary == "tcp https ended before the run did: a program has ended: MemoryError"
 
 
 @pytest.mark.parametrize("collect", [True, False])
@@ -163,7 +166,7 @@ def test_a_table_that_cannot_be_read_back_is_a_finding_and_breaks_no_run(
     commands: list[list[str]] = []
     monkeypatch.setattr("testbed.cluster.lifecycle.make_healthy", make_healthy)
     run = a_run(tmp_path)
-    monkeypatch.setattr(run.cluster.fleet, "machines", lambda _: [SimpleNamespace(exec=exec_)])
+    monkeypatch.setattr(run.cluster.fleet, "machines", lambda _: [SimpleNamespace(exec=exec_, power=lambda: Power.ON)])
     with run:
         run._probing.append("sql-write")
         run.writer.write(ProbeSample("sql-write", 1.0, 1.0, 1.1, Outcome.OK, token="t-1"))

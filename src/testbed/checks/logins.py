@@ -48,6 +48,8 @@ class LoginsCheck(Check):
             builder.doubt(f"{len(bad) - len(failed)} logins failed while the clients themselves stood still")
         if not watched:
             builder.doubt("no user logged in under observation, so nothing is proved")
+        if why := run.ended_programs.get("load"):
+            builder.doubt(f"the load ended before the run did ({why}): more logins may have failed")
         if not run.complete:
             builder.doubt("the run did not come to its end: more logins may have failed")
         summary = f"{good} logins succeeded and {len(failed)} failed under observation; at most {most} may fail"

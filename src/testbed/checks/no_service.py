@@ -45,6 +45,8 @@ def _judge_probe(run: RecordedRun, builder: VerdictBuilder, probe: str, begin: f
     good = [place for place in sent if series.outcomes[place] == 0 and series.finished[place] < end]
     if not sent:
         builder.doubt(f"{probe} was not probed between the fault and its healing")
+    elif any(stop.end == inf and stop.begin < end for stop in run.standstills.get(probe, ())) and not good:
+        builder.doubt(f"{probe} was not probed up to the heal")
     elif good:
         builder.fail(
             f"{probe} had {len(good)} good answers, although no service was expected", series.finished[good[0]]

@@ -153,7 +153,12 @@ def failovers(journal: Journal) -> list[Phases]:
             }
             seconds |= _seen_by_probes(of_each, resource, at)
             disorder = _disorder(seconds, SLACK + span.error)
-            away = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].first_good is None)
+            # Of an outage that lasted when the prober ended, the end is unknown.
+            away = tuple(
+                p
+                for p in _CUT_OFF[resource]
+                if p in of_each and of_each[p].first_good is None and not of_each[p].is_cut_short
+            )
             unsure = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].stops)
             found.append(
                 Phases(

@@ -9,7 +9,7 @@ from functools import cached_property
 from testbed.checks import first_format
 from testbed.checks.expectations import Profile
 from testbed.checks.injected_faults import InjectedFault, injected_faults
-from testbed.checks.run_stages import is_complete, observation_period, stage_time
+from testbed.checks.run_stages import ended_programs, is_complete, observation_period, stage_time
 from testbed.checks.standstills import Standstill, standstills
 from testbed.checks.states import Span, timelines
 from testbed.faults.fault_registry import OPERATIONS
@@ -52,6 +52,11 @@ class RecordedRun:
     def complete(self) -> bool:
         """Whether silence proves anything."""
         return is_complete(self.journal)
+
+    @cached_property
+    def ended_programs(self) -> Mapping[str, str]:
+        """The probes, and ``load``, that ended before they were stopped, each with the reason."""
+        return ended_programs(self.journal)
 
     @property
     def begin(self) -> float:

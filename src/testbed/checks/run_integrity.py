@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from testbed.checks.run_stages import first_mark
+from testbed.checks.run_stages import PROGRAM_ENDED, first_mark
 from testbed.checks.verdict import Evidence, Status, Verdict
 from testbed.journal import Journal, Mark
 
 RUN = "run"
 STEPS = "steps"
 JOURNAL = "journal"
+_MISSED = {"step-failed": Status.FAIL, "step-unmeasured": Status.UNKNOWN}
 
 
 def judge_run_integrity(journal: Journal) -> list[Verdict]:
@@ -22,10 +23,14 @@ def judge_run_integrity(journal: Journal) -> list[Verdict]:
     elif error := end.attrs.get("error"):
         evidence = (Evidence(error, end.at, end.node),)
         verdicts.append(Verdict(RUN, Status.FAIL, f"the run broke: {error}", evidence))
+    for ended in (each for each in journal.of(Mark) if each.name == PROGRAM_ENDED):
+        text = f"{ended.attrs.get('measures')} ended before the run did: {ended.attrs.get('reason')}"
+        verdicts.append(Verdict(RUN, Status.UNKNOWN, text, (Evidence(text, ended.at, ended.node),)))
     # What a step waited for and did not get is a finding about the cluster, not a breakage; it fails all the same.
-    for failed in (each for each in journal.of(Mark) if each.name == "step-failed"):
-        text = f"step {failed.attrs.get('number')} ({failed.attrs.get('text')}): {failed.attrs.get('reason')}"
-        verdicts.append(Verdict(STEPS, Status.FAIL, text, (Evidence(text, failed.at),)))
+    for mark in journal.of(Mark):
+        if mark.name in _MISSED:
+            text = f"step {mark.attrs.get('number')} ({mark.attrs.get('text')}): {mark.attrs.get('reason')}"
+            verdicts.append(Verdict(STEPS, _MISSED[mark.name], text, (Evidence(text, mark.at),)))
     if journal.plan is None:
         verdicts.append(Verdict(RUN, Status.UNKNOWN, "the journal has no plan, so the expectations are unknown"))
     if journal.damage:

@@ -6,6 +6,9 @@ from math import inf
 
 from testbed.journal import Journal, Mark
 
+# The mark of probes or a load that ended before they were stopped.
+PROGRAM_ENDED = "program-ended"
+
 
 def first_mark(journal: Journal, name: str) -> Mark | None:
     """The first mark of this name."""
@@ -16,6 +19,16 @@ def stage_time(journal: Journal, name: str) -> float | None:
     """When a stage of the run was reached; None if it was not."""
     found = first_mark(journal, name)
     return None if found is None else found.at
+
+
+def ended_programs(journal: Journal) -> dict[str, str]:
+    """Return the probes, and ``load``, that ended before they were stopped, each with the reason."""
+    return {
+        name: mark.attrs.get("reason", "")
+        for mark in journal.of(Mark)
+        if mark.name == PROGRAM_ENDED
+        for name in mark.attrs.get("measures", "").split()
+    }
 
 
 def is_complete(journal: Journal) -> bool:

@@ -1,9 +1,10 @@
-"""When a prober itself could not measure: paused, starved of processor time, collecting garbage, or without a network.
+"""When a prober itself could not measure: paused, starved of processor time, without a network, or ended.
 
 An open loop starts each probe when it is due. Samples that began late show a standstill of the prober, and so of all
 probes in its process: what they report of that time says nothing about the site. The same holds for samples that the
 prober's own kernel refused because it has no route (ENETUNREACH, connect(2)): the site and its probers share a network,
-so a fault of the site leaves the route in place.
+so a fault of the site leaves the route in place. A prober that ended before the run did measured nothing after its last
+sample.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import compress
 from math import inf
 from typing import NamedTuple
 
+from testbed.checks.run_stages import ended_programs
 from testbed.journal import Journal, Series
 from testbed.journal.series import OK
 
@@ -26,19 +28,20 @@ RECOVERY_SECONDS = 1.0
 NO_ROUTE = os.strerror(errno.ENETUNREACH)
 # What the probes' program calls itself in its header.
 SOURCE = "probes"
+STOOD_STILL, NO_NETWORK, ENDED = "stood still", "had no network", "did not run"
 
 
 class Standstill(NamedTuple):
     """A stretch of time in which a prober measured nothing.
 
     Args:
-        begin, end: monotonic seconds; the end is infinite when the prober had no network up to its last sample.
-        no_network: whether the prober had no network, and did not merely stand still.
+        begin, end: monotonic seconds; the end is infinite when the prober measured nothing up to the run's end.
+        why: ``STOOD_STILL``, ``NO_NETWORK`` or ``ENDED``; several are joined.
     """
 
     begin: float
     end: float
-    no_network: bool = False
+    why: str = STOOD_STILL
 
     @property
     def seconds(self) -> float:
@@ -55,20 +58,22 @@ def standstills(journal: Journal) -> Mapping[str, tuple[Standstill, ...]]:
     together = [opening.attrs.get("probes", "").split() for opening in journal.openings if opening.source == SOURCE]
     named = {probe for probes in together for probe in probes}
     together += [[probe] for probe in journal.probes if probe not in named]
+    ended = ended_programs(journal)
     found: dict[str, tuple[Standstill, ...]] = {}
     for probes in together:
         here = [journal.probes[probe] for probe in probes if probe in journal.probes]
-        stops = find_standstills(here)
+        stops = find_standstills(here, ended=not ended.keys().isdisjoint(probes))
         for probe in probes:
             found[probe] = tuple(sorted({*found.get(probe, ()), *stops}))
     return found
 
 
-def find_standstills(together: Sequence[Series]) -> tuple[Standstill, ...]:
+def find_standstills(together: Sequence[Series], *, ended: bool = False) -> tuple[Standstill, ...]:
     """The standstills of one prober.
 
     Args:
         together: the samples of all its probes.
+        ended: whether it ended before it was stopped.
     """
     late = sorted(
         (due, max(started, min(finished, started + RECOVERY_SECONDS)))
@@ -76,15 +81,14 @@ def find_standstills(together: Sequence[Series]) -> tuple[Standstill, ...]:
         for due, started, finished in zip(series.scheduled, series.started, series.finished, strict=True)
         if started - due > LATE_SECONDS
     )
-    return _merged([*(Standstill(*each) for each in late), *_without_network(together)])
+    last = max((finished for series in together for finished in series.finished), default=None)
+    after = [Standstill(last, inf, ENDED)] if ended and last is not None else []
+    return _merged([*(Standstill(*each) for each in late), *_without_network(together), *after])
 
 
 def describe_prober(stops: Iterable[Standstill]) -> str:
     """Return why a prober measured nothing in these stretches."""
-    kinds = {stop.no_network for stop in stops}
-    if kinds == {True}:
-        return "had no network"
-    return "stood still or had no network" if kinds == {True, False} else "stood still"
+    return " or ".join(dict.fromkeys(why for stop in stops for why in stop.why.split(" or "))) or STOOD_STILL
 
 
 def _without_network(together: Sequence[Series]) -> list[Standstill]:
@@ -97,7 +101,7 @@ def _without_network(together: Sequence[Series]) -> list[Standstill]:
     if not refused:
         return []
     last = max(series.scheduled[-1] for series in together if len(series))
-    stops = [Standstill(begin, end + RECOVERY_SECONDS, no_network=True) for begin, end in refused]
+    stops = [Standstill(begin, end + RECOVERY_SECONDS, NO_NETWORK) for begin, end in refused]
     return [stop._replace(end=inf) if last <= stop.end else stop for stop in stops]
 
 
@@ -105,8 +109,8 @@ def _merged(stops: Iterable[Standstill]) -> tuple[Standstill, ...]:
     merged: list[Standstill] = []
     for stop in sorted(stops):
         if merged and stop.begin <= merged[-1].end:
-            end, no_network = max(stop.end, merged[-1].end), stop.no_network or merged[-1].no_network
-            merged[-1] = Standstill(merged[-1].begin, end, no_network)
+            end, why = max(stop.end, merged[-1].end), describe_prober([merged[-1], stop])
+            merged[-1] = Standstill(merged[-1].begin, end, why)
         else:
             merged.append(stop)
     return tuple(merged)

@@ -207,6 +207,8 @@ class StickinessCheck(Check):
         most = run.expect.max_lost_sessions
         if most is not None and len(found.lost) > most:
             builder.fail(f"lost sessions: {len(found.lost)}, expected at most {most}", max(found.lost.values()))
+        if why := run.ended_programs.get("load"):
+            builder.doubt(f"the load ended before the run did ({why}): what its users would have met is unknown")
         if not found.matrix:
             builder.doubt("no session was answered by any app node")
         elif run.expect.must_affect_sessions and not found.interrupted:

@@ -69,6 +69,11 @@ class Window:
         begin, end = self._edges()
         return sum(min(end, stop.end) - max(begin, stop.begin) for stop in self.stops)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it lasted when the prober measured for the last time."""
+        return self.first_good is None and any(stop.end == inf for stop in self.stops)
+
     def describe_prober(self) -> str:
         """Return why and how long the prober measured nothing in it."""
         seconds = self.unmeasured

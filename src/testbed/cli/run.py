@@ -167,9 +167,10 @@ def _play(
 ) -> int:
     """Play one incident once; returns the exit status that it calls for."""
     codes: list[int] = [ExitStatus.OK]
+    begun: list[Path] = []
     try:
         for result in play_repeats(
-            cluster, incident, seed=seed, repeat=1, keep=keep,
+            cluster, incident, seed=seed, repeat=1, keep=keep, on_begin=begun.append,
             print_line=lambda text: err.print(f"  {escape(text)}", highlight=False),
             before_step=_wait_for_enter if step else _go_on,
         ):  # fmt: skip
@@ -180,6 +181,9 @@ def _play(
     except (TestbedError, DockerException, OSError) as error:
         # The other incidents are played all the same: each begins with a healthy cluster, or fails.
         err.print(f"[bold red]testbed:[/] {incident.name}: {escape(str(error))}", highlight=False)
+        for page in (folder / "report.html" for folder in begun):
+            if page.exists():
+                err.print(f"  report: {escape(str(page))}", highlight=False)
         codes.append(ExitStatus.TESTBED_FAILED)
     return worst(codes)
 

@@ -35,7 +35,7 @@ from testbed.incidents.live_state import LiveState
 from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
-from testbed.machines import Machine
+from testbed.machines import Machine, Power
 from testbed.probes.probe_registry import PROBES
 from testbed.probes.read_back_status import UNREADABLE
 from testbed.probes.sql import SqlWriteProbe
@@ -44,8 +44,14 @@ from testbed.topology import Role
 from testbed.wait import WaitTimeout, elapse, wait_until
 
 POLL_SECONDS = 0.25
+# The nodes on which probes and load run.
+MEASURING = (Role.CLIENT, Role.OBSERVER)
 SETTLE_SECONDS = 90
 SETTLE_AGAIN_SECONDS = 20
+
+
+class MeasurementLostError(TestbedError):
+    """Probes or a load ended before the run did: their checks are unknown, and the others have their verdicts."""
 
 
 class Run:
@@ -114,7 +120,7 @@ class Run:
         self.live = LiveState(path)
         self._recorder = Recorder(self.cluster, self.writer)
         try:
-            for role in (Role.CLIENT, Role.OBSERVER):
+            for role in MEASURING:
                 end_strays(self._machine(role))
             self._before = recorder.survey_leftovers(self.cluster)
             self._recording.enter_context(self._recorder)
@@ -126,6 +132,9 @@ class Run:
         reason = first_line(error) if error else ""
         try:
             self._wind_up(unbroken=error is None, hurry=isinstance(error, KeyboardInterrupt))
+        except MeasurementLostError:  # the journal has it, and the run did not break
+            if error is None:
+                raise
         except (TestbedError, DockerException) as trouble:
             reason = reason or first_line(trouble)
             if error is None:
@@ -172,7 +181,9 @@ class Run:
             ]
             command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
             command += ["--site", self._url.removeprefix("https://"), "--seconds", str(LIMIT_SECONDS), *mine]
-            self._probers.append(Task.start(self._machine(role), command, f"{self._inside}/probes-{role.value}.log"))
+            names = " ".join(name for name in chosen if PROBES[name].runs_on == role)
+            log = f"{self._inside}/probes-{role.value}.log"
+            self._probers.append(Task.start(self._machine(role), command, log, measures=names))
         self._probing += chosen
 
     def load(self, load: Load) -> None:
@@ -186,7 +197,8 @@ class Run:
             return
         command = locust_command(load, self.plan.seed, LIMIT_SECONDS, self._url)
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
-        self._loads.append(Task.start(self._machine(Role.CLIENT), command, f"{self._inside}/load.log", journal))
+        log = f"{self._inside}/load.log"
+        self._loads.append(Task.start(self._machine(Role.CLIENT), command, log, journal, measures="load"))
 
     def steady(self, stable_for: float = 2.0, timeout: float = 90.0) -> None:
         """Wait until every user has a session and every probe is answered, and mark it.
@@ -298,6 +310,7 @@ class Run:
         wait_until(
             lambda: self._ask(condition, stable_for, probes or self._probing), timeout, f"{condition!r}",
             hint=f"see {self.folder} and `testbed status`", interval=POLL_SECONDS, describe=self.live.describe,
+            fatal=self._measuring_node_off,
         )  # fmt: skip
 
     def elapse(self, seconds: float) -> None:
@@ -343,6 +356,32 @@ class Run:
         """Return the loads and probes that have ended by themselves, each with the last line of its output."""
         return [reason for task in (*self._loads, *self._probers) if (reason := task.ended())]
 
+    def _measuring_node_off(self) -> str:
+        """Return which node of probes or load is off, as the journal has it: to ask the nodes would cost time."""
+        nodes = {task.node for task in (*self._loads, *self._probers)}
+        off = sorted(nodes & self.live.holders(Aspect.POWER, Power.OFF.value))
+        return f"{off[0]} went off" if off else ""
+
+    def _drop_ended(self) -> list[str]:
+        """Record the loads and probes that have ended by themselves, and return why each has."""
+        reasons = []
+        for tasks in (self._loads, self._probers):
+            for task in list(tasks):
+                reason = ""
+                with suppress(TestbedError):  # if its node does not answer, stopping the program reports why
+                    reason = task.ended()
+                if reason:
+                    self.writer.write(Mark("program-ended", task.node, {"measures": task.measures, "reason": reason}))
+                    tasks.remove(task)
+                    reasons.append(reason)
+        return reasons
+
+    def _start_measuring_nodes(self) -> None:
+        """Start the nodes of probes and load that are off; they only measure, so that does not repair the cluster."""
+        for role in MEASURING:
+            if (machine := self._machine(role)).power() is Power.OFF:
+                machine.start()
+
     def _wind_up(self, *, unbroken: bool, hurry: bool) -> None:
         """End load and probes, heal, and make the cluster healthy; an error in one step does not skip the others.
 
@@ -354,11 +393,11 @@ class Run:
         with later:
             self.mark("timeline-done")
         # Check for crashed probes before stopping them: missing samples would look like success.
-        with later, suppress(TestbedError):  # if the client does not answer, stopping its programs reports why
-            ended = self.ended_programs()
+        with later:
+            ended = self._drop_ended()
         with later:
             self._stop()
-        if self._scan and unbroken and later.first is None:
+        if self._scan and unbroken and not ended and later.first is None:
             with later:
                 recorder.scan(self.cluster, self.writer)
         if self._keep:
@@ -374,6 +413,8 @@ class Run:
                 later.note(healing.first)
             if not hurry and not isinstance(later.first, KeyboardInterrupt):  # Ctrl-C: healed, but not waited for
                 with later:
+                    self._start_measuring_nodes()
+                with later:
                     self._make_healthy(unbroken=unbroken and later.first is None)
             # A fault that a stuck cluster kept from being healed is healed by now.
             if healing.first and (
@@ -381,7 +422,8 @@ class Run:
             ):
                 later.note(healing.first)
         if ended:
-            later.note(TestbedError(ended[0], where=str(self.folder), fix="its log is in that folder"))
+            what = f"{ended[0]} before the run ended: what was not measured is unknown"
+            later.note(MeasurementLostError(what, where=str(self.folder), fix="the logs are in that folder"))
         later.note(self._unmarked.first)
         later.raise_first()
 

@@ -21,7 +21,7 @@ from testbed.faults import LedgerEntry, heal_all
 from testbed.images import build_images
 from testbed.incidents.incident_model import TIMEOUT_SECONDS, Incident, Step
 from testbed.incidents.incident_text import describe_step
-from testbed.incidents.run import Run
+from testbed.incidents.run import MeasurementLostError, Run
 from testbed.journal import RunPlan
 from testbed.progress import PrintLine, Progress
 from testbed.wait import FinalError, WaitTimeout
@@ -168,7 +168,7 @@ def play_once(
         before_step: called before each step, with its number from 1.
 
     Raises:
-        TestbedError: testbed could not do its work; the run's folder holds what there is.
+        TestbedError: testbed could not do its work; the run's folder holds what there is, with a report.
     """
     with suppress(TestbedError):  # a fault that a stuck cluster keeps from being healed is healed by make_healthy
         heal_all(cluster.fleet, cluster.ledger)
@@ -187,6 +187,8 @@ def play_once(
             print_line(f"run {run.folder}")
             on_begin(run.folder)
             _timeline(run, incident, print_line, before_step)
+    except MeasurementLostError as lost:
+        print_line(lost.what)
     except UsageError as error:
         # The run has begun, so this is not a usage error, which would mean that nothing was changed.
         raise TestbedError(error.what, where=error.where, fix=error.fix) from None
@@ -232,9 +234,14 @@ def take_step(run: Run, step: Step, number: int, begin: float, print_line: Print
     try:
         _take_action(run, step, print_line)
     except (WaitTimeout, FinalError) as late:
-        # What did not come is a finding about the cluster, not an error of the run: it is judged.
-        run.mark("step-failed", number=str(number), text=text, reason=late.what)
-        print_line(f"           {late.what}")
+        # What did not come is a finding about the cluster, not an error of the run: it is judged. Without probes or
+        # load, nothing could show that it came.
+        lost: list[str] = []
+        with suppress(TestbedError):
+            lost = run.ended_programs()
+        reason = lost[0] if lost else late.what
+        run.mark("step-unmeasured" if lost else "step-failed", number=str(number), text=text, reason=reason)
+        print_line(f"           {reason}")
         return False
     run.mark("step-done", number=str(number), text=text)
     return True

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from testbed.cluster.unrecorded_faults import OWNER
 from testbed.errors import TestbedError
 from testbed.host import process_identity
-from testbed.machines import Machine
+from testbed.machines import Machine, Power
 from testbed.output_line import last_line
 from testbed.wait import wait_until
 
@@ -35,16 +35,24 @@ class Task:
         machine: the node.
         pid: its process there.
         log: file on the node with its output.
+        measures: what it measures: names of probes between blanks, or ``load``.
     """
 
-    def __init__(self, machine: Machine, pid: int, log: str) -> None:
+    def __init__(self, machine: Machine, pid: int, log: str, measures: str = "") -> None:
+        self.node = machine.name
+        self.measures = measures
         self._machine = machine
         self._pid = pid
         self._log = log
 
     @classmethod
     def start(
-        cls, machine: Machine, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None
+        cls,
+        machine: Machine,
+        command: Sequence[str],
+        log: str,
+        environment: Mapping[str, str] | None = None,
+        measures: str = "",
     ) -> Task:
         """Start ``command`` in the background.
 
@@ -53,13 +61,14 @@ class Task:
             command: program and arguments; it must end by itself in bounded time, should we die.
             log: file on the node for its output.
             environment: additional variables.
+            measures: names of probes between blanks, or ``load``.
         """
         # `testbed heal` ends the program when this process is gone.
         variables = {OWNER: process_identity.identify(), **(environment or {})}
         assignments = [f"{key}={value}" for key, value in variables.items()]
         line = shlex.join(["env", *assignments, *command])
         result = machine.exec(["sh", "-c", f"setsid {line} >{shlex.quote(log)} 2>&1 </dev/null & echo $!"])
-        return cls(machine, int(result.check(f"cannot start {command[0]}", machine.name)), log)
+        return cls(machine, int(result.check(f"cannot start {command[0]}", machine.name)), log, measures)
 
     def running(self) -> bool:
         """Whether it has not ended yet."""
@@ -70,7 +79,9 @@ class Task:
         return self._machine.exec(["cat", self._log]).stdout
 
     def ended(self) -> str:
-        """Return that it has ended by itself, with the last line of its output; empty while it runs."""
+        """Return why it has ended by itself: its node went off, or its last line of output; empty while it runs."""
+        if self._machine.power() is Power.OFF:
+            return f"{self.node} went off"
         if self.running():
             return ""
         return f"a program has ended: {last_line(self.output())}"

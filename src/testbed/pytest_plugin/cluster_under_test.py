@@ -97,8 +97,10 @@ class ClusterUnderTest:
         run = self.run
         if not self._ended:
             self._ended = True
-            self._running.close()
-            report.write_report(run.folder)
+            try:
+                self._running.close()
+            finally:
+                report.write_report(run.folder)
         return run
 
     def abandon(self) -> None:
