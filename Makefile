@@ -110,15 +110,16 @@ check: venv ## Lint, type check and unit tests: needs neither Docker nor a clust
 	@$(VENV)/bin/mypy
 	@DOCKER_HOST=unix:///nonexistent $(PYTEST) -q tests/unit
 
-# The tests of the hardened profile need a fresh cluster, so the one that is up goes, and a new one is up at the end.
-IS_UP := { $(TESTBED) --quiet status --json 2>/dev/null || true; } \
-	| $(PYTHON) -c 'import json, sys; sys.exit(not json.load(sys.stdin)["power"])' 2>/dev/null
+# The tests need fresh clusters, so the cluster that is up goes. One with the same options is up at the end.
+UP_ARGUMENTS := { $(TESTBED) --quiet status --json 2>/dev/null || true; } | $(PYTHON) -c 'import json, sys; \
+	found = json.load(sys.stdin); print(*found["up_arguments"] if found["power"] else [])' 2>/dev/null
 
 .PHONY: test
 test: check ## Everything, under both profiles, up to an hour; a cluster that is up is replaced
-	@was_up=; if $(IS_UP); then was_up=yes; fi; \
+	@was_up="$$($(UP_ARGUMENTS) || true)"; \
+		[ -z "$$was_up" ] || $(TESTBED) down; \
 		$(MAKE) reference-up test-failover test-hardened; \
-		[ -z "$$was_up" ] || $(TESTBED) up
+		[ -z "$$was_up" ] || $(TESTBED) up $$was_up
 
 .PHONY: test-images
 test-images: build ## The tests of single images: no cluster needed, two minutes

@@ -46,3 +46,11 @@ def test_a_site_that_is_not_there_is_refused() -> None:
     assert site_url(design("single"), "single") == "https://single.testbed.test"
     with pytest.raises(UsageError, match="the cluster has no site 'single'"):
         site_url(design(), "single", where="--site")
+
+
+def test_up_arguments_bring_up_the_same_shape() -> None:
+    shape = Shape(("hardened", "single", "bench"), (("app", 3),), sessions="database", filesystem="xfs")
+    assert " ".join(shape.up_arguments()) == (
+        "--overlay hardened --overlay single --scale app=3 --sessions database --filesystem xfs"
+    )
+    assert Shape().up_arguments() == ["--sessions", "files"]

@@ -65,6 +65,7 @@ def _document(cluster: Cluster, state: ClusterState, wrong: list[str]) -> dict[s
         "healthy": not wrong,
         "complaints": wrong,
         "profile": cluster.topology.profile,
+        "up_arguments": cluster.shape.up_arguments(),
         "active_balancer": state.active_balancer,
         "primary_database": state.primary_database,
         "faults": [asdict(entry) for entry in cluster.ledger.entries()],

@@ -56,6 +56,16 @@ class Shape:
         """This shape without the overlays that are there for the time of a command alone."""
         return replace(self, overlays=tuple(name for name in self.overlays if name not in TEMPORARY))
 
+    def up_arguments(self) -> list[str]:
+        """The options of `testbed up` that bring up a new cluster of this shape."""
+        pairs = [
+            *(("--overlay", name) for name in self.lasting().overlays),
+            *(("--scale", f"{service}={count}") for service, count in self.scale),
+            ("--sessions", self.sessions),
+            *([("--filesystem", self.filesystem)] if self.filesystem else []),
+        ]
+        return [word for pair in pairs for word in pair]
+
     def files(self, settings: Settings) -> list[Path]:
         """The Compose files of this shape, in the order they are merged.
 
