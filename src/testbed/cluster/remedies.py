@@ -51,12 +51,11 @@ def _remedies(design: DatabaseDesign[Any], state: ClusterState, complaints: Coll
     # A primary that has not reported two complete copies to the arbiter: its successor does.
     if any("has the data alone" in text for text in complaints):
         yield from (Remedy(each.node, RESIGN) for each in state.databases if each.serving and each.replicated)
+    cycles = list(design.power_cycles(state.databases)) if database else []
+    restarts = list(_for_containers(state, complaints, [name for name in named if name not in databases]))
     # A guest that does not answer has hung, and no mild remedy reaches it.
-    if database and not all(each.reachable for each in state.databases):
-        yield from design.power_cycles(state.databases)
-    yield from _for_containers(state, complaints, [name for name in named if name not in databases])
-    if database:
-        yield from design.power_cycles(state.databases)
+    answering = all(each.reachable for each in state.databases)
+    yield from (*restarts, *cycles) if answering else (*cycles, *restarts)
 
 
 def _subjects(state: ClusterState, complaints: Collection[str]) -> list[str]:
