@@ -37,6 +37,24 @@ def append_record(path: Path, record: Record) -> None:
         os.fsync(file.fileno())
 
 
+def read_record(path: Path, kind: type[R], what: str, fix: str) -> R:
+    """Return the record that a file holds.
+
+    Args:
+        path: the file.
+        kind: the record's class.
+        what: what is wrong when it is missing or damaged.
+        fix: how to fix it.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise UsageError(what, where=str(path), fix=fix) from None
+
+
 def read_records(path: Path, kind: type[R], fix: str, refuse: Callable[[bytes], None] = lambda _: None) -> list[R]:
     """Return the records of a file; a last line that was cut off by a kill is deleted.
 

@@ -10,13 +10,11 @@ import re
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from testbed.errors import UsageError
 from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.sequence import Steps, tidy_steps
 from testbed.incidents.incident_model import Step
-from testbed.record_file import Record, append_record, folders_by_age, read_records, replace_file
+from testbed.record_file import Record, append_record, folders_by_age, read_record, read_records, replace_file
 
 SETTINGS, PLAYS, FINDINGS, INCIDENTS, PAGE = "hunt.json", "plays.jsonl", "findings.jsonl", "incidents", "hunt.html"
 # What it took to make the cluster healthy again when healing the faults was not enough, the mildest first.
@@ -156,7 +154,9 @@ class HuntStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = _settings(folder)
+        self.settings = read_record(
+            folder / SETTINGS, HuntSettings, "not a hunt's settings", "begin another hunt; this folder can be deleted"
+        )
         self.plays: list[Play] = _read(folder / PLAYS, Play)
         self.findings: list[HuntFinding] = _read(folder / FINDINGS, HuntFinding)
 
@@ -213,16 +213,6 @@ def find_hunt(name: str, parent: Path) -> Path:
 def hunts(parent: Path) -> list[str]:
     """The names of all hunts, oldest first."""
     return folders_by_age(parent, SETTINGS)
-
-
-def _settings(folder: Path) -> HuntSettings:
-    path = folder / SETTINGS
-    try:
-        return HuntSettings.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        raise UsageError(
-            "not a hunt's settings", where=str(path), fix="begin another hunt; this folder can be deleted"
-        ) from None
 
 
 def _read(path: Path, kind: type[R]) -> list[R]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from testbed.errors import UsageError
 from testbed.incidents.incident_model import Incident
-from testbed.record_file import Record, append_record, folders_by_age, read_records, replace_file
+from testbed.record_file import Record, append_record, folders_by_age, read_record, read_records, replace_file
 from testbed.report import Summary
 
 SETTINGS, TRIALS, PAGE, JUNIT, SUMMARY = "series.json", "trials.jsonl", "series.html", "junit.xml", "summary.json"
@@ -98,7 +98,8 @@ class TrialStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = _read_settings(folder)
+        fix = "begin another series; this folder can be deleted"
+        self.settings = read_record(folder / SETTINGS, SeriesSettings, "not the settings of a series", fix)
         self.incident = _incident(folder, self.settings)
         played = read_records(folder / TRIALS, Trial, "remove that line: its trial is played again")
         self._trials = {trial.number: trial for trial in played}
@@ -167,16 +168,6 @@ def find_series(name: str, parent: Path) -> Path:
 def list_series(parent: Path) -> list[str]:
     """Return the names of all series, oldest first."""
     return folders_by_age(parent, SETTINGS)
-
-
-def _read_settings(folder: Path) -> SeriesSettings:
-    path = folder / SETTINGS
-    try:
-        return SeriesSettings.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        raise UsageError(
-            "not the settings of a series", where=str(path), fix="begin another series; this folder can be deleted"
-        ) from None
 
 
 def _incident(folder: Path, settings: SeriesSettings) -> Incident:
