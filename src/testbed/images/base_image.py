@@ -97,22 +97,11 @@ def registry_answers(release: str) -> bool:
     return True
 
 
-def make(
-    settings: Settings,
-    client: docker.DockerClient,
-    release: str,
-    tag: str,
-    inputs: str,
-    *,
-    log: Path,
-    report: Report,
-    stop: Stop,
-    fresh: bool = False,
-) -> None:
-    """Make a base image.
+@dataclass(frozen=True)
+class BaseImageBuild:
+    """The build of one base image.
 
     Args:
-        settings: where the scratch files go, and the archive of old releases.
         client: the engine.
         release: Debian code name.
         tag: given to the image.
@@ -121,81 +110,73 @@ def make(
         report: called with each step.
         stop: ends it.
         fresh: ask the registry for its newest, even if the engine has an older one.
-
-    Raises:
-        TestbedError: the release is nowhere, or making it failed.
     """
-    scratch = settings.state_dir / "tmp" / release
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        report("asking the Debian mirror")
-        sources = choose_sources(
-            release,
-            mirrors.host_mirrors(),
-            settings.debian_archive,
-            lambda archive, suite: mirrors.serves(archive, suite, scratch),
-        )
-        if registry_answers(release):
-            _from_registry(
-                client, release, sources, tag, inputs, scratch, log=log, report=report, stop=stop, fresh=fresh
-            )
-        else:
-            _from_packages(client, release, sources, tag, inputs, scratch, log=log, report=report, stop=stop)
-    finally:
+
+    client: docker.DockerClient
+    release: str
+    tag: str
+    inputs: str
+    log: Path
+    report: Report
+    stop: Stop
+    fresh: bool = False
+
+    def run(self, settings: Settings) -> None:
+        """Make the image.
+
+        Args:
+            settings: where the scratch files go, and the archive of old releases.
+
+        Raises:
+            TestbedError: the release is nowhere, or making it failed.
+        """
+        scratch = settings.state_dir / "tmp" / self.release
         shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        try:
+            self.report("asking the Debian mirror")
+            sources = choose_sources(
+                self.release,
+                mirrors.host_mirrors(),
+                settings.debian_archive,
+                lambda archive, suite: mirrors.serves(archive, suite, scratch),
+            )
+            if registry_answers(self.release):
+                self._from_registry(sources, scratch)
+            else:
+                self._from_packages(sources, scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
+    def _from_registry(self, sources: AptSources, scratch: Path) -> None:
+        context = scratch / "context"
+        context.mkdir()
+        (context / "retries").write_text(f"{_RETRIES}\n")
+        (context / "sources.list").write_text(sources.text)
+        steps = [f"FROM debian:{self.release}-slim", "COPY retries /etc/apt/apt.conf.d/99testbed"]
+        if sources.lines:
+            steps += ["RUN rm -f /etc/apt/sources.list.d/*", "COPY sources.list /etc/apt/sources.list"]
+        (context / "Dockerfile").write_text("\n".join(steps) + "\n")
+        with tempfile.TemporaryFile() as archive:
+            write_context(context, archive)
+            build(
+                self.client, self.tag, archive, {}, self.inputs,
+                log=self.log, report=self.report, stop=self.stop, pull=self.fresh,
+            )  # fmt: skip
 
-def _from_registry(
-    client: docker.DockerClient,
-    release: str,
-    sources: AptSources,
-    tag: str,
-    inputs: str,
-    scratch: Path,
-    *,
-    log: Path,
-    report: Report,
-    stop: Stop,
-    fresh: bool,
-) -> None:
-    context = scratch / "context"
-    context.mkdir()
-    (context / "retries").write_text(f"{_RETRIES}\n")
-    (context / "sources.list").write_text(sources.text)
-    steps = [f"FROM debian:{release}-slim", "COPY retries /etc/apt/apt.conf.d/99testbed"]
-    if sources.lines:
-        steps += ["RUN rm -f /etc/apt/sources.list.d/*", "COPY sources.list /etc/apt/sources.list"]
-    (context / "Dockerfile").write_text("\n".join(steps) + "\n")
-    with tempfile.TemporaryFile() as archive:
-        write_context(context, archive)
-        build(client, tag, archive, {}, inputs, log=log, report=report, stop=stop, pull=fresh)
-
-
-def _from_packages(
-    client: docker.DockerClient,
-    release: str,
-    sources: AptSources,
-    tag: str,
-    inputs: str,
-    scratch: Path,
-    *,
-    log: Path,
-    report: Report,
-    stop: Stop,
-) -> None:
-    report(f"mmdebstrap: Debian {release} from its packages")
-    tree = scratch / "root.tar"
-    options = [f"--aptopt={_RETRIES}", *(f"--dpkgopt={line}" for line in _LEFT_OUT)]
-    # Lines rather than a file of them: mmdebstrap then writes the image's sources.list.
-    mode = "root" if os.geteuid() == 0 else "unshare"
-    command: list[str | Path] = ["mmdebstrap", f"--mode={mode}", "--variant=minbase", *options, release, tree]
-    command += sources.lines
-    stop.run(command, f"making Debian {release}", log)
-    report("importing")
-    repository, _, version = tag.partition(":")
-    changes = [f"LABEL {LABEL}={inputs}", 'CMD ["bash"]']
-    client.api.import_image_from_file(str(tree), repository=repository, tag=version, changes=changes)
+    def _from_packages(self, sources: AptSources, scratch: Path) -> None:
+        self.report(f"mmdebstrap: Debian {self.release} from its packages")
+        tree = scratch / "root.tar"
+        options = [f"--aptopt={_RETRIES}", *(f"--dpkgopt={line}" for line in _LEFT_OUT)]
+        # Lines rather than a file of them: mmdebstrap then writes the image's sources.list.
+        mode = "root" if os.geteuid() == 0 else "unshare"
+        command: list[str | Path] = ["mmdebstrap", f"--mode={mode}", "--variant=minbase", *options, self.release, tree]
+        command += sources.lines
+        self.stop.run(command, f"making Debian {self.release}", self.log)
+        self.report("importing")
+        repository, _, version = self.tag.partition(":")
+        changes = [f"LABEL {LABEL}={self.inputs}", 'CMD ["bash"]']
+        self.client.api.import_image_from_file(str(tree), repository=repository, tag=version, changes=changes)
 
 
 def need_tools(settings: Settings, release: str, print_line: PrintLine) -> None:

@@ -185,10 +185,9 @@ class _Builder:
         with self.build_progress.build(image.name) as report:
             stages: list[str] = []
             if image.folder is None:
-                base_image.make(
-                    self.settings, client, image.release, image.tag, self.inputs[image.tag],
-                    log=log, report=report, stop=self.stop, fresh=self.fresh,
-                )  # fmt: skip
+                base_image.BaseImageBuild(
+                    client, image.release, image.tag, self.inputs[image.tag], log, report, self.stop, self.fresh
+                ).run(self.settings)
             else:
                 stages = self._from_folder(client, image, image.folder, log, report)
             path = _manifest_of(self.settings, image)
