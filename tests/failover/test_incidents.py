@@ -8,7 +8,7 @@ from run_duration import duration_mistake, run_seconds
 from echo import Echo
 from testbed.cluster import Cluster
 from testbed.incidents.cluster_loader import load_for_cluster
-from testbed.incidents.runner import play_all
+from testbed.incidents.runner import play_repeats
 from testbed.journal import read
 
 # One of each kind of machine, and of each way to be gone: dead, cut off, frozen. More of them is more than a slow build
@@ -26,7 +26,7 @@ CHOSEN = [
 @pytest.mark.parametrize("name", CHOSEN)
 def test_incident(cluster: Cluster, echo: Echo, name: str) -> None:
     incident = load_for_cluster(name, cluster.settings)
-    for result in play_all(cluster, incident):
+    for result in list(play_repeats(cluster, incident)):
         echo.verdicts(result)
         wrong = [f"{each.check}: {each.status.value}: {each.summary}" for each in result.verdicts if not each.holds]
         assert not wrong, "\n".join([str(result.folder / "report.html"), *wrong])

@@ -173,7 +173,7 @@ def test_a_second_run_does_not_reshape_the_cluster_of_the_first(state: Path, mon
         {"name": "second", "title": "It comes too early", "why": "it comes too early", "steps": [{"sleep": "1s"}]}
     )
     with holder(state, Use.EXCLUSIVE, "testbed run first"), pytest.raises(InUseError, match="testbed run first"):
-        runner.play_all(cast("Any", cluster), incident)
+        list(runner.play_repeats(cast("Any", cluster), incident))
     assert not reshaped
 
 

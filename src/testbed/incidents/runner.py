@@ -130,22 +130,6 @@ def in_shape(cluster: Cluster, incident: Incident, *, keep: bool = False) -> Ite
                 reshape(cluster, replace(cluster.shape, sessions=before.sessions))
 
 
-def play_all(
-    cluster: Cluster,
-    incident: Incident,
-    *,
-    seed: int | None = None,
-    repeat: int | None = None,
-    keep: bool = False,
-    on_begin: OnBegin = _silent,
-    print_line: PrintLine = _silent,
-) -> list[IncidentResult]:
-    """Play an incident and return when all its repetitions are judged; see ``play_repeats``."""
-    return list(
-        play_repeats(cluster, incident, seed=seed, repeat=repeat, keep=keep, on_begin=on_begin, print_line=print_line)
-    )
-
-
 def play_once(
     cluster: Cluster,
     incident: Incident,

@@ -85,17 +85,19 @@ def testbed_journal(testbed: ClusterUnderTest) -> JournalFixture:
 def testbed_played(testbed_cluster: Cluster, request: pytest.FixtureRequest) -> list[IncidentResult]:
     """The results of the incident that the test's ``incident`` marker names."""
     from testbed.incidents.cluster_loader import load_for_cluster
-    from testbed.incidents.runner import play_all
+    from testbed.incidents.runner import play_repeats
 
     marker = request.node.get_closest_marker("incident")
     if marker is None or not marker.args:
         pytest.fail("no incident is named: mark the test with @pytest.mark.incident('NAME')", pytrace=False)
     option = request.config.getoption
-    return play_all(
-        testbed_cluster,
-        load_for_cluster(marker.args[0], testbed_cluster.settings),
-        seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
-        repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
-        keep=option("testbed_no_heal"),
-        on_begin=lambda folder: add_report_link(request.node, folder),
+    return list(
+        play_repeats(
+            testbed_cluster,
+            load_for_cluster(marker.args[0], testbed_cluster.settings),
+            seed=marker.kwargs.get("seed") if option("testbed_seed") is None else option("testbed_seed"),
+            repeat=option("testbed_repeat") or marker.kwargs.get("repeat"),
+            keep=option("testbed_no_heal"),
+            on_begin=lambda folder: add_report_link(request.node, folder),
+        )
     )

@@ -57,7 +57,7 @@ class IncidentItem(pytest.Item):
         """Play the incident. The test passes when every check holds, and is skipped under another profile."""
         from testbed.incidents import load
         from testbed.incidents.cluster_loader import load_for_cluster
-        from testbed.incidents.runner import play_all
+        from testbed.incidents.runner import play_repeats
         from testbed.pytest_plugin.cluster_under_test import format_failure, require_cluster
 
         config = self.config
@@ -67,12 +67,12 @@ class IncidentItem(pytest.Item):
             pytest.skip(
                 f"the incident needs the profile {wanted}, and this cluster has the profile {cluster.topology.profile}"
             )
-        results = play_all(
+        results = list(play_repeats(
             cluster, load_for_cluster(self.path, cluster.settings),
             on_begin=lambda folder: add_report_link(self, folder),
             seed=config.getoption("testbed_seed"), repeat=config.getoption("testbed_repeat"),
             keep=config.getoption("testbed_no_heal"),
-        )  # fmt: skip
+        ))  # fmt: skip
         for result in results:
             if text := format_failure(result):
                 raise IncidentFailed(text)

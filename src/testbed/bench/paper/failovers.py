@@ -12,7 +12,7 @@ from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
 from testbed.incidents.incident_model import Incident
-from testbed.incidents.runner import play_all
+from testbed.incidents.runner import play_repeats
 from testbed.journal import read
 from testbed.progress import PrintLine
 
@@ -55,7 +55,7 @@ class Failovers(PaperClaim):
 def _outage(cluster: Cluster, variant: str, users: int) -> dict[str, float]:
     name, fault, probe = KINDS[variant]
     incident = disconnection(load_for_cluster(name, cluster.settings), fault, users)
-    [result] = play_all(cluster, incident, repeat=1)
+    [result] = play_repeats(cluster, incident, repeat=1)
     journal = read(result.folder / "journal.jsonl")
     begin, end = observation_period(journal)
     worst = outage_of(journal, probe, begin=begin, end=end).longest
