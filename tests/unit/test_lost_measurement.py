@@ -169,7 +169,7 @@ def test_a_client_that_was_killed_is_started_again_and_leaves_the_run_unknown(
     assert not dead.stopped, "a program that has ended cannot be stopped"
     assert recorded_error(run) == "", "the run did not break"
     names = [mark.name for mark in run.journal().of(Mark)]
-    assert "repaired" not in names, "the client is no part of the cluster"
+    assert "repaired" not in names, "the client only measures the cluster"
     by_check = {each.check: each for each in judge(run.journal())}
     assert (by_check["run"].status, by_check["healthy"].status) == (Status.UNKNOWN, Status.PASS)
 
