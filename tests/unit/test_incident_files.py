@@ -13,7 +13,7 @@ from test_topology import CLUSTER, merged
 
 from testbed import settings as configuration
 from testbed.checks import CHECKS
-from testbed.checks.expectations import Owner, ProbeName, Profile
+from testbed.checks.expectations import Owner, Profile
 from testbed.cluster.shape import ADDING, Shape
 from testbed.errors import UsageError
 from testbed.faults import ACTIONS, FAULTS
@@ -21,6 +21,7 @@ from testbed.incidents import Incident, find, load
 from testbed.incidents.incident_model import CONDITIONS, KINDS, ActionName, ClusterShape, Load, SteadyState, Step
 from testbed.incidents.incident_schema import schema
 from testbed.incidents.incident_text import describe, describe_step
+from testbed.probes.probe_registry import PROBES
 from testbed.recorder.log_patterns import PATTERNS
 from testbed.topology import Topology, resolve
 from testbed.topology import load as load_topology
@@ -183,7 +184,7 @@ def test_the_guide_names_all_there_is() -> None:
     guide = (ROOT / "docs" / "incidents.md").read_text()
     blocks = (Incident, ClusterShape, Load, SteadyState, Step, Profile)
     keywords = {*CONDITIONS, *ACTIONS, *(key for block in blocks for key in block.model_fields)}
-    keywords |= {*get_args(ProbeName), *CHECKS, *get_args(ActionName), *get_args(Owner)}
+    keywords |= {*PROBES, *CHECKS, *get_args(ActionName), *get_args(Owner)}
     keywords |= {name for fault in FAULTS.values() for name in fault.Options.model_fields}
     prose = re.sub(r"^```.*?^```$", "", guide, flags=re.DOTALL | re.MULTILINE)
     named = " ".join(re.findall(r"`([^`\n]+)`", prose))

@@ -73,13 +73,6 @@ FORM = {
     "no unit": ("30s", "30", "12:27: '30' is not a duration", "write a number with its unit, as 200ms, 30s or 2m"),
     "wrong unit": ("timeout: 45s", "timeout: 3h", "8:50: '3h' is not a duration", "as 200ms, 30s or 2m"),
     "duration in words": ("load:", "duration: about 1 min\nload:", "4:11: 'about 1 min' is not a duration", "200ms"),
-    "unknown probe": ("sql-write: 30s", "sql-wirte: 30s", "12:16: 'sql-wirte' is not known", "mean 'sql-write'?"),
-    "unknown probe in list": (
-        "must_notice: [sql-write]",
-        "must_notice: [http]",
-        "13:17: 'http' is not known",
-        "mean 'https'?",
-    ),
     "unknown condition": (
         "wait_for: service",
         "wait_for: sevice",
@@ -247,6 +240,13 @@ MEASURED = {
     ),
 }
 FITTING = {
+    "unknown probe": ("sql-write: 30s", "sql-wirte: 30s", "12:16: no probe 'sql-wirte'", "mean 'sql-write'?"),
+    "unknown probe in list": (
+        "must_notice: [sql-write]",
+        "must_notice: [http]",
+        "13:17: no probe 'http'",
+        "mean 'https'?",
+    ),
     "unknown fault": ("inject: power-loss", "inject: powerloss", "7:14: no fault 'powerloss'", "mean 'power-loss'?"),
     "unknown node": ('"db:primary"', "db3", "7:34: no node 'db3'", "app-1, app-2"),
     "unscaled node": ('"db:primary"', "app", "7:34: no node 'app'", "app-1, app-2"),

@@ -173,7 +173,7 @@ def test_new_kinds_are_in_the_schema_of_incidents(extended: Path) -> None:
     document = json.loads(schema)
     injected = document["$defs"]["Step"]["properties"]["inject"]["anyOf"]
     assert {"const": "hiccup", "description": "the node pauses for a moment; heal: wait"} in injected
-    assert "ping" in document["properties"]["probe_intervals"]["propertyNames"]["enum"]
+    assert "ping" in document["properties"]["probe_intervals"]["propertyNames"]["anyOf"][0]["enum"]
     assert '"sanity"' in schema
 
 

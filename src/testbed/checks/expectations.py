@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -12,6 +12,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
@@ -20,10 +21,14 @@ from testbed.checks.check import CHECKS
 from testbed.probes.probe_registry import PROBES
 from testbed.units import Duration
 
-if TYPE_CHECKING:
-    ProbeName = str
-else:
-    ProbeName = Literal[tuple(PROBES)]
+# As the topology has it; this module knows no topology.
+_NAME = r"^[a-z][a-z0-9-]{0,30}$"
+# The name of a probe, built-in or declared. A file is checked against the probes of its cluster when that is known.
+ProbeName = Annotated[
+    str,
+    Field(pattern=_NAME),
+    WithJsonSchema({"anyOf": [{"enum": list(PROBES)}, {"type": "string", "pattern": _NAME}]}),
+]
 
 
 class _RegisteredName:

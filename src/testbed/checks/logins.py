@@ -11,10 +11,7 @@ from testbed.checks.stickiness import LOG_IN
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Outcome, RequestSample
-from testbed.probes.probe_registry import PROBES
-
-# The probes that run where the users do.
-SITE = tuple(name for name, probe in PROBES.items() if probe.runs_on == "client")
+from testbed.probes.known_probes import journal_probes
 
 
 class LoginsCheck(Check):
@@ -37,7 +34,9 @@ class LoginsCheck(Check):
         builder = VerdictBuilder()
         requests = [request for request in run.journal.of(RequestSample) if request.action == LOG_IN]
         watched = [request for request in requests if run.begin <= request.started <= run.end]
-        stops = [stop for probe in SITE for stop in run.standstills.get(probe, ())]
+        # The probes that run where the users do.
+        site = [name for name, probe in journal_probes(run.journal).items() if probe.runs_on == "client"]
+        stops = [stop for probe in site for stop in run.standstills.get(probe, ())]
         bad = [request for request in watched if request.outcome is not Outcome.OK]
         failed = [request for request in bad if not _under_way(request, stops)]
         good = sum(request.outcome is Outcome.OK and not request.cause for request in watched)

@@ -18,7 +18,7 @@ from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window
 from testbed.journal import Aspect, Journal, Series
-from testbed.probes.probe_registry import PROBES
+from testbed.probes.known_probes import Probes, journal_probes
 
 # Seconds by which nodes and probes may report late without being out of order.
 SLACK = 0.5
@@ -43,10 +43,6 @@ _STATES = (
     ("drbd primary", Aspect.DRBD_ROLE, "Primary"),
     ("mounted", Aspect.MOUNT, "mounted"),
     ("postgres accepting", Aspect.POSTGRES, "accepting"),
-)
-# The probes that have no good sample while a resource is away.
-_CUT_OFF: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {resource: tuple(name for name, probe in PROBES.items() if resource in probe.resources) for resource in ADDRESSES}
 )
 
 
@@ -137,8 +133,11 @@ def failovers(journal: Journal) -> list[Phases]:
     stops = standstills(journal)
     reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
     known = injected_faults(journal)
+    probes = journal_probes(journal)
     found = []
     for resource, aspect in ADDRESSES.items():
+        # The probes that have no good sample while the resource is away.
+        cut_off = {name: probe for name, probe in probes.items() if resource in probe.resources}
         claims = _claims(spans_with_value(lines, aspect, "held"))
         for place, (source, target, span) in enumerate(claims):
             until = claims[place + 1][2].start if place + 1 < len(claims) else inf
@@ -147,19 +146,19 @@ def failovers(journal: Journal) -> list[Phases]:
             seconds["address claimed"] = span.start - at
             of_each = {
                 probe: window
-                for probe in sorted(reports, key=lambda name: (_is_visit(name), reports[name].resolution))
+                for probe in sorted(reports, key=lambda name: (_is_visit(probes, name), reports[name].resolution))
                 if (window := _outage(reports[probe].windows, at, span.start + SLACK + span.error))
                 and _answered_by(journal.probes[probe], window.first_good, resource) != source
             }
-            seconds |= _seen_by_probes(of_each, resource, at)
+            seconds |= _seen_by_probes(of_each, cut_off, at)
             disorder = _disorder(seconds, SLACK + span.error)
             # Of an outage that lasted when the prober ended, the end is unknown.
             away = tuple(
                 p
-                for p in _CUT_OFF[resource]
+                for p in cut_off
                 if p in of_each and of_each[p].first_good is None and not of_each[p].is_cut_short
             )
-            unsure = tuple(p for p in _CUT_OFF[resource] if p in of_each and of_each[p].stops)
+            unsure = tuple(p for p in cut_off if p in of_each and of_each[p].stops)
             found.append(
                 Phases(
                     resource, source, target, at, fault, healing, seconds, disorder, away, tuple(dict.fromkeys(unsure))
@@ -231,22 +230,20 @@ def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str,
     return seconds
 
 
-def _seen_by_probes(of_each: Mapping[str, Window], resource: str, at: float) -> dict[str, float]:
+def _seen_by_probes(of_each: Mapping[str, Window], cut_off: Probes, at: float) -> dict[str, float]:
     """Return the phases that the probes date.
 
     Args:
         of_each: each probe's outage, the finest probe first, and probes whose samples are several requests last.
-        resource: what moved.
+        cut_off: the probes that need what moved.
         at: what to count from.
     """
     seconds = {}
-    replies = (
-        window.last_good for probe, window in of_each.items() if probe in _CUT_OFF[resource] and window.begin_is_known
-    )
+    replies = (window.last_good for probe, window in of_each.items() if probe in cut_off and window.begin_is_known)
     if (reply := next((came for came in replies if came is not None), None)) is not None:
         seconds["last good reply"] = reply - at
     # Of two probes that date the same phase, the later one in the registry needs more of the site.
-    dating = {PROBES[probe].dates: of_each[probe] for probe in _CUT_OFF[resource] if probe in of_each}
+    dating = {each.dates: of_each[name] for name, each in cut_off.items() if name in of_each}
     for phase, window in dating.items():
         if phase and window.first_good is not None and window.end_is_known:
             seconds[phase] = window.first_good - at
@@ -264,8 +261,8 @@ def _answered_by(series: Series, came: float | None, resource: str) -> str:
     return series.attrs(series.finished.index(came)).get(_ANSWERED_BY[resource], "")
 
 
-def _is_visit(probe: str) -> bool:
-    return probe in PROBES and PROBES[probe].is_visit
+def _is_visit(probes: Probes, name: str) -> bool:
+    return name in probes and probes[name].is_visit
 
 
 def _outage(windows: Sequence[Window], at: float, claimed: float) -> Window | None:

@@ -17,14 +17,19 @@ from itertools import groupby, pairwise
 
 from testbed.checks.absences import Absence, absences
 from testbed.checks.check import Check
+from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.recorded_run import RecordedRun
+from testbed.checks.states import Timelines
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
-from testbed.journal import Outcome, RequestSample
+from testbed.journal import Journal, Outcome, RequestSample
+from testbed.probes.declared_http import SESSION, SESSION_LOST
 
 LOG_IN = "log in"
 LOG_OUT = "log out"
-LOST = "session-lost"
+# What a probe does with its session.
+PROBE = "probe"
+LOST = SESSION_LOST
 EXAMPLES = 5
 
 
@@ -76,6 +81,7 @@ class Stickiness:
         interrupted: established sessions that had a request while their node was absent, and no answer from it.
         lost: sessions that were sent to the login page in the middle, and when first.
         roaming: sessions live in the database: every node knows them all.
+        may_stay: sessions whose requests record no login: whether their node's death must end them is not known.
     """
 
     matrix: Mapping[str, tuple[Stay, ...]]
@@ -83,6 +89,7 @@ class Stickiness:
     interrupted: frozenset[str]
     lost: Mapping[str, float]
     roaming: bool = False
+    may_stay: frozenset[str] = frozenset()
 
     @property
     def uncaused(self) -> tuple[Move, ...]:
@@ -92,7 +99,7 @@ class Stickiness:
     @property
     def survivors(self) -> tuple[str, ...]:
         """Sessions that should have been lost and were not."""
-        return () if self.roaming else tuple(sorted(self.interrupted - self.lost.keys()))
+        return () if self.roaming else tuple(sorted(self.interrupted - self.lost.keys() - self.may_stay))
 
     @property
     def strays(self) -> tuple[str, ...]:
@@ -161,15 +168,42 @@ def check_stickiness(
             if (losses := [request.finished for request in asked if request.cause == LOST])
         },
         roaming=roaming,
+        may_stay=frozenset(name for name in matrix if not _logs_in(sessions[name])),
     )
 
 
 def stickiness(run: RecordedRun) -> Stickiness:
     """The sessions of a run, with the causes of their moves."""
-    requests = run.journal.of(RequestSample)
+    return journal_stickiness(run.journal, run.faults, run.lines)
+
+
+def journal_stickiness(journal: Journal, faults: Sequence[InjectedFault], lines: Timelines) -> Stickiness:
+    """The sessions of a journal's users and declared probes, with the causes of their moves.
+
+    Args:
+        journal: the run's.
+        faults: of the run.
+        lines: the states of all nodes.
+    """
+    requests = [*journal.of(RequestSample), *probe_requests(journal)]
     nodes = {request.app for request in requests if request.app}
-    roaming = bool(run.journal.plan and run.journal.plan.platform.get("sessions") == "database")
-    return check_stickiness(requests, absences(nodes, run.faults, run.lines, requests), roaming=roaming)
+    roaming = bool(journal.plan and journal.plan.platform.get("sessions") == "database")
+    return check_stickiness(requests, absences(nodes, faults, lines, requests), roaming=roaming)
+
+
+def probe_requests(journal: Journal) -> list[RequestSample]:
+    """The samples of declared probes that keep a session, as requests of a user with the probe's name."""
+    keeping = [name for name, keys in (journal.plan.probes if journal.plan else {}).items() if keys.get("session")]
+    return [
+        RequestSample(
+            session=sample.attrs[SESSION], user=name, action=PROBE, balancer=sample.attrs.get("balancer", ""),
+            app=sample.attrs.get("app", ""), started=sample.started, latency=sample.finished - sample.started,
+            outcome=sample.outcome, cause=sample.detail,
+        )
+        for name in keeping
+        for sample in journal.probes.get(name, ())
+        if SESSION in sample.attrs
+    ]  # fmt: skip
 
 
 class StickinessCheck(Check):
@@ -182,11 +216,11 @@ class StickinessCheck(Check):
     )
     unknown_if = "no session was answered, or no session lived on a node that died although one must"
     asked_by = ("must_affect_sessions", "max_lost_sessions")
-    judges = "every run with users"
+    judges = "every run with users or with a probe that keeps a session"
 
     def judge(self, run: RecordedRun) -> Verdict | None:
         """Return the verdict."""
-        if not run.journal.of(RequestSample) and run.plans_no("load"):
+        if not run.journal.of(RequestSample) and run.plans_no("load") and not probe_requests(run.journal):
             return None
         found = stickiness(run)
         builder = VerdictBuilder()
@@ -243,7 +277,7 @@ def _is_interrupted(asked: list[RequestSample], of_node: Mapping[str, Sequence[A
         if not _cause(of_node.get(before.app, ()), before.finished, after.finished, slack):
             continue
         so_far, following = answers[: place + 1], answers[place + 1 :]
-        established = any(_succeeded(request, LOG_IN) for request in so_far)
+        established = not _logs_in(asked) or any(_succeeded(request, LOG_IN) for request in so_far)
         left = any(_succeeded(request, LOG_OUT) for request in (*so_far, after))
         is_known = any(
             request.cause == LOST or (request.outcome is Outcome.OK and not request.cause) for request in following
@@ -251,6 +285,11 @@ def _is_interrupted(asked: list[RequestSample], of_node: Mapping[str, Sequence[A
         if established and is_known and not left:
             return True
     return False
+
+
+def _logs_in(asked: Iterable[RequestSample]) -> bool:
+    """Whether the session's requests record logins; a session without them is established by its first answer."""
+    return any(request.action == LOG_IN for request in asked)
 
 
 def _succeeded(request: RequestSample, action: str) -> bool:

@@ -26,11 +26,13 @@ from testbed.cluster import Cluster, project
 from testbed.cluster.lock import Use, hold
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents import find_all
-from testbed.incidents.cluster_loader import load_for_cluster
+from testbed.incidents.cluster_loader import load_for_cluster, load_with_design
 from testbed.incidents.incident_model import Incident, Step
 from testbed.incidents.incident_text import describe, describe_step
+from testbed.incidents.locust_command import CLUSTER
 from testbed.incidents.runner import IncidentResult, play_repeats
-from testbed.probes.probe_registry import PROBES
+from testbed.probes.known_probes import known_probes
+from testbed.topology.declared_probes import as_data
 from testbed.trials.trial_store import TrialStore
 
 EXIT = {Status.PASS: ExitStatus.OK, Status.FAIL: ExitStatus.FAILED, Status.UNKNOWN: ExitStatus.UNKNOWN}
@@ -94,8 +96,7 @@ def run(
     once = [option for option, given in (("--no-heal", keep), ("--step", step), ("--dry-run", dry_run)) if given]
     _must_make_sense(paths, repeat, seed, name, resume, once=once)
     if dry_run:
-        intervals = {name: spec.interval for name, spec in PROBES.items()}
-        typer.echo("\n\n".join(describe(load_for_cluster(path, settings), intervals) for path in paths))
+        typer.echo("\n\n".join(_described(path, settings) for path in paths))
         return
     with hold(settings, Use.EXCLUSIVE):
         incidents = [load_for_cluster(path, settings) for path in paths]
@@ -116,6 +117,13 @@ def run(
                 statuses.append(_play(cluster, incident, seed, show, keep=keep, step=step))
         show.end()
     raise typer.Exit(worst(statuses))
+
+
+def _described(path: Path, settings: configuration.Settings) -> str:
+    """Return an incident as text, with the probes of the cluster that it asks for."""
+    incident, design = load_with_design(path, settings)
+    probes = known_probes(as_data(design.probes) if incident.site == CLUSTER else {})
+    return describe(incident, {name: probe.interval for name, probe in probes.items()})
 
 
 def _must_make_sense(

@@ -125,6 +125,8 @@ def _without_probes(text: str) -> str:
 
 def _service(probes: Sequence[str]) -> str:
     """The service that is away when these probes have no answer; the webmail needs the site and the database."""
+    if not any(name in PROBES for name in probes):  # only probes that the topology declares
+        return ", ".join(probes)
     needed = [set(PROBES[name].resources) for name in probes if name in PROBES]
     if {"site"} in needed:
         return "the site"

@@ -17,7 +17,12 @@ from testbed.topology import Topology
 
 
 def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
-    """Return an incident that was checked against the cluster it asks for.
+    """Return an incident that was checked against the cluster it asks for; see ``load_with_design``."""
+    return load_with_design(name, settings)[0]
+
+
+def load_with_design(name: str | Path, settings: Settings) -> tuple[Incident, Topology]:
+    """Return an incident that was checked against the cluster it asks for, and that cluster's topology.
 
     Args:
         name: a file, or the name of one in ``incidents/``.
@@ -32,7 +37,8 @@ def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
     first = load(path, patterns=frozenset(PATTERNS), overlays=overlays)
     now = remembered(settings)
     shape = replace(now, overlays=_overlays(first, now))
-    return load(path, _design(settings, shape), scale=dict(now.scale))
+    design = _design(settings, shape)
+    return load(path, design, scale=dict(now.scale)), design
 
 
 def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:

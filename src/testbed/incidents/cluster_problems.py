@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from testbed import faults
 from testbed.checks.expectations import Expect
@@ -11,11 +11,14 @@ from testbed.faults import FaultTarget, OptionError
 from testbed.faults.fault_options import OnNetworks
 from testbed.incidents import expectation_problems, step_problems
 from testbed.incidents.incident_model import ALL, Incident, Step
-from testbed.probes.probe_registry import PROBES
+from testbed.probes.known_probes import Probes, known_probes
 from testbed.topology import Role, Topology
+from testbed.topology.declared_probes import as_data
 from testbed.units import format_duration
 from testbed.yaml_source import Problem, nearest
 
+# The site of the incidents that do not name another one.
+CLUSTER = "cluster"
 HAVE_PEERS = (Role.BALANCER, Role.DATABASE)
 
 
@@ -39,8 +42,11 @@ def problems(
     yield from expectation_problems.problems(incident)
     blocks: list[tuple[tuple[str, ...], Expect]] = [(("expect",), incident.expect)]
     blocks += [(("profiles", name), incident.profiles[name]) for name in expectation_problems.PROFILES]
+    probes = known_probes(as_data(topology.probes) if topology and incident.site == CLUSTER else {})
+    if topology is not None:
+        yield from _unknown_probes(incident, blocks, probes)
     for path, expect in blocks:
-        yield from _resolution(incident, expect, path)
+        yield from _resolution(incident, expect, path, probes)
         for number, name in enumerate(expect.allow_alarms):
             if patterns is not None and name not in patterns:
                 fix = nearest(name, patterns, "the patterns are")
@@ -57,16 +63,39 @@ def problems(
         yield from _steps(incident, topology, {**(scale or {}), **incident.cluster.scale})
 
 
-def _resolution(incident: Incident, expect: Expect, path: tuple[str, ...]) -> Iterator[Problem]:
+def _unknown_probes(
+    incident: Incident, blocks: Sequence[tuple[tuple[str, ...], Expect]], probes: Probes
+) -> Iterator[Problem]:
+    """Yield the probes that are neither built in nor declared."""
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        (("probe_intervals", name), name) for name in incident.probe_intervals
+    ]
+    named += [
+        (("steps", number, "probes", place), name)
+        for number, step in enumerate(incident.steps)
+        for place, name in enumerate(step.probes)
+    ]
+    for path, expect in blocks:
+        for key in ("max_outage", "max_outage_after_heal"):
+            named += [((*path, key, name), name) for name in getattr(expect, key)]
+        for key in ("must_notice", "no_service_until_heal"):
+            named += [((*path, key, place), name) for place, name in enumerate(getattr(expect, key))]
+    for place, name in named:
+        if name not in probes:
+            at_key = place[-1] == name
+            yield Problem(place, f"no probe {name!r}", nearest(name, probes, "the probes are"), at_key)
+
+
+def _resolution(incident: Incident, expect: Expect, path: tuple[str, ...], probes: Probes) -> Iterator[Problem]:
     """Yield limits that are shorter than the time between two samples of the probe, which cannot measure them."""
-    usual = {name: spec.interval for name, spec in PROBES.items()}
+    usual = {name: spec.interval for name, spec in probes.items()}
     limits = [
         (key, *each)
         for key, block in (("max_outage", expect.max_outage), ("max_outage_after_heal", expect.max_outage_after_heal))
         for each in block.items()
     ]
     for key, probe, limit in limits:
-        interval = incident.probe_intervals.get(probe, usual[probe])
+        interval = incident.probe_intervals.get(probe, usual.get(probe, 0.0))
         if 0 < limit < interval:
             what = f"{probe} is sent every {format_duration(interval)}: it cannot measure {format_duration(limit)}"
             yield Problem((*path, key, probe), what, f"write at least {format_duration(interval)}, or 0s for none")

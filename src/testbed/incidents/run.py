@@ -12,8 +12,10 @@ run.verdicts()
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from types import TracebackType
@@ -36,11 +38,12 @@ from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
 from testbed.machines import Machine, Power
-from testbed.probes.probe_registry import PROBES
+from testbed.probes.known_probes import known_probes
 from testbed.probes.read_back_status import UNREADABLE
 from testbed.probes.sql import SqlWriteProbe
 from testbed.recorder import Recorder
 from testbed.topology import Role
+from testbed.topology.declared_probes import as_data
 from testbed.wait import WaitTimeout, elapse, wait_until
 
 POLL_SECONDS = 0.25
@@ -48,6 +51,8 @@ POLL_SECONDS = 0.25
 MEASURING = (Role.CLIENT, Role.OBSERVER)
 SETTLE_SECONDS = 90
 SETTLE_AGAIN_SECONDS = 20
+# What the probes' program reads of the declared probes, in the run's folder.
+DECLARED_FILE = "declared-probes.json"
 
 
 class MeasurementLostError(TestbedError):
@@ -76,7 +81,10 @@ class Run:
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.name = name
-        self.plan = plan or RunPlan(name, {}, seed=2006, platform=cluster.platform)
+        # The single server has no application of the user's.
+        declared = as_data(cluster.topology.probes) if site == CLUSTER else {}
+        self.plan = replace(plan or RunPlan(name, {}, seed=2006, platform=cluster.platform), probes=declared)
+        self._probes = known_probes(declared)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
         self._url = site_url(cluster.topology, site)
@@ -170,16 +178,17 @@ class Run:
         Raises:
             UsageError: there is no such probe.
         """
-        chosen = {name: spec.interval for name, spec in PROBES.items() if not only or name in only}
+        known = self._probes
+        chosen = {name: spec.interval for name, spec in known.items() if not only or name in only}
         for name in [*only, *(intervals or {})]:
-            if name not in PROBES:
-                raise UsageError(f"no probe {name!r}", fix=f"the probes are {', '.join(PROBES)}")
+            if name not in known:
+                raise UsageError(f"no probe {name!r}", fix=f"the probes are {', '.join(known)}")
         chosen |= {name: interval for name, interval in (intervals or {}).items() if name in chosen}
-        for role in {Role(PROBES[name].runs_on) for name in chosen}:
-            mine = [
-                f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if PROBES[name].runs_on == role
-            ]
+        (self.folder / DECLARED_FILE).write_text(json.dumps(self.plan.probes))
+        for role in {Role(known[name].runs_on) for name in chosen}:
+            mine = [f"{name}={interval * 1000:g}ms" for name, interval in chosen.items() if known[name].runs_on == role]
             command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
+            command += ["--declared", f"{self._inside}/{DECLARED_FILE}"]
             command += ["--site", self._url.removeprefix("https://"), "--seconds", str(LIMIT_SECONDS), *mine]
             names = " ".join(name for name in chosen if PROBES[name].runs_on == role)
             log = f"{self._inside}/probes-{role.value}.log"
@@ -491,7 +500,7 @@ class Run:
         """
         self.live.update()
         serves = balancer in self.live.holders(Aspect.SITE_ADDRESS, "held")
-        asked = self._users > 0 or any(PROBES[name].reaches_app_nodes for name in self._probing)
+        asked = self._users > 0 or any(self._probes[name].reaches_app_nodes for name in self._probing)
         return not (serves and asked) and self._mark_try(balancer, node)
 
     def _mark_try(self, balancer: str, node: str) -> bool:

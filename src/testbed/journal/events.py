@@ -198,6 +198,7 @@ class RunPlan:
         series: what runs of one call have in common.
         platform: what balances, how VMs run and whose holes are closed, such as ``{"balancer": "debian",
             "accel": "tcg", "profile": "reference"}``.
+        probes: the probes that the topology declares, by name: what they request and what they expect.
     """
 
     kind: ClassVar[str] = "plan"
@@ -208,6 +209,7 @@ class RunPlan:
     repeats: int = 1
     series: str = ""
     platform: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:

@@ -10,13 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import json
 import os
 import sys
 import uuid
+from functools import partial
+from pathlib import Path
 
 from testbed.durations import parse_duration
 from testbed.journal import Writer
 from testbed.probes import database_options
+from testbed.probes.known_probes import Probes, known_probes
 from testbed.probes.open_loop import OpenLoop, run_loops
 from testbed.probes.probe_registry import PROBES, prepare
 from testbed.probes.probe_type import ProbeSetup
@@ -24,14 +28,24 @@ from testbed.probes.sql import SqlWriteProbe
 
 LIMIT_SECONDS = 900.0
 SHORTEST, LONGEST = 0.005, 60.0
+DECLARED = "--declared"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line; ends the process with status 2 if it is wrong."""
     environment = os.environ.get
-    parser = argparse.ArgumentParser(prog="python3 -m testbed.probes", description="probe a cluster from outside")
-    parser.add_argument("probes", nargs="+", type=_probe, metavar="PROBE=INTERVAL",
-                        help=f"such as tcp=20ms; probes: {', '.join(PROBES)}")  # fmt: skip
+    # The declared probes first: help and errors name them, too.
+    first = argparse.ArgumentParser(prog="python3 -m testbed.probes", add_help=False, allow_abbrev=False)
+    _add_declared(first)
+    known = first.parse_known_args(arguments)[0].known
+    parser = argparse.ArgumentParser(
+        prog="python3 -m testbed.probes", description="probe a cluster from outside", allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(["probes:", *(f"  {name:12} {probe.summary}" for name, probe in known.items())]),
+    )  # fmt: skip
+    parser.add_argument("probes", nargs="+", type=partial(_probe, known), metavar="PROBE=INTERVAL",
+                        help="such as tcp=20ms")  # fmt: skip
+    _add_declared(parser)
     parser.add_argument("--journal", required=True, help="journal file to append to")
     parser.add_argument("--seconds", type=float, default=LIMIT_SECONDS, help=f"end after so long ({LIMIT_SECONDS:g})")
     parser.add_argument("--ca", default="/etc/testbed/ca.crt", help="certificates to trust")
@@ -51,10 +65,23 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _probe(text: str) -> tuple[str, float]:
+def _add_declared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(DECLARED, dest="known", type=_declared, default=PROBES, metavar="FILE",
+                        help="JSON file with the probes that the topology declares")  # fmt: skip
+
+
+def _declared(path: str) -> Probes:
+    """Return all probes, with those that a file declares; the host has validated them."""
+    try:
+        return known_probes(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{path} does not declare probes: {error!r}") from error
+
+
+def _probe(known: Probes, text: str) -> tuple[str, float]:
     name, _, interval = text.partition("=")
-    if name not in PROBES:
-        raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(PROBES)}")
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no probe {name!r}: the probes are {', '.join(known)}")
     try:
         value = parse_duration(interval)
     except ValueError as error:
@@ -73,7 +100,7 @@ async def probe(options: argparse.Namespace) -> str:
     """
     intervals = dict(options.probes)
     run_id = uuid.uuid4().hex[:12]
-    prepared = prepare(ProbeSetup(options, intervals, run_id))
+    prepared = prepare(ProbeSetup(options, intervals, run_id), options.known)
     attrs = {"run": run_id} if SqlWriteProbe.name in intervals else {}
     with Writer(options.journal, "probes", probes=" ".join(intervals), **attrs) as journal:
         loops = [

@@ -16,12 +16,27 @@ class HttpAnswer:
         headers: by lower-case name; of equal names, the last one.
         body: the raw body, chunks not decoded.
         complete: whether all of it is there.
+        set_cookies: the values of all ``Set-Cookie`` headers.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes
     complete: bool
+    set_cookies: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        """The body of a complete answer, chunks decoded (RFC 9112, section 7.1)."""
+        if "chunked" not in self.headers.get("transfer-encoding", ""):
+            return self.body
+        rest, parts = self.body, []
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            length = int(size.partition(b";")[0], 16)
+            parts.append(rest[:length])
+            rest = rest[length + 2 :] if length else b""
+        return b"".join(parts)
 
     @property
     def last(self) -> bool:
@@ -51,14 +66,19 @@ def parse_http_answer(raw: bytes, *, ended: bool) -> HttpAnswer | None:
     version, _, rest = first.partition(" ")
     if not version.startswith("HTTP/1."):
         raise ValueError(f"no HTTP answer in {len(raw)} bytes")
-    headers = {}
+    headers, cookies = {}, []
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return HttpAnswer(int(rest[:3]), headers, body, _is_complete(headers, body, ended=ended))
+        if name.lower() == "set-cookie":
+            cookies.append(value.strip())
+    status = int(rest[:3])
+    return HttpAnswer(status, headers, body, _is_complete(status, headers, body, ended=ended), tuple(cookies))
 
 
-def _is_complete(headers: dict[str, str], body: bytes, *, ended: bool) -> bool:
+def _is_complete(status: int, headers: dict[str, str], body: bytes, *, ended: bool) -> bool:
+    if status in (204, 304):  # they have no body (RFC 9112, section 6.3)
+        return True
     length = headers.get("content-length")
     if length is not None:
         return len(body) >= int(length)

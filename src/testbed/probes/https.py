@@ -120,9 +120,27 @@ class HttpsProbe(RegisteredProbe):
         self._ask(pending)
 
     def _ask(self, pending: _PendingSample) -> None:
-        hanging, visit = self._hanging(time.monotonic()), pending.visit
-        request = self._text(self._route if hanging >= WARY else "", last=visit.asked + 1 >= PAGES)
-        visit.ask(request, partial(self._answered, pending))
+        visit, pending.cookies = pending.visit, self._cookies(hanging=self._hanging(time.monotonic()))
+        visit.ask(self._text(pending.cookies, last=visit.asked + 1 >= PAGES), partial(self._answered, pending))
+
+    def _cookies(self, *, hanging: int) -> str:
+        """The cookies of the next request: none, unless so many requests hang that it should avoid a hanging node."""
+        return self._route if hanging >= WARY else ""
+
+    def _judge(self, sent: str, answer: HttpAnswer, attrs: dict[str, str]) -> str:  # noqa: ARG002 - for subclasses
+        """Judge a complete answer.
+
+        Args:
+            sent: the cookies of its request; only a probe with a session needs them.
+            answer: what came.
+            attrs: the sample's attributes, which may be added to.
+
+        Returns:
+            Why it is not good; empty if it is.
+        """
+        if answer.status == 200 and self._content in answer.body:
+            return ""
+        return f"status {answer.status}, content not as expected"
 
     async def close(self) -> None:
         """Close the idle connections."""
@@ -137,8 +155,8 @@ class HttpsProbe(RegisteredProbe):
             self._bad(pending, why)
             return
         attrs = {"balancer": answer.headers.get("x-balancer", ""), "app": answer.headers.get("x-app-node", "")}
-        if answer.status != 200 or self._content not in answer.body:
-            self._end(pending, Outcome.FAILED, f"status {answer.status}, content not as expected", attrs)
+        if why := self._judge(pending.cookies, answer, attrs):
+            self._end(pending, Outcome.FAILED, why, attrs)
             pending.visit.end()
             self._drop_idle()
             return
@@ -211,8 +229,8 @@ class HttpsProbe(RegisteredProbe):
         self._visits.add(visit)
         return visit
 
-    def _text(self, route: str, *, last: bool) -> bytes:
-        cookie = f"Cookie: {route}\r\n" if route else ""
+    def _text(self, cookies: str, *, last: bool) -> bytes:
+        cookie = f"Cookie: {cookies}\r\n" if cookies else ""
         return f"{self._request}{cookie}Connection: {'close' if last else 'keep-alive'}\r\n\r\n".encode()
 
     def _hanging(self, now: float) -> int:
@@ -245,3 +263,4 @@ class _PendingSample:
     visit: HttpsConnection
     timer: asyncio.TimerHandle | None = None
     held: bool = False
+    cookies: str = ""

@@ -24,18 +24,22 @@ _ALL: tuple[type[RegisteredProbe], ...] = (
 PROBES: Mapping[str, type[RegisteredProbe]] = {probe.name: probe for probe in _ALL}
 
 
-def prepare(setup: ProbeSetup) -> list[PreparedProbe]:
+def prepare(setup: ProbeSetup, known: Mapping[str, type[RegisteredProbe]] = PROBES) -> list[PreparedProbe]:
     """Return the probes that are to run; one whose host has no address records failures.
+
+    Args:
+        setup: what they are prepared from.
+        known: all probes there are.
 
     Raises:
         OSError: certificates or secrets cannot be read.
         ValueError: a password is not among the secrets.
     """
     prepared = []
-    for name in PROBES:
+    for name in known:
         if name in setup.intervals:
             try:
-                prepared.append(PROBES[name].prepare(setup))
+                prepared.append(known[name].prepare(setup))
             except NoAddressError as error:
                 prepared.append(PreparedProbe(UnresolvedProbe(name, str(error)), 1))
     return prepared

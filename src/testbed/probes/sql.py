@@ -66,9 +66,9 @@ class SqlReadProbe(RegisteredProbe):
         started = time.monotonic()
 
         def ended(reply: Reply) -> None:
-            attrs = {"database": reply.value} if reply.value else {}
             now = time.monotonic()
-            done(ProbeSample(self.name, due, started, now, reply.outcome, reply.detail, token, attrs))
+            outcome, detail, attrs = self._judge(reply)
+            done(ProbeSample(self.name, due, started, now, outcome, detail, token, attrs))
 
         session = self._pool.idle()
         if session:
@@ -85,6 +85,10 @@ class SqlReadProbe(RegisteredProbe):
     def _query(self) -> tuple[bytes, str]:
         """A query, and the token that it stores."""
         return READ, ""
+
+    def _judge(self, reply: Reply) -> tuple[Outcome, str, dict[str, str]]:
+        """How the query ended, why it is not ok, and the sample's attributes."""
+        return reply.outcome, reply.detail, {"database": reply.value} if reply.value else {}
 
     def _ask(self, session: SqlSession, query: bytes, ended: Callable[[Reply], None]) -> None:
         def answered(reply: Reply) -> None:

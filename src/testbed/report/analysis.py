@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
@@ -13,20 +13,19 @@ from testbed.checks import (
     Stickiness,
     Verdict,
     check_outage,
-    check_stickiness,
     failovers,
     judge,
     overall_status,
     timelines,
 )
-from testbed.checks.absences import absences
 from testbed.checks.durability import Durability, check_durability
 from testbed.checks.injected_faults import InjectedFault, injected_faults
 from testbed.checks.run_stages import first_mark, observation_period, stage_time
 from testbed.checks.standstills import standstills
 from testbed.checks.states import Timelines
+from testbed.checks.stickiness import journal_stickiness
 from testbed.journal import Alarm, Journal, Mark, RequestSample, Settled, StateChange
-from testbed.probes.probe_registry import PROBES
+from testbed.probes.known_probes import journal_probes
 from testbed.probes.sql import SqlWriteProbe
 from testbed.report.axis import Axis
 from testbed.report.summary import (
@@ -40,7 +39,6 @@ from testbed.report.summary import (
 )  # fmt: skip
 
 WRITES = SqlWriteProbe.name
-_ORDER = tuple(PROBES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +78,16 @@ class RunAnalysis:
         """Judge a run."""
         begin, end = observation_period(journal)
         lines, known, stops = timelines(journal), injected_faults(journal), standstills(journal)
-        requests = journal.of(RequestSample)
-        apps = {request.app for request in requests if request.app}
         return cls(
             journal=journal,
             axis=_axis(journal),
             verdicts=tuple(judge(journal)),
             outages={
                 name: check_outage(journal.probes[name], begin=begin, end=end, stops=stops[name])
-                for name in _ordered(journal.probes)
+                for name in _ordered(journal)
             },
             phases=tuple(failovers(journal)),
-            stickiness=check_stickiness(requests, absences(apps, known, lines, requests)),
+            stickiness=journal_stickiness(journal, known, lines),
             durability=check_durability(journal.probes.get(WRITES, ()), journal.of(Settled)),
             faults=tuple(known),
             lines=lines,
@@ -144,9 +140,10 @@ def cause(phases: Phases) -> str:
     return f"after healing {phases.fault.name}" if phases.healing else f"after {phases.fault.name}"
 
 
-def _ordered(probes: Iterable[str]) -> list[str]:
-    """Known probes in their order, then others by name."""
-    return sorted(probes, key=lambda name: (_ORDER.index(name) if name in PROBES else len(_ORDER), name))
+def _ordered(journal: Journal) -> list[str]:
+    """The probes of a run: known ones in their order, then others by name."""
+    order = list(journal_probes(journal))
+    return sorted(journal.probes, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
 def _error(journal: Journal) -> str:

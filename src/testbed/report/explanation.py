@@ -9,6 +9,7 @@ from math import inf
 from testbed.checks import OutageReport, Phases
 from testbed.checks.injected_faults import InjectedFault
 from testbed.checks.windows import Window
+from testbed.probes.known_probes import Probes
 from testbed.probes.probe_registry import PROBES
 from testbed.probes.probe_type import RegisteredProbe
 
@@ -25,7 +26,10 @@ NOTHING = 0.05
 
 
 def explain_longest(
-    outages: Mapping[str, OutageReport], failovers: Sequence[Phases], known: Sequence[InjectedFault] = ()
+    outages: Mapping[str, OutageReport],
+    failovers: Sequence[Phases],
+    known: Sequence[InjectedFault] = (),
+    probes: Probes = PROBES,
 ) -> str:
     """Explain the longest outage of a run.
 
@@ -33,6 +37,7 @@ def explain_longest(
         outages: what each probe saw.
         failovers: of the run, in order of time.
         known: the run's faults.
+        probes: all probes that the run knew.
 
     Returns:
         A sentence; empty if no probe ran.
@@ -43,7 +48,7 @@ def explain_longest(
     if not longest:
         return "No probe saw an outage."
     window, probe = max(longest, key=lambda pair: pair[0].seconds)
-    phases = _failover(window, probe, failovers)
+    phases = _failover(window, probes.get(probe), failovers)
     cause = f", {phases.cause}" if phases else _last_fault(window, known)
     if window.last_good is None:
         return f"{probe} had no good answer from the beginning of the run."
@@ -53,15 +58,15 @@ def explain_longest(
     text = f"The longest outage lasted {window.seconds:.1f} s ({probe}){cause}"
     if window.stops:
         return f"{text}, but {window.describe_prober()}."
-    parts = list(_parts(window.last_good, window.first_good, probe, phases)) if phases else []
+    parts = list(_parts(window.last_good, window.first_good, probes.get(probe), phases)) if phases else []
     return f"{text}: {', '.join(parts)}." if len(parts) > 1 else f"{text}."
 
 
-def _failover(window: Window, probe: str, failovers: Sequence[Phases]) -> Phases | None:
+def _failover(window: Window, probe: type[RegisteredProbe] | None, failovers: Sequence[Phases]) -> Phases | None:
     """The failover in this outage, that of the database first where the probe needs both."""
     begin = -inf if window.last_good is None else window.last_good
     end = inf if window.first_good is None else window.first_good
-    for resource in PROBES[probe].resources if probe in PROBES else ():
+    for resource in probe.resources if probe else ():
         for each in failovers:
             if each.resource == resource and begin <= each.at + each.seconds["address claimed"] <= end:
                 return each
@@ -77,7 +82,7 @@ def _last_fault(window: Window, known: Sequence[InjectedFault]) -> str:
     return f", after {last.name} on {last.node}, without a failover"
 
 
-def _parts(begin: float, end: float, probe: str, phases: Phases) -> Iterator[str]:
+def _parts(begin: float, end: float, probe: type[RegisteredProbe] | None, phases: Phases) -> Iterator[str]:
     """How long each step of an outage took, in the order in which they ended."""
     ended = []
     for names, text in STEPS:
@@ -85,7 +90,7 @@ def _parts(begin: float, end: float, probe: str, phases: Phases) -> Iterator[str
         if known and begin <= max(known) <= end:
             ended.append((max(known), text.format(phases.target)))
     ended.sort()
-    ended.append((end, PROBES[probe].last_part if probe in PROBES else RegisteredProbe.last_part))
+    ended.append((end, (probe or RegisteredProbe).last_part))
     for (at, text), following in pairwise([*ended, (inf, "")]):
         # A step so short goes into the next one.
         if at - begin >= NOTHING or following[0] == inf:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from testbed.checks import CHECKS, Evidence, Phases, Status, Verdict, documentation, first_format
 from testbed.journal import RequestSample
 from testbed.journal.series import OUTCOMES
+from testbed.probes.known_probes import journal_probes
 from testbed.report.analysis import RunAnalysis
 from testbed.report.axis import format_signed
 from testbed.report.distribution import Distribution
@@ -72,7 +73,9 @@ def render(analysis: RunAnalysis, summary: Summary, series: Sequence[Summary], v
         axis=analysis.axis,
         icon=HEADLINES[summary.verdict][0],
         headline=headline(summary),
-        explanation=explain_longest(analysis.outages, analysis.phases, analysis.faults),
+        explanation=explain_longest(
+            analysis.outages, analysis.phases, analysis.faults, journal_probes(analysis.journal)
+        ),
         facts=_facts(summary),
         started=_started(summary),
         time=laid_out,

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 from testbed.errors import TestbedError, UsageError
 from testbed.output_line import last_line
 from testbed.topology.applications import application_problems
-from testbed.topology.keys import Keys, ProjectKeys, ServiceKeys
+from testbed.topology.base_keys import Keys
+from testbed.topology.declared_probes import probe_problems
+from testbed.topology.keys import ProjectKeys, ServiceKeys
 from testbed.topology.merge_cache import cached_merge
 from testbed.topology.model import Node, Topology, problems
 from testbed.topology.sources import Sources
@@ -128,8 +130,9 @@ def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, in
         profile=project.profile,
         sessions=project.sessions,
         volumes=tuple(str(each["name"]) for each in made(merged, "volumes").values() if "name" in each),
+        probes=project.probes,
     )
-    for problem in chain(problems(topology), application_problems(topology)):
+    for problem in chain(problems(topology), application_problems(topology), probe_problems(topology)):
         raise sources.refusal(problem)
     return topology
 

@@ -9,15 +9,16 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from testbed.topology.base_keys import Keys, Name
+from testbed.topology.declared_probes import DeclaredProbe
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Profile = Literal["reference", "hardened"]
 Store = Literal["files", "database"]
 Platform = Literal["debian", "openbsd"]
 Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
-# A name that stands in file names, host names and Apache's configuration.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
 # Nodes of the app service, such as app-1, or all of them.
 Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -35,12 +36,6 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     SINGLE = "single"
     ARBITER = "arbiter"
-
-
-class Keys(BaseModel):
-    """Base of all x-testbed blocks: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class VirtualAddress(Keys):
@@ -144,6 +139,9 @@ class ProjectKeys(Keys):
     sessions: SessionKeys = Field(default_factory=SessionKeys)
     applications: dict[Name, Application] = Field(description="What the app nodes run; the webmail is one of them.")
     dispatch: tuple[Dispatch, ...] = Field((), description="Rules that come before the applications' paths.")
+    probes: dict[Name, DeclaredProbe] = Field(
+        default_factory=dict, description="Probes of your own, by name. They run in every run, as the built-in ones do."
+    )
     profile: Profile = Field(
         "reference", description="The 2006 design as it was, or with its known holes closed (hardened)."
     )

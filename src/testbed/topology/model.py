@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 
+from testbed.topology.declared_probes import HttpProbeKeys, SqlProbeKeys
 from testbed.topology.keys import (
     Application,
     Database,
@@ -70,6 +71,7 @@ class Topology:
     profile: Profile = "reference"
     sessions: SessionKeys = field(default_factory=SessionKeys)
     volumes: tuple[str, ...] = ()
+    probes: Mapping[str, HttpProbeKeys | SqlProbeKeys] = field(default_factory=dict)
 
     def of_role(self, role: Role) -> list[Node]:
         """The nodes of a role, in the file's order of names."""

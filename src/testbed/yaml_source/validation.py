@@ -68,6 +68,8 @@ def _problem(
     """What pydantic reports, as a problem of the file."""
     inner, _ = _path(error, data)
     path = base + inner
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return _kind_problem(error, path, written)
     at_key = "[key]" in error["loc"]
     key = _name_of(path)
     word = quoted(str(inner[-1])) if at_key else "" if error["type"] == "missing" else written(path)
@@ -76,7 +78,7 @@ def _problem(
     match error["type"]:
         case "extra_forbidden":
             at_key = True
-            known = [name for name, _ in _fields(_block(model, inner[:-1]))]
+            known = [name for name, _ in _fields(_block(model, inner[:-1], data))]
             what, fix = f"unknown key {key!r}", nearest(key, known, "known keys here:")
         case "missing":
             what = f"key {key!r} is missing"
@@ -97,6 +99,16 @@ def _problem(
         case _:
             what = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {word}"
     return Problem(path, what, fix, at_key=at_key)
+
+
+def _kind_problem(error: ErrorDetails, path: KeyPath, written: Written) -> Problem:
+    """The key that says which of several blocks this is, is missing or unknown."""
+    key = str(error["ctx"]["discriminator"]).strip("'")
+    if error["type"] == "union_tag_not_found":
+        return Problem(path, f"key {key!r} is missing", "write which kind it is")
+    known = re.findall(r"'([^']+)'", str(error["ctx"]["expected_tags"]))
+    what = f"{written((*path, key))} is not known here"
+    return Problem((*path, key), what, nearest(str(error["ctx"]["tag"]), known, "known are"))
 
 
 def _name_of(path: KeyPath) -> str:
@@ -165,17 +177,24 @@ def _fields(block: type[BaseModel] | None) -> Iterator[tuple[str, FieldInfo]]:
         yield field.alias or name, field
 
 
-def _block(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
-    """The block of the model that ``path`` leads to, None if it leads to a value."""
+def _block(model: type[BaseModel], path: KeyPath, data: object = None) -> type[BaseModel] | None:
+    """The block that ``path`` leads to, None if it leads to a value; of several, the one of the data's kind."""
     kind: object = model
     for key in path:
-        block = _model_in(kind)
+        block = _model_in(kind, data)
+        data = _entry(data, key)
         if block is not None and not isinstance(key, int):
             field = dict(_fields(block)).get(key)
             kind = field.annotation if field else None
         else:
             kind = _content(kind)
-    return _model_in(kind)
+    return _model_in(kind, data)
+
+
+def _entry(data: object, key: str | int) -> object:
+    """What a mapping or list has under a key; None if it has nothing there."""
+    entries = dict(enumerate(data)) if isinstance(data, list) else data
+    return entries.get(key) if isinstance(entries, dict) else None
 
 
 def _content(annotation: object) -> object:
@@ -190,10 +209,23 @@ def _content(annotation: object) -> object:
     return None
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The block that an annotation such as ``Step | None`` is of."""
+def _model_in(annotation: object, data: object = None) -> type[BaseModel] | None:
+    """The block that an annotation such as ``Step | None`` is of; of several, the one whose ``kind`` is the data's."""
+    found = list(_models_in(annotation))
+    chosen = [each for each in found if isinstance(data, dict) and data.get("kind") in _kinds_of(each)]
+    return next(iter([*chosen, *found]), None)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """All blocks that an annotation names as a choice."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
-        return annotation if issubclass(annotation, BaseModel) else None
-    if get_origin(annotation) in (Annotated, Union, UnionType):
-        return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
-    return None
+        if issubclass(annotation, BaseModel):
+            yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType):
+        for each in get_args(annotation):
+            yield from _models_in(each)
+
+
+def _kinds_of(block: type[BaseModel]) -> tuple[object, ...]:
+    field = block.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
