@@ -23,7 +23,7 @@ from locust.env import Environment
 
 import accounts
 import behaviour
-from testbed.journal import RequestSample, Writer
+from testbed.locust import JOURNAL, RequestRecorder
 from testbed.probes.database_options import secret
 from testbed.probes.horde.client import HordeClient
 from testbed.probes.horde.pages import PageError, SessionLostError
@@ -60,22 +60,7 @@ def actions(text: str) -> str:
     return text
 
 
-class RequestRecorder:
-    """Passes exchanges on to the journal, if there is to be one."""
-
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._writer: Writer | None = None
-
-    def __call__(self, sample: RequestSample) -> None:
-        """Record one exchange."""
-        if self._path and not self._writer:
-            self._writer = Writer(self._path, "locust")
-        if self._writer:
-            self._writer.write(sample)
-
-
-RECORDER = RequestRecorder(os.environ.get("TESTBED_JOURNAL"))
+RECORDER = RequestRecorder(os.environ.get(JOURNAL))
 
 
 class WebmailUser(User):
@@ -137,26 +122,26 @@ class WebmailUser(User):
 
     def _do(self, name: str, request: Callable[[], Any]) -> bool:
         """Do something that Locust counts; returns whether it worked."""
-        started = time.monotonic()
+        started, received = time.monotonic(), self._client.received
         failure: PageError | None = None
         try:
             request()
         except PageError as error:
             failure = error
-        self._count(name, time.monotonic() - started, failure)
+        self._count(name, time.monotonic() - started, failure, self._client.received - received)
         if isinstance(failure, SessionLostError):
             # What users mind most has a line of its own; they log in again next.
             self._count("session-lost", 0.0, failure)
             self._client.forget()
         return failure is None
 
-    def _count(self, name: str, seconds: float, failure: PageError | None) -> None:
+    def _count(self, name: str, seconds: float, failure: PageError | None, received: int = 0) -> None:
         # Locust groups failures by their text: the cause alone, or each would be its own kind.
         self.environment.events.request.fire(
             request_type=KIND,
             name=name,
             response_time=seconds * 1000,
-            response_length=0,
+            response_length=received,
             exception=PageError(failure.cause) if failure else None,
             context={},
         )

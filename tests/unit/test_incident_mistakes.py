@@ -105,7 +105,12 @@ FORM = {
         "13:16: must_notice must be a list, not 'sql-write'",
         "[one, other]",
     ),
-    "empty entry": ("must_notice: [sql-write]", "must_notice: [~]", "13:17: '~' is not known", "known are tcp"),
+    "empty entry": (
+        "must_notice: [sql-write]",
+        "must_notice: [~]",
+        "13:17: entry 1 of must_notice must be a text, not '~'",
+        "known are tcp",
+    ),
     "bad name": ("name: sound", "name: Not Sound", "1:7: 'Not Sound' cannot be a name", "small letters"),
     "long title": ("All of it is sound", "x" * 81, "2:8: title: string should have at most 80", "in one line"),
     "short why": ("it shows that the rest is sound", "so", "3:6: why: string should have at least 10", "operator"),

@@ -149,7 +149,8 @@ def check_stickiness(
     """
     sessions: dict[str, list[RequestSample]] = defaultdict(list)
     for request in sorted(requests, key=lambda request: request.finished):
-        sessions[request.session].append(request)
+        if request.session:  # an application may have none
+            sessions[request.session].append(request)
     of_node: dict[str, list[Absence]] = defaultdict(list)
     for absence in absences:
         of_node[absence.node].append(absence)

@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import subprocess
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,13 +19,10 @@ from testbed.cli.output import err
 from testbed.cluster import Cluster
 from testbed.cluster.lock import Use
 from testbed.errors import UsageError
-from testbed.incidents.locust_command import CLUSTER, site_url
+from testbed.incidents.locust_command import CLUSTER, WEBMAIL_USERS, copy_locustfile, site_url
 from testbed.incidents.task import end_strays
 from testbed.machines import Power
 from testbed.topology import Role
-
-LOCUSTFILE = "/opt/testbed/loadtests"
-
 
 app = new_app()
 
@@ -49,6 +47,9 @@ def load(
         ),
     ] = 100.0,
     site: Annotated[str, typer.Option(help="Where: cluster, or single (the overlay of that name).")] = CLUSTER,
+    locustfile: Annotated[
+        Path | None, typer.Option(help="A Locust file of your own, instead of webmail users.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Send webmail users to the site: with Locust's web UI, or headless.
 
@@ -56,6 +57,8 @@ def load(
 
     Exit status: 0 no request failed, or Ctrl-C ended the web UI's load; 1 requests failed; 4 Locust did not run.
     """
+    if locustfile and not locustfile.is_file():
+        raise UsageError(f"no Locust file {str(locustfile)!r}", where="--locustfile", fix="name a Python file")
     cluster = Cluster()
     machines = cluster.fleet.machines(Role.CLIENT)
     if not machines or machines[0].power() is not Power.ON:
@@ -63,8 +66,12 @@ def load(
     host = site_url(cluster.topology, site, where="--site")
     end_strays(machines[0])
     run = f"{time.strftime('%Y%m%d-%H%M%S')}-load"
-    (cluster.settings.state_dir / "runs" / run).mkdir(parents=True)
-    locust = ["locust", "-f", LOCUSTFILE, "--think-scale", f"{think_time / 100:g}", "--host", host]
+    folder = cluster.settings.state_dir / "runs" / run
+    folder.mkdir(parents=True)
+    if locustfile:
+        locust = ["locust", "-f", f"/runs/{run}/{copy_locustfile(str(locustfile), folder)}", "--host", host]
+    else:
+        locust = ["locust", "-f", WEBMAIL_USERS, "--think-scale", f"{think_time / 100:g}", "--host", host]
     if users is None:
         locust += ["--users", "10", "--spawn-rate", f"{rate:g}"]  # what the form proposes
         err.print(f"Locust's web UI: http://127.0.0.1:{cluster.settings.locust_port}/ (Ctrl-C ends the load)")

@@ -58,8 +58,13 @@ class ClusterShape(Block):
 
 
 class Load(Block):
-    """The webmail's users."""
+    """The users: the webmail's, or those of a Locust file."""
 
+    locustfile: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A Locust file of your own, beside the incident file or by its path; without it, webmail users.",
+    )
     users: int = Field(default=6, ge=0, le=60, description="How many; 0 for none.")
     spawn_rate: PerSecond = Field(default=2.0, gt=0, le=50, description="How many users are started per second.")
     think_time: Percent = Field(

@@ -77,7 +77,9 @@ def _setting(incident: Incident, intervals: Mapping[str, float]) -> Iterator[str
         yield ", ".join(f"{count} nodes of {service}" for service, count in cluster.scale.items())
     if incident.site != "cluster":
         yield f"users and the site's probes at the {incident.site} server"
-    if load.users:
+    if load.users and load.locustfile:
+        yield f"{load.users} users of {load.locustfile}, {format_rate(load.spawn_rate)} started"
+    elif load.users:
         doing = ", ".join(load.actions) or "everything they usually do"
         pace = (
             f"{format_rate(load.spawn_rate)} started, {format_percentage(load.think_time)} of the usual thinking times"

@@ -15,7 +15,7 @@ from pathlib import Path
 from testbed.designs.design_registry import design_of
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
 from testbed.roles import BalancerState, DatabaseState
-from testbed.topology import Role, Topology
+from testbed.topology import WEBMAIL, Role, Topology
 
 NEVER = float("-inf")
 # A probe that has had no good answer for so long, or for two of its intervals and a half, is not being answered.
@@ -109,7 +109,7 @@ class LiveState:
         self.served[request.user] = max(request.started, self.served.get(request.user, NEVER))
         if request.action == "log out":
             self.sessions.pop(request.user, None)
-        elif request.action == "log in" or request.user in self.sessions:
+        elif request.action == "log in" or request.user in self.sessions or request.application != WEBMAIL:
             self.sessions[request.user] = request.app
 
     def _state(self, change: StateChange) -> None:

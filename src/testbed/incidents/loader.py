@@ -94,9 +94,23 @@ def load(
         incident = validated(Incident, data, source.written, GUIDE)
     except Mistakes as mistakes:
         raise source.refusal(mistakes.problems) from None
-    if found := list(problems(incident, topology, scale, patterns, overlays)):
+    incident, lost = _with_locustfile(incident, path)
+    if found := [*lost, *problems(incident, topology, scale, patterns, overlays)]:
         raise source.refusal(found)
     return incident
+
+
+def _with_locustfile(incident: Incident, path: Path) -> tuple[Incident, list[Problem]]:
+    """Return the incident with the absolute path of its Locust file, and what is wrong with that file."""
+    if incident.load.locustfile is None:
+        return incident, []
+    file = (path.parent / incident.load.locustfile).resolve()
+    place = ("load", "locustfile")
+    if not file.is_file():
+        what = f"no Locust file {quoted(incident.load.locustfile)}"
+        return incident, [Problem(place, what, f"its path is relative to {path.parent}/")]
+    known = incident.load.model_copy(update={"locustfile": str(file)})
+    return incident.model_copy(update={"load": known}), []
 
 
 def _short(path: Path) -> Path:

@@ -34,7 +34,7 @@ from testbed.faults import LedgerEntry
 from testbed.incidents.conditions import CONDITIONS, ConditionInput
 from testbed.incidents.incident_model import LIMIT_SECONDS, Load
 from testbed.incidents.live_state import LiveState
-from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
+from testbed.incidents.locust_command import CLUSTER, copy_locustfile, locust_command, site_url
 from testbed.incidents.task import Task, end_strays
 from testbed.journal import Aspect, Journal, Mark, RunPlan, Writer, read
 from testbed.machines import Machine, Power
@@ -196,15 +196,19 @@ class Run:
         self._probing += chosen
 
     def load(self, load: Load) -> None:
-        """Start webmail users.
+        """Start users: the webmail's, or those of a Locust file.
 
         Args:
             load: how many, how fast, what they do.
+
+        Raises:
+            UsageError: the Locust file does not exist.
         """
         self._users = load.users
         if not load.users:
             return
-        command = locust_command(load, self.plan.seed, LIMIT_SECONDS, self._url)
+        own = f"{self._inside}/{copy_locustfile(load.locustfile, self.folder)}" if load.locustfile else ""
+        command = locust_command(load, self.plan.seed, LIMIT_SECONDS, self._url, own)
         journal = {"TESTBED_JOURNAL": f"{self._inside}/journal.jsonl"}
         log = f"{self._inside}/load.log"
         self._loads.append(Task.start(self._machine(Role.CLIENT), command, log, journal, measures="load"))
@@ -359,7 +363,9 @@ class Run:
 
     def _seen(self) -> str:
         """Return the state of a run that does not become steady, and the last output of programs that have ended."""
-        return "; ".join([*self.ended_programs(), self.live.describe()])
+        silent = self._loads and not self.live.served
+        hint = ["no request of the load is in the journal (a Locust file calls record_requests)"] if silent else []
+        return "; ".join([*self.ended_programs(), *hint, self.live.describe()])
 
     def ended_programs(self) -> list[str]:
         """Return the loads and probes that have ended by themselves, each with the last line of its output."""

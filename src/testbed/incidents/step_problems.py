@@ -30,6 +30,11 @@ SPARE_SECONDS = 300
 
 def problems(incident: Incident) -> Iterator[Problem]:
     """All that is impossible about the order of an incident's steps."""
+    if incident.load.locustfile:
+        for key in ("actions", "think_time"):
+            if key in incident.load.model_fields_set:
+                what = f"{key} is for webmail users, and load.locustfile has its own"
+                yield Problem(("load", key), what, "remove it, or change the Locust file", at_key=True)
     steady = incident.steady_state
     if steady.stable_for > steady.timeout:
         yield Problem(("steady_state", "timeout"), "the steady state could never hold that long", "make timeout longer")

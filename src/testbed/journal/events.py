@@ -57,7 +57,7 @@ class ProbeSample:
 
 @dataclass(frozen=True, slots=True)
 class RequestSample:
-    """One HTTP exchange of a webmail user.
+    """One HTTP exchange of a user: of the webmail, or of an application with a Locust file of its own.
 
     Args:
         session: one login's identity; a new login is a new session.
@@ -69,6 +69,8 @@ class RequestSample:
         outcome: how it ended.
         cause: why it is not ok: "session-lost", "timeout", "http-503" ...; or, when it is ok, why it is not yet
             the end of its action: "redirect", "unfinished".
+        application: whose user it is.
+        token: what the request was to store, unique in the world; empty for most.
     """
 
     kind: ClassVar[str] = "request"
@@ -81,6 +83,8 @@ class RequestSample:
     latency: float
     outcome: Outcome
     cause: str = ""
+    application: str = "webmail"
+    token: str = ""
 
     @property
     def finished(self) -> float:

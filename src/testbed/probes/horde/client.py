@@ -49,6 +49,9 @@ class HordeClient:
         ca_file: certificates to trust; https is always verified.
         record: called with each exchange.
         timeout: seconds to wait for a connection, and for an answer.
+
+    Attributes:
+        received: bytes of the bodies of all answers so far.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class HordeClient:
         timeout: tuple[float, float] = (5.0, 30.0),
     ) -> None:
         self.user = user
+        self.received = 0
         self._base = base.rstrip("/")
         self._password = password
         self._ca_file = ca_file
@@ -232,6 +236,7 @@ class HordeClient:
                 failure = _explain(error)
                 self._record_exchange(action, started, None, failure)
                 raise failure from error
+            self.received += len(answer.content)
             if answer.is_redirect:
                 self._record_exchange(action, started, answer, PageError("redirect", outcome=Outcome.OK))
                 method, url, fields = "GET", urljoin(url, answer.headers["location"]), None
