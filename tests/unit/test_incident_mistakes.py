@@ -109,7 +109,7 @@ FORM = {
         "must_notice: [sql-write]",
         "must_notice: [~]",
         "13:17: entry 1 of must_notice must be a text, not '~'",
-        "known are tcp",
+        "must_notice: probes that must see",
     ),
     "bad name": ("name: sound", "name: Not Sound", "1:7: 'Not Sound' cannot be a name", "small letters"),
     "long title": ("All of it is sound", "x" * 81, "2:8: title: string should have at most 80", "in one line"),

@@ -101,6 +101,7 @@ def test_a_whole_session(client: HordeClient, record: list[Exchange]) -> None:
     client.send(Form({"composeCache": ""}), "user02@testbed.test", "s", "t")
     client.log_out()
     assert not client.logged_in
+    assert client.received > len(MESSAGE)
     assert [(each.action, each.outcome, each.cause) for each in record] == [
         ("log in", Outcome.OK, "redirect"),
         ("log in", Outcome.OK, "unfinished"),

@@ -27,7 +27,7 @@ _NAME = r"^[a-z][a-z0-9-]{0,30}$"
 ProbeName = Annotated[
     str,
     Field(pattern=_NAME),
-    WithJsonSchema({"anyOf": [{"enum": list(PROBES)}, {"type": "string", "pattern": _NAME}]}),
+    WithJsonSchema({"type": "string", "anyOf": [{"enum": list(PROBES)}, {"pattern": _NAME}]}),
 ]
 
 

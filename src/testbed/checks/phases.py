@@ -154,9 +154,7 @@ def failovers(journal: Journal) -> list[Phases]:
             disorder = _disorder(seconds, SLACK + span.error)
             # Of an outage that lasted when the prober ended, the end is unknown.
             away = tuple(
-                p
-                for p in cut_off
-                if p in of_each and of_each[p].first_good is None and not of_each[p].is_cut_short
+                p for p in cut_off if p in of_each and of_each[p].first_good is None and not of_each[p].is_cut_short
             )
             unsure = tuple(p for p in cut_off if p in of_each and of_each[p].stops)
             found.append(

@@ -190,7 +190,7 @@ class Run:
             command = ["python3", "-m", "testbed.probes", "--journal", f"{self._inside}/journal.jsonl"]
             command += ["--declared", f"{self._inside}/{DECLARED_FILE}"]
             command += ["--site", self._url.removeprefix("https://"), "--seconds", str(LIMIT_SECONDS), *mine]
-            names = " ".join(name for name in chosen if PROBES[name].runs_on == role)
+            names = " ".join(name for name in chosen if known[name].runs_on == role)
             log = f"{self._inside}/probes-{role.value}.log"
             self._probers.append(Task.start(self._machine(role), command, log, measures=names))
         self._probing += chosen
