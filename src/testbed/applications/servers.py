@@ -30,6 +30,7 @@ def _settings(name: str, application: Application) -> str:
         "NODES": nodes,
         "PROCESSES": str(application.processes),
         "STATE": application.state,
+        "DATABASE": "yes" if application.database else "no",
         "EXTENSIONS": extensions,
     }
     return "".join(f"{key}='{value}'\n" for key, value in values.items())

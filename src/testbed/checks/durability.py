@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
-from testbed.journal import Mark, Outcome, ProbeSample, Series, Settled
+from testbed.journal import Journal, Mark, Outcome, ProbeSample, Series, Settled
 from testbed.journal.series import OUTCOMES
+from testbed.probes.attempted_work import applications_with_work, attempted_work
 from testbed.probes.sql import SqlWriteProbe
 
 EXAMPLES = 5
@@ -73,7 +74,18 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
     """
     due = Series.of(samples)
     outcomes = {token: OUTCOMES[due.outcomes[place]] for place in range(len(due)) if (token := due.token(place))}
-    copies = {found.token: found.copies for found in settled}
+    return compare_with_rows(outcomes, settled)
+
+
+def compare_with_rows(outcomes: Mapping[str, Outcome], settled: Iterable[Settled], application: str = "") -> Durability:
+    """Compare the outcomes that writers saw with what was read back.
+
+    Args:
+        outcomes: of each token.
+        settled: what was read back; the last entry of a token counts.
+        application: whose work it is; empty: the SQL write probe's.
+    """
+    copies = {found.token: found.copies for found in settled if found.application == application}
     acknowledged = [token for token, outcome in outcomes.items() if outcome == Outcome.OK]
     unknown = [token for token, outcome in outcomes.items() if outcome == Outcome.UNKNOWN and token in copies]
     failed = [token for token, outcome in outcomes.items() if outcome == Outcome.FAILED]
@@ -90,21 +102,28 @@ def check_durability(samples: Series | Iterable[ProbeSample], settled: Iterable[
 
 
 class DurabilityCheck(Check):
-    """The table holds every acknowledged write once, and no refused write.
+    """The table holds every acknowledged write once, and no refused write; applications show theirs.
 
     An incident always writes. A test's own run without writes has no verdict.
     """
 
     name = "durability"
-    passes_if = "the table holds every acknowledged write once, and no refused or unknown row"
+    passes_if = (
+        "the table holds every acknowledged write once, and no refused or unknown row; each application that declares "
+        "`read_back` shows every acknowledged piece of work once"
+    )
     unknown_if = "the table was not read back, its writers were still connected, or no write was acknowledged"
     judges = "every run with steps or writes"
 
     def judge(self, run: RecordedRun) -> Verdict | None:
         """Return the verdict."""
-        if SqlWriteProbe.name not in run.journal.probes and run.plans_no("steps"):
+        own = {name: attempted_work(run.journal, name) for name in _applications(run.journal)}
+        if SqlWriteProbe.name not in run.journal.probes and run.plans_no("steps") and not any(own.values()):
             return None
         builder = VerdictBuilder()
+        texts = [_judge_application(run, builder, name, tried) for name, tried in own.items() if tried]
+        if SqlWriteProbe.name not in run.journal.probes and run.plans_no("steps"):
+            return builder.verdict(self.name, " ".join(texts))
         if run.stage_time("settled") is None:
             _judge_unread(run, builder)
             return builder.verdict(self.name)
@@ -129,7 +148,40 @@ class DurabilityCheck(Check):
         for text, tokens in (("is in the table", found.kept), ("is not in the table", found.dropped)):
             for token in tokens:
                 builder.note(f"{token}, whose outcome was unknown, {text}", answered.get(token))
-        return builder.verdict(self.name, found.describe())
+        return builder.verdict(self.name, " ".join([found.describe(), *texts]))
+
+
+def _applications(journal: Journal) -> list[str]:
+    """The applications that show their work, and those that users gave work with tokens."""
+    return sorted({*(journal.plan.read_back if journal.plan else ()), *applications_with_work(journal)})
+
+
+def _judge_application(run: RecordedRun, builder: VerdictBuilder, name: str, tried: Mapping[str, Outcome]) -> str:
+    """Judge the work of one application, and return a sentence about it."""
+    shows = bool(run.journal.plan and name in run.journal.plan.read_back)
+    marks = [each for each in run.journal.of(Mark) if each.attrs.get("application") == name]
+    if not any(each.name == "application-settled" for each in marks):
+        unread = [each for each in marks if each.name == "application-unreadable"]
+        acknowledged = sum(outcome is Outcome.OK for outcome in tried.values())
+        if not shows:
+            builder.note(f"{name} acknowledged {acknowledged} pieces of work, and does not say where to read them back")
+        elif unread and acknowledged and run.stage_time("kept") is None:
+            text = f"the work of {name} cannot be read back: {unread[-1].attrs.get('reason')}"
+            builder.fail(f"{text}; {acknowledged} pieces were acknowledged", unread[-1].at)
+        else:
+            builder.doubt(f"the work of {name} was not read back: what became of it is not known")
+        return ""
+    found = compare_with_rows(tried, run.journal.of(Settled), name)
+    for problem, tokens in (
+        ("was acknowledged, and is not there", found.missing),
+        ("is found more than once", found.duplicated),
+        ("was refused, and is there", found.refused),
+    ):
+        for token in tokens:
+            builder.fail(f"{name}: {token} {problem}")
+    for token in found.unsettled:
+        builder.doubt(f"{name}: {token} was not looked for")
+    return f"{name}: {found.describe()}"
 
 
 def _judge_unread(run: RecordedRun, builder: VerdictBuilder) -> None:

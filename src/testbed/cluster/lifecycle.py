@@ -10,7 +10,7 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import backup, labels, node_folders, project, secrets, unrecorded_faults
+from testbed.cluster import application_databases, backup, labels, node_folders, project, secrets, unrecorded_faults
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.cluster_recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.health import complaints
@@ -67,6 +67,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
                 fix="put that folder back; or run `testbed down`, then `testbed up` for one without data",
             )
     secrets.ensure(cluster.settings.state_dir, cluster.topology)
+    secrets.ensure_database_passwords(cluster.settings.state_dir, cluster.topology)
     _write_node_files(cluster)
     pending = _pending_applications(cluster.settings)
     if fresh:
@@ -86,6 +87,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             restore(cluster, progress, _boot_seconds(cluster))
+        _make_databases(cluster, progress)
         with progress.step("logging in to the webmail through the site's virtual address"):
             first_page(cluster)
         for node in cluster.topology.of_role(Role.SINGLE):
@@ -107,6 +109,11 @@ def start(cluster: Cluster) -> None:
     _write_node_files(cluster)
     remember(cluster.settings, cluster.shape)
     project.start(cluster.settings, cluster.shape, cluster.settings.logs_dir / "compose.log")
+
+
+def _make_databases(cluster: Cluster, progress: Progress) -> None:
+    for name in application_databases.ensure(cluster):
+        progress.print_line(f"  made the database {name}")
 
 
 def _boot_seconds(cluster: Cluster) -> float:

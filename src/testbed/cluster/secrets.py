@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from testbed.cluster.node_folders import share
+from testbed.probes.database_options import password_name
 from testbed.topology import Topology
 
 # Nodes whose root may read by its groups alone (compose/: cap_drop, group_add); another node's reads all files.
@@ -75,6 +76,33 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     _write(state_dir / "pki" / "ca.key", authority.key)
     _write(done, b"")
     return True
+
+
+def ensure_database_passwords(state_dir: Path, topology: Topology) -> dict[str, str]:
+    """Make a password for each application that has a database, unless it has one; app nodes and observer see them.
+
+    Args:
+        state_dir: the folder that holds ``nodes/``.
+        topology: the applications.
+
+    Returns:
+        The password of each such application.
+    """
+    known: dict[str, str] = {}
+    for name in [name for name, application in topology.applications.items() if application.database]:
+        key = password_name(name)
+        paths = [state_dir / "nodes" / node / "secrets.env" for node in ("app", "observer")]
+        lines = [dict(_pair(line) for line in path.read_text().splitlines()) for path in paths]
+        known[name] = next((each[key] for each in lines if key in each), "") or password()
+        for path, there in zip(paths, lines, strict=True):
+            if there.get(key) != known[name]:
+                _write(path, _env(**(there | {key: known[name]})))
+    return known
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name, value
 
 
 def exist(state_dir: Path) -> bool:

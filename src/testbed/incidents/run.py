@@ -83,7 +83,9 @@ class Run:
         self.name = name
         # The single server has no application of the user's.
         declared = as_data(cluster.topology.probes) if site == CLUSTER else {}
-        self.plan = replace(plan or RunPlan(name, {}, seed=2006, platform=cluster.platform), probes=declared)
+        own = cluster.topology.read_backs() if site == CLUSTER else {}
+        plan = plan or RunPlan(name, {}, seed=2006, platform=cluster.platform)
+        self.plan = replace(plan, probes=declared, read_back=own)
         self._probes = known_probes(declared)
         self.chance = Random(f"{self.plan.seed}/{self.plan.repeat}")  # noqa: S311 - choices, no secrets
         self._scan = scan
@@ -420,6 +422,8 @@ class Run:
                 self.mark("kept")
             with suppress(TestbedError):
                 self._settle(10)
+            with suppress(TestbedError):
+                self._settle_applications(10)
         else:
             healing = Deferred()
             with healing:
@@ -464,6 +468,8 @@ class Run:
             # A broken run is wound up, too. Its own error is reported, not the errors that follow from it.
             with suppress(*(() if unbroken else (TestbedError,))):
                 settled = self._settle(SETTLE_SECONDS)
+        with suppress(*(() if unbroken else (TestbedError,))):
+            self._settle_applications(SETTLE_SECONDS)
         try:
             if hopeless:
                 raise hopeless
@@ -527,6 +533,18 @@ class Run:
         if result.status not in (0, UNREADABLE):
             raise TestbedError(f"the writes could not be read back: {result.stderr.strip()}", where=str(self.folder))
         return result.status == 0
+
+    def _settle_applications(self, patience: float) -> None:
+        """Read back the acknowledged work of each application that says where; what cannot be read is a finding."""
+        for name, where in self.plan.read_back.items():
+            [(how, what)] = where.items()
+            command = ["python3", "-m", "testbed.probes.application_read_back", "--application", name, f"--{how}", what]
+            command += ["--journal", f"{self._inside}/journal.jsonl", "--timeout", f"{patience:g}"]
+            machine = self._machine(Role.CLIENT if how == "url" else Role.OBSERVER)
+            result = machine.exec(command, timeout=patience + 60)
+            if result.status not in (0, UNREADABLE):
+                what = f"the work of {name} could not be read back: {result.stderr.strip()}"
+                raise TestbedError(what, where=str(self.folder))
 
 
 def first_line(error: BaseException) -> str:

@@ -164,11 +164,13 @@ class Settled:
     Args:
         token: what a write tried to store, or a token nobody tried.
         copies: rows that hold it.
+        application: whose work it is; empty: the SQL write probe's.
     """
 
     kind: ClassVar[str] = "settled"
     token: str
     copies: int
+    application: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,7 @@ class RunPlan:
         platform: what balances, how VMs run and whose holes are closed, such as ``{"balancer": "debian",
             "accel": "tcg", "profile": "reference"}``.
         probes: the probes that the topology declares, by name: what they request and what they expect.
+        read_back: where each application shows its acknowledged work: ``url`` or ``query``.
     """
 
     kind: ClassVar[str] = "plan"
@@ -214,6 +217,7 @@ class RunPlan:
     series: str = ""
     platform: Mapping[str, str] = field(default_factory=dict)
     probes: Mapping[str, Any] = field(default_factory=dict)
+    read_back: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:

@@ -37,7 +37,12 @@ def secret(path: str, name: str) -> str:
     raise ValueError(f"{path}: no {name}")
 
 
-def conninfo(options: argparse.Namespace, application: str, dead_after: float) -> str:
+def password_name(database: str) -> str:
+    """Return the name under which secrets hold the password of a database's role of the same name."""
+    return f"{database.upper().replace('-', '_')}_DB_PASSWORD"
+
+
+def conninfo(options: argparse.Namespace, application: str, dead_after: float, database: str = "") -> str:
     """Return a libpq connection string for one of the probes.
 
     The host's name is resolved here, once. TLS and GSSAPI are not asked for: the server has neither, and each
@@ -47,6 +52,7 @@ def conninfo(options: argparse.Namespace, application: str, dead_after: float) -
         options: parsed arguments of ``add_arguments``.
         application: name the server shows for the connection.
         dead_after: seconds that sent data may stay unacknowledged before the kernel closes the connection.
+        database: an application's database, whose role has the same name; by default that of the options.
 
     Raises:
         NoAddressError: the host has no address.
@@ -58,9 +64,9 @@ def conninfo(options: argparse.Namespace, application: str, dead_after: float) -
         host=options.host,
         hostaddr=address,
         port=options.port,
-        dbname=options.dbname,
-        user=options.user,
-        password=secret(options.secrets, "PROBE_DB_PASSWORD"),
+        dbname=database or options.dbname,
+        user=database or options.user,
+        password=secret(options.secrets, password_name(database or "probe")),
         application_name=application,
         sslmode="disable",
         gssencmode="disable",

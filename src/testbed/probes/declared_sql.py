@@ -32,7 +32,8 @@ class DeclaredSqlProbe(SqlReadProbe):
     @classmethod
     def prepare(cls, setup: ProbeSetup) -> PreparedProbe:
         """Return the probe of the declared query."""
-        conninfo = database_options.conninfo(setup.options, f"{APPLICATION}-{cls.name}", setup.options.timeout)
+        patience, database = setup.options.timeout, cls.keys.get("application") or ""
+        conninfo = database_options.conninfo(setup.options, f"{APPLICATION}-{cls.name}", patience, database)
         attempts = math.ceil(HANDSHAKE_SECONDS / setup.intervals[cls.name])
         pool = SqlPool(conninfo, connect_timeout=HANDSHAKE_SECONDS, size=SIZE, attempts=attempts)
         probe = cls(pool, setup.options.timeout)

@@ -13,6 +13,8 @@ from testbed.yaml_source import Problem
 WEBMAIL = "webmail"
 # Every application has its prefix here too, for the health of its pool.
 ALIVE = "/alive/"
+# Databases that the cluster has for itself.
+NOT_DATABASES = frozenset({"horde", "probe", "postgres", "template0", "template1"})
 
 
 def application_problems(topology: Topology) -> Iterator[Problem]:
@@ -43,7 +45,19 @@ def _unique(topology: Topology) -> Iterator[Problem]:
             yield Problem((*path, "path"), f"{ALIVE} is the balancers' own", "choose another path")
         if application.kind != "php" and "php" in application.model_fields_set:
             yield Problem((*path, "php"), f"its kind is {application.kind}", "leave php out, or make it kind: php")
+        if application.database and name in NOT_DATABASES:
+            yield Problem((*path, "database"), f"the database {name!r} is not for applications", "choose another name")
+        if application.read_back is not None:
+            yield from _read_back(application, (*path, "read_back"))
         ports[application.port], paths[application.path] = name, name
+
+
+def _read_back(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:
+    back = application.read_back
+    if back is None or (back.url is None) == (back.query is None):
+        yield Problem(path, "it needs a url or a query, and not both", "name the one that lists the tokens")
+    elif back.query is not None and not application.database:
+        yield Problem((*path, "query"), "the application has no database", "add database: true, or name a url")
 
 
 def _places(topology: Topology) -> Iterator[Problem]:

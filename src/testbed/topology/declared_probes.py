@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from testbed.topology.base_keys import Keys
+from testbed.topology.base_keys import Keys, Name
 from testbed.units import Duration, format_duration
-from testbed.yaml_source import Problem
+from testbed.yaml_source import Problem, nearest
 
 if TYPE_CHECKING:
     from testbed.topology.model import Topology
@@ -60,6 +60,9 @@ class SqlProbeKeys(Keys):
     query: OneLine = Field(
         description="One SQL statement. {token} in it stands for a text that is unique for each sample."
     )
+    application: Name | None = Field(
+        default=None, description="The application whose database it is. By default the probes' own database."
+    )
     expect: SqlExpect = Field(default_factory=SqlExpect, description="What a good answer is.")
     interval: Duration = Field(default=1.0, description="The time between two samples: 5ms to 60s.")
 
@@ -81,3 +84,8 @@ def probe_problems(topology: Topology) -> Iterator[Problem]:
         if not SHORTEST_INTERVAL <= probe.interval <= LONGEST_INTERVAL:
             what = f"no probe can be sent every {format_duration(probe.interval)}"
             yield Problem((*path, "interval"), what, "use 5ms to 60s")
+        if isinstance(probe, SqlProbeKeys) and probe.application is not None:
+            with_database = [each for each, application in topology.applications.items() if application.database]
+            if probe.application not in with_database:
+                what = f"no application {probe.application!r} with a database"
+                yield Problem((*path, "application"), what, nearest(probe.application, with_database, "there are"))

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from testbed.topology.base_keys import Keys, Name
-from testbed.topology.declared_probes import DeclaredProbe
+from testbed.topology.declared_probes import DeclaredProbe, OneLine, SitePath
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Profile = Literal["reference", "hardened"]
@@ -96,6 +96,16 @@ class Php(Keys):
     extensions: Literal["all"] | tuple[Name, ...] = Field("all", description="The extensions that are loaded for it.")
 
 
+class ReadBack(Keys):
+    """Where an application shows the work that it has acknowledged: a page, or a query of its own database."""
+
+    url: SitePath | None = Field(default=None, description="A page of the site that lists all tokens, one a line.")
+    query: OneLine | None = Field(
+        default=None,
+        description="A query of the application's database. The first column of its rows holds the tokens.",
+    )
+
+
 class Application(Keys):
     """A program that app nodes run, on a port of its own behind a pool of its own."""
 
@@ -108,6 +118,13 @@ class Application(Keys):
     state: Literal["local", "shared"] = Field(
         "local",
         description="Where its files are: on each node, or on the volume that all nodes share.",
+    )
+    database: bool = Field(
+        default=False,
+        description="Whether it has a database and a role of its name at the database's address.",
+    )
+    read_back: ReadBack | None = Field(
+        default=None, description="Where acknowledged work can be read back, for the check `durability`."
     )
     php: Php = Field(Php.model_validate({}), description="Only for PHP.")
 

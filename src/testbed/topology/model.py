@@ -90,6 +90,14 @@ class Topology:
         nodes = self.applications[application].nodes
         return tuple(name for name in self.app_machines() if nodes == "all" or name in nodes)
 
+    def read_backs(self) -> dict[str, dict[str, str]]:
+        """Where each application shows its acknowledged work: ``url`` or ``query``; only those that declare it."""
+        return {
+            name: application.read_back.model_dump(exclude_none=True)
+            for name, application in self.applications.items()
+            if application.read_back is not None
+        }
+
     @property
     def sites(self) -> dict[str, str]:
         """What users can be sent to, and its DNS name: the cluster, and the single server where there is one."""
