@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from testbed.cli import status, verify_copies
 from testbed.cli.main import app
 from testbed.cluster import Cluster, copy_verification, project
+from testbed.designs.design_registry import DEFAULT
 from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
@@ -54,9 +55,9 @@ def test_copies_that_are_compared_are_connected(connection: str, whole: bool) ->
 
 
 def test_a_comparison_changes_no_state_in_the_journal() -> None:
-    parsed = parse_log_line(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5")
+    parsed = parse_log_line(Role.DATABASE, "event=drbd conn( Connected -> VerifyS ) up=12.5", DEFAULT.recorded)
     assert (parsed.name, parsed.changes) == ("drbd", ())
-    again = parse_log_line(Role.DATABASE, "event=drbd conn( VerifyT -> Connected ) up=90.5")
+    again = parse_log_line(Role.DATABASE, "event=drbd conn( VerifyT -> Connected ) up=90.5", DEFAULT.recorded)
     assert again.changes == (("drbd-connection", "Connected"),)
 
 

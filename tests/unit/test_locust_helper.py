@@ -18,6 +18,7 @@ import requests
 from test_topology import CLUSTER, merged
 
 from testbed.checks.stickiness import check_stickiness
+from testbed.designs.design_registry import DEFAULT
 from testbed.errors import UsageError
 from testbed.incidents import load
 from testbed.incidents.incident_model import Load
@@ -153,7 +154,7 @@ def test_sessions_are_followed(played: Played) -> None:
 
 
 def test_users_without_a_login_have_a_session(played: Played) -> None:
-    live = LiveState(played[2])
+    live = LiveState(played[2], DEFAULT)
     live.update()
     assert len(live.sessions) == 2
 

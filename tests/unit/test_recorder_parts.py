@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.designs.design_registry import DEFAULT
 from testbed.journal import Leftover
 from testbed.machines.linux import Linux
 from testbed.probes.port_scan import main, ports, scan
@@ -81,18 +82,20 @@ def test_states_of_members(status: str, state: str) -> None:
 
 def test_an_address_is_the_role_that_holds_it() -> None:
     line = "event=address-claimed address=198.18.0.10 interface=eth1 up=1817.30"
-    assert parse_log_line(Role.BALANCER, line).changes == (("site-address", "held"),)
-    assert parse_log_line(Role.DATABASE, "event=address-claimed up=7.521528").changes == (("database-address", "held"),)
-    assert parse_log_line(Role.MAIL, line).changes == ()
+    assert parse_log_line(Role.BALANCER, line, DEFAULT.recorded).changes == (("site-address", "held"),)
+    assert parse_log_line(Role.DATABASE, "event=address-claimed up=7.521528", DEFAULT.recorded).changes == (
+        ("database-address", "held"),
+    )
+    assert parse_log_line(Role.MAIL, line, DEFAULT.recorded).changes == ()
 
 
 def test_lines_without_a_state() -> None:
     for line in ("event=booted node=db1 up=3.4", "event=pool-changed members=app-1:198.18.1.129", "event=", "hello"):
-        assert parse_log_line(Role.BALANCER, line).changes == ()
+        assert parse_log_line(Role.BALANCER, line, DEFAULT.recorded).changes == ()
 
 
 def test_a_database_node_comes_up_as_standby() -> None:
-    states = dict(parse_log_line(Role.DATABASE, "event=booted node=db1 up=3.4").changes)
+    states = dict(parse_log_line(Role.DATABASE, "event=booted node=db1 up=3.4", DEFAULT.recorded).changes)
     assert states == {"drbd-role": "Secondary", "mount": "none", "postgres": "stopped", "database-address": "none"}
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from testbed.designs.design_registry import DEFAULT
+from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.incidents.conditions import CONDITIONS, ConditionInput
 from testbed.incidents.live_state import LiveState
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Writer
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def live(tmp_path: Path) -> LiveState:
     path = tmp_path / "journal.jsonl"
     Writer(path, "test").close()
-    return LiveState(path)
+    return LiveState(path, DEFAULT)
 
 
 def probed(ago: float, outcome: Outcome = Outcome.OK, probe: str = "https") -> ProbeSample:
@@ -95,11 +97,11 @@ def test_failed_over_is_also_what_a_frozen_machine_believes_to_hold(live: LiveSt
 
 def test_replication_is_of_both(live: LiveState) -> None:
     for node in ("db1", "db2"):
-        assert not holds(live, "replicated", state(node, Aspect.DRBD_CONNECTION, "Connected"))
-    assert not holds(live, "replicated", state("db1", Aspect.DRBD_DISK, "UpToDate"))
-    assert holds(live, "replicated", state("db2", Aspect.DRBD_DISK, "UpToDate"))
+        assert not holds(live, "replicated", state(node, DrbdAspect.CONNECTION, "Connected"))
+    assert not holds(live, "replicated", state("db1", DrbdAspect.DISK, "UpToDate"))
+    assert holds(live, "replicated", state("db2", DrbdAspect.DISK, "UpToDate"))
     assert not holds(live, "resyncing")
-    assert holds(live, "resyncing", state("db2", Aspect.DRBD_CONNECTION, "SyncTarget"))
+    assert holds(live, "resyncing", state("db2", DrbdAspect.CONNECTION, "SyncTarget"))
 
 
 def test_all_users_are_served_after_the_fault_only(live: LiveState) -> None:
@@ -117,21 +119,20 @@ def test_sessions_on_all_app_nodes_are_sessions_that_live(live: LiveState) -> No
 
 def test_targets_are_known_from_what_the_nodes_reported(live: LiveState) -> None:
     topology = SimpleNamespace(
-        database=SimpleNamespace(design=None),
         of_role=lambda role: [
             SimpleNamespace(name=name) for name in (("lb1", "lb2") if role is Role.BALANCER else ("db1", "db2"))
         ],
     )
     live.take(state(node, Aspect.POWER, "on") for node in ("lb1", "lb2", "db1", "db2"))
-    live.take([state("lb2", Aspect.SITE_ADDRESS, "held"), state("db1", Aspect.DRBD_ROLE, "Primary")])
-    live.take([state("db2", Aspect.DRBD_ROLE, "Secondary"), state("db1", Aspect.POWER, "frozen")])
+    live.take([state("lb2", Aspect.SITE_ADDRESS, "held"), state("db1", DrbdAspect.ROLE, "Primary")])
+    live.take([state("db2", DrbdAspect.ROLE, "Secondary"), state("db1", Aspect.POWER, "frozen")])
     roles = live.roles(cast("Topology", topology))
     assert [(each.reachable, each.holds_address) for each in roles.balancers] == [(True, False), (True, True)]
     assert [(each.reachable, each.role) for each in roles.databases] == [(False, "primary"), (True, "standby")]
 
 
 def test_the_last_state_seen_is_reported(live: LiveState) -> None:
-    live.take([probed(0.1, Outcome.FAILED), state("db2", Aspect.DRBD_ROLE, "Primary")])
+    live.take([probed(0.1, Outcome.FAILED), state("db2", DrbdAspect.ROLE, "Primary")])
     assert "https: refused" in live.describe()
     assert "db2: DRBD Primary" in live.describe()
 

@@ -11,6 +11,8 @@ import pytest
 from fakes import FakeMachine, fleet, topology
 
 from testbed.cluster import Cluster
+from testbed.designs.design_registry import DEFAULT
+from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.errors import UsageError
 from testbed.faults import Ledger
 from testbed.incidents.incident_model import Step
@@ -42,13 +44,13 @@ def run(tmp_path: Path, ledger: Ledger, machines: dict[str, FakeMachine]) -> Ite
     begun = Run(cast("Cluster", cluster), "steps", plan=RunPlan("steps", {}, 7))
     path = tmp_path / "journal.jsonl"
     begun.writer = Writer(path, "host", run="steps")
-    begun.live = LiveState(path)
+    begun.live = LiveState(path, DEFAULT)
     begun._recorder = SimpleNamespace(sync=lambda _: None)  # type: ignore[assignment]
     for name in NODES:
         begun.writer.write(StateChange(name, Aspect.POWER, "on", 1.0))
     begun.writer.write(StateChange("lb1", Aspect.SITE_ADDRESS, "held", 1.0))
-    begun.writer.write(StateChange("db1", Aspect.DRBD_ROLE, "Primary", 1.0))
-    begun.writer.write(StateChange("db2", Aspect.DRBD_ROLE, "Secondary", 1.0))
+    begun.writer.write(StateChange("db1", DrbdAspect.ROLE, "Primary", 1.0))
+    begun.writer.write(StateChange("db2", DrbdAspect.ROLE, "Secondary", 1.0))
     yield begun
     begun.writer.close()
 

@@ -1,4 +1,4 @@
-"""Did at most one node hold each address, DRBD's primary role and the writes, at each instant?"""
+"""Did at most one node hold each address, the database's primary role and the writes, at each instant?"""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import inf
 
 from testbed.checks.check import Check
 from testbed.checks.recorded_run import RecordedRun
-from testbed.checks.role_holders import NETWORKS, VALUES, reachable_holders
+from testbed.checks.role_holders import held_values, reachable_holders
 from testbed.checks.states import Span, spans_with_value
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
-from testbed.journal import Aspect, Series
+from testbed.journal import Series
 from testbed.journal.series import OK
 from testbed.probes.sql import SqlWriteProbe
 
@@ -22,7 +22,7 @@ TOLERANCE = 0.25
 
 
 class OwnershipCheck(Check):
-    """No address, DRBD primary role or write has two owners at once.
+    """No address, primary role or write has two owners at once.
 
     An overlap within the error of measuring is not reported.
     """
@@ -35,25 +35,26 @@ class OwnershipCheck(Check):
     def judge(self, run: RecordedRun) -> Verdict:
         """Return the verdict."""
         builder = VerdictBuilder()
-        for aspect in NETWORKS:
-            _judge_state(run, builder, aspect)
+        for aspect, value in held_values(run).items():
+            _judge_state(run, builder, aspect, value)
         _judge_writes(run, builder)
-        _judge_replicas(run, builder)
+        for found in run.design.recorded.split_brains(run.lines):
+            (builder.fail if found.is_split else builder.note)(found.text, found.at, found.node)
         if not builder.wrong and not builder.doubtful:
             return builder.verdict(self.name, "no address, primary role or write had two owners at any time")
         return builder.verdict(self.name)
 
 
-def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str) -> None:
-    everyone, of_use = spans_with_value(run.lines, aspect, VALUES[aspect]), reachable_holders(run, aspect)
+def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str, value: str) -> None:
+    everyone, of_use = spans_with_value(run.lines, aspect, value), reachable_holders(run, aspect)
     if not everyone:
         builder.doubt(f"no node is known to have held: {aspect}")
-    for node, begin, end, text in _together(of_use, f"{aspect} {VALUES[aspect]}"):
+    for node, begin, end, text in _together(of_use, f"{aspect} {value}"):
         # An end that is missing may be what the journal lost.
         certain = end < inf or run.complete
         (builder.fail if certain else builder.doubt)(text, begin, node)
     if not builder.wrong:
-        for node, begin, _, text in _together(everyone, f"{aspect} {VALUES[aspect]}"):
+        for node, begin, _, text in _together(everyone, f"{aspect} {value}"):
             builder.note(f"{text}, one of them frozen or cut off", begin, node)
 
 
@@ -83,7 +84,7 @@ def _judge_writes(run: RecordedRun, builder: VerdictBuilder) -> None:
     series = run.journal.probes.get(SqlWriteProbe.name)
     if series is None:
         return
-    primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")
+    primaries = spans_with_value(run.lines, *run.design.recorded.primary)
     for node, other, before, after in _passings(series):
         if not primaries:
             builder.doubt("writes were acknowledged by several nodes, and which was primary is not known")
@@ -107,24 +108,3 @@ def _passings(series: Series) -> Iterator[tuple[str, str, int, int]]:
     for before, after in pairwise(places):
         if nodes[before] != nodes[after]:
             yield nodes[before], nodes[after], before, after
-
-
-def _judge_replicas(run: RecordedRun, builder: VerdictBuilder) -> None:
-    """DRBD gives up connecting where both replicas were written to without a connection, which is a split brain."""
-    primaries = spans_with_value(run.lines, Aspect.DRBD_ROLE, "Primary")
-    connected = [
-        span for spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "Connected").values() for span in spans
-    ]
-    for node, spans in spans_with_value(run.lines, Aspect.DRBD_CONNECTION, "StandAlone").items():
-        for span in spans:
-            lost = max((it.end for it in connected if it.end <= span.start), default=-inf)
-            wrote = sorted(
-                name
-                for name, ours in primaries.items()
-                if any(it.start <= span.start and lost <= it.end for it in ours)
-            )
-            if len(wrote) > 1:
-                text = f"split brain: {' and '.join(wrote)} were both primary since they lost their connection"
-                builder.fail(f"{text}, {node} stands alone", span.start, node)
-            else:
-                builder.note(f"{node} stands alone", span.start, node)

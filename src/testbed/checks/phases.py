@@ -17,33 +17,24 @@ from testbed.checks.states import Span, Timelines, spans_with_value, timelines
 from testbed.checks.verdict import Verdict
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.checks.windows import Window
+from testbed.designs.design_registry import DEFAULT, design_of_run
+from testbed.designs.recorded_design import RecordedDesign
 from testbed.journal import Aspect, Journal, Series
 from testbed.probes.known_probes import Probes, journal_probes
 
 # Seconds by which nodes and probes may report late without being out of order.
 SLACK = 0.5
-NAMES = (
-    "last good reply", "carp master", "address claimed", "drbd primary", "mounted", "postgres accepting", "first write",
-    "first page",
-)  # fmt: skip
+# The design's phases stand between these.
+_BEFORE = ("last good reply", "carp master", "address claimed")
+_AFTER = ("postgres accepting", "first write", "first page")
 # Each phase and what it must not come before.
-DEPENDS = (
-    ("mounted", "drbd primary"),
-    ("postgres accepting", "mounted"),
-    ("first write", "address claimed"),
-    ("first write", "drbd primary"),
-    ("first write", "postgres accepting"),
-)
+_ORDER = (("first write", "address claimed"), ("first write", "postgres accepting"))
 ADDRESSES: Mapping[str, str] = MappingProxyType({"site": Aspect.SITE_ADDRESS, "database": Aspect.DATABASE_ADDRESS})
 # The attribute of a sample that names the node of the resource.
 _ANSWERED_BY: Mapping[str, str] = MappingProxyType({"site": "balancer", "database": "database"})
 # The states that a node goes into as it takes over.
-_STATES = (
-    ("carp master", Aspect.CARP, "master"),
-    ("drbd primary", Aspect.DRBD_ROLE, "Primary"),
-    ("mounted", Aspect.MOUNT, "mounted"),
-    ("postgres accepting", Aspect.POSTGRES, "accepting"),
-)
+_NOTICED = ("carp master", Aspect.CARP, "master")
+_ACCEPTING = ("postgres accepting", Aspect.POSTGRES, "accepting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +48,11 @@ class Phases:
             if neither explains it.
         fault: the fault it belongs to, None if there is none.
         healing: whether the fault's healing brought it about.
-        seconds: each phase seen, of ``NAMES``, in seconds after ``at``.
+        seconds: each phase seen, of ``phase_names``, in seconds after ``at``.
         disorder: phases that came before one they depend on.
         away: probes that had no good answer any more.
         unsure: probes whose prober stood still in that outage; what it hides is left out of ``seconds``.
+        design: what the runs of the database design record.
     """
 
     resource: str
@@ -73,10 +65,11 @@ class Phases:
     disorder: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    design: RecordedDesign = DEFAULT.recorded
 
     def rows(self) -> list[tuple[str, float | None]]:
         """Each phase's name and time, None if it was not seen, in the order in which they are expected."""
-        return [(name, self.seconds.get(name)) for name in NAMES]
+        return [(name, self.seconds.get(name)) for name in phase_names(self.design)]
 
     @property
     def cause(self) -> str:
@@ -106,7 +99,7 @@ class Phases:
 
     def describe(self) -> str:
         """The phases and the verdict, one paragraph."""
-        return self._format(NAMES)
+        return self._format(phase_names(self.design))
 
     def _format(self, names: Sequence[str]) -> str:
         known = [f"{name} {format_offset(self.seconds[name])}" for name in names if name in self.seconds]
@@ -122,6 +115,11 @@ class Phases:
         return text + "."
 
 
+def phase_names(design: RecordedDesign) -> tuple[str, ...]:
+    """Return the names of all phases, in the order in which they are expected."""
+    return (*_BEFORE, *(name for name, _, _ in design.phases), *_AFTER)
+
+
 def format_offset(seconds: float) -> str:
     """A time before or after the cause; a time that rounds to zero has a plus sign."""
     return f"{round(seconds, 2) + 0.0:+.2f} s"
@@ -130,6 +128,7 @@ def format_offset(seconds: float) -> str:
 def failovers(journal: Journal) -> list[Phases]:
     """Return every failover that the journal shows, in order of time."""
     lines = timelines(journal)
+    design = design_of_run(journal.plan).recorded
     stops = standstills(journal)
     reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
     known = injected_faults(journal)
@@ -142,7 +141,7 @@ def failovers(journal: Journal) -> list[Phases]:
         for place, (source, target, span) in enumerate(claims):
             until = claims[place + 1][2].start if place + 1 < len(claims) else inf
             fault, healing, at = _trigger(known, source, target, span.start)
-            seconds = _states(lines, target, at, until)
+            seconds = _states(lines, target, at, until, design)
             seconds["address claimed"] = span.start - at
             of_each = {
                 probe: window
@@ -151,7 +150,7 @@ def failovers(journal: Journal) -> list[Phases]:
                 and _answered_by(journal.probes[probe], window.first_good, resource) != source
             }
             seconds |= _seen_by_probes(of_each, cut_off, at)
-            disorder = _disorder(seconds, SLACK + span.error)
+            disorder = _disorder(seconds, SLACK + span.error, design)
             # Of an outage that lasted when the prober ended, the end is unknown.
             away = tuple(
                 p for p in cut_off if p in of_each and of_each[p].first_good is None and not of_each[p].is_cut_short
@@ -159,7 +158,17 @@ def failovers(journal: Journal) -> list[Phases]:
             unsure = tuple(p for p in cut_off if p in of_each and of_each[p].stops)
             found.append(
                 Phases(
-                    resource, source, target, at, fault, healing, seconds, disorder, away, tuple(dict.fromkeys(unsure))
+                    resource,
+                    source,
+                    target,
+                    at,
+                    fault,
+                    healing,
+                    seconds,
+                    disorder,
+                    away,
+                    tuple(dict.fromkeys(unsure)),
+                    design,
                 )
             )
     return sorted(found, key=lambda phases: phases.at)
@@ -219,9 +228,9 @@ def _trigger(
     return chosen[2], chosen[1], chosen[0]
 
 
-def _states(lines: Timelines, target: str, at: float, until: float) -> dict[str, float]:
+def _states(lines: Timelines, target: str, at: float, until: float, design: RecordedDesign) -> dict[str, float]:
     seconds = {}
-    for name, aspect, value in _STATES:
+    for name, aspect, value in (_NOTICED, *design.phases, _ACCEPTING):
         spans = lines.get((target, aspect), ())
         if (start := next((s.start for s in spans if s.value == value and at <= s.start < until), None)) is not None:
             seconds[name] = start - at
@@ -276,9 +285,11 @@ def _outage(windows: Sequence[Window], at: float, claimed: float) -> Window | No
     return max(within, key=lambda window: window.seconds, default=None)
 
 
-def _disorder(seconds: Mapping[str, float], slack: float) -> tuple[str, ...]:
+def _disorder(seconds: Mapping[str, float], slack: float, design: RecordedDesign) -> tuple[str, ...]:
+    names = phase_names(design)
+    order = sorted((*_ORDER, *design.phase_order), key=lambda pair: (names.index(pair[0]), names.index(pair[1])))
     return tuple(
         f"{later} ({format_offset(seconds[later])}) before {earlier} ({format_offset(seconds[earlier])})"
-        for later, earlier in DEPENDS
+        for later, earlier in order
         if later in seconds and earlier in seconds and seconds[later] < seconds[earlier] - slack
     )

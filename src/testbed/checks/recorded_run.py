@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from testbed.checks import first_format
 from testbed.checks.expectations import Profile
@@ -12,6 +13,8 @@ from testbed.checks.injected_faults import InjectedFault, injected_faults
 from testbed.checks.run_stages import ended_programs, is_complete, observation_period, stage_time
 from testbed.checks.standstills import Standstill, standstills
 from testbed.checks.states import Span, timelines
+from testbed.designs.database_design import DatabaseDesign
+from testbed.designs.design_registry import design_of_run
 from testbed.faults.fault_registry import OPERATIONS
 from testbed.journal import Journal
 
@@ -32,6 +35,11 @@ class RecordedRun:
     def lines(self) -> Mapping[tuple[str, str], list[Span]]:
         """The states of all nodes."""
         return timelines(self.journal)
+
+    @property
+    def design(self) -> DatabaseDesign[Any]:
+        """Its database design."""
+        return design_of_run(self.journal.plan)
 
     @cached_property
     def faults(self) -> list[InjectedFault]:

@@ -12,9 +12,6 @@ from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.journal import Aspect, Mark
 from testbed.units import format_duration
 
-# What each part must be in, of every node that has it.
-HEALTHY_VALUES = {Aspect.DRBD_CONNECTION: "Connected", Aspect.DRBD_DISK: "UpToDate", Aspect.MEMBER: "ok"}
-
 # A member that comes back so soon after testbed had it tried came back by that: its state is read every second.
 HELPED_SECONDS = 3.0
 
@@ -42,7 +39,7 @@ class RecoveryCheck(Check):
         for text in broken:
             (builder.fail if run.complete else builder.doubt)(f"not healthy at the end: {text}")
         if not healthy:
-            builder.doubt("no state of DRBD or of a balancer's members is known")
+            builder.doubt(f"no state of {run.design.replication} or of a balancer's members is known")
         struck = min(fault.begins for fault in run.faults)
         _judge_helped(run, builder, healed)
         for at, text in sorted((each for each in healthy if each[0] > struck), reverse=True)[:3]:
@@ -92,10 +89,10 @@ def _state(run: RecordedRun) -> tuple[list[tuple[float, str]], list[str]]:
     """Return since when each healthy part is healthy, and the parts that are not."""
     healthy: list[tuple[float, str]] = []
     broken: list[str] = []
+    # What each part must be in, of every node that has it.
+    wanted_of: dict[str, str] = {**run.design.recorded.healthy, Aspect.MEMBER: "ok"}
     for (node, aspect), spans in run.lines.items():
-        wanted = (
-            HEALTHY_VALUES.get(Aspect(aspect.partition(":")[0])) if aspect.partition(":")[0] in HEALTHY_VALUES else None
-        )
+        wanted = wanted_of.get(aspect.partition(":")[0])
         if wanted is None or not spans:
             continue
         last = spans[-1]

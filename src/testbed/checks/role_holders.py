@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
-from types import MappingProxyType
 
 from testbed.checks.recorded_run import RecordedRun
 from testbed.checks.states import Span, spans_with_value, subtract_spans
 from testbed.faults.fault_registry import recorded_action
 from testbed.journal import Aspect
 
-# The network on which each is of use, and the value that means it is held.
-NETWORKS: Mapping[str, str] = MappingProxyType(
-    {Aspect.SITE_ADDRESS: "public", Aspect.DATABASE_ADDRESS: "backend", Aspect.DRBD_ROLE: "backend"}
-)
-VALUES: Mapping[str, str] = MappingProxyType(
-    {Aspect.SITE_ADDRESS: "held", Aspect.DATABASE_ADDRESS: "held", Aspect.DRBD_ROLE: "Primary"}
-)
+
+def held_values(run: RecordedRun) -> dict[str, str]:
+    """Return the aspects that have one owner at most, each with the value that means it is held."""
+    aspect, value = run.design.recorded.primary
+    return {Aspect.SITE_ADDRESS: "held", Aspect.DATABASE_ADDRESS: "held", aspect: value}
 
 
 def reachable_holders(run: RecordedRun, aspect: str) -> dict[str, list[Span]]:
@@ -28,11 +24,13 @@ def reachable_holders(run: RecordedRun, aspect: str) -> dict[str, list[Span]]:
 
     Args:
         run: the run.
-        aspect: the site's or the database's address, or DRBD's role.
+        aspect: the site's or the database's address, or the database's primary role.
     """
+    # The network on which it is of use.
+    network = "public" if aspect == Aspect.SITE_ADDRESS else "backend"
     return {
-        node: subtract_spans(spans, _gaps(run, node, NETWORKS[aspect]))
-        for node, spans in spans_with_value(run.lines, aspect, VALUES[aspect]).items()
+        node: subtract_spans(spans, _gaps(run, node, network))
+        for node, spans in spans_with_value(run.lines, aspect, held_values(run)[aspect]).items()
     }
 
 

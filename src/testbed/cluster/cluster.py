@@ -7,6 +7,7 @@ from functools import cached_property
 from testbed import topology
 from testbed.cluster.shape import Shape, remembered
 from testbed.cluster.state import ClusterState, observe
+from testbed.designs.design_registry import DEFAULT, design_of
 from testbed.faults import Ledger
 from testbed.host import identity
 from testbed.machines import Machine
@@ -56,11 +57,13 @@ class Cluster:
 
     @property
     def platform(self) -> dict[str, str]:
-        """What figures of different clusters must not be mixed up by: balancers, VMs, filesystem, profile."""
+        """What figures of different clusters must not be mixed up by; the default database design is not named."""
+        design = design_of(self.topology)
         balancers = {node.keys.platform for node in self.topology.of_role(Role.BALANCER)}
         return {"balancer": " and ".join(sorted(balancers)), "accel": self.shape.accel,
                 "filesystem": self.topology.database.filesystem, "profile": self.topology.profile,
-                "sessions": self.topology.sessions.store}  # fmt: skip
+                "sessions": self.topology.sessions.store,
+                **({} if design is DEFAULT else {"design": design.name})}  # fmt: skip
 
     def state(self, *roles: Role) -> ClusterState:
         """Return the state of all nodes, or of those of some roles."""

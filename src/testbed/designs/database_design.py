@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
+from testbed.designs.recorded_design import RecordedDesign
 from testbed.designs.remedy import Remedy
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
@@ -22,10 +23,12 @@ class DatabaseDesign(ABC, Generic[StateT]):
     Attributes:
         name: the package's name, and the name in the topology and in journals.
         replication: what replicates the data, as messages name it.
+        recorded: what its runs record, and how it is read.
     """
 
     name: ClassVar[str]
     replication: ClassVar[str]
+    recorded: ClassVar[RecordedDesign]
 
     @abstractmethod
     def query(self, machine: Machine, address: str) -> StateT:

@@ -8,6 +8,7 @@ from typing import Any
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.drbd.drbd_design import DrbdDesign
 from testbed.errors import UsageError
+from testbed.journal import RunPlan
 from testbed.topology import Topology
 
 # A new design needs one line here. The first is the design of topologies and journals that name none.
@@ -36,3 +37,15 @@ def design_of(topology: Topology) -> DatabaseDesign[Any]:
         UsageError: testbed has none of the name in the topology.
     """
     return design_named(topology.database.design)
+
+
+def design_of_run(plan: RunPlan | None) -> DatabaseDesign[Any]:
+    """Return the database design of the cluster that a run was played on.
+
+    Args:
+        plan: of the run; None: its journal has none.
+
+    Raises:
+        UsageError: this version has none of the name in the journal.
+    """
+    return design_named(plan.platform.get("design") if plan else None)

@@ -63,14 +63,13 @@ def _peers(one: str, other: str) -> bool:
 
 
 def resyncing(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
-    """DRBD copies blocks from one database node to the other."""
-    return bool(asked.live.holders(Aspect.DRBD_CONNECTION, "SyncTarget"))
+    """Data is being copied from one database node to the other."""
+    return asked.live.design.recorded.is_resyncing(asked.live.states)
 
 
 def replicated(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001
     """Both copies of the data are connected and up to date."""
-    connected = asked.live.holders(Aspect.DRBD_CONNECTION, "Connected")
-    return len(connected & asked.live.holders(Aspect.DRBD_DISK, "UpToDate")) >= 2
+    return asked.live.design.recorded.is_replicated(asked.live.states)
 
 
 def all_users_served(asked: ConditionInput, stable_for: float) -> bool:  # noqa: ARG001

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from testbed.designs.design_registry import design_of
+from testbed.designs.database_design import DatabaseDesign
 from testbed.journal import Aspect, Event, FaultStep, Outcome, ProbeSample, RequestSample, StateChange, Tail
 from testbed.roles import BalancerState, DatabaseState
 from testbed.topology import WEBMAIL, Role, Topology
@@ -69,9 +70,11 @@ class LiveState:
 
     Args:
         path: the journal.
+        design: the database's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, design: DatabaseDesign[Any]) -> None:
+        self.design = design
         self._tail = Tail(path)
         self.probes: dict[str, ProbeView] = defaultdict(ProbeView)
         self.states: dict[str, dict[str, str]] = defaultdict(dict)
@@ -138,7 +141,7 @@ class LiveState:
                 for each in topology.of_role(Role.BALANCER)
             ],
             [
-                design_of(topology).recorded_state(each.name, on(each.name), self.states[each.name])
+                self.design.recorded_state(each.name, on(each.name), self.states[each.name])
                 for each in topology.of_role(Role.DATABASE)
             ],
         )
@@ -158,11 +161,6 @@ class LiveState:
             for aspect in (Aspect.SITE_ADDRESS, Aspect.DATABASE_ADDRESS)
         ]
         for node, states in sorted(self.states.items()):
-            drbd = [
-                states[aspect]
-                for aspect in (Aspect.DRBD_ROLE, Aspect.DRBD_CONNECTION, Aspect.DRBD_DISK)
-                if aspect in states
-            ]
-            if drbd:
-                parts.append(f"{node}: DRBD {' '.join(drbd)}")
+            if replication := self.design.recorded.describe(states):
+                parts.append(f"{node}: {self.design.replication} {replication}")
         return "; ".join(parts)

@@ -29,6 +29,7 @@ from testbed.cluster import Cluster, cluster_recovery, copy_verification, lifecy
 from testbed.cluster.cluster_recovery import SplitBrainError
 from testbed.cluster.lock import Use, hold
 from testbed.deferred import Deferred
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import LedgerEntry
 from testbed.incidents.conditions import CONDITIONS, ConditionInput
@@ -127,7 +128,7 @@ class Run:
         self.writer = Writer(path, "host", run=self.folder.name)
         self.writer.write(self.plan)
         self.mark("run-begins")
-        self.live = LiveState(path)
+        self.live = LiveState(path, design_of(self.cluster.topology))
         self._recorder = Recorder(self.cluster, self.writer)
         try:
             for role in MEASURING:

@@ -115,7 +115,7 @@ class StateChange:
 
 
 class Aspect(StrEnum):
-    """The parts of a node whose states are followed, with the values they take.
+    """The parts of a node whose states are followed, with the values they take. Each database design adds its own.
 
     A node that is off or was reset has no other state than its power: readers void all others at that moment.
     """
@@ -124,11 +124,6 @@ class Aspect(StrEnum):
     SITE_ADDRESS = "site-address"  # held, none
     DATABASE_ADDRESS = "database-address"  # held, none
     CARP = "carp"  # master, backup
-    DRBD_ROLE = "drbd-role"  # Primary, Secondary
-    DRBD_CONNECTION = "drbd-connection"  # Connected, WFConnection, StandAlone, SyncSource ...
-    DRBD_DISK = "drbd-disk"  # UpToDate, Inconsistent, Diskless, Failed ...
-    DRBD_PEER_DISK = "drbd-peer-disk"  # the other side's, as far as this one knows: DUnknown when it does not
-    MOUNT = "mount"  # mounted, none
     POSTGRES = "postgres"  # accepting, stopped
     MEMBER = "member"  # with ":app-1" behind it: ok, error, or Apache's words (disabled, draining)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PATTERNS: Mapping[str, str] = {
+from testbed.designs.design_registry import DESIGNS
+
+_COMMON: Mapping[str, str] = {
     # Linux: panic.c, dump_stack.c, fault.c, oom_kill.c, rcu/tree_stall.h; OpenBSD: subr_prf.c, trap.c, ddb(4)
     "kernel-panic": r"Kernel panic - not syncing|^panic: |^kernel: .* trap, code=|^uvm_fault\(|^Stopped at +\S",
     "kernel-oops": r"\bOops: |\bBUG: (?!workqueue)|kernel BUG at |general protection fault, |Unable to handle kernel ",
@@ -27,10 +29,7 @@ PATTERNS: Mapping[str, str] = {
     r"|XFS \(\S+\): .*([Cc]orruption|log I/O error|[Ss]hutting down filesystem|Unmount and run)"
     r"|BTRFS (error|critical) \(",
     "disk-error": r"(I/O error, dev|blk_update_request: .*error|Buffer I/O error on dev|critical (medium|target) error)"
-    r"|event=vm-disk-error|block drbd\d+: .*(IO ERROR|I/O error|io error)",
-    # DRBD 8.4: drbd_receiver.c. A split brain that DRBD resolves by its own rules is a decision (log_events.py).
-    "drbd-split-brain": r"Split-Brain detected but unresolved|Unrelated data, aborting",
-    "drbd-corruption": r"[Dd]igest integrity check FAILED|Out of sync: start=|ASSERT(ION)?\( .* \) in |logic BUG",
+    r"|event=vm-disk-error",
     # PostgreSQL 15
     "postgres-panic": r"\bPANIC:  ",
     "postgres-crash": r"process \(PID \d+\) was terminated by signal",
@@ -48,6 +47,18 @@ PATTERNS: Mapping[str, str] = {
     # UCARP, carp.c: two masters on one network, or a stranger
     "carp-conflict": r"Bad digest|md2? mismatch|HMAC mismatch",
 }
+
+
+def _with_designs() -> Mapping[str, str]:
+    """Return the common patterns and those of the database designs; of one name, a line may match any."""
+    patterns = dict(_COMMON)
+    for design in DESIGNS.values():
+        for name, pattern in design.recorded.alarm_patterns.items():
+            patterns[name] = f"{patterns[name]}|{pattern}" if name in patterns else pattern
+    return patterns
+
+
+PATTERNS = _with_designs()
 _ANY = re.compile("|".join(f"(?P<{name.replace('-', '_')}>{pattern})" for name, pattern in PATTERNS.items()))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from testbed.designs.design_registry import DEFAULT
+from testbed.designs.recorded_design import RecordedDesign
 from testbed.journal import Alarm, Aspect, ClockSample, Event, Mark, StateChange
 from testbed.machines import Power
 from testbed.recorder.clocks import GuestClock, SharedClock, TimeEstimate, estimate_from_stamp
@@ -36,11 +38,13 @@ class Listener:
         node: its name.
         role: what it is for.
         guest: whether it has a kernel, and so a clock, of its own.
+        recorded: what the database design records.
     """
 
     node: str
     role: Role
     guest: bool
+    recorded: RecordedDesign = DEFAULT.recorded
     clock: GuestClock = field(default_factory=GuestClock)
     power: Power = Power.ON
     _shared: SharedClock = field(default_factory=SharedClock)
@@ -67,11 +71,11 @@ class Listener:
             stamp: Docker's stamp on the host's monotonic clock, seconds.
             offset: the host's wall clock less its monotonic clock, seconds.
         """
-        event = parse_log_line(self.role, text)
+        event = parse_log_line(self.role, text, self.recorded)
         if event.name.startswith("clock"):
             yield from self._clock_line(event, stamp, offset)
             return
-        if event.name in DECISIONS:
+        if event.name in DECISIONS or event.name in self.recorded.decisions:
             values = {name: value for name, value in (event.values or {}).items() if name not in ("up", "at")}
             yield Mark(event.name, self.node, values)
         pattern = matching_pattern(text)

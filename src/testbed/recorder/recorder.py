@@ -13,12 +13,13 @@ from typing import Self
 from docker.models.containers import Container
 
 from testbed.cluster import Cluster
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError
 from testbed.host import engine, identity
 from testbed.journal import Mark, Writer
 from testbed.machines.fleet import node_name
 from testbed.machines.guest_agent import GuestAgent
-from testbed.machines.machine import Power
+from testbed.machines.machine import Machine, Power
 from testbed.recorder.console_log import ConsoleLog
 from testbed.recorder.follow import EngineEvent, EngineEvents, NodeLog, NodeLogLine
 from testbed.recorder.nodes import Listener
@@ -75,7 +76,7 @@ class Recorder:
         begin = time.time()
         for machine in self._cluster.fleet.machines():
             socket = machine.console()
-            self._listeners[machine.name] = Listener(machine.name, machine.node.role, socket is not None)
+            self._listeners[machine.name] = self._listener(machine)
             if agent := machine.agent():  # a guest without one asks for the time by itself
                 self._agents[machine.name] = agent
             if socket:
@@ -96,6 +97,10 @@ class Recorder:
         self._syncer = Thread(target=self._keep_time, name="clocks of the guests", daemon=True)
         self._syncer.start()
         self.sync()
+
+    def _listener(self, machine: Machine) -> Listener:
+        recorded = design_of(self._cluster.topology).recorded
+        return Listener(machine.name, machine.node.role, machine.console() is not None, recorded)
 
     def _end(self) -> None:
         until = time.time()
@@ -146,7 +151,7 @@ class Recorder:
         with self._lock:
             if node not in self._listeners:  # a machine that was scaled up meanwhile; app nodes alone can be
                 machine = self._cluster.machine(node)
-                self._listeners[node] = Listener(node, machine.node.role, machine.console() is not None)
+                self._listeners[node] = self._listener(machine)
             for change in self._listeners[node].engine(event.action, at, event.signal):
                 self._writer.write(change)
         if event.action == "die":

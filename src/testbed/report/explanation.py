@@ -18,7 +18,6 @@ from testbed.probes.probe_type import RegisteredProbe
 STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("carp master",), "until {} noticed"),
     (("address claimed",), "until it had the address"),
-    (("drbd primary", "mounted"), "for DRBD and the mount"),
     (("postgres accepting",), "until PostgreSQL accepted connections"),
 )
 # Seconds that are not worth a part of their own.
@@ -85,7 +84,7 @@ def _last_fault(window: Window, known: Sequence[InjectedFault]) -> str:
 def _parts(begin: float, end: float, probe: type[RegisteredProbe] | None, phases: Phases) -> Iterator[str]:
     """How long each step of an outage took, in the order in which they ended."""
     ended = []
-    for names, text in STEPS:
+    for names, text in (*STEPS[:2], *phases.design.phase_steps, *STEPS[2:]):
         known = [phases.at + phases.seconds[name] for name in names if name in phases.seconds]
         if known and begin <= max(known) <= end:
             ended.append((max(known), text.format(phases.target)))

@@ -6,40 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf
+from types import MappingProxyType
 
 from testbed.checks.states import Span
+from testbed.designs.recorded_design import RecordedDesign, Tone
 from testbed.journal.events import Aspect
 from testbed.report.axis import Axis
 from testbed.report.plots import TimeBox, box
 
 Timelines = Mapping[tuple[str, str], Sequence[Span]]
 
-# How a state looks: doing the work, ready to do it, in trouble, broken, nothing to see.
-ACTIVE, READY, TROUBLE, BROKEN, IDLE = "active", "ready", "trouble", "broken", "idle"
-TONES: dict[tuple[str, str], str] = {
-    (Aspect.DRBD_ROLE, "Primary"): ACTIVE,
-    (Aspect.DRBD_ROLE, "Secondary"): READY,
-    (Aspect.DRBD_CONNECTION, "Connected"): READY,
-    (Aspect.DRBD_CONNECTION, "StandAlone"): BROKEN,
-    (Aspect.DRBD_DISK, "UpToDate"): READY,
-    (Aspect.DRBD_DISK, "Failed"): BROKEN,
-    (Aspect.DRBD_DISK, "Diskless"): BROKEN,
-    (Aspect.MOUNT, "mounted"): ACTIVE,
-    (Aspect.MOUNT, "none"): IDLE,
-    (Aspect.POSTGRES, "accepting"): ACTIVE,
-    (Aspect.POSTGRES, "stopped"): IDLE,
-    (Aspect.MEMBER, "ok"): READY,
-    (Aspect.MEMBER, "error"): BROKEN,
-    (Aspect.POWER, "on"): READY,
-    (Aspect.POWER, "off"): BROKEN,
+TONES: Mapping[tuple[str, str], Tone] = {
+    (Aspect.POSTGRES, "accepting"): Tone.ACTIVE,
+    (Aspect.POSTGRES, "stopped"): Tone.IDLE,
+    (Aspect.MEMBER, "ok"): Tone.READY,
+    (Aspect.MEMBER, "error"): Tone.BROKEN,
+    (Aspect.POWER, "on"): Tone.READY,
+    (Aspect.POWER, "off"): Tone.BROKEN,
 }
-DATABASE = (
-    (Aspect.DRBD_ROLE, "DRBD role"),
-    (Aspect.DRBD_CONNECTION, "DRBD connection"),
-    (Aspect.DRBD_DISK, "DRBD disk"),
-    (Aspect.MOUNT, "filesystem"),
-    (Aspect.POSTGRES, "PostgreSQL"),
-)
 ADDRESSES = ((Aspect.SITE_ADDRESS, "site's address"), (Aspect.DATABASE_ADDRESS, "database's address"))
 
 
@@ -77,17 +61,18 @@ class LaneGroup:
     conflicts: tuple[TimeBox, ...] = ()
 
 
-def groups(timelines: Timelines, axis: Axis, numbers: Mapping[str, int]) -> list[LaneGroup]:
+def groups(timelines: Timelines, axis: Axis, numbers: Mapping[str, int], design: RecordedDesign) -> list[LaneGroup]:
     """All states of a run, in the order in which a request meets them.
 
     Args:
         timelines: of each node and aspect.
         axis: the page's.
         numbers: each node's number among its kind, which its colour goes by.
+        design: what the runs of the database design record.
     """
     found = [_address(timelines, axis, aspect, title, numbers) for aspect, title in ADDRESSES]
     found += [_pool(timelines, axis, node) for node in _nodes(timelines, f"{Aspect.MEMBER}:")]
-    found += [_database(timelines, axis, node) for node in _nodes(timelines, Aspect.DRBD_ROLE)]
+    found += [_database(timelines, axis, node, design) for node in _nodes(timelines, design.primary[0])]
     return [group for group in [*found, _power(timelines, axis)] if group.lanes or group.note]
 
 
@@ -136,10 +121,10 @@ def _pool(timelines: Timelines, axis: Axis, balancer: str) -> LaneGroup:
     return LaneGroup(f"pool of {balancer}", tuple(lanes))
 
 
-def _database(timelines: Timelines, axis: Axis, node: str) -> LaneGroup:
+def _database(timelines: Timelines, axis: Axis, node: str, design: RecordedDesign) -> LaneGroup:
     lanes = [
-        _lane(timelines[node, aspect], axis, aspect, name, node)
-        for aspect, name in DATABASE
+        _lane(timelines[node, aspect], axis, aspect, name, node, design.tones)
+        for aspect, name in (*design.lanes, (Aspect.POSTGRES, "PostgreSQL"))
         if (node, aspect) in timelines
     ]
     return LaneGroup(node, tuple(lanes))
@@ -158,10 +143,18 @@ def _power(timelines: Timelines, axis: Axis) -> LaneGroup:
     return LaneGroup("power", tuple(lanes), note)
 
 
-def _lane(spans: Sequence[Span], axis: Axis, aspect: Aspect, name: str, node: str) -> Lane:
+def _lane(
+    spans: Sequence[Span], axis: Axis, aspect: str, name: str, node: str,
+    more_tones: Mapping[tuple[str, str], Tone] = MappingProxyType({}),
+) -> Lane:  # fmt: skip
+    tones = {**TONES, **more_tones}
     boxes = tuple(
         _boxed(
-            axis, span, TONES.get((aspect, span.value), TROUBLE), label=span.value, of=f"{node}, {name}: {span.value}"
+            axis,
+            span,
+            tones.get((aspect, span.value), Tone.TROUBLE),
+            label=span.value,
+            of=f"{node}, {name}: {span.value}",
         )
         for span in spans
     )

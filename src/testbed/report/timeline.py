@@ -10,6 +10,7 @@ from math import inf
 
 from testbed.checks import OutageReport, Window
 from testbed.checks.standstills import describe_prober
+from testbed.designs.design_registry import design_of_run
 from testbed.journal import Mark, RequestSample, Series
 from testbed.journal.series import CODES
 from testbed.report.analysis import RunAnalysis
@@ -29,14 +30,8 @@ LOAD = "load"
 # What a node decided, by the mark in the journal.
 DECISIONS = {
     "resigned": "resigns",
-    "split-brain-solved": "sees DRBD resolve a split brain",
-    "going-on-alone": "continues without its peer",
-    "fenced": "cuts a node's power",
-    "fence-refused": "refuses a node the data",
     "promote-failed": "cannot become primary",
     "demote-failed": "cannot give up the primary role, and switches itself off",
-    "copies-compared": "has compared both copies",
-    "copies-repaired": "has replaced the standby's blocks that differed",
 }
 STAGES = {
     "steady": "the steady state begins",
@@ -109,7 +104,7 @@ def timeline(analysis: RunAnalysis) -> Timeline:
         badges=_badges(axis, [each for each in moments if each.number]),
         moments=tuple(moments),
         plots=tuple(_plots(analysis)),
-        groups=tuple(groups(analysis.lines, axis, numbers)),
+        groups=tuple(groups(analysis.lines, axis, numbers, design_of_run(analysis.journal.plan).recorded)),
         numbers=numbers,
     )
 
@@ -157,6 +152,7 @@ def _rows(boxes: Sequence[TimeBox]) -> tuple[tuple[TimeBox, ...], ...]:
 
 def _moments(analysis: RunAnalysis) -> list[TimelineEntry]:
     marks = analysis.journal.of(Mark)
+    decisions = {**DECISIONS, **design_of_run(analysis.journal.plan).recorded.decisions}
     done = {mark.attrs.get("number"): mark.at for mark in marks if mark.name == "step-done"}
     found = []
     for mark in marks:
@@ -175,10 +171,10 @@ def _moments(analysis: RunAnalysis) -> list[TimelineEntry]:
         elif mark.name == "member-tried":
             text = f"testbed made {mark.node} try {mark.attrs.get('member', '?')} again"
             found.append(TimelineEntry(mark.at, "", text))
-        elif mark.name in DECISIONS and mark.node:
+        elif mark.name in decisions and mark.node:
             attrs = " ".join(f"{name}={value}" for name, value in mark.attrs.items())
             found.append(
-                TimelineEntry(mark.at, "", f"{mark.node} {DECISIONS[mark.name]}{f' ({attrs})' if attrs else ''}")
+                TimelineEntry(mark.at, "", f"{mark.node} {decisions[mark.name]}{f' ({attrs})' if attrs else ''}")
             )
     return sorted(found, key=lambda each: each.at)
 

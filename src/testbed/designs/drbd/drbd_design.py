@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.drbd import drbd_remedies, drbd_state, split_brain
+from testbed.designs.drbd.drbd_aspect import DrbdAspect
+from testbed.designs.drbd.drbd_record import RecordedDrbd
 from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.designs.remedy import Remedy
-from testbed.journal import Aspect
 from testbed.machines.machine import Machine
 
 
@@ -17,6 +18,7 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
 
     name = "drbd"
     replication = "DRBD"
+    recorded = RecordedDrbd()
 
     def query(self, machine: Machine, address: str) -> DrbdState:
         """Ask a database node for its state."""
@@ -24,7 +26,7 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
 
     def recorded_state(self, node: str, reachable: bool, recorded: Mapping[str, str]) -> DrbdState:
         """Return a database node's state with its DRBD role as last recorded."""
-        return DrbdState(node, reachable, drbd_role=recorded.get(Aspect.DRBD_ROLE, "Unknown"))
+        return DrbdState(node, reachable, drbd_role=recorded.get(DrbdAspect.ROLE, "Unknown"))
 
     def mild_remedies(self, databases: Iterable[DrbdState]) -> Iterator[Remedy]:
         """Return remedies that restart no node."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from testbed.journal import Aspect
+from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
 from testbed.roles.node_state import addresses, query, section
@@ -85,11 +85,11 @@ class DrbdState(DatabaseState):
     def aspects(self) -> Iterator[tuple[str, str]]:
         """Return DRBD's states and the mount's."""
         own, _, peer = self.drbd_disks.partition("/")
-        yield Aspect.DRBD_ROLE, self.drbd_role
-        yield Aspect.DRBD_CONNECTION, self.drbd_connection
-        yield Aspect.DRBD_DISK, own
-        yield Aspect.DRBD_PEER_DISK, peer
-        yield Aspect.MOUNT, "mounted" if self.mounted else "none"
+        yield DrbdAspect.ROLE, self.drbd_role
+        yield DrbdAspect.CONNECTION, self.drbd_connection
+        yield DrbdAspect.DISK, own
+        yield DrbdAspect.PEER_DISK, peer
+        yield DrbdAspect.MOUNT, "mounted" if self.mounted else "none"
 
     def complaints(self) -> Iterator[str]:
         """Return what is wrong with this node."""
