@@ -23,7 +23,7 @@ class LoginsCheck(Check):
 
     name = "logins"
     passes_if = "no more logins failed than may fail"
-    unknown_if = "no user logged in"
+    unknown_if = "no user logged in, or the load ended too early"
     asked_by = ("max_failed_logins",)
 
     def judge(self, run: RecordedRun) -> Verdict | None:

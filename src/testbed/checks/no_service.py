@@ -16,7 +16,7 @@ class NoServiceCheck(Check):
 
     name = "no-service"
     passes_if = "no good answer came from the last fault to the first heal after it"
-    unknown_if = "nothing was probed in between"
+    unknown_if = "nothing was probed in between, or the probe ended before the heal"
     asked_by = ("no_service_until_heal",)
 
     def judge(self, run: RecordedRun) -> Verdict | None:

@@ -200,7 +200,8 @@ class OutageCheck(Check):
     name = "outage"
     passes_if = "no outage of a probe was longer than its limit, and each probe in `must_notice` saw an outage"
     unknown_if = (
-        "the probe did not run, the journal ends within the outage, or the prober itself stood still or had no network"
+        "the probe did not run or ended too early, the journal ends within the outage, or the prober itself stood still"
+        " or had no network"
     )
     asked_by = ("max_outage", "must_notice")
 

@@ -215,7 +215,9 @@ class StickinessCheck(Check):
         "every move of a session has a cause, and only the sessions of an absent node were lost; with "
         "sessions in the database, none was lost"
     )
-    unknown_if = "no session was answered, or no session lived on a node that died although one must"
+    unknown_if = (
+        "no session was answered, no session lived on a node that died although one must, or the load ended too early"
+    )
     asked_by = ("must_affect_sessions", "max_lost_sessions")
     judges = "every run with users or with a probe that keeps a session"
 
