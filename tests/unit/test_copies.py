@@ -10,18 +10,20 @@ from typing import cast
 
 import pytest
 from fakes import FakeMachine, fleet
+from test_health import TOPOLOGY
 from typer.testing import CliRunner
 
 from testbed.cli import status, verify_copies
 from testbed.cli.main import app
 from testbed.cluster import Cluster, copy_verification, project
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.designs.design_registry import DEFAULT
 from testbed.designs.drbd.drbd_state import DrbdState
+from testbed.designs.drbd.online_verification import _POLL, _START, GONE, RUNS, parse
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger, heal_all, inject
 from testbed.machines import ExecResult, Power
 from testbed.recorder.log_events import parse_log_line
-from testbed.roles.online_verification import _POLL, _START, GONE, RUNS, CopyComparison, parse
 from testbed.settings import find_root
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -177,7 +179,7 @@ class Asked:
 
     def __call__(self, *_: object) -> Cluster:
         state = SimpleNamespace(databases=self._states, primary_database="db1")
-        return cast("Cluster", SimpleNamespace(state=lambda: state, machine=lambda _: self))
+        return cast("Cluster", SimpleNamespace(state=lambda: state, machine=lambda _: self, topology=TOPOLOGY))
 
     name = "db1"
 

@@ -17,8 +17,8 @@ import testbed.cli.verify_copies as copies_command
 from testbed.cli.exit_status import ExitStatus, of_program, worst
 from testbed.cli.group import CommandInterrupted
 from testbed.cluster import copy_verification, project
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.errors import TestbedError, UsageError
-from testbed.roles.online_verification import CopyComparison
 
 # By its name: the package has the function of the same name.
 program = importlib.import_module("testbed.cli.main")

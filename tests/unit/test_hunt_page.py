@@ -15,6 +15,7 @@ import testbed.cli.hunt as command
 from testbed.cli.main import app
 from testbed.cluster import copy_verification, project
 from testbed.cluster.mildest_repair import HEAL
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.errors import TestbedError, UsageError
 from testbed.hunt import hunt_page
 from testbed.hunt.hunt_store import (
@@ -28,7 +29,6 @@ from testbed.hunt.hunt_store import (
     PlayFailure,
 )
 from testbed.hunt.sequence import Steps, heal_step, inject_step, sleep_step
-from testbed.roles.online_verification import CopyComparison
 
 PLATFORM = {"profile": "reference", "balancer": "debian", "accel": "tcg"}
 CUT = inject_step("silent-cut", "lb:active", {"network": "public"}, "first")

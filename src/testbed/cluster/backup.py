@@ -23,9 +23,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.discarded_copies import DATA_DISK
 from testbed.errors import UsageError
 from testbed.machines.machine import off_reason
+from testbed.roles.database_state import DATA_DISK
 from testbed.settings import Settings
 from testbed.topology import Role
 from testbed.wait import wait_until

@@ -1,11 +1,11 @@
-"""Whether both database nodes hold the same blocks, which no state of DRBD shows."""
+"""Whether both database nodes hold the same blocks, which no state of replication shows."""
 
 from __future__ import annotations
 
 from testbed.cluster.cluster import Cluster
+from testbed.designs.copy_comparison import CopyComparison
+from testbed.designs.design_registry import design_of
 from testbed.errors import UsageError
-from testbed.roles import online_verification
-from testbed.roles.online_verification import CopyComparison
 
 
 def primary(cluster: Cluster) -> str:
@@ -18,8 +18,9 @@ def primary(cluster: Cluster) -> str:
     name = state.primary_database
     complete = [each.node for each in state.databases if each.replicated]
     if name is None or len(complete) != len(state.databases):
+        replication = design_of(cluster.topology).replication
         raise UsageError(
-            "the copies cannot be compared: DRBD is not connected and up to date on both database nodes",
+            f"the copies cannot be compared: {replication} is not connected and up to date on both database nodes",
             fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
     return name
@@ -35,10 +36,10 @@ def verify(cluster: Cluster, *, repair: bool = False) -> CopyComparison:
         repair: give the standby the primary's blocks where they differ.
 
     Raises:
-        UsageError: DRBD is not connected and up to date on both nodes; nothing was started.
+        UsageError: replication is not connected and up to date on both nodes; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
-    return online_verification.compare(cluster.machine(primary(cluster)), repair=repair)
+    return design_of(cluster.topology).compare_copies(cluster.machine(primary(cluster)), repair=repair)
 
 
 def verify_as_daily(cluster: Cluster, within: float) -> CopyComparison | None:
@@ -52,7 +53,7 @@ def verify_as_daily(cluster: Cluster, within: float) -> CopyComparison | None:
         What was found; None under a profile that compares nothing.
 
     Raises:
-        UsageError: DRBD is not connected and up to date on both nodes; nothing was started.
+        UsageError: replication is not connected and up to date on both nodes; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
-    return online_verification.compare_as_daily(cluster.machine(primary(cluster)), within)
+    return design_of(cluster.topology).compare_as_daily(cluster.machine(primary(cluster)), within)

@@ -24,10 +24,10 @@ from testbed.host import engine, identity
 from testbed.machines import Unreachable
 from testbed.machines.guest_agent import GuestAgent
 from testbed.machines.machine import ExecResult
+from testbed.roles.database_state import DATA_DISK
 from testbed.wait import wait_until
 
 FOLDER = "discarded"
-DATA_DISK = 1
 BOOT_SECONDS = 180.0
 START_SECONDS = 90.0
 SQL_SECONDS = 120.0

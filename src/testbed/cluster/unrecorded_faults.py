@@ -15,12 +15,12 @@ from docker.errors import DockerException
 
 from testbed.cluster.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.faults.disk_error import DATA_DISK
 from testbed.faults.disk_full import free_volume
 from testbed.faults.fault_options import DIRECTIONS, rule_name
 from testbed.faults.fault_registry import FAULTS
 from testbed.host.process_identity import is_running
 from testbed.machines import Machine, Power, packet_rules
+from testbed.roles.database_state import DATA_DISK
 from testbed.topology import Role
 
 CLOCK_SECONDS = 3.0
@@ -193,7 +193,7 @@ def _clock(machine: Machine) -> Iterator[str]:
 
 
 def _disk(machine: Machine) -> Iterator[str]:
-    """A filter that fails every request to the disk under DRBD."""
+    """A filter that fails every request to the disk of the database."""
     machine.repair_disk(DATA_DISK)
     return iter(())
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.designs.recorded_design import RecordedDesign
 from testbed.designs.remedy import Remedy
+from testbed.faults.fault import Fault
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
 
@@ -24,11 +26,13 @@ class DatabaseDesign(ABC, Generic[StateT]):
         name: the package's name, and the name in the topology and in journals.
         replication: what replicates the data, as messages name it.
         recorded: what its runs record, and how it is read.
+        faults: those that only nodes of this design can suffer.
     """
 
     name: ClassVar[str]
     replication: ClassVar[str]
     recorded: ClassVar[RecordedDesign]
+    faults: ClassVar[tuple[Fault[Any], ...]]
 
     @abstractmethod
     def query(self, machine: Machine, address: str) -> StateT:
@@ -96,3 +100,30 @@ class DatabaseDesign(ABC, Generic[StateT]):
     @abstractmethod
     def generation(self, machine: Machine) -> str:
         """Return how the replicating program identifies the state of a node's data."""
+
+    @abstractmethod
+    def compare_copies(self, primary: Machine, *, repair: bool) -> CopyComparison:
+        """Compare both copies of the data while they are in use.
+
+        Args:
+            primary: the primary, which replicates.
+            repair: give the standby the primary's data where they differ.
+
+        Raises:
+            TestbedError: the copies could not be compared, or not repaired.
+        """
+
+    @abstractmethod
+    def compare_as_daily(self, primary: Machine, within: float) -> CopyComparison | None:
+        """Compare and repair the copies as the cluster's profile does each day, but now.
+
+        Args:
+            primary: the primary, which replicates.
+            within: seconds after which to give up.
+
+        Returns:
+            What was found; None under a profile that compares nothing.
+
+        Raises:
+            TestbedError: the copies could not be compared, or not repaired.
+        """

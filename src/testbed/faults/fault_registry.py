@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from testbed.designs.design_registry import DESIGNS
 from testbed.errors import UsageError
 from testbed.faults.cable_pull import CablePull
 from testbed.faults.clock_jump import ClockJump
 from testbed.faults.delay import Delay
-from testbed.faults.disk_corruption import DiskCorruption
-from testbed.faults.disk_error import DiskError
 from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
@@ -28,7 +27,8 @@ from testbed.faults.shutdown import Shutdown
 from testbed.faults.silent_cut import SilentCut
 from testbed.topology import Node, Topology
 
-# A new fault needs one line here. Lists, help, schema and documentation show the faults in this order.
+# A new fault needs one line here. Lists, help, schema and documentation show the faults in this order. A database
+# design has faults of its own.
 _ALL: tuple[Fault[Any], ...] = (
     PowerLoss(),
     Shutdown(),
@@ -44,8 +44,7 @@ _ALL: tuple[Fault[Any], ...] = (
     ProcessHang(),
     Resign(),
     Drain(),
-    DiskError(),
-    DiskCorruption(),
+    *(fault for design in DESIGNS.values() for fault in design.faults),
     DiskFull(),
     ClockJump(),
 )

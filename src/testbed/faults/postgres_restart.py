@@ -8,7 +8,7 @@ from testbed.machines import Machine
 # A crashed server recovers first, which is slow under emulation.
 RESTART_SECONDS = 90.0
 
-# Promotion skips the parts that are done: address, DRBD and mount. The lock keeps it from running during another
+# Promotion skips the parts that are done: address, replication and mount. The lock keeps it from running during another
 # promotion or a demotion.
 _RESTART = """
 . /usr/lib/testbed/common

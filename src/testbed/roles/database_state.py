@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# The second disk of a database node that is a VM; the first holds its system.
+DATA_DISK = 1
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState(ABC):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.designs.database_design import DatabaseDesign
-from testbed.designs.drbd import drbd_remedies, drbd_state, split_brain
+from testbed.designs.drbd import drbd_remedies, drbd_state, online_verification, split_brain
+from testbed.designs.drbd.disk_corruption import DiskCorruption
+from testbed.designs.drbd.disk_error import DiskError
 from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.designs.drbd.drbd_record import RecordedDrbd
 from testbed.designs.drbd.drbd_state import DrbdState
@@ -19,6 +22,7 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
     name = "drbd"
     replication = "DRBD"
     recorded = RecordedDrbd()
+    faults = (DiskError(), DiskCorruption())
 
     def query(self, machine: Machine, address: str) -> DrbdState:
         """Ask a database node for its state."""
@@ -51,3 +55,11 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
     def generation(self, machine: Machine) -> str:
         """Return DRBD's identifiers of a node's data."""
         return split_brain.generation(machine)
+
+    def compare_copies(self, primary: Machine, *, repair: bool) -> CopyComparison:
+        """Have DRBD compare both copies, block by block."""
+        return online_verification.compare(primary, repair=repair)
+
+    def compare_as_daily(self, primary: Machine, within: float) -> CopyComparison | None:
+        """Have DRBD compare both copies as it does each day under the profile ``hardened``."""
+        return online_verification.compare_as_daily(primary, within)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from testbed.faults.fault import MachineFault, NoOptions, wait_until_ready
 from testbed.machines import Machine, Power
+from testbed.roles.database_state import DATA_DISK
 from testbed.topology import Role
-
-# The guest's second disk, under DRBD; the first holds its system.
-DATA_DISK = 1
 
 
 class DiskError(MachineFault[NoOptions]):

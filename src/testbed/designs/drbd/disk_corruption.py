@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.designs.drbd import drbd_state
+from testbed.designs.drbd import drbd_state, online_verification
 from testbed.errors import TestbedError
 from testbed.faults.fault import Fault, NoOptions, run_script, wait_until_ready
 from testbed.machines import Machine, Power
 from testbed.machines.machine import off_reason
-from testbed.roles import online_verification
 from testbed.topology import Role
 from testbed.wait import wait_until
 

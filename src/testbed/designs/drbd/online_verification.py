@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
 
+from testbed.designs.copy_comparison import CopyComparison
 from testbed.errors import TestbedError
 from testbed.machines.machine import ExecResult, Machine, Power
 from testbed.wait import wait_until
@@ -36,24 +36,6 @@ exit "$status"
 """
 # VERIFY_SECONDS is how often a primary compares by itself; without it never.
 DAILY = f'. /usr/lib/testbed/common; [ -z "${{VERIFY_SECONDS:-}}" ] || exec {PROGRAM} repair'
-
-
-@dataclass(frozen=True, slots=True)
-class CopyComparison:
-    """What DRBD found when it compared both copies.
-
-    Attributes:
-        differing_kib: KiB of the volume in which they differed, in blocks of 4 KiB.
-        repaired_kib: KiB that the standby got from the primary afterwards.
-    """
-
-    differing_kib: int
-    repaired_kib: int = 0
-
-    @property
-    def equal(self) -> bool:
-        """Whether both copies are equal now."""
-        return self.repaired_kib == self.differing_kib
 
 
 def compare(primary: Machine, *, repair: bool = False) -> CopyComparison:
