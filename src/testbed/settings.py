@@ -80,6 +80,11 @@ class Settings:
         return self.state_dir / "logs"
 
     @property
+    def vm_states_dir(self) -> Path:
+        """Where the states of booted guests are kept (images/vm/launcher/saved_state.py)."""
+        return self.state_dir / "vm-states"
+
+    @property
     def group(self) -> int:
         """The group that shares secrets and sockets with nodes: that of the state folder, for any user."""
         return self.state_dir.stat().st_gid if self.state_dir.is_dir() else os.getegid()

@@ -15,7 +15,7 @@ from testbed.cluster import secrets
 from testbed.cluster.shape import Shape
 from testbed.host import engine
 
-TESTED = ("app", "arbiter", "client", "guest", "lb", "mail")
+TESTED = ("app", "arbiter", "client", "db", "guest", "lb", "mail")
 
 
 @pytest.fixture(scope="session")

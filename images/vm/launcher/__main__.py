@@ -6,16 +6,17 @@ boot, or had its power cut because it would not stop.
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable
+from typing import Any
 
-from launcher import control, disks, machine, network
+from launcher import control, disks, network, saved_state
+from launcher.lines import Lines
+from launcher.machine import Machine, Parts
+from launcher.saved_state import SavedState
 from launcher.settings import LauncherError, Settings, read
 
 # The events of the VM that are printed, by QMP's names (QEMU, docs/interop/qemu-qmp-ref).
@@ -26,6 +27,11 @@ EVENTS = {
     "SHUTDOWN": "event=vm-shutdown",
     "BLOCK_IO_ERROR": "event=vm-disk-error",
 }
+
+
+def log(line: str) -> None:
+    """Print a line of the node's log."""
+    print(line, flush=True)
 
 
 def _last_line(text: str) -> str:
@@ -39,11 +45,14 @@ class Watch:
     Args:
         settings: the machine's settings.
         running: the machine, just switched on.
+        state: where the guest's state is saved when it has booted; None: it is not.
     """
 
-    def __init__(self, settings: Settings, running: machine.Machine) -> None:
+    def __init__(self, settings: Settings, running: Machine, state: SavedState | None = None) -> None:
         self.settings = settings
         self.machine = running
+        self.state = state
+        running.monitor.note = self.note
         self.stopping = False
         self.reset = False
         self._await_boot()
@@ -58,7 +67,7 @@ class Watch:
         if not self.stopping:
             self.stopping = True
             self.deadline = time.monotonic() + self.settings.stop_seconds
-            self.machine.order("system_powerdown")
+            self.machine.monitor.order("system_powerdown")
 
     def print_line(self, line: str) -> None:
         """Pass on a line of the guest, or answer it when it asks for the time.
@@ -67,12 +76,19 @@ class Watch:
             line: what the guest wrote.
         """
         if line == "clock?":
-            # Wall clock of the host, in seconds: the guest's own reads whole seconds at boot.
-            self.machine.events.sendall(f"{time.time():.6f}\n".encode())
+            if self.state and not self.stopping:
+                self._save(self.state)
+            self.machine.send_time()
             return
         if line.startswith("event=booted"):
             self.booted = True
-        print(line, flush=True)
+        log(line)
+
+    def _save(self, state: SavedState) -> None:
+        """Save the state of the guest, which waits for the time."""
+        self.state = None  # later boots in this container have disks that were written to
+        saved_state.save(self.machine, state, log)
+        self._await_boot()
 
     def overdue(self) -> str:
         """Return why the machine must go now, or an empty string."""
@@ -93,15 +109,15 @@ class Watch:
             What went wrong, or an empty string when the guest powered itself off.
         """
         lines = selectors.DefaultSelector()
-        for wire, take in ((self.machine.events, self.print_line), (self.machine.monitor, self.note)):
-            lines.register(wire, selectors.EVENT_READ, Lines(wire, take))
+        monitor = self.machine.monitor
+        lines.register(self.machine.events, selectors.EVENT_READ, Lines(self.machine.events, self.print_line))
+        lines.register(monitor.wire, selectors.EVENT_READ, monitor)
         while lines.get_map():
             for key, _ in lines.select(0.5):  # a signal does not end a wait, so it must end by itself
                 if not key.data.read():
                     lines.unregister(key.fileobj)
             if reason := self.overdue():
-                self.machine.process.kill()
-                self.machine.process.wait()
+                self.machine.cut_power()
                 return reason
         errors = self.machine.process.stderr.read() if self.machine.process.stderr else ""
         status = self.machine.process.wait()
@@ -111,14 +127,13 @@ class Watch:
             return "the guest crashed or restarted instead of powering off; its last lines are in console.log"
         return ""
 
-    def note(self, line: str) -> None:
+    def note(self, message: dict[str, Any]) -> None:
         """Record an event of QEMU.
 
         Args:
-            line: a QMP message.
+            message: a QMP event.
         """
-        message = json.loads(line)
-        name, data = message.get("event"), message.get("data", {})
+        name, data = message["event"], message.get("data", {})
         if name not in EVENTS:
             return
         stamp = message["timestamp"]  # QEMU's own, of the host's clock: nothing that happened on the way counts
@@ -128,35 +143,6 @@ class Watch:
             self.reset = data.get("reason") == "guest-reset"
         if name == "RESET":  # it boots again, in the same container
             self._await_boot()
-
-
-class Lines:
-    """Cuts what comes out of a socket into lines.
-
-    Args:
-        wire: the socket.
-        take: called with each line.
-    """
-
-    def __init__(self, wire: socket.socket, take: Callable[[str], None]) -> None:
-        self.wire = wire
-        self.take = take
-        self.rest = b""
-
-    def read(self) -> bool:
-        """Read what there is.
-
-        Returns:
-            False when the other end is closed.
-        """
-        try:
-            chunk = self.wire.recv(65536)
-        except OSError:
-            chunk = b""
-        *whole, self.rest = (self.rest + chunk).split(b"\n")
-        for line in whole:
-            self.take(line.decode(errors="replace").rstrip("\r"))
-        return bool(chunk)
 
 
 def main() -> int:
@@ -172,9 +158,11 @@ def main() -> int:
         if settings.control:
             nics.append(control.wire(settings.control))
             control.relay_names(settings.control)
-        overlays = disks.overlays(settings)
-        configuration = disks.configuration(os.environ, nics)
-        watch = Watch(settings, machine.start(settings, overlays, configuration, nics))
+        new = disks.are_new(settings)
+        parts = Parts(settings, disks.overlays(settings), disks.configuration(os.environ, nics), nics)
+        state = saved_state.of(parts, new=new)
+        running, restored = saved_state.switch_on(parts, state, log)
+        watch = Watch(settings, running, None if restored else state)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, watch.stop)
         reason = watch.run()

@@ -7,6 +7,8 @@ image's files than those it was made for, so the image's checksums are kept besi
 from __future__ import annotations
 
 import io
+import os
+import secrets
 import subprocess
 import tarfile
 import time
@@ -19,11 +21,19 @@ from launcher.settings import LauncherError, Settings
 CONFIGURATION = Path("/tmp/configuration.tar")  # noqa: S108 - the container is the launcher's alone
 SECRETS = Path("/etc/testbed/secrets.env")
 FILES = Path("/etc/testbed/guest")
+# The drive's size is a multiple of it, bytes.
+DRIVE_UNIT = 1 << 20
 
 
-def _image_identity(settings: Settings) -> str:
+def image_identity(settings: Settings) -> str:
+    """Return the checksums of the image's files; empty when the image names none."""
     identity = settings.images / "identity"
     return identity.read_text() if identity.exists() else ""
+
+
+def are_new(settings: Settings) -> bool:
+    """Return whether the node has none of its overlays yet: its disks are as in the image."""
+    return not any((settings.overlays / disk).exists() for disk in settings.disks)
 
 
 def overlays(settings: Settings) -> list[Path]:
@@ -39,7 +49,7 @@ def overlays(settings: Settings) -> list[Path]:
         LauncherError: an overlay cannot be made, or belongs to another image.
     """
     identity = settings.overlays / "identity"
-    if identity.exists() and identity.read_text() != _image_identity(settings):
+    if identity.exists() and identity.read_text() != image_identity(settings):
         raise LauncherError(f"{settings.overlays} holds the disks of another image; remove the volume (testbed down)")
     made = []
     for disk in settings.disks:
@@ -53,14 +63,14 @@ def overlays(settings: Settings) -> list[Path]:
         if done.returncode:
             raise LauncherError(done.stderr.strip().splitlines()[-1])
         unfinished.rename(overlay)
-    identity.write_text(_image_identity(settings))
+    identity.write_text(image_identity(settings))
     return made
 
 
 def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     """Write the drive with the guest's identity: a tar archive, read as a raw disk.
 
-    It holds ``node.env`` (the container's environment, and a MAC and a prefix for each card) and,
+    It holds ``node.env`` (the container's environment, random bytes, and a MAC and a prefix for each card) and,
     where the node has them, ``secrets.env`` and every file below ``/etc/testbed/guest``, with its mode.
 
     All members have the time of this start. OpenBSD's resolver reads ``/etc/resolv.conf`` when its time differs from
@@ -74,7 +84,7 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
     Returns:
         The archive.
     """
-    values = dict(environment)
+    values = {**environment, "ENTROPY": secrets.token_hex(32)}
     for nic in nics:
         values[f"{nic.name.upper()}_MAC"] = nic.mac
         values[f"{nic.name.upper()}_PREFIX"] = str(nic.prefix)
@@ -91,6 +101,8 @@ def configuration(environment: Mapping[str, str], nics: list[Nic]) -> Path:
             member = tarfile.TarInfo(name)  # its owner is number 0, root everywhere
             member.size, member.mode, member.mtime = len(content), mode, now
             archive.addfile(member, io.BytesIO(content))
+    # A guest that continues from a saved state knows the drive's size from then.
+    os.truncate(CONFIGURATION, -(-CONFIGURATION.stat().st_size // DRIVE_UNIT) * DRIVE_UNIT)
     return CONFIGURATION
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.monitor import Monitor
 from launcher.network import Nic
 from launcher.settings import Settings
 
@@ -19,39 +20,42 @@ class Machine:
     Args:
         process: QEMU's process; its standard error is a pipe.
         events: the guest's event lines come out of it, and answers to its questions go in.
-        monitor: a QMP monitor of the launcher's own: the public one serves one client at a time.
+        monitor: a QMP monitor of the launcher's own.
     """
 
     process: subprocess.Popen[str]
     events: socket.socket
-    monitor: socket.socket
+    monitor: Monitor
 
-    def order(self, command: str) -> None:
-        """Send QEMU an order without waiting for its answer.
+    def send_time(self) -> None:
+        """Answer the guest's question for the time: the host's wall clock, in seconds."""
+        self.events.sendall(f"{time.time():.6f}\n".encode())
 
-        Args:
-            command: the QMP command's name.
-        """
-        try:
-            self.monitor.sendall(json.dumps({"execute": command}).encode() + b"\n")
-        except OSError:
-            return  # QEMU has ended already, and the launcher's wait for it returns
+    def cut_power(self) -> None:
+        """End QEMU, and wait for it."""
+        self.process.kill()
+        self.process.wait()
+        self.events.close()
+        self.monitor.wire.close()
 
 
-def _console(sockets: Path) -> list[str]:
+def _make_room(sockets: Path) -> None:
+    sockets.mkdir(parents=True, exist_ok=True)
+    for name in ("qmp.sock", "power.sock", "agent.sock", "console.sock"):
+        (sockets / name).unlink(missing_ok=True)
     log = sockets / "console.log"
     if log.exists():
         log.rename(sockets / "console.log.1")  # the boot before this one: it may show why it ended
+
+
+def _console(sockets: Path) -> list[str]:
     return [
-        "-chardev", f"socket,id=console,path={sockets}/console.sock,server=on,wait=off,logfile={log}",
+        "-chardev", f"socket,id=console,path={sockets}/console.sock,server=on,wait=off,logfile={sockets}/console.log",
         "-serial", "chardev:console",
     ]  # fmt: skip
 
 
 def _public_sockets(sockets: Path) -> list[str]:
-    sockets.mkdir(parents=True, exist_ok=True)
-    for name in ("qmp.sock", "power.sock", "agent.sock", "console.sock"):
-        (sockets / name).unlink(missing_ok=True)
     return [
         "-chardev", f"socket,id=qmp,path={sockets}/qmp.sock,server=on,wait=off",
         "-mon", "chardev=qmp,mode=control",
@@ -111,36 +115,64 @@ def _event_port(settings: Settings, descriptor: int) -> list[str]:
     return [*chardev, "-device", "virtserialport,chardev=events,name=org.testbed.events"]
 
 
-def start(settings: Settings, overlays: list[Path], configuration: Path, nics: list[Nic]) -> Machine:
-    """Switch the machine on.
+@dataclass(frozen=True)
+class Parts:
+    """What QEMU's command line names.
 
     Args:
         settings: the machine's settings.
         overlays: its disks.
         configuration: its configuration drive.
         nics: its network cards.
-
-    Returns:
-        The running machine.
     """
-    events, guest_events = socket.socketpair()
-    monitor, qemu_monitor = socket.socketpair()
-    command = [
+
+    settings: Settings
+    overlays: list[Path]
+    configuration: Path
+    nics: list[Nic]
+
+
+def command_line(parts: Parts, events: int, monitor: int) -> list[str]:
+    """Return QEMU's command line.
+
+    Args:
+        parts: of the machine.
+        events: file descriptor of the guest's event lines.
+        monitor: file descriptor of the launcher's monitor.
+    """
+    settings = parts.settings
+    return [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-name", settings.node, "-m", str(settings.memory_mib), "-smp", "1",
         # Nothing that ticks: an idle guest costs the host a hundredth of a core.
         "-machine", "q35,hpet=off,usb=off,vmport=off,smbus=off,sata=off,graphics=off",
         "-rtc", "base=utc,clock=host",
         *_processor(settings), *_kernel(settings),
-        *_drives(overlays, configuration),
+        *_drives(parts.overlays, parts.configuration),
         "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
         *_public_sockets(settings.sockets),
-        *_event_port(settings, guest_events.fileno()),
-        "-chardev", f"socket,id=launcher,fd={qemu_monitor.fileno()}", "-mon", "chardev=launcher,mode=control",
-        *_cards(nics), *settings.extra,
+        *_event_port(settings, events),
+        "-chardev", f"socket,id=launcher,fd={monitor}", "-mon", "chardev=launcher,mode=control",
+        *_cards(parts.nics), *settings.extra,
     ]  # fmt: skip
+
+
+def start(parts: Parts, *, incoming: bool = False) -> Machine:
+    """Switch the machine on.
+
+    Args:
+        parts: of the machine.
+        incoming: whether it waits for a saved state instead of booting.
+
+    Returns:
+        The running machine.
+    """
+    _make_room(parts.settings.sockets)
+    events, guest_events = socket.socketpair()
+    monitor, qemu_monitor = socket.socketpair()
+    command = command_line(parts, guest_events.fileno(), qemu_monitor.fileno())
     process = subprocess.Popen(
-        command,
+        [*command, *(["-incoming", "defer"] if incoming else [])],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -149,6 +181,4 @@ def start(settings: Settings, overlays: list[Path], configuration: Path, nics: l
     )
     guest_events.close()
     qemu_monitor.close()
-    machine = Machine(process, events, monitor)
-    machine.order("qmp_capabilities")
-    return machine
+    return Machine(process, events, Monitor(monitor))

@@ -36,6 +36,7 @@ class Settings:
         events: how the guest sends its events: ``virtio`` port or second ``serial`` line [VM_EVENTS].
         boot_seconds: the guest must print ``event=booted`` within these, 0: it need not [VM_BOOT_SECONDS].
         stop_seconds: time for an orderly power-down before the power is cut [VM_STOP_SECONDS].
+        states: folder of saved states of booted guests, None: none is saved or restored [VM_STATES].
         extra: further QEMU arguments [VM_EXTRA].
     """
 
@@ -55,6 +56,7 @@ class Settings:
     events: str
     boot_seconds: float
     stop_seconds: float
+    states: Path | None
     extra: tuple[str, ...]
 
 
@@ -102,5 +104,6 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         events=_choice(environment, "VM_EVENTS", ("virtio", "serial")),
         boot_seconds=_number(environment, "VM_BOOT_SECONDS", 120),
         stop_seconds=_number(environment, "VM_STOP_SECONDS", 15),
+        states=Path(get("VM_STATES", "")) if get("VM_STATES") else None,
         extra=tuple(shlex.split(get("VM_EXTRA", ""))),
     )

@@ -20,6 +20,7 @@ from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.cluster.start_record import forget_start
+from testbed.cluster.vm_starts import vm_starts
 from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import heal_all
@@ -87,17 +88,23 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         _forget_members(cluster)
         with progress.step("waiting until every part serves"):
             restore(cluster, progress, _boot_seconds(cluster))
+        for line in vm_starts(cluster) if fresh else ():
+            progress.print_line(f"  {line}")
         _make_databases(cluster, progress)
-        with progress.step("logging in to the webmail through the site's virtual address"):
-            first_page(cluster)
-        for node in cluster.topology.of_role(Role.SINGLE):
-            with progress.step("logging in to the single server"):
-                first_page(cluster, site=node.name)
+        _log_in(cluster, progress)
     except (TestbedError, DockerException) as error:
         folder = save_logs(cluster)
         if fresh and not keep:
             project.remove([cluster_id])
         raise TestbedError(f"{error} (logs: {folder})") from None
+
+
+def _log_in(cluster: Cluster, progress: Progress) -> None:
+    with progress.step("logging in to the webmail through the site's virtual address"):
+        first_page(cluster)
+    for node in cluster.topology.of_role(Role.SINGLE):
+        with progress.step("logging in to the single server"):
+            first_page(cluster, site=node.name)
 
 
 def start(cluster: Cluster) -> None:

@@ -27,10 +27,11 @@ def make(settings: Settings, topology: Topology) -> None:
     for node in topology.nodes.values():
         if node.keys.machine == "virtual":
             sockets(settings, settings.run_dir / settings.project / node.name)
+    sockets(settings, settings.vm_states_dir)
 
 
 def sockets(settings: Settings, folder: Path) -> None:
-    """Make a folder in which a node makes sockets that this user can open.
+    """Make a folder in which a node makes sockets or files that this user can open.
 
     Args:
         settings: whose group it is opened to.

@@ -13,7 +13,9 @@ from testbed.settings import Settings
 
 
 def remove_images(engine: docker.DockerClient, settings: Settings) -> tuple[list[str], list[str]]:
-    """Remove the images whose names begin with the checkout's prefix and that testbed built, with their manifests.
+    """Remove the images whose names begin with the checkout's prefix and that testbed built.
+
+    Their manifests and the saved states of their guests go, too.
 
     Earlier builds that lost their name go, too. An image that a container uses stays.
 
@@ -42,6 +44,7 @@ def remove_images(engine: docker.DockerClient, settings: Settings) -> tuple[list
                 removed.append(name)
     if not used:
         shutil.rmtree(_manifests(settings), ignore_errors=True)
+        shutil.rmtree(settings.vm_states_dir, ignore_errors=True)
     return removed, used
 
 
