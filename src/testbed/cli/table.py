@@ -40,6 +40,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     _entry(CLUSTER, "doctor", "Check this computer, and print how to fix what is missing."),
     _entry(CLUSTER, "up", "Bring the cluster up: install, build, start and repair what is needed."),
     _entry(CLUSTER, "down", "Remove the cluster; images, logs and runs stay."),
+    _entry(CLUSTER, "reset", "Bring the cluster back to the state of a new one, whatever its condition."),
     _entry(CLUSTER, "status", "Show each node's power, address and role, and the faults in force."),
     _entry(CLUSTER, "inspect", "Show a node's role, image, container, addresses, state and faults, or list all nodes."),
     _entry(CLUSTER, "graph", "Draw the nodes and networks, with what each node does now."),

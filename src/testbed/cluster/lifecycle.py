@@ -20,6 +20,7 @@ from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.cluster.start_record import forget_start
+from testbed.cluster.unfinished_reset import must_have_finished_reset, unfinished_reset
 from testbed.cluster.vm_starts import vm_starts
 from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
@@ -53,6 +54,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
     backup.must_have_finished_restore(cluster.settings)
+    must_have_finished_reset(cluster.settings)
     cluster_id = identity.ensure(cluster.settings)
     if old := cluster.fleet.outdated():
         raise UsageError(
@@ -332,8 +334,9 @@ def forget(settings: Settings) -> None:
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
     forget_start(settings)
-    for note in (_pending_applications(settings), backup.unfinished_restore(settings), labels.file(settings)):
-        note.unlink(missing_ok=True)
+    notes = (backup.unfinished_restore(settings), unfinished_reset(settings))
+    for file in (_pending_applications(settings), *notes, labels.file(settings)):
+        file.unlink(missing_ok=True)
 
 
 def load_applications(cluster: Cluster) -> None:

@@ -125,16 +125,25 @@ def remove(clusters: Iterable[str]) -> None:
         GhostEndpointsError: the engine has lost count all the same; everything else has been removed.
     """
     for cluster in clusters:
-        _remove_cluster(f"{CLUSTER_LABEL}={cluster}")
+        remove_nodes(cluster)
+        _remove_networks(f"{CLUSTER_LABEL}={cluster}")
 
 
-def _remove_cluster(label: str) -> None:
-    client = engine.client()
+def remove_nodes(cluster: str) -> None:
+    """Remove a cluster's containers and volumes, and keep its networks.
+
+    Args:
+        cluster: its identity.
+    """
+    client, label = engine.client(), f"{CLUSTER_LABEL}={cluster}"
     for container in client.containers.list(all=True, filters={"label": label}):
         _remove_container(container)
     for volume in client.volumes.list(filters={"label": label}):
         volume.remove(force=True)
-    for network in client.networks.list(filters={"label": label}):
+
+
+def _remove_networks(label: str) -> None:
+    for network in engine.client().networks.list(filters={"label": label}):
         try:
             network.remove()
         except APIError as error:
