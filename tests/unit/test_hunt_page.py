@@ -115,7 +115,7 @@ def test_a_failure_is_not_known_by_a_fault_that_was_refused(hunted: HuntStore) -
     mine = found[str(TWO.kind)]
     assert (mine.entry, mine.numbers, mine.smallest) == (None, [7], "disk-error db:standby")
     assert [group.numbers for group in found.values() if group.entry] == [[2, 3]]
-    assert hunt_page._tone(hunted.plays[-1], "reference") == "fail"
+    assert hunt_page._tone(hunted.plays[-1], hunted.settings) == "fail"
 
 
 def test_coverage_counts_what_was_injected(hunted: HuntStore) -> None:

@@ -371,10 +371,11 @@ def test_a_play_in_one_line() -> None:
     play = Play(
         number=1, drawn=True, steps=steps, failures=(LOST, TWO), repair="testbed heal", refused=(1,), seconds=61.2
     )
-    assert format_outcome(play, "reference") == (
+    settings = HuntSettings(seed=1, platform={})
+    assert format_outcome(play, settings) == (
         "fails: run: it does not come back; known: Two primaries without fencing; repaired by testbed heal; "
         "steps that could not be taken: 1"
     )
-    assert format_outcome(Play(number=1, drawn=True, steps=steps, seconds=40), "reference") == "passes"
+    assert format_outcome(Play(number=1, drawn=True, steps=steps, seconds=40), settings) == "passes"
     unknown = Play(number=1, drawn=True, steps=steps, unknown=("durability",), seconds=40)
-    assert format_outcome(unknown, "reference") == "unknown: durability"
+    assert format_outcome(unknown, settings) == "unknown: durability"

@@ -24,9 +24,11 @@ from testbed.checks.expectations import Profile
 from testbed.checks.healthy import HEALTHY
 from testbed.cluster import ClusterState, complaints
 from testbed.cluster.cluster_recovery import SplitBrainError
+from testbed.designs.design_registry import DEFAULT
+from testbed.designs.known_failure import KnownFailure
 from testbed.designs.remedy import RESTART, Remedy
 from testbed.hunt.failure_kinds import failure_kinds
-from testbed.hunt.known_failures import CATALOGUE, KnownFailure, explains, matches
+from testbed.hunt.known_failures import COMMON, explains, matches
 from testbed.hunt.sequence import brief
 from testbed.incidents import Incident, load
 from testbed.journal import parse
@@ -151,6 +153,7 @@ def causes(made_up: Lines) -> Mapping[str, set[str]]:
     return found
 
 
+CATALOGUE = (*COMMON, *DEFAULT.known_failures)
 ENTRIES = [pytest.param(entry, id=f"{entry.profile}-{entry.check}-{entry.title}") for entry in CATALOGUE]
 
 

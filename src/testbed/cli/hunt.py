@@ -126,7 +126,9 @@ def _must_make_sense(resume: str | None, *, seed: int | None, name: str | None, 
 def _exit_status(store: HuntStore, equal: bool | None) -> ExitStatus:
     """What a hunt ends with."""
     kinds = ((kind, play.taken) for play in store.plays for kind in play.kinds)
-    if equal is False or any(not find_known_failure(kind, steps, store.settings.profile) for kind, steps in kinds):
+    if equal is False or any(
+        not find_known_failure(kind, steps, store.settings.profile, store.settings.design) for kind, steps in kinds
+    ):
         return ExitStatus.FAILED
     if equal is None or any(play.is_unknown for play in store.drawn().values()):
         return ExitStatus.UNKNOWN
@@ -200,13 +202,13 @@ def _print_result(store: HuntStore, path: Path, equal: bool | None, *, as_json: 
     if not as_json:
         out.print(f"  page: {path}", highlight=False)
         return
-    profile = store.settings.profile
+    settings = store.settings
     failures = [
         {
             "sequence": play.number,
             "check": failure.check,
             "cause": failure.cause,
-            "known": bool(find_known_failure(failure.kind, play.taken, profile)),
+            "known": bool(find_known_failure(failure.kind, play.taken, settings.profile, settings.design)),
             "run": play.run,
         }
         for play in store.plays

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from testbed.designs.copy_comparison import CopyComparison
+from testbed.designs.known_failure import KnownFailure
 from testbed.designs.recorded_design import RecordedDesign
 from testbed.designs.remedy import Remedy
 from testbed.faults.fault import Fault
@@ -27,12 +28,14 @@ class DatabaseDesign(ABC, Generic[StateT]):
         replication: what replicates the data, as messages name it.
         recorded: what its runs record, and how it is read.
         faults: those that only nodes of this design can suffer.
+        known_failures: what is known to fail, by profile.
     """
 
     name: ClassVar[str]
     replication: ClassVar[str]
     recorded: ClassVar[RecordedDesign]
     faults: ClassVar[tuple[Fault[Any], ...]]
+    known_failures: ClassVar[tuple[KnownFailure, ...]]
 
     @abstractmethod
     def query(self, machine: Machine, address: str) -> StateT:

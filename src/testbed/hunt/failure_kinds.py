@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from testbed.checks import Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.run_integrity import RUN, STEPS
+from testbed.designs.design_registry import DESIGNS
 from testbed.probes.probe_registry import PROBES
 
 SERVED = "served"
@@ -19,7 +20,8 @@ MOST = 6  # kinds of one check in one run
 # The complaint of an unhealthy cluster that the others follow from comes first.
 _FIRST_COMPLAINTS = (
     "split brain", "went off", "does not exist", " is off", " is frozen", "does not answer", "does not serve",
-    "the database's address", "DRBD is", "the site's address", "Apache does not run",
+    "the database's address", *(f"{design.replication} is" for design in DESIGNS.values()), "the site's address",
+    "Apache does not run",
 )  # fmt: skip
 _NODE = re.compile(r"\b(lb|db|app)-?\d+\b")
 _WORD_WITH_DIGIT = re.compile(r"(?<![\w-])[\w./:+-]*\d(?:[\w./:%+-]*[\w%])?")

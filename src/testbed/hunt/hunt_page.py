@@ -13,6 +13,7 @@ from statistics import median
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from testbed.cluster.mildest_repair import HEAL, UP
+from testbed.designs.known_failure import KnownFailure
 from testbed.faults import ACTIONS
 from testbed.hunt.draw import TARGETS
 from testbed.hunt.failure_kinds import FailureKind
@@ -23,10 +24,11 @@ from testbed.hunt.hunt_store import (
     REMEDIES,
     SPLIT_BRAIN,
     HuntFinding,
+    HuntSettings,
     HuntStore,
     Play,
 )
-from testbed.hunt.known_failures import KnownFailure, find_known_failure
+from testbed.hunt.known_failures import find_known_failure
 from testbed.hunt.search import format_outcome
 from testbed.hunt.sequence import brief, format_steps
 from testbed.record_file import replace_file
@@ -88,12 +90,12 @@ def write(store: HuntStore, verification: str = "") -> Path:
 
 def render(store: HuntStore, verification: str = "") -> str:
     """Return the page."""
-    profile = store.settings.profile
+    settings = store.settings
     drawn = [play for play in store.plays if play.drawn]
     groups = group_failures(store)
     new = [group for group in groups if group.entry is None]
     return _environment().get_template("hunt.html.j2").render(
-        settings=store.settings,
+        settings=settings,
         name=store.folder.name,
         started=datetime.fromtimestamp(store.settings.started).astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
         tone="fail" if new else "pass" if drawn and not _unknown(drawn) else "unknown",
@@ -104,7 +106,8 @@ def render(store: HuntStore, verification: str = "") -> str:
         coverage=coverage(drawn),
         targets=[*TARGETS, *sorted({s.target for p in drawn for s in p.steps if s.target} - TARGETS.keys())],
         pairs=overlapping_pairs(drawn),
-        plays=[(each, format_steps(each.steps), format_outcome(each, profile), _tone(each, profile)) for each in drawn],
+        plays=[(each, format_steps(each.steps), format_outcome(each, settings), _tone(each, settings))
+               for each in drawn],
         repairs=_repairs(store.plays),
         plays_healthy=sum(not play.repair for play in store.plays),
         verification=verification,
@@ -119,7 +122,7 @@ def group_failures(store: HuntStore) -> list[FailureGroup]:
     found: dict[object, FailureGroup] = {}
     for play in store.plays:
         for failure in play.failures:
-            entry = find_known_failure(failure.kind, play.taken, store.settings.profile)
+            entry = find_known_failure(failure.kind, play.taken, store.settings.profile, store.settings.design)
             name = entry.title if entry else failure.kind
             group = found.setdefault(name, FailureGroup(entry.title if entry else str(failure.kind), entry))
             group.take(play, failure.kind, failure.text)
@@ -197,10 +200,10 @@ def _repairs(plays: Sequence[Play]) -> list[tuple[str, int]]:
     return [(means, counted[means]) for means in (REMEDIES, SPLIT_BRAIN, HEAL, UP, FRESH) if counted[means]]
 
 
-def _tone(play: Play, profile: str) -> str:
+def _tone(play: Play, settings: HuntSettings) -> str:
     if not play.failures:
         return "unknown" if play.unknown else "pass"
-    every = all(find_known_failure(kind, play.taken, profile) for kind in play.kinds)
+    every = all(find_known_failure(kind, play.taken, settings.profile, settings.design) for kind in play.kinds)
     return "documented" if every else "fail"
 
 

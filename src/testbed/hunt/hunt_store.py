@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from testbed.designs.database_design import DatabaseDesign
+from testbed.designs.design_registry import design_named
 from testbed.errors import UsageError
 from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.sequence import Steps, tidy_steps
@@ -46,6 +48,11 @@ class HuntSettings(Record):
     def profile(self) -> str:
         """The profile of the cluster."""
         return self.platform.get("profile", "reference")
+
+    @property
+    def design(self) -> DatabaseDesign[Any]:
+        """The design of the cluster's database."""
+        return design_named(self.platform.get("design"))
 
 
 class PlayFailure(Record):

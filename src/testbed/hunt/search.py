@@ -17,7 +17,7 @@ from statistics import fmean
 from testbed.hunt import incident_writer
 from testbed.hunt.draw import Generator
 from testbed.hunt.failure_kinds import FailureKind
-from testbed.hunt.hunt_store import HuntFinding, HuntStore, Play, PlayFailure
+from testbed.hunt.hunt_store import HuntFinding, HuntSettings, HuntStore, Play, PlayFailure
 from testbed.hunt.known_failures import find_known_failure
 from testbed.hunt.sequence import Steps, format_steps, steps_key
 from testbed.hunt.shrink import FAILURES, Shrinker, Shrunk
@@ -94,7 +94,9 @@ class Search:
         shown: dict[FailureKind, list[tuple[Play, PlayFailure]]] = {}
         for play in self._store.drawn().values():
             for failure in play.failures:
-                if not find_known_failure(failure.kind, play.taken, self._store.settings.profile):
+                if not find_known_failure(
+                    failure.kind, play.taken, self._store.settings.profile, self._store.settings.design
+                ):
                     shown.setdefault(failure.kind, []).append((play, failure))
         frequent = sorted(shown.values(), key=len, reverse=True)
         return [min(each, key=lambda pair: len(pair[0].taken)) for each in frequent]
@@ -103,7 +105,7 @@ class Search:
         steps = self._generator.draw(self._store.settings.seed, number)
         self._print_line(f"  {number}{self._left(number)}: {format_steps(steps)}")
         played = self._play(number, steps, drawn=True)
-        self._print_line(f"      {format_outcome(played, self._store.settings.profile)} ({played.seconds:.0f} s)")
+        self._print_line(f"      {format_outcome(played, self._store.settings)} ({played.seconds:.0f} s)")
         return played
 
     def _left(self, number: int) -> str:
@@ -168,7 +170,7 @@ class Search:
 
     def _is_new(self, kind: FailureKind, steps: Steps) -> bool:
         """Whether a kind of failure is neither known nor found before."""
-        if find_known_failure(kind, steps, self._store.settings.profile):
+        if find_known_failure(kind, steps, self._store.settings.profile, self._store.settings.design):
             return False
         return kind not in {finding.kind for finding in self._store.findings}
 
@@ -197,13 +199,12 @@ class _Recorded:
         return made[place] if place < len(made) else None
 
 
-def format_outcome(play: Play, profile: str) -> str:
+def format_outcome(play: Play, settings: HuntSettings) -> str:
     """What a play came to, in one line."""
-    kinds = list(dict.fromkeys(play.kinds))
-    new = [kind for kind in kinds if not find_known_failure(kind, play.taken, profile)]
-    lines = [f"fails: {kind}" for kind in new]
-    lines += [f"known: {entry.title}" for kind in kinds if (entry := find_known_failure(kind, play.taken, profile))]
-    lines += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not kinds else []
+    known = {kind: find_known_failure(kind, play.taken, settings.profile, settings.design) for kind in play.kinds}
+    lines = [f"fails: {kind}" for kind, entry in known.items() if entry is None]
+    lines += [f"known: {entry.title}" for entry in known.values() if entry]
+    lines += [f"unknown: {', '.join(play.unknown)}"] if play.unknown and not known else []
     text = "; ".join(dict.fromkeys(lines)) or "passes"
     refused = f"; steps that could not be taken: {len(play.refused)}" if play.refused else ""
     return f"{text}{f'; repaired by {play.repair}' if play.repair else ''}{refused}"

@@ -10,6 +10,7 @@ from testbed.designs.drbd import drbd_remedies, drbd_state, online_verification,
 from testbed.designs.drbd.disk_corruption import DiskCorruption
 from testbed.designs.drbd.disk_error import DiskError
 from testbed.designs.drbd.drbd_aspect import DrbdAspect
+from testbed.designs.drbd.drbd_known_failures import KNOWN_FAILURES
 from testbed.designs.drbd.drbd_record import RecordedDrbd
 from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.designs.remedy import Remedy
@@ -22,6 +23,7 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
     name = "drbd"
     replication = "DRBD"
     recorded = RecordedDrbd()
+    known_failures = KNOWN_FAILURES
     faults = (DiskError(), DiskCorruption())
 
     def query(self, machine: Machine, address: str) -> DrbdState:
