@@ -124,7 +124,7 @@ def test_the_version_is_the_package_s() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["upp"], r"testbed: No such command 'upp'\. Did you mean 'up'\?; see `testbed --help`"),
+        (["upp"], r"testbed: No such command 'upp'\. Did you mean 'up', 'app'\?; see `testbed --help`"),
         (["--nonsense"], r"testbed: No such option: --nonsense; see `testbed --help`"),
         (["up", "--nonsense"], r"testbed: No such option: --nonsense; see `testbed up --help`"),
         (["pool", "weight", "webmail"], r"testbed: Missing argument 'node'; see `testbed pool weight --help`"),

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from testbed.topology import Application, Topology
 
 
-def server_files(topology: Topology) -> Mapping[str, str]:
-    """The folder ``applications`` of all app nodes, by file name: each node picks what it runs."""
+def server_files(topology: Topology, digests: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, str]:
+    """The folder ``applications`` of all app nodes, by file name: each node picks what it runs.
+
+    Args:
+        topology: the applications.
+        digests: of the code of applications that have it outside the image: a changed one restarts its application.
+    """
     files = {}
     for name, application in topology.applications.items():
-        files[f"{name}.env"] = _settings(name, application)
+        files[f"{name}.env"] = _settings(name, application, digests.get(name, ""))
         if application.kind == "php":
             files[f"{name}.ini"] = _ini(application)
     return files
 
 
-def _settings(name: str, application: Application) -> str:
+def _settings(name: str, application: Application, digest: str) -> str:
     """Lines that a shell reads; every value's characters are the topology's to keep harmless."""
     nodes = "*" if application.nodes == "all" else " ".join(application.nodes)
     extensions = "*" if application.php.extensions == "all" else " ".join(application.php.extensions)
@@ -32,6 +38,8 @@ def _settings(name: str, application: Application) -> str:
         "STATE": application.state,
         "DATABASE": "yes" if application.database else "no",
         "EXTENSIONS": extensions,
+        "COMMAND": application.command or "",
+        "CODE_DIGEST": digest,
     }
     return "".join(f"{key}='{value}'\n" for key, value in values.items())
 

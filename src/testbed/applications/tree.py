@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from testbed.applications.dispatch import dispatch_conf, pools_conf
+from testbed.applications.folders import copy_code
 from testbed.applications.pools import pools, pools_file
 from testbed.applications.servers import server_files
 from testbed.topology import Topology
@@ -21,18 +22,20 @@ def balancer_files(topology: Topology) -> Mapping[str, str]:
     }
 
 
-def write(state_dir: Path, topology: Topology) -> bool:
+def write(state_dir: Path, topology: Topology, folders: Sequence[Path] = ()) -> bool:
     """Write what balancers and app nodes read.
 
     Args:
         state_dir: the folder that holds ``nodes/``.
         topology: the cluster.
+        folders: of the applications whose code is outside the image.
 
     Returns:
         Whether anything changed.
     """
     folder = state_dir / "nodes"
-    changed = [_fill(folder / "app" / "applications", server_files(topology))]
+    digests = copy_code(folders, folder / "app" / "code")
+    changed = [_fill(folder / "app" / "applications", server_files(topology, digests))]
     changed += [_put(folder / "lb" / name, text) for name, text in balancer_files(topology).items()]
     return any(changed)
 

@@ -181,6 +181,8 @@ def _judge_application(run: RecordedRun, builder: VerdictBuilder, name: str, tri
             builder.fail(f"{name}: {token} {problem}")
     for token in found.unsettled:
         builder.doubt(f"{name}: {token} was not looked for")
+    if not found.acknowledged:
+        builder.doubt(f"{name} acknowledged no work, so nothing is proved")
     return f"{name}: {found.describe()}"
 
 

@@ -53,6 +53,10 @@ def up(
     overlay: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A Compose overlay, compose/NAME.yaml; none: without any.")
     ] = None,
+    application: Annotated[
+        list[str] | None,
+        typer.Option("--app", metavar="FOLDER", help="A folder that `testbed app new` wrote; none: without any."),
+    ] = None,
     keep_failed: Annotated[
         bool, typer.Option("--keep-failed", help="Leave a cluster that does not come up, to look at it.")
     ] = False,
@@ -67,9 +71,11 @@ def up(
     The command is safe to repeat. A cluster that is up keeps what no option names. Profile, balancer and filesystem are
     chosen for a new cluster: run `testbed down` first. Sessions and scale change while the cluster is up.
 
-    --overlay single adds the single server to the cluster, and --overlay none takes it away.
+    --overlay single adds the single server to the cluster, and --overlay none takes it away. --app FOLDER adds an
+    application to a running cluster. Run it again after a change of its files.
     """
-    wanted = UpOptions(profile, balancer, filesystem, sessions, tuple(scale or ()), tuple(overlay or ()))
+    overlays, applications = tuple(overlay or ()), tuple(application or ())
+    wanted = UpOptions(profile, balancer, filesystem, sessions, tuple(scale or ()), overlays, applications)
     bring_up(configuration.load(), wanted, keep=keep_failed, take_over=take_over, consent=Consent(given=yes))
 
 

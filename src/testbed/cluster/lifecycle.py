@@ -363,7 +363,7 @@ def _write_node_files(cluster: Cluster) -> None:
     noted = _pending_applications(settings).exists()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     _pending_applications(settings).touch()
-    if not applications.write(settings.state_dir, cluster.topology) and not noted:
+    if not applications.write(settings.state_dir, cluster.topology, cluster.shape.application_folders) and not noted:
         _pending_applications(settings).unlink()
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":

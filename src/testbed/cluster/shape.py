@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from testbed.applications.folders import OVERLAY
 from testbed.errors import UsageError
 from testbed.settings import Settings
 
@@ -27,6 +28,7 @@ class Shape:
         sessions: where the webmail keeps its sessions: ``files`` or ``database``.
         padding: KiB added to each session.
         filesystem: on the DRBD device; empty: as the environment or the Compose file has it.
+        applications: folders of applications outside the checkout, each with a Compose overlay and code.
     """
 
     overlays: tuple[str, ...] = ()
@@ -35,6 +37,12 @@ class Shape:
     sessions: str = "files"
     padding: int = 0
     filesystem: str = ""
+    applications: tuple[str, ...] = ()
+
+    @property
+    def application_folders(self) -> list[Path]:
+        """The folders of applications outside the checkout."""
+        return [Path(folder) for folder in self.applications]
 
     def environment(self, settings: Settings) -> dict[str, str]:
         """The variables its Compose files are interpolated with."""
@@ -60,6 +68,7 @@ class Shape:
         """The options of `testbed up` that bring up a new cluster of this shape."""
         pairs = [
             *(("--overlay", name) for name in self.lasting().overlays),
+            *(("--app", folder) for folder in self.applications),
             *(("--scale", f"{service}={count}") for service, count in self.scale),
             ("--sessions", self.sessions),
             *([("--filesystem", self.filesystem)] if self.filesystem else []),
@@ -78,7 +87,7 @@ class Shape:
             files.append(folder / f"{name}.yaml")
             if kvm and (devices := folder / f"{name}-kvm.yaml").is_file():
                 files.append(devices)
-        return files
+        return [*files, *(folder / OVERLAY for folder in self.application_folders)]
 
 
 def remember(settings: Settings, shape: Shape) -> None:
@@ -96,7 +105,9 @@ def remembered(settings: Settings) -> Shape:
         data = json.loads(path.read_text())
         scale = tuple((str(service), int(count)) for service, count in data["scale"])
         filesystem = data.get("filesystem", "")  # older records have none
-        return Shape(tuple(data["overlays"]), scale, data["accel"], data["sessions"], data["padding"], filesystem)
+        applications = tuple(str(each) for each in data.get("applications", ()))
+        sessions, padding = data["sessions"], data["padding"]
+        return Shape(tuple(data["overlays"]), scale, data["accel"], sessions, padding, filesystem, applications)
     except (ValueError, KeyError, TypeError):
         raise UsageError("not a cluster's record", where=str(path), fix="delete it and run `testbed up`") from None
 

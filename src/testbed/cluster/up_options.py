@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from testbed.applications.folders import application_folder
 from testbed.cluster.shape import ADDING, TEMPORARY, Shape
 from testbed.errors import UsageError
 from testbed.settings import Settings
@@ -26,6 +27,7 @@ class UpOptions:
         sessions: where the webmail keeps its sessions.
         scale: nodes of a service, such as ``app=3``.
         overlays: Compose overlays by name, or ``none``.
+        applications: folders of applications outside the checkout, or ``none``.
     """
 
     profile: Profile | None = None
@@ -34,6 +36,7 @@ class UpOptions:
     sessions: Store | None = None
     scale: tuple[str, ...] = ()
     overlays: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
 
     def shape(self, settings: Settings, now: Shape) -> Shape:
         """Return the requested shape.
@@ -43,7 +46,7 @@ class UpOptions:
             now: the cluster's, or the plain one for a new cluster.
 
         Raises:
-            UsageError: a scale is invalid.
+            UsageError: a scale is invalid, or a folder is not one of an application.
         """
         now = now.lasting()
         shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
@@ -54,9 +57,16 @@ class UpOptions:
             overlays=overlays,
             scale=tuple(_scale(dict(now.scale), self.scale).items()),
             filesystem=self.filesystem or settings.filesystem or now.filesystem,
+            applications=self._applications(now),
             sessions=self.sessions or settings.sessions or now.sessions,
             padding=now.padding if settings.session_padding is None else settings.session_padding,
         )
+
+    def _applications(self, now: Shape) -> tuple[str, ...]:
+        """The folders of applications: those that the cluster has, unless ``none`` is named, and those named."""
+        kept = () if NONE in self.applications else now.applications
+        named = [str(application_folder(each)) for each in self.applications if each != NONE]
+        return tuple(dict.fromkeys((*kept, *named)))
 
     def must_fit(self, settings: Settings, now: Shape, shape: Shape) -> None:
         """Refuse what would make one half of a cluster another one: its disks and records belong to the old one.

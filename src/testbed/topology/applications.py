@@ -45,6 +45,9 @@ def _unique(topology: Topology) -> Iterator[Problem]:
             yield Problem((*path, "path"), f"{ALIVE} is the balancers' own", "choose another path")
         if application.kind != "php" and "php" in application.model_fields_set:
             yield Problem((*path, "php"), f"its kind is {application.kind}", "leave php out, or make it kind: php")
+        if (application.kind == "command") != (application.command is not None):
+            what = f"its kind is {application.kind}, and it has {'a' if application.command else 'no'} command"
+            yield Problem((*path, "kind"), what, "kind: command needs a command, and only it has one")
         if application.database and name in NOT_DATABASES:
             yield Problem((*path, "database"), f"the database {name!r} is not for applications", "choose another name")
         if application.read_back is not None:

@@ -109,7 +109,9 @@ class ReadBack(Keys):
 class Application(Keys):
     """A program that app nodes run, on a port of its own behind a pool of its own."""
 
-    kind: Literal["php", "wsgi"] = Field(description="Apache with PHP, or Python's WSGI under Gunicorn.")
+    kind: Literal["php", "wsgi", "command"] = Field(
+        description="Apache with PHP, Python's WSGI under Gunicorn, or any command that serves HTTP."
+    )
     port: Port = Field(description="Where it listens on each of its app nodes.")
     path: Prefix = Field(description="The URLs that are its: a prefix such as /wiki/; the longest one wins.")
     nodes: Nodes = Field("all", description="The app nodes that run it: all of them, or a list such as [app-2].")
@@ -118,6 +120,10 @@ class Application(Keys):
     state: Literal["local", "shared"] = Field(
         "local",
         description="Where its files are: on each node, or on the volume that all nodes share.",
+    )
+    command: Annotated[OneLine, Field(pattern=r"^[^\x00-\x1f\x7f']*$")] | None = Field(
+        default=None,
+        description="For the kind command: what a shell runs in the folder of its code. It serves HTTP at $PORT.",
     )
     database: bool = Field(
         default=False,

@@ -1,0 +1,41 @@
+"""``testbed app``: applications of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from testbed.application_folder.folder_writer import write_folder
+from testbed.cli.group import examples, new_app
+from testbed.cli.output import out
+
+app = new_app()
+
+
+@app.callback()
+def applications() -> None:
+    """Write the folder of an application of your own; `testbed up --app FOLDER` then runs it."""
+
+
+@app.command(epilog=examples("testbed app new notes", "testbed app new notes --kind php --folder ../notes"))
+def new(
+    name: Annotated[str, typer.Argument(help="The application's name: small letters, digits and -.")],
+    kind: Annotated[
+        Literal["wsgi", "php", "command"], typer.Option(help="What serves it: Gunicorn, Apache with PHP, or a command.")
+    ] = "wsgi",
+    folder: Annotated[
+        Path | None, typer.Option(help="The new folder, wherever you like; by default the name.", metavar="FOLDER")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port on which it listens.", min=1024, max=65535)] = 8091,
+) -> None:
+    """Write a folder with an application, a probe, Locust users and an incident."""
+    made = write_folder(name, kind, folder or Path(name), port)
+    out.print(f"{made}/ holds the application. Next:", highlight=False)
+    for line in (
+        f"testbed up --app {made}",
+        f"testbed load --locustfile {made}/locustfile.py",
+        f"testbed run {made}/incidents/{name}-app-power-loss.yaml",
+    ):
+        out.print(f"  {line}", highlight=False)
