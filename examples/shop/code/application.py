@@ -11,9 +11,10 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any
 from urllib.parse import parse_qs
 
 import psycopg2
