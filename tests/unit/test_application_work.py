@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from forging import write
@@ -16,10 +16,12 @@ from test_topology import CLUSTER, merged, refused
 from testbed.applications.servers import server_files
 from testbed.checks import Verdict, judge
 from testbed.cluster import secrets
-from testbed.journal import Event, Mark, Outcome, ProbeSample, RequestSample, RunPlan, Settled, read
+from testbed.errors import TestbedError, UsageError
+from testbed.journal import Event, Journal, Mark, Outcome, ProbeSample, RequestSample, RunPlan, Settled, read
 from testbed.probes import application_read_back
 from testbed.probes.attempted_work import attempted_work
 from testbed.probes.read_back_status import UNREADABLE
+from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, JournalFixture
 from testbed.topology import Topology, resolve
 
 SHOP = {"kind": "wsgi", "port": 8090, "path": "/shop/", "database": True, "read_back": {"url": "/shop/tokens"}}
@@ -192,3 +194,29 @@ def test_a_page_that_is_not_answered_is_a_finding(
     assert application_read_back.main([*common, "--url", "/shop/tokens"]) == UNREADABLE
     assert "the work of shop cannot be read back: /shop/tokens answers with the status 503" in capsys.readouterr().err
     assert read(tmp_path / "j").of(Mark)[-1].name == "application-unreadable"
+
+
+class Ended:
+    """A run that has ended, as the plugin's journal reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder, self._path = path.parent, path
+        self.run = self
+
+    def end(self) -> Ended:
+        return self
+
+    def journal(self) -> Journal:
+        return read(self._path)
+
+
+def test_the_pytest_plugin_names_lost_work(tmp_path: Path) -> None:
+    def fixture(after: list[tuple[float, Event]]) -> JournalFixture:
+        write(tmp_path / "j", [(0.0, PLAN), *WORK, *after, *END])
+        return JournalFixture(cast("ClusterUnderTest", Ended(tmp_path / "j")))
+
+    assert fixture(read_back(p1=0)).lost_work("shop") == ["p1"]
+    with pytest.raises(UsageError, match="the application 'wiki' declares no read_back; declare it; these do: shop"):
+        fixture(read_back()).lost_work("wiki")
+    with pytest.raises(TestbedError, match="the work of shop could not be read back"):
+        fixture([]).lost_work("shop")

@@ -9,6 +9,7 @@ from typing import Any
 
 from testbed import report
 from testbed.checks import Status, Verdict, check_durability, outage_of
+from testbed.checks.durability import compare_with_rows
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.project import exists
 from testbed.errors import TestbedError, UsageError
@@ -17,6 +18,7 @@ from testbed.incidents.incident_model import Load
 from testbed.incidents.run import Run
 from testbed.incidents.runner import IncidentResult
 from testbed.journal import Journal, Settled
+from testbed.probes.attempted_work import attempted_work
 from testbed.probes.sql import SqlWriteProbe
 
 
@@ -148,6 +150,24 @@ class JournalFixture:
         """Return the tokens of the writes that were acknowledged and are not there."""
         return list(check_durability(self.journal.probes[SqlWriteProbe.name], self.journal.of(Settled)).missing)
 
+    def lost_work(self, application: str) -> list[str]:
+        """Return the tokens of work that an application acknowledged, and that it does not show afterwards.
+
+        Raises:
+            UsageError: the application declares no ``read_back``.
+            TestbedError: its work could not be read back.
+        """
+        journal = self.journal
+        known = journal.plan.read_back if journal.plan else {}
+        if application not in known:
+            fix = f"declare it; these do: {', '.join(known) or 'none'}"
+            raise UsageError(f"the application {application!r} declares no read_back", fix=fix)
+        found = compare_with_rows(attempted_work(journal, application), journal.of(Settled), application)
+        if found.unsettled:
+            folder = str(self._cluster_under_test.run.folder)
+            raise TestbedError(f"the work of {application} could not be read back", where=folder)
+        return list(found.missing)
+
     def verdicts(self) -> Mapping[str, Verdict]:
         """Return each check's verdict by the check's name."""
         return {each.check: each for each in self._cluster_under_test.end().verdicts()}
@@ -158,7 +178,7 @@ class JournalFixture:
 
 
 class LoadStarter:
-    """Starts webmail users: ``testbed_load(users=6)``.
+    """Starts users, of the webmail or of a Locust file: ``testbed_load(users=6, locustfile="users.py")``.
 
     Args:
         cluster_under_test: it holds the run.
