@@ -10,6 +10,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from test_probes_sql import Server as SqlServer
 from test_topology import CLUSTER, merged, refused
 
 from testbed.checks import judge
+from testbed.cli import probes as command
 from testbed.errors import UsageError
 from testbed.incidents import load
 from testbed.journal import Event, FaultStep, Mark, Outcome, ProbeSample, RunPlan, read
@@ -63,7 +65,7 @@ def data(**probes: object) -> dict[str, dict[str, Any]]:
         ({"kind": "http", "url": "/", "expect": {"statsu": 1}}, "unknown key 'statsu'; did you mean 'status'?"),
         ({"kind": "http", "url": "/", "session": "a b"}, "session cannot be 'a b'"),
         ({"kind": "http", "url": "/", "query": "x"}, "unknown key 'query'; known keys here: kind, url, expect"),
-        ({"kind": "sql", "query": "x", "url": "/"}, "unknown key 'url'; known keys here: kind, query, expect"),
+        ({"kind": "sql", "query": "x", "url": "/"}, "unknown key 'url'; known keys here: kind, query, application"),
         ({"kind": "sql"}, "key 'query' is missing"),
         ({"kind": "sql", "query": "select\n1"}, "query cannot be"),
     ],
@@ -246,3 +248,21 @@ def test_a_report_shows_a_declared_probe(tmp_path: Path) -> None:
     assert analysis.summary("run").outages["shop"].failed == 1
     assert list(analysis.stickiness.matrix) == ["one", "two"]
     assert list(analysis.stickiness.lost) == ["one"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_command_lists_all_probes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    monkeypatch.setattr(command, "Cluster", lambda: SimpleNamespace(topology=topology(shop=SHOP)))
+    command.probes(as_json=as_json)
+    printed = capsys.readouterr().out
+    if as_json:
+        found = {each["name"]: each for each in json.loads(printed)}
+        assert found["shop"]["declared"] is not found["tcp"]["declared"]
+        assert found["shop"]["interval"] == 0.05
+    else:
+        lines = {line.split()[0]: line for line in printed.splitlines()}
+        assert "requests /shop/, in a session (sid)" in lines["shop"]
+        assert "every 50ms" in lines["shop"]
+        assert "sql-write" in lines

@@ -54,6 +54,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     _entry(EXPERIMENTS, "incidents", "List incident files: what happens, and how long it takes."),
     _entry(EXPERIMENTS, "validate", "Check incident files, and play nothing."),
     _entry(EXPERIMENTS, "faults", "List the faults that can be injected, and those in force."),
+    _entry(EXPERIMENTS, "probes", "List the probes that run in every run, with those that you declared."),
     _entry(EXPERIMENTS, "fault", "Inject a fault into a node; it stays in force until `testbed heal`."),
     _entry(EXPERIMENTS, "heal", "Heal all faults, and bring the cluster back to health."),
     _entry(EXPERIMENTS, "load", "Send webmail users to the site: with Locust's web UI, or headless."),
