@@ -16,7 +16,7 @@ def last_line(*outputs: str | bytes, otherwise: str = NO_OUTPUT) -> str:
         otherwise: returned when no output has a line with text.
     """
     lines = _lines(outputs)
-    # apt, psql and drbdadm write more lines after the line that names the error.
+    # apt, psql and other programs write more lines after the line that names the error.
     errors = [line for line in lines if _ERROR.match(line)]
     return (errors or lines or [otherwise])[-1]
 

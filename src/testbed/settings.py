@@ -43,7 +43,7 @@ class Settings:
         openbsd_mirror: address of OpenBSD's mirror: the folder with one folder for each release.
         sessions: where the webmail keeps its sessions, ``files`` or ``database``; by default as the cluster has it.
         session_padding: KiB added to each session; by default as the cluster has it.
-        filesystem: the filesystem on the DRBD device; by default as the cluster has it, and ext3 for a new cluster.
+        filesystem: of the replicated volume; by default as the cluster has it, and ext3 for a new cluster.
     """
 
     __test__ = False

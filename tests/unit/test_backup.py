@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 
 from testbed.cluster import Cluster, backup
+from testbed.designs.design_registry import DEFAULT
 from testbed.errors import UsageError
 from testbed.faults import Ledger
 
@@ -31,7 +32,7 @@ def archive(path: Path, *, filesystem: str = "ext3", disk: bytes = backup.QCOW2 
 
 
 def cluster(folder: Path, filesystem: str = "ext3") -> Cluster:
-    topology = SimpleNamespace(database=SimpleNamespace(filesystem=filesystem))
+    topology = SimpleNamespace(database=SimpleNamespace(filesystem=filesystem, design=None))
     return cast("Cluster", SimpleNamespace(topology=topology, ledger=Ledger(folder / "faults")))
 
 
@@ -135,3 +136,11 @@ def test_nothing_is_restored_while_a_fault_is_in_force(tmp_path: Path) -> None:
     design.ledger.write("freeze", "db1", "db:primary", {})
     with pytest.raises(UsageError, match="freeze on db1 among them; `testbed heal`"):
         backup.check(design, archive(tmp_path / "a.tar"))
+
+
+def test_a_design_without_backups_refuses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(DEFAULT), "why_no_backup", "its disks are the host's")
+    with pytest.raises(UsageError, match="has no backups: its disks are the host's"):
+        backup.standby(cluster(tmp_path))
+    with pytest.raises(UsageError, match="has no backups: its disks are the host's"):
+        backup.check(cluster(tmp_path), archive(tmp_path / "a.tar"))

@@ -112,8 +112,10 @@ def test_the_copy_is_made_before_anything_is_overwritten(monkeypatch: pytest.Mon
 
 
 def test_what_each_side_alone_has() -> None:
-    one = Side("db1", "A:B", {"both": 1.0, "mine": 2.0}, {"turba_objects": 3, "horde_prefs": 7})
-    other = Side("db2", "C:B", {"both": 1.0, "theirs": 3.0, "later": 4.0}, {"turba_objects": 4, "horde_prefs": 7})
+    one = Side("db1", "DRBD", "A:B", {"both": 1.0, "mine": 2.0}, {"turba_objects": 3, "horde_prefs": 7})
+    other = Side(
+        "db2", "DRBD", "C:B", {"both": 1.0, "theirs": 3.0, "later": 4.0}, {"turba_objects": 4, "horde_prefs": 7}
+    )
     assert one.alone(other) == {"mine": 2.0}
     assert other.alone(one) == {"theirs": 3.0, "later": 4.0}
     assert one.differing(other) == other.differing(one) == ["turba_objects"]

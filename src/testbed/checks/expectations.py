@@ -92,7 +92,7 @@ class Expect(BaseModel):
     )
     max_recovery: Duration | None = Field(
         default=None,
-        description="The longest time from the last heal until DRBD is up to date and every app node is in the pool.",
+        description="The longest time from the last heal until replication is healthy and every app node in the pool.",
     )
     isolation: bool = Field(
         default=False, description="Scan every node from `public`: nothing behind the balancers may answer."

@@ -17,10 +17,10 @@ HELPED_SECONDS = 3.0
 
 
 class RecoveryCheck(Check):
-    """After the last heal, DRBD and every member of the pools are healthy within the limit, and stay so."""
+    """After the last heal, replication and every member of the pools are healthy within the limit, and stay so."""
 
     name = "recovery"
-    passes_if = "DRBD and the members were healthy soon after the last heal, and stayed so"
+    passes_if = "replication and the members were healthy soon after the last heal, and stayed so"
     unknown_if = "nothing was healed, or testbed itself had the serving balancer try a member"
     asked_by = ("max_recovery",)
 

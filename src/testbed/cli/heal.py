@@ -31,7 +31,7 @@ def heal(
     """Heal all faults, and bring the cluster back to health.
 
     Faults without a record are found on the nodes and healed, too. Parts that do not recover by themselves are
-    repaired: services, DRBD's connection, at last a node's power. A split brain stays, because it is a person's
+    repaired: services, replication, at last a node's power. A split brain stays, because it is a person's
     decision which side to keep (`testbed resolve split-brain`).
 
     With a node or a fault's name only these faults are healed. Nothing is repaired then, unless no fault is left.

@@ -1,4 +1,4 @@
-"""``testbed resolve``: what DRBD leaves to people, done in the right order, with nothing thrown away."""
+"""``testbed resolve``: what replication leaves to people, done in the right order, with nothing thrown away."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _document(side: Side, other: Side) -> dict[str, object]:
 
 def _print_side(side: Side, other: Side, fate: str) -> None:
     alone = side.alone(other)
-    out.print(f"[bold]{side.node}[/] {fate}: DRBD generation {side.generation}", highlight=False)
+    out.print(f"[bold]{side.node}[/] {fate}: {side.replication} generation {side.generation}", highlight=False)
     out.print(f"  last write {_when(side.tokens)}; {len(alone)} of the probes' writes are here alone"
               + (f", the first {_when(alone, first=True)}" if alone else ""), highlight=False)  # fmt: skip
     if differing := side.differing(other):

@@ -42,7 +42,7 @@ def up(
         Profile | None, typer.Option(help="The 2006 design, or the one with its known holes closed.")
     ] = None,
     balancer: Annotated[Platform | None, typer.Option(help="The balancers' operating system.")] = None,
-    filesystem: Annotated[Filesystem | None, typer.Option(help="The filesystem on the DRBD device.")] = None,
+    filesystem: Annotated[Filesystem | None, typer.Option(help="The filesystem on the replicated volume.")] = None,
     sessions: Annotated[
         Store | None,
         typer.Option(help="Where the webmail keeps sessions: in files, with sticky routing, or in the database."),

@@ -16,6 +16,7 @@ from testbed.cli.options import Json, print_json
 from testbed.cli.output import err, errors, progress
 from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
 
 app = new_app()
@@ -31,7 +32,7 @@ def verify_copies(
 ) -> None:
     """Compare both copies of the database, block by block; it takes minutes.
 
-    DRBD compares them while they are in use.
+    They are compared while they are in use.
 
     Exit status: 0 they are equal, or have been repaired; 1 they differ; 2 the comparison was not started; 3 it did not
     finish; 4 the repair was refused or did not finish.
@@ -61,9 +62,10 @@ def verify_copies(
     elif found.equal:
         err.print("[green]✓[/] the copies are equal", highlight=False)
     else:
+        replication = design_of(cluster.topology).replication
         err.print(
-            f"[red]✗[/] the copies differ in {found.differing_kib} KiB: a disk has lost or changed blocks that DRBD "
-            f"had written; `testbed verify-copies --repair` gives {peer} the blocks of {name}",
+            f"[red]✗[/] the copies differ in {found.differing_kib} KiB: a disk has lost or changed blocks that "
+            f"{replication} had written; `testbed verify-copies --repair` gives {peer} the blocks of {name}",
             highlight=False,
         )
         raise typer.Exit(ExitStatus.FAILED)

@@ -4,8 +4,8 @@ A backup is a tar archive of two files: ``manifest.json``, and the standby's dat
 moment. With protocol C that is what the primary had committed then; a filesystem and a PostgreSQL that recover from a
 power loss recover from it.
 
-The disk holds DRBD's metadata, too. A connected standby's metadata is: up to date, nothing to send, never primary.
-It is equal on both nodes, so DRBD takes the two disks for copies of each other, as it did when the backup was taken.
+The disk holds the replication's metadata, too. A connected standby's metadata is: up to date, nothing to send, never
+primary. It is equal on both nodes, so the two disks count as copies of each other, as when the backup was taken.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.cluster.cluster import Cluster
+from testbed.designs.design_registry import design_of
 from testbed.errors import UsageError
 from testbed.machines.machine import off_reason
 from testbed.roles.database_state import DATA_DISK
@@ -63,8 +64,9 @@ def standby(cluster: Cluster) -> str:
     """Name the node a backup is taken from.
 
     Raises:
-        UsageError: there is no connected standby with a complete copy.
+        UsageError: the database design has no backups, or there is no connected standby with a complete copy.
     """
+    _must_be_supported(cluster)
     state = cluster.state()
     primary = state.primary_database
     standbys = [each.node for each in state.databases if each.replicated and each.node != primary]
@@ -74,6 +76,16 @@ def standby(cluster: Cluster) -> str:
             fix="`testbed status` shows the cluster, `testbed up` repairs it",
         )
     return standbys[0]
+
+
+def _must_be_supported(cluster: Cluster) -> None:
+    """Refuse a cluster whose database design has no backups.
+
+    Raises:
+        UsageError: with the reason.
+    """
+    if reason := design_of(cluster.topology).why_no_backup:
+        raise UsageError(f"this cluster's database has no backups: {reason}")
 
 
 def take(cluster: Cluster, node: str, target: Path) -> Path:
@@ -150,8 +162,9 @@ def check(cluster: Cluster, path: Path) -> Manifest:
         path: the backup.
 
     Raises:
-        UsageError: no backup, of another filesystem, or faults are in force.
+        UsageError: no backup, of another filesystem or for a design without backups, or faults are in force.
     """
+    _must_be_supported(cluster)
     manifest = read(path)
     ours = cluster.topology.database.filesystem
     if manifest.filesystem != ours:
@@ -202,7 +215,7 @@ def unfinished_restore(settings: Settings) -> Path:
 
 
 def must_have_finished_restore(settings: Settings) -> None:
-    """Refuse to start the databases on disks of different times: DRBD may take them for copies of each other.
+    """Refuse to start the databases on disks of different times, which may count as copies of each other.
 
     Raises:
         UsageError: a restore was cut off.

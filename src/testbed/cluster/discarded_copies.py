@@ -1,7 +1,6 @@
 """Copies of a database node's disk, kept when its data is dropped, and a way to open them later.
 
-A copy is a complete disk (qcow2), taken by QEMU while the guest lets it alone. DRBD's metadata lies at its end, so that
-the filesystem begins at its first block and can be mounted without DRBD. It is opened in a VM of its own, which
+A copy is a complete disk (qcow2), taken by QEMU while the guest lets it alone. It is opened in a VM of its own, which
 has no network and writes into a layer over the copy: reading it changes nothing.
 """
 
@@ -20,6 +19,7 @@ from docker.models.containers import Container
 
 from testbed.cluster import node_folders
 from testbed.cluster.cluster import Cluster
+from testbed.designs.design_registry import design_of
 from testbed.host import engine, identity
 from testbed.machines import Unreachable
 from testbed.machines.guest_agent import GuestAgent
@@ -34,13 +34,6 @@ SQL_SECONDS = 120.0
 # The name of the throw-away VM; its sockets lie beside those of the cluster's.
 NAME = "opened-copy"
 SQL = '. /usr/lib/testbed/common; as_postgres psql -qXAt -v ON_ERROR_STOP=1 -d "$0" -c "$1"'
-OPEN = """
-. /usr/lib/testbed/common
-drbdadm down database
-mount -t "$DATABASE_FILESYSTEM" -o noatime /dev/vdb "$mountpoint" || exit 1
-rm -f "$pgdata/postmaster.pid"
-as_postgres "$postgres/pg_ctl" -D "$pgdata" -w -t 60 -s -l /tmp/log -o "-c listen_addresses=''" start
-"""
 
 
 def keep(cluster: Cluster, node: str, name: str = "") -> Path:
@@ -142,7 +135,8 @@ class OpenedCopy:
         )  # fmt: skip
 
     def _open(self) -> None:
-        self._exec(["sh", "-c", OPEN], START_SECONDS).check("the copy cannot be opened", str(self._copy))
+        script = design_of(self._cluster.topology).open_copy
+        self._exec(["sh", "-c", script], START_SECONDS).check("the copy cannot be opened", str(self._copy))
 
     def _answers(self) -> bool:
         try:

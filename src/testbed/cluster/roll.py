@@ -60,7 +60,7 @@ def roll(cluster: Cluster, names: Sequence[str], patience: float, progress: Prog
 
 
 def _must_be_healthy(cluster: Cluster) -> None:
-    """A moment's patience: on a busy host DRBD may just be connecting again, and be healthy a second later."""
+    """A moment's patience: on a busy host replication may just be connecting again, and be healthy a second later."""
     try:
         lifecycle.wait_healthy(cluster, HEALTHY_AGAIN_SECONDS)
     except TestbedError as error:

@@ -27,7 +27,7 @@ class Shape:
         accel: ``kvm`` or ``tcg``: what the VMs run on.
         sessions: where the webmail keeps its sessions: ``files`` or ``database``.
         padding: KiB added to each session.
-        filesystem: on the DRBD device; empty: as the environment or the Compose file has it.
+        filesystem: on the replicated volume; empty: as the environment or the Compose file has it.
         applications: folders of applications outside the checkout, each with a Compose overlay and code.
     """
 

@@ -31,12 +31,14 @@ class Side:
     """What one side of a split brain has.
 
     Attributes:
+        replication: the replicating program.
         generation: the replicating program's identifiers of its data.
         tokens: the probes' writes it holds, each with its time in Unix seconds.
         tables: rows of each of the webmail's tables.
     """
 
     node: str
+    replication: str
     generation: str
     tokens: dict[str, float]
     tables: dict[str, int]
@@ -186,9 +188,10 @@ def repair_split_brain(cluster: Cluster) -> str:
 def _side(cluster: Cluster, node: str, tokens: list[str], tables: list[str]) -> Side:
     written = (row.partition("|") for row in tokens)
     counted = (row.partition("|") for row in tables)
-    generation = design_of(cluster.topology).generation(cluster.machine(node))
+    design = design_of(cluster.topology)
+    generation = design.generation(cluster.machine(node))
     return Side(
-        node, generation, {token: float(at) for at, _, token in written},
+        node, design.replication, generation, {token: float(at) for at, _, token in written},
         {name: int(rows) for name, _, rows in counted},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ class UpOptions:
     Attributes:
         profile: of the cluster: the overlay ``hardened``, or without it.
         balancer: the balancers' platform: the overlay ``openbsd``, or without it.
-        filesystem: on the DRBD device.
+        filesystem: on the replicated volume.
         sessions: where the webmail keeps its sessions.
         scale: nodes of a service, such as ``app=3``.
         overlays: Compose overlays by name, or ``none``.

@@ -28,6 +28,8 @@ class DatabaseDesign(ABC, Generic[StateT]):
         replication: what replicates the data, as messages name it.
         recorded: what its runs record, and how it is read.
         faults: those that only nodes of this design can suffer.
+        open_copy: script that mounts a copy of a database node's disk, and starts PostgreSQL on it, in a VM of its own.
+        why_no_backup: the reason why no backup can be taken and restored; empty: the standby's disk is one.
         known_failures: what is known to fail, by profile.
     """
 
@@ -35,6 +37,8 @@ class DatabaseDesign(ABC, Generic[StateT]):
     replication: ClassVar[str]
     recorded: ClassVar[RecordedDesign]
     faults: ClassVar[tuple[Fault[Any], ...]]
+    open_copy: ClassVar[str]
+    why_no_backup: ClassVar[str] = ""
     known_failures: ClassVar[tuple[KnownFailure, ...]]
 
     @abstractmethod

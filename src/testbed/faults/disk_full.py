@@ -80,7 +80,7 @@ grep -q "^$device $mountpoint ext3 " /proc/mounts || { [ -e "$filler" ] || [ -e 
 [ "$(dd if="$device" bs=1 skip=1032 count=4 status=none | od -An -tu4 | tr -d ' ')" != 0 ]
 """
 )
-_MOUNTED = 'grep -q "^/dev/drbd0 /srv/database " /proc/mounts'
+_MOUNTED = '. /usr/lib/testbed/common && grep -q "^$device $mountpoint " /proc/mounts'
 
 
 class DiskFull(Fault[NoOptions]):

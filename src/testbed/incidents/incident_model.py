@@ -20,11 +20,11 @@ CONDITIONS: Mapping[Condition, str] = {
     "service": "every answer of the probes is good",
     "no-service": "no probe gets a good answer",
     "failed-over": "the peer of the node that the last fault struck holds the address and serves",
-    "healthy": "one owner of each address, DRBD up to date on both nodes, every app node in the pool",
+    "healthy": "one owner of each address, both database nodes up to date, every app node in the pool",
     "all-users-served": "every user got a good answer to a request sent after the last fault",
     "sessions-on-all-app-nodes": "every app node was the last to answer some user, so each holds a session",
     "drained": "the app node that was drained last was the last to answer no user, so it holds no session",
-    "resyncing": "DRBD copies blocks from one database node to the other",
+    "resyncing": "data is being copied from one database node to the other",
     "replicated": "both copies of the data are connected and up to date",
     "copies-verified": "the daily comparison of both copies, run at once, is done (the profile reference has none)",
 }

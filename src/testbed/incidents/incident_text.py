@@ -14,7 +14,7 @@ WIDTH = 100
 ALWAYS = (
     "every session stays on its app node while that node lives",
     "no acknowledged write is lost or doubled",
-    "each address, DRBD's primary role and the writes have one owner at every instant",
+    "each address, the database's primary role and the writes have one owner at every instant",
     "no log has a line that reports a crash or corruption, unless its pattern is allowed",
     "nothing is left behind",
 )
@@ -123,7 +123,8 @@ def _asked(expect: Expect) -> Iterator[str]:
         holder = "the same node as at the start" if owner == "unchanged" else "the peer of its first holder"
         yield f"at the end the {address} address is held by {holder}"
     if expect.max_recovery is not None:
-        yield f"DRBD and the pools are healthy again within {format_duration(expect.max_recovery)} of the last heal"
+        limit = format_duration(expect.max_recovery)
+        yield f"replication and the pools are healthy again within {limit} of the last heal"
     if expect.max_outage_after_heal:
         limits = ", ".join(f"{probe} {format_duration(limit)}" for probe, limit in expect.max_outage_after_heal.items())
         yield f"after the heal no outage is longer than: {limits}"

@@ -23,6 +23,7 @@ class DrbdDesign(DatabaseDesign[DrbdState]):
     name = "drbd"
     replication = "DRBD"
     recorded = RecordedDrbd()
+    open_copy = split_brain.OPEN_COPY
     known_failures = KNOWN_FAILURES
     faults = (DiskError(), DiskCorruption())
 

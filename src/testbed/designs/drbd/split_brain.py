@@ -10,6 +10,14 @@ DISCARD = "drbdadm secondary database && drbdadm connect --discard-my-data datab
 RECONNECT = "grep -q cs:StandAlone /proc/drbd && drbdadm connect database || true"
 # DRBD's generation identifiers: current, bitmap, history, flags (drbdsetup(8), show-gi).
 GENERATION = "drbdadm get-gi database"
+# DRBD's metadata lies at the end of the disk, so that the filesystem can be mounted without DRBD.
+OPEN_COPY = """
+. /usr/lib/testbed/common
+drbdadm down database
+mount -t "$DATABASE_FILESYSTEM" -o noatime /dev/vdb "$mountpoint" || exit 1
+rm -f "$pgdata/postmaster.pid"
+as_postgres "$postgres/pg_ctl" -D "$pgdata" -w -t 60 -s -l /tmp/log -o "-c listen_addresses=''" start
+"""
 
 
 def disconnect(machine: Machine) -> None:
