@@ -31,7 +31,7 @@ _UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
     "capture",
     epilog=examples(
         "testbed capture public --for 30s",
-        "testbed capture db1 --network replication --output drbd.pcap",
+        "testbed capture db1 --network replication --output replication.pcap",
         "testbed capture lb1 --output - | tcpdump -r - -n",
     ),
 )
