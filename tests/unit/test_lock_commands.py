@@ -26,6 +26,7 @@ from testbed.settings import Settings
 TESTBED = Path(sys.executable).with_name("testbed")
 # What does not change the cluster, and why it need not hold it.
 READ_ONLY = {
+    "app new": "writes a folder",
     "build": "makes images; machines that run keep theirs",
     "bundle": "reads",
     "capture": "listens",
@@ -42,6 +43,7 @@ READ_ONLY = {
     "open": "opens a page",
     "openbsd image": "makes a disk that a later `testbed up` uses",
     "pool list": "reads",
+    "probes": "reads",
     "report": "reads a run and writes its page",
     "runs": "reads runs",
     "schema": "prints",
@@ -184,7 +186,9 @@ def test_a_run_ends_no_other_process_s_probes_and_load(
     ended: list[object] = []
     monkeypatch.setattr("testbed.incidents.run.end_strays", ended.append)
     monkeypatch.setattr("testbed.incidents.run.site_url", lambda *_: "https://198.18.0.10")
-    run = Run(cast("Any", SimpleNamespace(settings=SimpleNamespace(state_dir=state), topology=None, platform={})), "x")
+    topology = SimpleNamespace(probes={}, read_backs=dict)
+    cluster = SimpleNamespace(settings=SimpleNamespace(state_dir=state), topology=topology, platform={})
+    run = Run(cast("Any", cluster), "x")
     with holder(state, use, command), pytest.raises(InUseError, match=command), run:
         pass
     assert not ended
