@@ -27,7 +27,8 @@ TESTBED = Path(sys.executable).with_name("testbed")
 REPORTING = {
     "backup", "bench failover", "bench idle", "bench overhead", "bench paper", "bench sessions", "bench single",
     "bench soak", "bundle", "compare", "doctor", "faults", "hunt", "incidents", "inspect", "logs", "pool list",
-    "report", "resolve read", "resolve split-brain", "run", "runs", "status", "validate", "verify", "verify-copies",
+    "probes", "report", "resolve read", "resolve split-brain", "run", "runs", "status", "validate", "verify",
+    "verify-copies",
 }  # fmt: skip
 
 

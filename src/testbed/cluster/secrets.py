@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from testbed.cluster.node_folders import share
-from testbed.probes.database_options import password_name
+from testbed.database_passwords import password_name
 from testbed.topology import Topology
 
 # Nodes whose root may read by its groups alone (compose/: cap_drop, group_add); another node's reads all files.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
+from testbed.database_passwords import password_name
 from testbed.probes.tcp_connect import resolve
 
 SECRETS = "/etc/testbed/secrets.env"
@@ -35,11 +36,6 @@ def secret(path: str, name: str) -> str:
         if key.strip() == name:
             return value.strip()
     raise ValueError(f"{path}: no {name}")
-
-
-def password_name(database: str) -> str:
-    """Return the name under which secrets hold the password of a database's role of the same name."""
-    return f"{database.upper().replace('-', '_')}_DB_PASSWORD"
 
 
 def conninfo(options: argparse.Namespace, application: str, dead_after: float, database: str = "") -> str:
