@@ -71,7 +71,7 @@ class FakeMachine:
     """
 
     # Commands that only read, which `done` does not list.
-    questions = ("/proc/[0-9]*", 'grep -q "^/dev/drbd0', "unshare", "qdisc show", "dstate")
+    questions = ("/proc/[0-9]*", "common && grep -q", "unshare", "qdisc show", "dstate")
 
     def __init__(
         self, name: str, ledger: Ledger, answers: dict[str, str | ExecResult] | None = None, platform: str = "debian"
