@@ -200,6 +200,12 @@ def test_what_was_not_measured_is_not_judged() -> None:
     assert judge(Expectation("", "", ""), None) is Judgement.NOT_MEASURED
 
 
+def test_a_claim_needs_six_rounds() -> None:
+    expected = Expectation("", "", "", at_least=0.9)
+    assert judge(expected, Estimate.of([0.95] * 5)) is Judgement.TOO_FEW
+    assert judge(expected, Estimate.of([0.95] * 6)) is Judgement.EXCEEDED
+
+
 def test_ratios_pair_the_rounds_that_both_have() -> None:
     kept = [
         Sample(claim="forged", variant=name, round=number, started=0, took=1, load=0, values={"speed": speed})
@@ -513,7 +519,7 @@ def test_the_command_measures_and_writes_page_and_tables(bench: Bench) -> None:
     [kept] = bench.sessions
     assert {path.name for path in kept.folder.iterdir()} == {SAMPLES, paper.PAGE, paper.TABLES}
     again = bench.run("--report", "--json")
-    assert json.loads(again.stdout)["figures"][0]["judgement"] == "reproduced"
+    assert json.loads(again.stdout)["figures"][0]["judgement"].startswith("too few rounds")
 
 
 def test_the_command_goes_on_with_a_session(bench: Bench) -> None:

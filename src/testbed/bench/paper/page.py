@@ -21,6 +21,7 @@ TONES = {
     Judgement.EXCEEDED: "pass",
     Judgement.NOT_REPRODUCED: "fail",
     Judgement.NOT_SHOWN: "unknown",
+    Judgement.TOO_FEW: "unknown",
     Judgement.NOT_MEASURED: "unknown",
 }
 ICONS = {"pass": "\N{CHECK MARK}", "fail": "\N{MULTIPLICATION X}", "unknown": "?"}

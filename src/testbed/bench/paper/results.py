@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from testbed.bench.paper.estimate import Estimate, ratios
+from testbed.bench.paper.estimate import CONFIDENCE, Estimate, ratios
 from testbed.bench.paper.paper_model import Expectation, Measure, PaperClaim
 from testbed.bench.paper.samples import Sample
 
@@ -19,6 +19,7 @@ class Judgement(StrEnum):
     EXCEEDED = "reproduced, beyond the paper's figure"
     NOT_SHOWN = "not shown: the interval includes equality"
     NOT_REPRODUCED = "not reproduced"
+    TOO_FEW = "too few rounds: six are needed"
     NOT_MEASURED = "not measured"
 
 
@@ -129,6 +130,8 @@ def judge(expected: Expectation, estimate: Estimate | None) -> Judgement:
     """
     if estimate is None:
         return Judgement.NOT_MEASURED
+    if estimate.confidence < CONFIDENCE:
+        return Judgement.TOO_FEW
     if expected.at_least is not None:
         some, every = estimate.high >= expected.at_least, estimate.low > expected.at_least
     else:
