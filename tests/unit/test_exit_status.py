@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 import typer
+from test_health import TOPOLOGY
 
 import testbed.cli.load as load_command
 import testbed.cli.verify_copies as copies_command
@@ -138,6 +139,8 @@ def test_copies(
         return found
 
     class Standing:
+        topology = TOPOLOGY
+
         def __init__(self, *_: object) -> None:
             self.databases = [type("Node", (), {"node": name}) for name in ("db1", "db2")]
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from testbed import topology
 from testbed.cli import app, heal, status
 from testbed.cluster import lifecycle
+from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
 from testbed.faults import FAULTS, Ledger, LedgerEntry
 from testbed.settings import load
@@ -140,7 +141,7 @@ def test_a_watch_asks_again_until_ctrl_c(
         if len(asked) == 3:
             raise KeyboardInterrupt
 
-    cluster = SimpleNamespace(settings=load(), topology=TOPOLOGY, ledger=ledger, state=whole)
+    cluster = SimpleNamespace(settings=load(), topology=TOPOLOGY, ledger=ledger, state=whole, shape=Shape())
     monkeypatch.setattr(status, "Cluster", lambda: cluster)
     monkeypatch.setattr(status, "elapse", elapse)
     status.status(watch=True, interval=0.5)
@@ -153,7 +154,7 @@ def test_a_watch_asks_again_until_ctrl_c(
 
 
 def test_the_state_s_json_holds_everything(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster: Any = SimpleNamespace(settings=load(), topology=TOPOLOGY, ledger=ledger, state=whole)
+    cluster: Any = SimpleNamespace(settings=load(), topology=TOPOLOGY, ledger=ledger, state=whole, shape=Shape())
     monkeypatch.setattr(status, "Cluster", lambda: cluster)
     found = json.loads(output("status", "--json"))
     assert found["healthy"]

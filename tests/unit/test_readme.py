@@ -40,9 +40,9 @@ def test_readme_counts_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("status", "last"),
     [
-        ('{"power": {"db1": "on"}}', "up"),
-        ('{"power": {"db1": "off"}}', "up"),
-        ('{"power": {}}', "down"),
+        ('{"power": {"db1": "on"}, "up_arguments": ["--sessions", "files"]}', "up --sessions files"),
+        ('{"power": {"db1": "off"}, "up_arguments": ["--overlay", "hardened"]}', "up --overlay hardened"),
+        ('{"power": {}, "up_arguments": ["--sessions", "files"]}', "down"),
         ("", "down"),  # no engine
     ],
 )

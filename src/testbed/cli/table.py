@@ -49,7 +49,12 @@ COMMANDS: tuple[CommandEntry, ...] = (
     _entry(CLUSTER, "cp", "Copy a file to a node, or from a node."),
     _entry(CLUSTER, "console", "Attach to a VM's serial console; Ctrl-] leaves it."),
     _entry(CLUSTER, "open", "Open the webmail, Locust's web UI or the latest report in a browser."),
-    _entry(CLUSTER, "app", "Write the folder of an application of your own; `testbed up --app FOLDER` then runs it."),
+    _entry(
+        CLUSTER,
+        "app",
+        "Write the folder of an application of your own; `testbed up --app FOLDER` then runs it.",
+        "application_folder",
+    ),
     _entry(EXPERIMENTS, "run", "Play incidents on the running cluster; each run gets a report."),
     _entry(EXPERIMENTS, "incidents", "List incident files: what happens, and how long it takes."),
     _entry(EXPERIMENTS, "validate", "Check incident files, and play nothing."),

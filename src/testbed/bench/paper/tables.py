@@ -18,8 +18,9 @@ measures them on your machine. It writes this page, and a report with charts, in
 """
 METHOD = """The variants of a claim take turns, and the order changes from round to round. A figure is the median of the
 rounds. The interval beside it contains the true median with a probability of at least 95 %, whatever the distribution
-is. With fewer than six rounds, the interval is the range, its lower confidence stands beside it, and no claim is judged.
-A ratio compares two variants within each round. A claim reproduces when its interval reaches the paper's figure.
+is. With fewer than six rounds, the interval is the range, its lower confidence stands beside it, and no claim is
+judged. A ratio compares two variants within each round. A claim reproduces when its interval reaches the paper's
+figure.
 """
 HEAD = ("## The paper's figures", "", "| the paper says | measured | interval | n | verdict |", "|---|---|---|---|---|")
 
