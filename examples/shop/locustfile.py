@@ -46,3 +46,5 @@ class Customer(HttpUser):
         answer = self.client.post("/shop/orders", data={"token": token}, name="order", context={"token": token})
         if answer.status_code == 201:
             self.cart = 0
+            # The customer leaves, and the next one comes: a balancer that evens out requests gives each a node.
+            self.client.cookies.clear()
