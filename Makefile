@@ -165,6 +165,10 @@ bench-failover: testbed-up ## Repeat failovers; print n, median, p95, max (REPEA
 bench-paper: testbed-up ## Measure the figures of the 2006 design (ONLY=transactions, REPEAT=6)
 	@$(TESTBED) bench paper $(foreach each,$(ONLY),--only $(each)) $(if $(REPEAT),--repeat $(REPEAT))
 
+.PHONY: bench-speed
+bench-speed: venv ## Time testbed's own commands, from up to down; replaces the cluster (REPEAT=3)
+	@$(TESTBED) bench speed --yes $(if $(REPEAT),--repeat $(REPEAT))
+
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal
 	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new

@@ -86,6 +86,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "bench",
         "bench_work",
         "bench_paper",
+        "bench_speed",
     ),
     _entry(DEVELOPMENT, "schema", "Print a JSON schema of the files that people and programs write."),
 )
