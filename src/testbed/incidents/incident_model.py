@@ -19,7 +19,7 @@ Condition = Literal[
 CONDITIONS: Mapping[Condition, str] = {
     "service": "every answer of the probes is good",
     "no-service": "no probe gets a good answer",
-    "failed-over": "the peer of the node that the last fault struck holds the address and serves",
+    "failed-over": "the other node of the pair holds the address and serves",
     "healthy": "one owner of each address, both database nodes up to date, every app node in the pool",
     "all-users-served": "every user got a good answer to a request sent after the last fault",
     "sessions-on-all-app-nodes": "every app node was the last to answer some user, so each holds a session",
