@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -22,10 +23,11 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def recorded_compose(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unit tests get what Compose printed when it was recorded: they need no Docker."""
+def apart_from_any_cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests get what Compose printed when it was recorded, and remove no sockets of a cluster that is up."""
     if request.path.parent.name == "unit":
         monkeypatch.setattr(compose, "compose_config", composed.recorded)
+        monkeypatch.setenv("TESTBED_RUN", f"/tmp/testbed-unit-test-{os.getpid()}")  # noqa: S108 - never made
 
 
 @pytest.fixture(scope="session")

@@ -447,3 +447,25 @@ def test_a_take_over_of_one_among_two_leaves_a_stranger_alone(
     a_cluster(there, {PROJECT: "testbed", CLUSTER: "c2", FOLDER: str(tmp_path)}, "exited")
     portainer(there)
     assert owner(there, settings).owner is Owner.FOREIGN
+
+
+def test_down_without_an_engine_leaves_the_files_of_a_cluster_of_another_engine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TESTBED_STATE", str(settings.state_dir))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
+    secret = settings.state_dir / "nodes" / "secrets.env"
+    secret.parent.mkdir(parents=True)
+    secret.touch()
+    error = CliRunner().invoke(app, ["down"]).exception
+    assert isinstance(error, UsageError)
+    assert (error.where, secret.exists()) == ("DOCKER_HOST", True)
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setattr(engine, "_SOCKET", str(tmp_path / "nothing"))
+    monkeypatch.setattr(engine.docker, "from_env", _no_engine)
+    assert CliRunner().invoke(app, ["down"]).exit_code == 0
+    assert not secret.exists()
+
+
+def _no_engine(**_: object) -> None:
+    raise docker.errors.DockerException

@@ -16,6 +16,7 @@ from testbed.cluster.lock import Use
 from testbed.cluster.project import GhostEndpointsError
 from testbed.errors import UsageError
 from testbed.host import engine, project_owner
+from testbed.host.command import host_environment
 from testbed.images.image_removal import remove_images
 from testbed.settings import Settings
 
@@ -50,6 +51,11 @@ def down(
         if images:
             raise UsageError(
                 "no Docker engine runs, so its images cannot be removed", fix="start it: `systemctl start docker`"
+            ) from None
+        # Another engine may run the cluster, whose sockets and secrets must stay.
+        if elsewhere := host_environment().get("DOCKER_HOST"):
+            raise UsageError(
+                f"no Docker engine runs at {elsewhere}", where="DOCKER_HOST", fix="unset it, or start this engine"
             ) from None
         progress.print_line("no Docker engine runs, so no cluster does")
         lifecycle.forget(settings)
