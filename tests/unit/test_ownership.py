@@ -462,7 +462,7 @@ def test_down_without_an_engine_leaves_the_files_of_a_cluster_of_another_engine(
     assert (error.where, secret.exists()) == ("DOCKER_HOST", True)
     monkeypatch.delenv("DOCKER_HOST")
     monkeypatch.setattr(engine, "_SOCKET", str(tmp_path / "nothing"))
-    monkeypatch.setattr(engine.docker, "from_env", _no_engine)
+    monkeypatch.setattr(docker, "from_env", _no_engine)
     assert CliRunner().invoke(app, ["down"]).exit_code == 0
     assert not secret.exists()
 
