@@ -1,6 +1,6 @@
 """The shop of examples/shop, end to end: `testbed up --app` takes it up, and its incidents pass.
 
-Not played on a cluster yet. It replaces nothing, but leaves the shop in the cluster.
+It replaces nothing, but leaves the shop in the cluster.
 """
 
 from __future__ import annotations
