@@ -123,7 +123,7 @@ def test_a_connection_is_kept_for_some_pages_and_its_tls_session_for_the_next(pe
 
 @pytest.mark.parametrize("path", ["/fatal", "/down"])
 def test_a_page_is_judged_by_content_and_status(pem: Path, port: int, path: str) -> None:
-    samples = probe_once(making(pem, port, path), 3, 0.1)
+    samples = probe_once(making(pem, port, path, 5), 3, 0.1)
     assert {sample.outcome for sample in samples} == {Outcome.FAILED}
     assert "not as expected" in samples[0].detail
     assert samples[0].attrs["balancer"] == "lb2"
