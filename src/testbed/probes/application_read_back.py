@@ -18,13 +18,11 @@ from collections.abc import Iterable
 import psycopg
 import requests
 
-from testbed.errors import TestbedError
 from testbed.journal import Mark, Settled, Writer, read
 from testbed.output_line import one_line
 from testbed.probes import database_options
 from testbed.probes.attempted_work import attempted_work
-from testbed.probes.read_back import PATIENCE, NotYetError, UnreadableError
-from testbed.wait import WaitTimeout, wait_until
+from testbed.probes.read_back import PATIENCE, NotYetError, UnreadableError, await_answer, run_program
 
 # Seconds for a connection, and for the page.
 PAGE_TIMEOUTS = (5.0, 30.0)
@@ -73,22 +71,11 @@ def read_back_work(options: argparse.Namespace) -> str:
     """
     tried = list(attempted_work(read(options.journal), options.application))
     find = tokens_of_page if options.url else tokens_of_query
-    last: list[NotYetError] = []
-
-    def look() -> list[Counter[str]]:
-        try:
-            # A counter may be empty and yet an answer; a list that holds it is true.
-            return [Counter(find(options))]
-        except NotYetError as error:
-            last[:] = [error]
-            raise
-
     try:
-        [copies] = wait_until(look, options.timeout, "the application's tokens", interval=0.5)
-    except WaitTimeout as timeout:
-        reason = str(last[0]) if last else timeout.what
-        _append(options, (), Mark("application-unreadable", attrs=_attrs(options, reason=reason)))
-        raise UnreadableError(f"the work of {options.application} cannot be read back: {reason}") from None
+        copies = await_answer(lambda: Counter(find(options)), options.timeout, "the application's tokens")
+    except NotYetError as last:
+        _append(options, (), Mark("application-unreadable", attrs=_attrs(options, reason=str(last))))
+        raise UnreadableError(f"the work of {options.application} cannot be read back: {last}") from None
     found = sum(1 for token in tried if copies[token])
     mark = Mark("application-settled", attrs=_attrs(options, tokens=str(len(tried)), found=str(found)))
     _append(options, [Settled(token, copies[token], options.application) for token in tried], mark)
@@ -121,15 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--site", default=os.environ.get("SITE_NAME", "webmail.testbed.test"), help="the site's name")
     parser.add_argument("--site-port", type=int, default=443)
     database_options.add_arguments(parser)
-    try:
-        print(read_back_work(parser.parse_args(arguments)), flush=True)
-    except TestbedError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    except (OSError, ValueError) as error:
-        print(f"application_read_back: {error}", file=sys.stderr)
-        return 2
-    return 0
+    options = parser.parse_args(arguments)
+    return run_program("application_read_back", lambda: read_back_work(options))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -24,6 +24,8 @@ from testbed.probes import database_options
 from testbed.probes.read_back_status import UNREADABLE
 from testbed.probes.sql import APPLICATION, SqlWriteProbe
 from testbed.wait import WaitTimeout, wait_until
+
+T = TypeVar("T")
 
 # Name of the probes' program in the journal's header.
 SOURCE = "probes"
@@ -68,6 +70,51 @@ def read_tokens(conninfo: str, runs: Iterable[str]) -> dict[str, int]:
         raise NotYetError(one_line(str(error))) from error
 
 
+def await_answer(look: Callable[[], T], seconds: float, what: str) -> T:
+    """Return what a look finds, as soon as it finds anything; an empty answer is one, too.
+
+    Args:
+        look: raises NotYetError as long as there is no answer.
+        seconds: how long to wait.
+        what: is waited for.
+
+    Raises:
+        NotYetError: the last one, when the time is over.
+    """
+    last: list[NotYetError] = []
+
+    def look_again() -> list[T]:
+        try:
+            return [look()]  # a list that holds an empty answer is true
+        except NotYetError as error:
+            last[:] = [error]
+            raise
+
+    try:
+        [answer] = wait_until(look_again, seconds, what, interval=0.5)
+    except WaitTimeout as timeout:
+        raise (last[0] if last else NotYetError(timeout.what)) from None
+    return answer
+
+
+def run_program(name: str, read_back: Callable[[], str]) -> int:
+    """Read back, print the summary or the error, and return the exit status.
+
+    Args:
+        name: of the program, for the message of a file or a value that is wrong.
+        read_back: returns the summary.
+    """
+    try:
+        print(read_back(), flush=True)
+    except TestbedError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    except (OSError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def attempted_tokens(path: str) -> tuple[set[str], list[str]]:
     """Return the runs of the probes in a journal, and each token that they tried."""
     journal = read(path)
@@ -88,25 +135,14 @@ def read_back_writes(options: argparse.Namespace) -> str:
     runs, tried = attempted_tokens(options.journal)
     conninfo = database_options.conninfo(options, "testbed-settle", 5.0)
     begun = time.monotonic()
-    last: list[NotYetError] = []
-
-    def read_table() -> list[dict[str, int]]:
-        try:
-            # A dictionary may be empty and yet an answer, a list that holds it is true.
-            return [read_tokens(conninfo, runs)]
-        except NotYetError as error:
-            last[:] = [error]
-            raise
-
     try:
-        [copies] = wait_until(read_table, options.timeout, "the table of writes", interval=0.5)
-    except WaitTimeout as timeout:
-        at_rest = "no" if last and isinstance(last[0], WritersError) else "yes"
-        reason = str(last[0]) if last else timeout.what
-        attrs = {"reason": reason, "at-rest": at_rest, "seconds": f"{options.timeout:g}"}
+        copies = await_answer(lambda: read_tokens(conninfo, runs), options.timeout, "the table of writes")
+    except NotYetError as last:
+        at_rest = "no" if isinstance(last, WritersError) else "yes"
+        attrs = {"reason": str(last), "at-rest": at_rest, "seconds": f"{options.timeout:g}"}
         with Writer(options.journal, "settle", runs=" ".join(sorted(runs))) as out:
             out.write(Mark("unreadable", attrs=attrs))
-        raise UnreadableError(f"the writes cannot be read back: {reason}") from None
+        raise UnreadableError(f"the writes cannot be read back: {last}") from None
     strangers = sorted(copies.keys() - set(tried))
     with Writer(options.journal, "settle", runs=" ".join(sorted(runs))) as out:
         for token in [*tried, *strangers]:
@@ -124,15 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--journal", required=True, help="the run's journal, appended to")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a table at rest (60)")
     database_options.add_arguments(parser)
-    try:
-        print(read_back_writes(parser.parse_args(arguments)), flush=True)
-    except TestbedError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    except (OSError, ValueError) as error:
-        print(f"read_back: {error}", file=sys.stderr)
-        return 2
-    return 0
+    options = parser.parse_args(arguments)
+    return run_program("read_back", lambda: read_back_writes(options))
 
 
 if __name__ == "__main__":
