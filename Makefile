@@ -111,15 +111,15 @@ check: venv ## Lint, type check and unit tests: needs neither Docker nor a clust
 	@DOCKER_HOST=unix:///nonexistent $(PYTEST) -q tests/unit
 
 # The tests need fresh clusters, so the cluster that is up goes. One with the same options is up at the end.
-UP_ARGUMENTS := { $(TESTBED) --quiet status --json 2>/dev/null || true; } | $(PYTHON) -c 'import json, sys; \
-	found = json.load(sys.stdin); print(*found["up_arguments"] if found["power"] else [])' 2>/dev/null
+UP_ARGUMENTS := { $(TESTBED) --quiet status --json 2>/dev/null || true; } | $(PYTHON) -c 'import json, shlex, sys; \
+	found = json.load(sys.stdin); print(shlex.join(found["up_arguments"] if found["power"] else []))' 2>/dev/null
 
 .PHONY: test
 test: check ## Everything, under both profiles, up to an hour; a cluster that is up is replaced
 	@was_up="$$($(UP_ARGUMENTS) || true)"; \
 		[ -z "$$was_up" ] || $(TESTBED) down; \
 		$(MAKE) reference-up test-failover test-hardened; \
-		[ -z "$$was_up" ] || $(TESTBED) up $$was_up
+		[ -z "$$was_up" ] || eval "$(TESTBED) up $$was_up"
 
 .PHONY: test-images
 test-images: build ## The tests of single images: no cluster needed, two minutes

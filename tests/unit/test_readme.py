@@ -42,6 +42,7 @@ def test_readme_counts_what_there_is() -> None:
     [
         ('{"power": {"db1": "on"}, "up_arguments": ["--sessions", "files"]}', "up --sessions files"),
         ('{"power": {"db1": "off"}, "up_arguments": ["--overlay", "hardened"]}', "up --overlay hardened"),
+        ('{"power": {"db1": "on"}, "up_arguments": ["--app", "/srv/a $b"]}', "up --app /srv/a $b"),
         ('{"power": {}, "up_arguments": ["--sessions", "files"]}', "down"),
         ("", "down"),  # no engine
     ],

@@ -71,6 +71,7 @@ class Shape:
             *(("--app", folder) for folder in self.applications),
             *(("--scale", f"{service}={count}") for service, count in self.scale),
             ("--sessions", self.sessions),
+            *(("--app", folder) for folder in self.applications),
             *([("--filesystem", self.filesystem)] if self.filesystem else []),
         ]
         return [word for pair in pairs for word in pair]
