@@ -25,6 +25,7 @@ SHAPES = (
     Shape(("hardened", "single")),
     Shape(("bench",)),
     Shape(("bench-container",)),
+    Shape(("bench-nodes",)),
     Shape(("single", "bench-container")),
     Shape(("openbsd",)),
     Shape(("openbsd",), accel="kvm"),

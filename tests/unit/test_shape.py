@@ -54,4 +54,4 @@ def test_up_arguments_bring_up_the_same_shape() -> None:
         "--overlay hardened --overlay single --scale app=3 --sessions database --filesystem xfs"
     )
     assert Shape().up_arguments() == ["--sessions", "files"]
-    assert Shape(applications=("/srv/notes",)).up_arguments()[-2:] == ["--app", "/srv/notes"]
+    assert Shape(applications=("/srv/notes",)).up_arguments() == ["--app", "/srv/notes", "--sessions", "files"]

@@ -14,7 +14,7 @@ from testbed.settings import Settings
 # Overlays that add nodes and change none: they come and go beside a cluster that is up.
 ADDING = frozenset({"single"})
 # Overlays that a command adds for the time of its work. `testbed up` takes away what an interrupted one has left.
-TEMPORARY = frozenset({"bench", "bench-container"})
+TEMPORARY = frozenset({"bench", "bench-container", "bench-nodes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,6 @@ class Shape:
             *(("--app", folder) for folder in self.applications),
             *(("--scale", f"{service}={count}") for service, count in self.scale),
             ("--sessions", self.sessions),
-            *(("--app", folder) for folder in self.applications),
             *([("--filesystem", self.filesystem)] if self.filesystem else []),
         ]
         return [word for pair in pairs for word in pair]

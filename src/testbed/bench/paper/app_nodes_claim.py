@@ -13,6 +13,8 @@ from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape
 from testbed.progress import PrintLine
 
+# Takes away the application that needs a second app node.
+OVERLAY = "bench-nodes"
 USERS = 16
 COUNTS = (1, 2, 3, 4)
 
@@ -48,7 +50,8 @@ class Nodes(PaperClaim):
 
         def take(variant: str) -> dict[str, float]:
             scale = {**dict(cluster.shape.scale), "app": int(variant.split(maxsplit=1)[0])}
-            changed = reshape(cluster, replace(cluster.shape, scale=tuple(scale.items())))
+            overlays = (*cluster.shape.lasting().overlays, OVERLAY)
+            changed = reshape(cluster, replace(cluster.shape, scale=tuple(scale.items()), overlays=overlays))
             found = work(changed, "bench-paper-nodes", load, options.seconds * FACTOR)
             busy = {f"{part}-cores": found.busy(part) for part in ("app", "db", "lb", "client")}
             return {**values_of(found), **busy}
