@@ -182,6 +182,9 @@ class FakeMachine:
         answer = next((answer for word, answer in self.answers.items() if word in text), "")
         return answer if isinstance(answer, ExecResult) else ExecResult(0, answer, "")
 
+    def look(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
+        return self.exec(command, timeout)
+
 
 class FakeFleet(SimpleNamespace):
     """A fleet of such machines."""

@@ -239,6 +239,17 @@ class Machine(Protocol):
             Unreachable: the node does not answer.
         """
 
+    def look(self, command: Sequence[str], timeout: float = 30) -> ExecResult:
+        """Run a command that only reads, by the quickest way there is; otherwise as ``exec``.
+
+        Args:
+            command: program and arguments.
+            timeout: seconds to wait for its end.
+
+        Raises:
+            Unreachable: the node does not answer.
+        """
+
     def logs(self, since: float | None = None, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
         """Return its log, oldest line first.
 

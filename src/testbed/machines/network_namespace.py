@@ -105,7 +105,7 @@ def run(command: Sequence[str], namespace: Namespace, helper: HelperContainer) -
     Raises:
         TestbedError: it failed; with the first line of its errors.
     """
-    if not _can_run_host_programs():
+    if not can_run_host_programs():
         return helper.run(command, namespace.mode)
     full = [*namespace.enter, *command]
     try:
@@ -117,7 +117,7 @@ def run(command: Sequence[str], namespace: Namespace, helper: HelperContainer) -
     return result.stdout
 
 
-def _can_run_host_programs() -> bool:
+def can_run_host_programs() -> bool:
     """Return whether this process is root, and the host has the programs."""
     path = host_environment()["PATH"]
     return os.geteuid() == 0 and all(shutil.which(name, path=path) for name in PROGRAMS)

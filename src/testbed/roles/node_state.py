@@ -17,7 +17,7 @@ def query(machine: Machine) -> Mapping[str, str] | None:
     try:
         if machine.power() is not Power.ON:
             return None
-        result = machine.exec(["node-state"], timeout=10)
+        result = machine.look(["node-state"], timeout=10)
     except Unreachable:
         return None
     return split(result.stdout) if result.status == 0 else None
