@@ -40,7 +40,9 @@ def client(*seen: subprocess.Popen[bytes]) -> Machine:
         result = subprocess.run([*command[:-1], script], capture_output=True, text=True, check=False)
         return ExecResult(result.returncode, result.stdout, result.stderr)
 
-    return cast("Machine", SimpleNamespace(name="client", node=SimpleNamespace(role=Role.CLIENT), exec=execute))
+    return cast(
+        "Machine", SimpleNamespace(name="client", node=SimpleNamespace(role=Role.CLIENT), look=execute, exec=execute)
+    )
 
 
 def test_what_a_killed_run_left_is_ended_and_what_belongs_to_a_live_run_or_to_none_goes_on(

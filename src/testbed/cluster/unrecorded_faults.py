@@ -128,7 +128,7 @@ def _cables(machine: Machine) -> Iterator[str]:
         for network in networks:
             machine.plug(network)
         return
-    links = [link for link in json.loads(_run(machine, "ip -j link") or "[]") if "LOOPBACK" not in link["flags"]]
+    links = [link for link in json.loads(_look(machine, "ip -j link") or "[]") if "LOOPBACK" not in link["flags"]]
     if down := [link["ifname"] for link in links if "UP" not in link["flags"] and link.get("link_type") == "ether"]:
         _run(machine, machine.system.set_interfaces(down, up=True))
         yield f"{machine.name}: {' and '.join(down)} was down: brought up"
@@ -147,7 +147,7 @@ def _queues(machine: Machine) -> Iterator[str]:
                 machine.tc(network, "qdisc", "del", "dev", "DEV", "root", inward=inward)
                 yield f"{machine.name}: {network} was delayed or limited: full speed"
     if machine.node.keys.machine == "virtual" and machine.system.emulates:
-        for entry in json.loads(_run(machine, "tc -j qdisc show") or "[]"):
+        for entry in json.loads(_look(machine, "tc -j qdisc show") or "[]"):
             if entry.get("kind") in FAULTY:
                 _run(machine, f"tc qdisc del dev {entry['dev']} root")
                 yield f"{machine.name}: {entry['dev']} was delayed: full speed"
@@ -155,7 +155,7 @@ def _queues(machine: Machine) -> Iterator[str]:
 
 def _processes(machine: Machine) -> Iterator[str]:
     """Processes that were stopped (SIGSTOP)."""
-    for line in _run(machine, machine.system.list_leftovers()).splitlines():
+    for line in _look(machine, machine.system.list_leftovers()).splitlines():
         what, _, detail = line.partition(" ")
         if what == "process" and detail.endswith("is stopped"):
             _run(machine, f"kill -CONT {int(detail.split()[0])}")
@@ -164,7 +164,7 @@ def _processes(machine: Machine) -> Iterator[str]:
 
 def _strays(machine: Machine) -> Iterator[str]:
     """Probes and load of a run whose process was killed: they would go on for half an hour."""
-    owned = [line.split() for line in _run(machine, LIST_OWNED).splitlines()]
+    owned = [line.split() for line in _look(machine, LIST_OWNED).splitlines()]
     if strays := [pid for pid, owner in owned if not is_running(owner)]:
         _run(machine, f"kill -KILL {' '.join(strays)}")
         yield f"{machine.name}: ended {len(strays)} processes of a run that was killed"
@@ -186,7 +186,7 @@ def _cuts(machine: Machine) -> Iterator[str]:
 def _clock(machine: Machine) -> Iterator[str]:
     """A guest's wall clock that is not the host's."""
     before = time.time()
-    guest_time = float(_run(machine, "date +%s"))
+    guest_time = float(_look(machine, "date +%s"))
     if guest_time < before - CLOCK_SECONDS or guest_time > time.time() + CLOCK_SECONDS:
         _run(machine, machine.system.set_clock(time.time()))
         yield f"{machine.name}: its clock was {guest_time - before:+.0f} s off: set to the host's"
@@ -206,3 +206,7 @@ def _space(machine: Machine) -> Iterator[str]:
 
 def _run(machine: Machine, script: str) -> str:
     return machine.exec(["sh", "-c", script]).stdout
+
+
+def _look(machine: Machine, script: str) -> str:
+    return machine.look(["sh", "-c", script]).stdout

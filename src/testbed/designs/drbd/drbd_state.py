@@ -169,7 +169,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DrbdS
         drbd_disks=disks or "Unknown/Unknown",
         mounted=mounted,
         postgres="accepting connections" in section(sections, "pg_isready"),
-        carp=bool(section(sections, "pgrep -x ucarp").strip()),
+        carp=section(sections, "grep -xE ucarp").strip() in ("ucarp", "keepalived"),
         damaged=mounted and "volume-damaged" in section(sections, "find /run/testbed"),
         generations=tuple(identifiers[1].rstrip(":").split(":")) if identifiers else (),
     )
