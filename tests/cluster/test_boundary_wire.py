@@ -18,7 +18,8 @@ import pytest
 from echo import Echo
 from outside import Flow, listening
 from testbed.cluster import Cluster
-from testbed.cluster.secrets import Authority, mail_password
+from testbed.cluster.certificate_authority import Authority
+from testbed.cluster.secrets import mail_password
 from testbed.incidents.task import end_strays
 from testbed.machines.container import ContainerMachine
 from testbed.probes.horde.client import HordeClient
