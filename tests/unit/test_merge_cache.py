@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_topology import CLUSTER, merged
 
+from testbed import topology
+from testbed.errors import UsageError
+from testbed.topology import Topology, compose
 from testbed.topology.merge_cache import FILE, cached_merge
+from testbed.yaml_source import Source
 
 TEXT = "name: x\nservices:\n  a:\n    image: ${IMAGE:-debian}\n    environment: [ZONE]\n"
 
@@ -115,3 +121,42 @@ def test_status_imports_no_fault() -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     # A database design has faults of its own, so it knows what a fault is.
     assert result.stdout.strip() == "['testbed.faults.ledger', 'testbed.faults.fault']"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Topology]:
+    """Loads the shipped cluster with a number of users, as the Compose file has it; Compose itself is not asked."""
+    file = tmp_path / "cluster.yaml"
+
+    def load(users: str) -> Topology:
+        file.write_text(CLUSTER.read_text().replace("&mail-users 60", f"&mail-users {users}", 1))
+        document = merged(file)
+        if isinstance(document["x-testbed"]["mail"]["users"], float):
+            document["x-testbed"]["mail"]["users"] = 60  # as Compose prints 60.0
+        monkeypatch.setattr(compose, "merge", lambda *_: document)
+        return topology.load([file], {}, None, tmp_path)
+
+    return load
+
+
+def test_the_files_are_not_read_again_while_the_cache_holds(
+    cluster: Callable[[str], Topology], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cluster("60")
+
+    def read(*_: object) -> Source:
+        raise AssertionError("a Compose file is parsed")
+
+    monkeypatch.setattr(Source, "read", read)
+    assert cluster("60") == first
+    with pytest.raises(AssertionError, match="parsed"):
+        cluster("61")
+
+
+def test_a_mistake_is_reported_at_its_place_also_from_the_cache(cluster: Callable[[str], Topology]) -> None:
+    messages = []
+    for _ in range(2):
+        with pytest.raises(UsageError, match=r"cluster\.yaml:\d+:\d+: .*must be a whole number, not '60\.0'") as caught:
+            cluster("60.0")
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]

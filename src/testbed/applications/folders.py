@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import UsageError
-from testbed.yaml_source import COMPOSE, Source
+from testbed.yaml_source import COMPOSE
 
 # The Compose overlay of such a folder, and the folder of its code.
 OVERLAY = "application.yaml"
@@ -38,6 +38,8 @@ def applications_of(folder: Path) -> list[str]:
     Raises:
         UsageError: the overlay is not YAML.
     """
+    from testbed.yaml_source import Source  # noqa: PLC0415 - the parser takes 10 ms to import; `status` needs none
+
     data = Source.read(folder / OVERLAY, COMPOSE).data
     blocks = [block for name, block in data.items() if name.startswith(KEYS)] if isinstance(data, dict) else []
     tables = [block.get("applications") for block in blocks if isinstance(block, dict)]

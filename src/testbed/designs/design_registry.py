@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.drbd.drbd_design import DrbdDesign
 from testbed.errors import UsageError
-from testbed.journal import RunPlan
 from testbed.topology import Topology
+
+if TYPE_CHECKING:
+    from testbed.journal import RunPlan
 
 # A new design needs one line here. The first is the design of topologies and journals that name none.
 _ALL: tuple[DatabaseDesign[Any], ...] = (DrbdDesign(),)

@@ -18,8 +18,8 @@ from testbed.topology.declared_probes import probe_problems
 from testbed.topology.keys import ProjectKeys, ServiceKeys
 from testbed.topology.merge_cache import cached_merge
 from testbed.topology.model import Node, Topology, problems
-from testbed.topology.sources import Sources
-from testbed.yaml_source import COMPOSE, KeyPath, Mistakes, Problem, Source, validated
+from testbed.topology.sources import Sources, is_ours
+from testbed.yaml_source import COMPOSE, KeyPath, Mistakes, Problem, validated
 
 GUIDE = "see compose/x-testbed.schema.json"
 Block = TypeVar("Block", bound=Keys)
@@ -47,8 +47,7 @@ def load(
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml"))) or "none"
             raise UsageError("no such Compose file", where=str(file), fix=f"there are: {known}")
-    sources = Sources(files)  # before Compose, whose own errors name a line of a file at best
-    return _resolve(read_merged(files, environment or {}, cache), sources, scale)
+    return _resolve(read_merged(files, environment or {}, cache), Sources(files), scale)
 
 
 def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str:
@@ -84,6 +83,8 @@ def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str
 
 def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return some Compose files as Compose merges them; the arguments and errors are those of ``compose_config``."""
+    from testbed.yaml_source import Source  # noqa: PLC0415 - the parser takes 10 ms to import; a cache replaces it
+
     merged = Source(Path("docker compose config"), compose_config(files, environment), COMPOSE).data
     if not isinstance(merged, dict):
         raise TestbedError("docker compose config prints no mapping", where=files[-1].name, fix="try it by hand")
@@ -91,10 +92,17 @@ def merge(files: Sequence[Path], environment: Mapping[str, str]) -> dict[str, An
 
 
 def read_merged(files: Sequence[Path], environment: Mapping[str, str], cache: Path | None = None) -> dict[str, Any]:
-    """Return some Compose files as Compose merges them; ``cache`` as for ``load``, errors as of ``compose_config``."""
-    if cache is None:
-        return merge(files, environment)
-    return cached_merge(files, environment, cache, lambda: merge(files, environment))
+    """Return some Compose files as Compose merges them, with testbed's blocks typed as the files have them.
+
+    The arguments and errors are those of ``load``, without those of wrong keys and addresses.
+    """
+
+    def merge_typed() -> dict[str, Any]:
+        sources = Sources(files)
+        sources.check()  # before Compose, whose own errors name a line of a file at best
+        return sources.typed_blocks(merge(files, environment))
+
+    return merge_typed() if cache is None else cached_merge(files, environment, cache, merge_typed)
 
 
 def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str, int] | None = None) -> Topology:
@@ -108,7 +116,9 @@ def resolve(merged: Mapping[str, Any], files: Sequence[Path], scale: Mapping[str
     Raises:
         UsageError: with file, line, column, what is wrong and how to fix it.
     """
-    return _resolve(merged, Sources(files), scale)
+    sources = Sources(files)
+    sources.check()
+    return _resolve(sources.typed_blocks(merged), sources, scale)
 
 
 def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, int] | None) -> Topology:
@@ -175,11 +185,7 @@ def _keys(merged: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
 
     What an overlay sets to nothing (``wiki:`` or ``wiki: null``) is taken away.
     """
-    ours: dict[str, Any] = {
-        name: sources.typed(block, (name,))
-        for name, block in merged.items()
-        if name == "x-testbed" or name.startswith("x-testbed-")
-    }
+    ours = {name: block for name, block in merged.items() if is_ours(name)}
     for name, block in ours.items():
         if not isinstance(block, dict | None):
             what = f"a {type(block).__name__} where keys belong"
@@ -224,7 +230,7 @@ def _node(name: str, service: Mapping[str, Any], sources: Sources, scale: Mappin
         addresses[network] = None if text is None else _parsed(IPv4Address, text, place, sources)
     return Node(
         name=name,
-        keys=_validated(ServiceKeys, sources.typed(service["x-testbed"], block), block, sources),
+        keys=_validated(ServiceKeys, service["x-testbed"], block, sources),
         image=str(service.get("image", "")),
         scale=scale.get(name, int(service.get("scale", 1))),
         addresses=addresses,

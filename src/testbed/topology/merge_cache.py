@@ -18,7 +18,7 @@ from typing import Any
 from testbed.record_file import replace_file
 
 FILE = "compose-config.json"
-FORMAT = b"1"
+FORMAT = b"2"
 # Keys by which a Compose file takes in other files, whose content the cache does not watch.
 _TAKES_IN = re.compile(rb"^\s*[\"']?(?:extends|include|env_file|label_file)\b", re.MULTILINE)
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")

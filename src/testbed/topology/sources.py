@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from testbed.errors import UsageError
-from testbed.yaml_source import COMPOSE, KeyPath, Problem, Source, quoted, resolve_scalar
+from testbed.yaml_source import COMPOSE, KeyPath, Problem, quoted, resolve_scalar
+
+if TYPE_CHECKING:
+    from testbed.yaml_source import Source
 
 OURS = "x-testbed"
 
 
 class Sources:
-    """Compose files, in the order in which Compose merges them.
+    """Compose files, in the order in which Compose merges them; they are read when they are needed first.
 
     Args:
         files: without any, the merged data is taken as it is, and mistakes have no place.
-
-    Raises:
-        UsageError: one is not YAML, or has a number below ``x-testbed`` that Compose reads by YAML 1.1 in another way.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
-        nothing = Source(Path("docker compose config"), "", COMPOSE)
-        self._sources = [Source.read(_short(file), COMPOSE) for file in files] or [nothing]
+        self._files = files
+
+    def check(self) -> None:
+        """Read the files, and refuse what Compose would take in another way than testbed.
+
+        Raises:
+            UsageError: one is not YAML, or has a number below ``x-testbed`` that Compose reads by YAML 1.1 in another
+                way.
+        """
         for source in self._sources:
             for path in _our_blocks(source.data):
                 source.refuse_ambiguous(path)
+
+    @cached_property
+    def _sources(self) -> list[Source]:
+        # The parser takes 10 ms to import, and 30 ms to read the files. Commands that find the merge in its cache
+        # need neither.
+        from testbed.yaml_source import Source  # noqa: PLC0415 - see above
+
+        nothing = Source(Path("docker compose config"), "", COMPOSE)
+        return [Source.read(_short(file), COMPOSE) for file in self._files] or [nothing]
 
     def refusal(self, problem: Problem) -> UsageError:
         """The error that reports a problem, at its place in the last file that has the most of its path."""
@@ -47,6 +65,16 @@ class Sources:
         if "$" in text:
             return f"{quoted(value)} (from {quoted(text)})"
         return source.written(path) if (resolve_scalar(text) if plain else text) == value else quoted(value)
+
+    def typed_blocks(self, merged: Mapping[str, Any]) -> dict[str, Any]:
+        """Merged files whose ``x-testbed`` blocks have the types of the files; see ``typed``."""
+        blocks = {name: self.typed(merged[name], (name,)) for name in merged if is_ours(name)}
+        services = {
+            name: {**service, OURS: self.typed(service[OURS], ("services", name, OURS))}
+            for name, service in merged["services"].items()
+            if OURS in service
+        }
+        return {**merged, **blocks, "services": {**merged["services"], **services}}
 
     def typed(self, data: object, path: KeyPath) -> object:
         """Merged data with the types that the files give its values, by YAML 1.2.
@@ -80,9 +108,14 @@ def _our_blocks(data: object) -> list[KeyPath]:
     top = data if isinstance(data, dict) else {}
     services = top.get("services")
     named = services if isinstance(services, dict) else {}
-    blocks: list[KeyPath] = [(key,) for key in top if key == OURS or key.startswith(f"{OURS}-")]
+    blocks: list[KeyPath] = [(key,) for key in top if is_ours(key)]
     inside: list[KeyPath] = [("services", name, OURS) for name, each in named.items() if isinstance(each, dict)]
     return [*blocks, *inside]
+
+
+def is_ours(key: str) -> bool:
+    """Return whether a key at the top of a Compose file holds testbed's keys: ``x-testbed``, ``x-testbed-NAME``."""
+    return key == OURS or key.startswith(f"{OURS}-")
 
 
 def _short(file: Path) -> Path:

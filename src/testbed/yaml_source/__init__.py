@@ -2,14 +2,25 @@
 
 Incident files and Compose files go through it, so that every mistake in either is reported in the same form:
 ``file:line:column: what is wrong; how to fix it``.
+
+The parser is imported when it is used first (PEP 562): most commands take the Compose files from a cache.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from testbed.yaml_source.dialect import COMPOSE, INCIDENT, Dialect
-from testbed.yaml_source.dump import dump
 from testbed.yaml_source.problem import KeyPath, Problem, nearest, quoted
 from testbed.yaml_source.scalars import resolve as resolve_scalar
-from testbed.yaml_source.source import Source
 from testbed.yaml_source.validation import Mistakes, validated
+
+if TYPE_CHECKING:
+    from testbed.yaml_source.dump import dump
+    from testbed.yaml_source.source import Source
+
+_DEFINED_IN = {"Source": "testbed.yaml_source.source", "dump": "testbed.yaml_source.dump"}
 
 __all__ = [
     "COMPOSE",
@@ -25,3 +36,12 @@ __all__ = [
     "resolve_scalar",
     "validated",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is used for the first time."""
+    if name not in _DEFINED_IN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_DEFINED_IN[name]), name)
+    globals()[name] = value
+    return value

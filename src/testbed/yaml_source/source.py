@@ -12,7 +12,8 @@ from ruamel.yaml.reader import ReaderError
 
 from testbed.errors import UsageError
 from testbed.yaml_source import scalars
-from testbed.yaml_source.dialect import INCIDENT, Dialect, parser_of
+from testbed.yaml_source.dialect import INCIDENT, Dialect
+from testbed.yaml_source.parser import parser_of
 from testbed.yaml_source.problem import QUOTE_CHARACTERS, KeyPath, Problem, quoted, shortened
 
 WHAT_CHARACTERS = 300
