@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from testbed.cli import collector
 from testbed.cli.output import verbosity
 from testbed.cli.table import COMMANDS, CommandEntry
 
@@ -55,7 +56,8 @@ class CommandGroup(TyperGroup):
         """Find the command that is called, and import it."""
         for entry in COMMANDS:
             if args and entry.name == args[0]:
-                self.load(entry)
+                with collector.spared():
+                    self.load(entry)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Click's types are private to Typer
