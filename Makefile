@@ -42,6 +42,7 @@ help: ## List the targets
 venv: $(STAMP) ## Make the virtual environment in .venv
 	@:
 
+# pip compiles the packages that it installs, but not testbed's sources. If they are read-only, they stay uncompiled.
 $(STAMP): $(REQUIREMENTS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "testbed needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
@@ -54,6 +55,7 @@ $(STAMP): $(REQUIREMENTS) pyproject.toml
 	@[ -x $(VENV)/bin/pip ] || $(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --require-hashes $(REQUIREMENTS:%=-r %)
 	@$(VENV)/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -m compileall -qq src || true
 	@touch $@
 
 # The documentation's packages have a stamp of their own: only `make docs` waits for them.
