@@ -25,7 +25,7 @@ def can_enter(container: str, pid: int) -> bool:
 
     Args:
         container: its identity.
-        pid: its first process, as the engine tells it. Where the engine runs elsewhere, that is another process here.
+        pid: its first process, as the engine knows it. Where the engine runs elsewhere, that is another process here.
     """
     if not pid or not can_run_host_programs():
         return False
