@@ -245,7 +245,7 @@ def test_a_container_that_a_user_put_on_our_network_stops_down_but_not_up(
     with pytest.raises(UsageError, match="docker rm --force testbed-exporter-1"):
         claim.must_be_alone()
     there.add("container", "testbed-backup-1", {PROJECT: "testbed"}, networks=["testbed_public"])
-    two = "the containers testbed-backup-1 and testbed-exporter-1, which are on the cluster's network"
+    two = "the containers testbed-backup-1 and testbed-exporter-1, which are on the cluster's networks"
     with pytest.raises(UsageError, match=two):
         owner(there, settings).must_be_alone()
 
@@ -261,7 +261,7 @@ def test_down_names_a_container_that_docker_run_put_on_our_network_and_touches_n
     before = there.names()
     error = CliRunner().invoke(app, ["down"]).exception
     assert isinstance(error, UsageError)
-    assert "the container exporter, which is on the cluster's network testbed_public" in error.what
+    assert "the container exporter, which is on the cluster's network" in error.what
     for network in networks:
         assert f"docker network disconnect {network} exporter" in error.fix
     assert there.names() == before
@@ -274,6 +274,16 @@ def test_a_take_over_names_a_container_on_the_other_clusters_network(settings: S
     with pytest.raises(UsageError, match="docker network disconnect testbed_public exporter"):
         lifecycle.take_over(settings, ["c2"])
     assert len(there.things) == 4
+
+
+def test_down_names_every_container_that_keeps_a_network(settings: Settings, there: FakeEngine) -> None:
+    a_cluster(there, ours(settings))
+    for name in ("exporter", "watcher"):
+        there.add("container", name, {}, networks=["testbed_public"])
+    with pytest.raises(UsageError, match="the containers exporter and watcher, which are") as refused:
+        lifecycle.down(settings)
+    commands = [f"docker network disconnect testbed_public {name}" for name in ("exporter", "watcher")]
+    assert refused.value.fix == f"disconnect each: `{' && '.join(commands)}`"
 
 
 def test_a_container_that_is_off_keeps_no_network(settings: Settings, there: FakeEngine) -> None:

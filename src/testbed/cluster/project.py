@@ -15,7 +15,7 @@ from testbed.cluster import labels
 from testbed.cluster.shape import Shape
 from testbed.cluster.start_record import forget_start, is_as_started, record_start, start_key
 from testbed.errors import TestbedError, UsageError
-from testbed.host import engine, identity
+from testbed.host import engine, identity, project_owner
 from testbed.output_line import last_line
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, Settings
 
@@ -86,13 +86,14 @@ class GhostEndpointsError(TestbedError):
 def must_have_own_networks(clusters: Collection[str]) -> None:
     """Refuse to remove networks on which a container runs that does not go with them: the engine would keep them.
 
-    It need not be of the project (``docker run --network testbed_public``). One that is off has no endpoint.
+    Such a container need not be of the project (``docker run --network testbed_public``). One that is off has no
+    endpoint.
 
     Args:
         clusters: identities of the clusters that are to be removed.
 
     Raises:
-        UsageError: there is one; nothing has been removed.
+        UsageError: there are such containers; the message names all. Nothing has been removed.
     """
     api = engine.client().api
     networks = [each for known in clusters for each in api.networks(filters={"label": f"{CLUSTER_LABEL}={known}"})]
@@ -105,9 +106,9 @@ def must_have_own_networks(clusters: Collection[str]) -> None:
     if found:
         commands = " && ".join(f"docker network disconnect {network} {name}" for network, name in found)
         raise UsageError(
-            f"testbed did not make the container {found[0][1]}, which is on the cluster's network {found[0][0]}",
+            project_owner.foreign_containers(sorted({name for _, name in found})),
             where="project",
-            fix=f"disconnect it: `{commands}`",
+            fix=f"disconnect {'it' if len(found) == 1 else 'each'}: `{commands}`",
         )
 
 

@@ -108,14 +108,23 @@ class NameClaim:
             UsageError: there is one.
         """
         if self.added:
-            one = len(self.added) == 1
-            which = f"{'the container' if one else 'the containers'} {join_names(self.added)}"
             raise UsageError(
-                f"testbed did not make {which}, which {'is' if one else 'are'} on the cluster's network",
+                foreign_containers(self.added),
                 where="project",
                 fix="if `docker compose up` made it from this checkout's files, `testbed up` takes it back; "
                 f"else remove it: `docker rm --force {' '.join(self.added)}`",
             )
+
+
+def foreign_containers(names: Sequence[str]) -> str:
+    """Return the message about containers that testbed did not make, on networks that it did.
+
+    Args:
+        names: the containers, at least one.
+    """
+    if len(names) == 1:
+        return f"testbed did not make the container {names[0]}, which is on the cluster's network"
+    return f"testbed did not make the containers {join_names(names)}, which are on the cluster's networks"
 
 
 def claim(engine: docker.DockerClient, settings: Settings) -> NameClaim:
