@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 
 from testbed.cluster import Cluster, backup
+from testbed.cluster.unfinished_disks import must_have_complete_disks
 from testbed.designs.design_registry import DEFAULT
 from testbed.errors import UsageError
 from testbed.faults import Ledger
@@ -124,11 +125,11 @@ def test_a_restore_that_was_cut_off_lets_no_database_start(tmp_path: Path) -> No
         backup.put_back(cut, tmp_path / "disk")
     assert done == ["stop db2", "stop db1", "replace db2"]
     with pytest.raises(UsageError, match=r"a restore was cut off.*; `testbed restore FILE` replaces both"):
-        backup.must_have_finished_restore(cut.settings)
+        must_have_complete_disks(cut.settings)
     intact, done = two_databases(tmp_path)
     backup.put_back(intact, tmp_path / "disk")
     assert done[2:] == ["replace db2", "replace db1", "start db1", "start db2"]
-    backup.must_have_finished_restore(intact.settings)
+    must_have_complete_disks(intact.settings)
 
 
 def test_nothing_is_restored_while_a_fault_is_in_force(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from testbed.cli import reset as command
-from testbed.cluster import Cluster, backup, lifecycle, project, reset
-from testbed.cluster.unfinished_reset import must_have_finished_reset, unfinished_reset
+from testbed.cluster import Cluster, lifecycle, project, reset
+from testbed.cluster.unfinished_disks import DiskChange, must_have_complete_disks
 from testbed.errors import TestbedError, UsageError
 from testbed.faults.ledger import Ledger
 from testbed.host import engine, project_owner
@@ -39,10 +39,10 @@ def done(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     steps: list[str] = []
 
     def remove_nodes(_: str) -> None:
-        steps.append(f"removed, note={unfinished_reset(cluster.settings).exists()}")
+        steps.append(f"removed, note={DiskChange.RESET.note(cluster.settings).exists()}")
 
     def up(_: Cluster, __: Progress, *, keep: bool) -> None:
-        must_have_finished_reset(cluster.settings)
+        must_have_complete_disks(cluster.settings)
         steps.append(f"up, keep={keep}, faults={len(cluster.ledger.entries())}")
 
     monkeypatch.setattr(project, "remove_nodes", remove_nodes)
@@ -51,10 +51,10 @@ def done(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_nodes_go_with_their_faults_before_new_ones_start(cluster: Cluster, done: list[str]) -> None:
-    backup.unfinished_restore(cluster.settings).touch()
+    DiskChange.RESTORE.note(cluster.settings).touch()
     reset.reset(cluster, Progress(Console(quiet=True)))
     assert done == ["removed, note=True", "up, keep=True, faults=0"]
-    assert not backup.unfinished_restore(cluster.settings).exists()
+    assert not DiskChange.RESTORE.note(cluster.settings).exists()
 
 
 def test_a_reset_that_was_cut_off_is_completed_by_the_next(
@@ -63,12 +63,14 @@ def test_a_reset_that_was_cut_off_is_completed_by_the_next(
     def fail(_: str) -> None:
         raise TestbedError("the engine ended")
 
+    DiskChange.RESTORE.note(cluster.settings).touch()
+
     with monkeypatch.context() as patch:
         patch.setattr(project, "remove_nodes", fail)
         with pytest.raises(TestbedError, match="the engine ended"):
             reset.reset(cluster, Progress(Console(quiet=True)))
     with pytest.raises(UsageError, match="a reset was cut off"):
-        must_have_finished_reset(cluster.settings)
+        must_have_complete_disks(cluster.settings)
     monkeypatch.setattr(project, "exists", lambda _: False)
     reset.must_be_resettable(cluster)
     reset.reset(cluster, Progress(Console(quiet=True)))
@@ -76,9 +78,9 @@ def test_a_reset_that_was_cut_off_is_completed_by_the_next(
 
 
 def test_down_forgets_a_reset_that_was_cut_off(cluster: Cluster) -> None:
-    unfinished_reset(cluster.settings).touch()
+    DiskChange.RESET.note(cluster.settings).touch()
     lifecycle.forget(cluster.settings)
-    must_have_finished_reset(cluster.settings)
+    must_have_complete_disks(cluster.settings)
 
 
 def test_without_a_cluster_nothing_is_reset(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

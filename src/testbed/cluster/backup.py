@@ -23,11 +23,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.cluster.cluster import Cluster
+from testbed.cluster.unfinished_disks import DiskChange
 from testbed.designs.design_registry import design_of
 from testbed.errors import UsageError
 from testbed.machines.machine import off_reason
 from testbed.roles.database_state import DATA_DISK
-from testbed.settings import Settings
 from testbed.topology import Role
 from testbed.wait import wait_until
 
@@ -209,24 +209,6 @@ def _sum(disk: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unfinished_restore(settings: Settings) -> Path:
-    """The note that a restore is under way: until both disks are replaced, they are of different times."""
-    return settings.state_dir / "restoring"
-
-
-def must_have_finished_restore(settings: Settings) -> None:
-    """Refuse to start the databases on disks of different times, which may count as copies of each other.
-
-    Raises:
-        UsageError: a restore was cut off.
-    """
-    if unfinished_restore(settings).exists():
-        raise UsageError(
-            "a restore was cut off, and the databases' disks are of different times",
-            fix="`testbed restore FILE` replaces both; or `testbed down`",
-        )
-
-
 def put_back(cluster: Cluster, disk: Path) -> None:
     """Give both database nodes the same disk, and start them; what was on theirs is gone.
 
@@ -241,10 +223,11 @@ def put_back(cluster: Cluster, disk: Path) -> None:
     machines = sorted(cluster.fleet.machines(Role.DATABASE), key=lambda each: each.name == primary)
     for machine in machines:
         machine.stop()
-    unfinished_restore(cluster.settings).touch()
+    note = DiskChange.RESTORE.note(cluster.settings)
+    note.touch()
     for machine in machines:
         machine.replace_disk(OVERLAY, disk)
-    unfinished_restore(cluster.settings).unlink()
+    note.unlink()
     first, second = machines[-1], machines[0]
     first.start()
     # One after the other: at a cold start of both on a busy host each may take the other for absent.

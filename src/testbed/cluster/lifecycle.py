@@ -10,7 +10,7 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import application_databases, backup, labels, node_folders, project, secrets, unrecorded_faults
+from testbed.cluster import application_databases, labels, node_folders, project, secrets, unrecorded_faults
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.cluster_recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.health import complaints
@@ -20,7 +20,7 @@ from testbed.cluster.pool_changes import must_serve
 from testbed.cluster.shape import remember
 from testbed.cluster.split_brain_repair import repair_split_brain
 from testbed.cluster.start_record import forget_start
-from testbed.cluster.unfinished_reset import must_have_finished_reset, unfinished_reset
+from testbed.cluster.unfinished_disks import forget_disk_changes, must_have_complete_disks
 from testbed.cluster.vm_starts import vm_starts
 from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError, UsageError
@@ -53,8 +53,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
     Raises:
         TestbedError: it did not become healthy; unless ``keep``, nothing of a new cluster is left running.
     """
-    backup.must_have_finished_restore(cluster.settings)
-    must_have_finished_reset(cluster.settings)
+    must_have_complete_disks(cluster.settings)
     cluster_id = identity.ensure(cluster.settings)
     if old := cluster.fleet.outdated():
         raise UsageError(
@@ -334,8 +333,8 @@ def forget(settings: Settings) -> None:
         shutil.rmtree(settings.state_dir / name, ignore_errors=True)
     (settings.state_dir / "cluster.json").unlink(missing_ok=True)
     forget_start(settings)
-    notes = (backup.unfinished_restore(settings), unfinished_reset(settings))
-    for file in (_pending_applications(settings), *notes, labels.file(settings)):
+    forget_disk_changes(settings)
+    for file in (_pending_applications(settings), labels.file(settings)):
         file.unlink(missing_ok=True)
 
 

@@ -6,10 +6,10 @@ Networks, secrets, shape and identity stay.
 
 from __future__ import annotations
 
-from testbed.cluster import backup, lifecycle, project
+from testbed.cluster import lifecycle, project
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.start_record import forget_start
-from testbed.cluster.unfinished_reset import unfinished_reset
+from testbed.cluster.unfinished_disks import DiskChange
 from testbed.errors import UsageError
 from testbed.host import identity
 from testbed.progress import Progress
@@ -21,7 +21,7 @@ def must_be_resettable(cluster: Cluster) -> None:
     Raises:
         UsageError: there is none; nothing has been changed.
     """
-    if not project.exists(cluster.settings) and not unfinished_reset(cluster.settings).exists():
+    if not project.exists(cluster.settings) and not DiskChange.RESET.note(cluster.settings).exists():
         raise UsageError("no cluster is up", fix="run `testbed up`")
 
 
@@ -36,8 +36,10 @@ def reset(cluster: Cluster, progress: Progress) -> None:
         TestbedError: the new nodes do not become healthy, or an old one cannot be removed; run it again.
     """
     settings = cluster.settings
-    note = unfinished_reset(settings)
+    note = DiskChange.RESET.note(settings)
     note.touch()
+    # All disks go, so no restore can complete them any more.
+    DiskChange.RESTORE.note(settings).unlink(missing_ok=True)
     with progress.step("removing the nodes and their disks"):
         forget_start(settings)
         project.remove_nodes(identity.ensure(settings))
@@ -45,6 +47,5 @@ def reset(cluster: Cluster, progress: Progress) -> None:
         for entry in cluster.ledger.readable_entries():
             cluster.ledger.remove(entry)
         cluster.ledger.set_aside_damaged()
-        backup.unfinished_restore(settings).unlink(missing_ok=True)
     note.unlink()
     lifecycle.up(cluster, progress, keep=True)
