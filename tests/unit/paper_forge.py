@@ -7,8 +7,8 @@ from random import Random
 
 from testbed.bench import paper
 from testbed.bench.paper.paper_model import PaperClaim
-from testbed.bench.paper.samples import Failure, Sample
-from testbed.bench.paper.turns import turns
+from testbed.bench.session.samples import Failure, Sample
+from testbed.bench.session.turns import turns
 
 MACHINE = {"processor": "2 Forged CPUs", "memory": "16.0 GiB", "virtual machines": "QEMU 10, TCG <emulated>"}
 # What the first measures of a claim come to on a variant: the raw disk, or any other.
@@ -36,7 +36,7 @@ def samples(claim: PaperClaim, rounds: int = 6, seed: int = 2006) -> list[Sample
 
 def session(parent: Path, *claims: str, rounds: int = 6) -> paper.BenchSession:
     """A session that is complete but for one turn, which failed."""
-    made = paper.BenchSession.create(parent / f"{paper.PREFIX}20261130-120000", opening(*claims, rounds=rounds))
+    made = paper.BenchSession.create(parent / f"{paper.KIND}-20261130-120000", opening(*claims, rounds=rounds))
     for key in claims:
         for sample in samples(paper.CLAIMS[key], rounds):
             made.write(sample)

@@ -25,19 +25,20 @@ import testbed.cli.bench_paper as command
 from testbed.bench import Work, paper
 from testbed.bench.paper import disks
 from testbed.bench.paper.chart import chart, figure
-from testbed.bench.paper.computer import memory, processor
 from testbed.bench.paper.container_database import RECIPE, _password
-from testbed.bench.paper.estimate import Estimate, coverage, ratios
 from testbed.bench.paper.failovers import KINDS, disconnection
 from testbed.bench.paper.guest import BenchGuest, disk_rates, rates
 from testbed.bench.paper.page import render
-from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
 from testbed.bench.paper.results import Judgement, judge, result
-from testbed.bench.paper.samples import SAMPLES, BenchSession, Sample
 from testbed.bench.paper.tables import markdown
 from testbed.bench.paper.tls import _CLIENT
-from testbed.bench.paper.turns import measure, pending, turns
 from testbed.bench.paper.workload import values_of
+from testbed.bench.session.computer import memory, processor
+from testbed.bench.session.estimate import Estimate, coverage, ratios
+from testbed.bench.session.samples import SAMPLES, BenchSession, Sample
+from testbed.bench.session.subject import Measure, Options, Take
+from testbed.bench.session.turns import measure, pending, turns
 from testbed.cli.main import app
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.shape import Shape

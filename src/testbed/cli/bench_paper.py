@@ -58,11 +58,15 @@ def paper(
     cluster = Cluster()
     parent = cluster.settings.state_dir / "bench"
     if report:
-        session = bench.BenchSession.newest(parent)
+        session = bench.BenchSession.newest(parent, bench.KIND)
         _print_figures(session, as_json=as_json)
         return
     lifecycle.wait_healthy(cluster, HEALTHY_SECONDS)
-    session = bench.BenchSession.newest(parent) if resume else _begin(cluster, _chosen(only), rounds, seconds, users)
+    session = (
+        bench.BenchSession.newest(parent, bench.KIND)
+        if resume
+        else _begin(cluster, _chosen(only), rounds, seconds, users)
+    )
     opening = session.opening
     options = bench.Options(opening.rounds, opening.seconds, opening.users)
     progress.print_line(f"session {session.folder}")
@@ -93,8 +97,7 @@ def _begin(
         started=time.time(), rounds=rounds, seconds=seconds, users=users,
         claims=tuple(claim.key for claim in claims), machine=bench.describe(cluster),
     )  # fmt: skip
-    folder = cluster.settings.state_dir / "bench" / (bench.PREFIX + time.strftime("%Y%m%d-%H%M%S"))
-    return bench.BenchSession.create(folder, opening)
+    return bench.BenchSession.begin(cluster.settings.state_dir / "bench", bench.KIND, opening)
 
 
 def _results(session: bench.BenchSession) -> list[bench.Result]:

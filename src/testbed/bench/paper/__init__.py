@@ -1,19 +1,21 @@
 """The quantitative claims of the 2006 design, measured."""
 
 from testbed.bench.paper.app_nodes_claim import Nodes
-from testbed.bench.paper.computer import describe
 from testbed.bench.paper.failovers import Failovers
 from testbed.bench.paper.filesystems import Filesystems
 from testbed.bench.paper.page import PAGE, TABLES, write
-from testbed.bench.paper.paper_model import Options, PaperClaim
+from testbed.bench.paper.paper_model import PaperClaim
 from testbed.bench.paper.results import Result, result
-from testbed.bench.paper.samples import PREFIX, BenchOpening, BenchSession
 from testbed.bench.paper.sessions import SessionStorageClaim
 from testbed.bench.paper.stack import Stack
 from testbed.bench.paper.tls import Tls
 from testbed.bench.paper.transactions import Transactions
-from testbed.bench.paper.turns import measure
+from testbed.bench.session.computer import describe
+from testbed.bench.session.samples import BenchOpening, BenchSession
+from testbed.bench.session.subject import Options
+from testbed.bench.session.turns import measure
 
+KIND = "paper"
 CLAIMS: dict[str, PaperClaim] = {
     claim.key: claim
     for claim in (Transactions(), Filesystems(), Failovers(), Tls(), SessionStorageClaim(), Stack(), Nodes())
@@ -21,8 +23,8 @@ CLAIMS: dict[str, PaperClaim] = {
 
 __all__ = [
     "CLAIMS",
+    "KIND",
     "PAGE",
-    "PREFIX",
     "TABLES",
     "BenchOpening",
     "BenchSession",

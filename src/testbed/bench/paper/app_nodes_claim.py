@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from testbed.bench.paper.paper_model import Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import PaperClaim
 from testbed.bench.paper.workload import FACTOR, LATENCY, RATE, TAIL, load_of, reshaping, values_of
+from testbed.bench.session.subject import Measure, Options, Take
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape

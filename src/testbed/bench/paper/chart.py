@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from testbed.bench.paper.paper_model import Measure
 from testbed.bench.paper.results import Found, Row
+from testbed.bench.session.subject import Measure
 
 # Of the axis, percent of the chart's width: room for what sticks out at both ends.
 LEFT, RIGHT = 1.0, 99.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
+from testbed.bench.session.subject import Measure, Options, Take
 from testbed.checks import outage_of
 from testbed.checks.run_stages import observation_period
 from testbed.cluster import Cluster

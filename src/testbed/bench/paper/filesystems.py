@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from testbed.bench.paper.disks import CONNECTED, FILESYSTEMS, RAW, bench_disks
 from testbed.bench.paper.guest import BenchGuest
-from testbed.bench.paper.paper_model import Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import PaperClaim
+from testbed.bench.session.subject import Measure, Options, Take
 from testbed.cluster import Cluster
 from testbed.progress import PrintLine
 

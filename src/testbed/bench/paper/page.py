@@ -12,8 +12,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from testbed.bench.paper.chart import chart
 from testbed.bench.paper.results import Judgement, Result
-from testbed.bench.paper.samples import BenchOpening, BenchSession, Failure
 from testbed.bench.paper.tables import markdown, shown, verdict
+from testbed.bench.session.samples import BenchOpening, BenchSession, Failure
 
 PAGE, TABLES = "report.html", "results.md"
 TONES = {

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from testbed.bench.paper.estimate import CONFIDENCE, Estimate, ratios
-from testbed.bench.paper.paper_model import Expectation, Measure, PaperClaim
-from testbed.bench.paper.samples import Sample
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
+from testbed.bench.session.estimate import CONFIDENCE, Estimate, ratios
+from testbed.bench.session.samples import Sample
+from testbed.bench.session.subject import Measure
 
 
 class Judgement(StrEnum):

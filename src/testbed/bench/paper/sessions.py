@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
-from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
 from testbed.bench.paper.workload import APP, DATABASE, FACTOR, LATENCY, RATE, TAIL, load_of, reshaping, values_of
+from testbed.bench.session.subject import Measure, Options, Take
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape

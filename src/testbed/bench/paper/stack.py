@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from testbed.bench.paper.container_database import NAME, OVERLAY, container_database
-from testbed.bench.paper.paper_model import Expectation, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
 from testbed.bench.paper.workload import (
     APP,
     BALANCER,
@@ -21,6 +21,7 @@ from testbed.bench.paper.workload import (
     reshaping,
     values_of,
 )  # fmt: skip
+from testbed.bench.session.subject import Options, Take
 from testbed.bench.work import work
 from testbed.cluster import Cluster
 from testbed.incidents.runner import reshape

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from testbed.bench.paper.chart import figure, percent
-from testbed.bench.paper.estimate import Estimate
 from testbed.bench.paper.results import Found, Judgement, Result
-from testbed.bench.paper.samples import BenchOpening
+from testbed.bench.session.estimate import Estimate
+from testbed.bench.session.samples import BenchOpening
 
 DASH = "\N{EN DASH}"
 INTRODUCTION = """# Results

@@ -11,7 +11,8 @@ from importlib.resources import files
 from typing import ClassVar
 
 from testbed.bench.idle import idle
-from testbed.bench.paper.paper_model import Expectation, Measure, Options, PaperClaim, Take
+from testbed.bench.paper.paper_model import Expectation, PaperClaim
+from testbed.bench.session.subject import Measure, Options, Take
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.host import engine

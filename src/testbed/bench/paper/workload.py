@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from testbed.bench.paper.paper_model import Measure
+from testbed.bench.session.subject import Measure
 from testbed.bench.work import Work
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.shape import Shape

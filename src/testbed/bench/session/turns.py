@@ -6,14 +6,18 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 
-from testbed.bench.paper.paper_model import Options, PaperClaim, Take
-from testbed.bench.paper.samples import BenchSession, Failure, Sample
+from docker.errors import DockerException
+
+from testbed.bench.session.samples import BenchSession, Failure, Sample
+from testbed.bench.session.subject import BenchSubject, Options, Take
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.progress import PrintLine
 
-# A claim whose turns fail one after the other is given up.
+# A subject whose turns fail one after the other is given up.
 MOST_FAILURES = 2
+# What fails a turn and not the session: the cluster, the engine, or a file.
+TURN_ERRORS = (TestbedError, DockerException, OSError)
 
 
 def turns(variants: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
@@ -33,16 +37,16 @@ def turns(variants: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
             yield number, variant
 
 
-def pending(claim: PaperClaim, rounds: int, done: Collection[Sample]) -> list[tuple[int, str]]:
-    """The turns of a claim that a session still has to take."""
+def pending(claim: BenchSubject, rounds: int, done: Collection[Sample]) -> list[tuple[int, str]]:
+    """The turns of a subject that a session still has to take."""
     taken = {(each.round, each.variant) for each in done if each.claim == claim.key}
     return [turn for turn in turns(claim.variants, rounds) if turn not in taken]
 
 
 def measure(
-    cluster: Cluster, session: BenchSession, claim: PaperClaim, options: Options, print_line: PrintLine
+    cluster: Cluster, session: BenchSession, claim: BenchSubject, options: Options, print_line: PrintLine
 ) -> bool:
-    """Measure what a session still lacks of a claim.
+    """Measure what a session still lacks of a subject.
 
     Args:
         cluster: a cluster that is up.
@@ -65,26 +69,26 @@ def measure(
             for done, (number, variant) in enumerate(left):
                 if done and done % len(claim.variants) == 0:
                     minutes = (time.monotonic() - begun) / done * (len(left) - done) / 60
-                    print_line(f"  about {minutes:.0f} min left of this claim")
+                    print_line(f"  about {minutes:.0f} min left of this subject")
                 taken = _turn(session, claim, number, variant, take, print_line)
                 failures = 0 if taken else failures + 1
                 if failures >= MOST_FAILURES:
                     print_line(f"  {claim.title}: given up, because {failures} turns failed one after the other")
                     break
-    except TestbedError as error:
+    except TURN_ERRORS as error:
         session.write(Failure(claim=claim.key, variant="", round=0, failure=str(error)))
         print_line(f"  {claim.title}: {error}")
     return not pending(claim, rounds, session.samples())
 
 
 def _turn(
-    session: BenchSession, claim: PaperClaim, number: int, variant: str, take: Take, print_line: PrintLine
+    session: BenchSession, claim: BenchSubject, number: int, variant: str, take: Take, print_line: PrintLine
 ) -> bool:
     """Measure one variant once, and keep what came of it."""
     started, begun, load = time.time(), time.monotonic(), os.getloadavg()[0]
     try:
         values = take(variant)
-    except TestbedError as error:
+    except TURN_ERRORS as error:
         session.write(Failure(claim=claim.key, variant=variant, round=number, failure=str(error)))
         print_line(f"  round {number}, {variant}: {error}")
         return False

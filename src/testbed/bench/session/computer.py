@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from pathlib import Path
 
 from testbed.cluster import Cluster
@@ -24,8 +26,7 @@ def describe(cluster: Cluster) -> dict[str, str]:
     known = collect_versions(cluster, machines)
     host, own = known["host"], known["testbed"]
     found = {
-        "processor": f"{host['processors']} \N{MULTIPLICATION SIGN} {processor(Path('/proc/cpuinfo').read_text())}",
-        "memory": memory(Path("/proc/meminfo").read_text()),
+        **describe_host(),
         "system": f"{host['system']}, Linux {host['kernel']}",
         "engine": f"Docker {host['docker']}, Compose {host['compose']}",
         "virtual machines": f"QEMU {known['qemu']}, {_ACCELERATION[cluster.shape.accel]}",
@@ -40,6 +41,16 @@ def describe(cluster: Cluster) -> dict[str, str]:
         release = postgres.split()[2]  # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
         found["database guest"] = f"Linux {kernel}, DRBD {drbd}, PostgreSQL {release}"
     return found
+
+
+def describe_host() -> dict[str, str]:
+    """Return labels and values of the computer alone: the processor, the memory and the kernel."""
+    count = os.cpu_count() or 1
+    return {
+        "processor": f"{count} \N{MULTIPLICATION SIGN} {processor(Path('/proc/cpuinfo').read_text())}",
+        "memory": memory(Path("/proc/meminfo").read_text()),
+        "system": f"{platform.system()} {platform.release()}",
+    }
 
 
 def processor(cpuinfo: str) -> str:

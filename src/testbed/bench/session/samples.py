@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from testbed.errors import UsageError
 
-SAMPLES, PREFIX = "samples.jsonl", "paper-"
+SAMPLES = "samples.jsonl"
 
 
 class StoredSample(BaseModel):
@@ -26,14 +27,14 @@ class BenchOpening(StoredSample):
     Attributes:
         started: Unix seconds.
         rounds, seconds, users: what the user chose.
-        claims: which claims, in order.
+        claims: which subjects, by their keys, in order.
         machine: the machine and the versions of what ran: label and value.
     """
 
     started: float
     rounds: int
     seconds: float
-    users: int
+    users: int = 0
     claims: tuple[str, ...]
     machine: dict[str, str]
 
@@ -42,7 +43,7 @@ class Sample(StoredSample):
     """One variant, measured once.
 
     Attributes:
-        claim, variant: what was measured.
+        claim, variant: what was measured: the key of the subject, and the name of its variant.
         round: in which round, from 1.
         started: Unix seconds.
         took: seconds that the turn took, with its preparation.
@@ -98,18 +99,30 @@ class BenchSession:
         return session
 
     @classmethod
-    def newest(cls, parent: Path) -> BenchSession:
+    def begin(cls, parent: Path, kind: str, opening: BenchOpening) -> BenchSession:
+        """Make the folder of a new session, named by its kind and the time.
+
+        Args:
+            parent: the folder of all sessions.
+            kind: the command whose session it is: ``paper`` or ``scale``.
+            opening: what is going to be measured.
+        """
+        return cls.create(parent / time.strftime(f"{kind}-%Y%m%d-%H%M%S"), opening)
+
+    @classmethod
+    def newest(cls, parent: Path, kind: str) -> BenchSession:
         """The session that was begun last.
 
         Args:
             parent: the folder of all sessions.
+            kind: the command whose session it is: ``paper`` or ``scale``.
 
         Raises:
             UsageError: there is none.
         """
-        folders = sorted(path.parent for path in parent.glob(f"{PREFIX}*/{SAMPLES}"))
+        folders = sorted(path.parent for path in parent.glob(f"{kind}-*/{SAMPLES}"))
         if not folders:
-            raise UsageError("there is no earlier session", where=str(parent), fix="run `testbed bench paper`")
+            raise UsageError("there is no earlier session", where=str(parent), fix=f"run `testbed bench {kind}`")
         return cls(folders[-1])
 
     def write(self, line: StoredSample) -> None:
