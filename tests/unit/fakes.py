@@ -104,6 +104,9 @@ class FakeMachine:
             return Power.FROZEN
         return Power.ON if self.on else Power.OFF
 
+    def listed_power(self) -> Power:
+        return self.power()
+
     def ready(self) -> bool:
         return self.on
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from docker.models.containers import Container
 from fakes import topology
 
+from testbed.cluster.state import observe
 from testbed.host import engine
+from testbed.machines import Power, network_namespace
 from testbed.machines.container import ContainerMachine
 from testbed.machines.fleet import Fleet
 from testbed.settings import CLUSTER_LABEL, ONEOFF_LABEL, PROJECT_LABEL
@@ -49,3 +52,70 @@ def test_machines_are_listed_by_one_request(requests: list[dict[str, object]]) -
     assert database.agent() == Path("/run/testbed/x/db1/agent.sock")
     assert isinstance(app, ContainerMachine)
     assert app.container_name() == "testbed-app-2"
+
+
+class Inspected:
+    """A container that counts the requests for its inspection."""
+
+    def __init__(self, state: str) -> None:
+        self.id = "0123"
+        self.client = None
+        self.attrs: dict[str, object] = {"State": state, "Labels": LABELS}
+        self.inspections = 0
+
+    def reload(self) -> None:
+        self.inspections += 1
+        state = {"Running": True, "Paused": False, "Pid": 42}
+        networks = {"testbed_backend": {"IPAddress": "198.18.1.30"}}
+        self.attrs = {"State": state, "NetworkSettings": {"Networks": networks}, "Labels": LABELS}
+
+
+def machine_of(container: Inspected) -> ContainerMachine:
+    return ContainerMachine("mail", topology().nodes["mail"], cast("Container", container))
+
+
+@pytest.mark.parametrize(
+    ("state", "power"),
+    [
+        ("running", Power.ON), ("restarting", Power.ON), ("paused", Power.FROZEN), ("exited", Power.OFF),
+        ("created", Power.OFF), ("dead", Power.OFF),
+    ],
+)  # fmt: skip
+def test_a_list_has_the_power_of_each_node(state: str, power: Power) -> None:
+    container = Inspected(state)
+    assert machine_of(container).listed_power() is power
+    assert container.inspections == 0
+
+
+def test_the_power_that_is_asked_for_is_that_of_now() -> None:
+    container = Inspected("exited")
+    machine = machine_of(container)
+    assert machine.power() is Power.ON
+    assert machine.listed_power() is Power.ON  # a list is no longer what it knows last
+    assert container.inspections == 2
+
+
+def test_a_cable_is_found_by_one_inspection(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = {"ifname": "eth0", "link_index": 7, "addr_info": [{"local": "198.18.1.30"}]}
+    asked: list[object] = []
+
+    def links(namespace: object, helper: object) -> list[dict[str, object]]:
+        del helper
+        asked.append(namespace)
+        return [link]
+
+    monkeypatch.setattr(network_namespace, "links", links)
+    container = Inspected("running")
+    machine = machine_of(container)
+    assert [machine.port("backend"), machine.port("backend")] == ["eth0", "eth0"]
+    assert (container.inspections, len(asked)) == (2, 1)
+
+
+def test_the_state_of_the_cluster_inspects_no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    containers = {name: Inspected("running") for name in ("client", "observer", "gateway")}
+    nodes = topology().nodes
+    machines = [ContainerMachine(name, nodes[name], cast("Container", each)) for name, each in containers.items()]
+    fleet = Fleet.__new__(Fleet)
+    monkeypatch.setattr(fleet, "machines", lambda: machines, raising=False)
+    assert set(observe(fleet).power.values()) == {Power.ON}
+    assert [each.inspections for each in containers.values()] == [0, 0, 0]

@@ -98,7 +98,7 @@ def observe(fleet: Fleet, *roles: Role) -> ClusterState:
 
 def _look(fleet: Fleet, machine: Machine) -> tuple[Power, RoleState | None]:
     """Return whether a node is on, and its state."""
-    return machine.power(), _query(fleet, machine)
+    return machine.listed_power(), _query(fleet, machine)
 
 
 def _query(fleet: Fleet, machine: Machine) -> RoleState | None:

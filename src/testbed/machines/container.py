@@ -16,7 +16,7 @@ from testbed.errors import TestbedError
 from testbed.machines import host_entry, network_namespace, packet_rules
 from testbed.machines.container_exec import execute
 from testbed.machines.helper_container import HelperContainer
-from testbed.machines.machine import ExecResult, LogLine, Power, Unreachable, Way
+from testbed.machines.machine import LISTED_POWERS, ExecResult, LogLine, Power, Unreachable, Way
 from testbed.machines.network_namespace import Namespace
 from testbed.machines.platforms import SYSTEMS
 from testbed.machines.recreate import current_image, recreate
@@ -46,6 +46,11 @@ class ContainerMachine:
         if state["Paused"]:
             return Power.FROZEN
         return Power.ON if state["Running"] else Power.OFF
+
+    def listed_power(self) -> Power:
+        """Return what the engine's list had, without another request; a container that was not listed is inspected."""
+        state = self._container.attrs.get("State")
+        return LISTED_POWERS.get(state, Power.OFF) if isinstance(state, str) else ContainerMachine.power(self)
 
     def ready(self) -> bool:
         """Return whether the container runs; there is no boot to wait for."""
@@ -270,7 +275,7 @@ class ContainerMachine:
         return self._interfaces[namespace]
 
     def _namespace(self) -> Namespace:
-        pid = self.pid()
+        pid = int(self._container.attrs["State"]["Pid"])  # callers have just inspected it
         if not pid:
             raise Unreachable("it is off and has no interfaces", where=self.name)
         return network_namespace.namespace_of(str(self._container.id), pid)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from docker import DockerClient
 from docker.models.containers import Container
 
 from testbed.errors import UsageError
@@ -36,6 +37,11 @@ class Fleet:
         self._labels = labels
         self._run_dir = run_dir
         self._docker = engine.client()
+
+    @property
+    def engine_client(self) -> DockerClient:
+        """The client by which it and its nodes ask the engine."""
+        return self._docker
 
     def machines(self, role: Role | None = None) -> list[Machine]:
         """Return all nodes, or those of a role, sorted by name."""

@@ -25,6 +25,10 @@ class Power(StrEnum):
     OFF = "off"
 
 
+# By the engine's name of a container's state; in every state that is not named, the node is off.
+LISTED_POWERS = {"running": Power.ON, "restarting": Power.ON, "paused": Power.FROZEN}
+
+
 @dataclass(frozen=True, slots=True)
 class ExecResult:
     """The exit status and output of a command on a node."""
@@ -106,6 +110,9 @@ class Machine(Protocol):
 
     def power(self) -> Power:
         """Return whether it runs."""
+
+    def listed_power(self) -> Power:
+        """Return whether it ran when the fleet listed it, which costs no request; for use right after the listing."""
 
     def ready(self) -> bool:
         """Return whether its operating system runs commands."""

@@ -50,7 +50,13 @@ class VirtualMachine(ContainerMachine):
 
     def power(self) -> Power:
         """Return whether the guest has power and its processor runs."""
-        power = super().power()
+        return self._processor_power(super().power())
+
+    def listed_power(self) -> Power:
+        """Return what the engine's list had, and whether the guest's processor runs."""
+        return self._processor_power(super().listed_power())
+
+    def _processor_power(self, power: Power) -> Power:
         if power is Power.ON and (self._sockets / "qmp.sock").exists():
             try:
                 status = self._qmp("query-status")
@@ -208,6 +214,7 @@ class VirtualMachine(ContainerMachine):
     def _link(self, network: str) -> dict[str, Any]:
         # The launcher gave the container's address to the guest, and put its interface into this bridge.
         bridge = f"br-{network}"[:15]
+        self._inspect()
         for link in self._links():
             if link.get("master") == bridge and "link_index" in link:
                 return link
