@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -263,9 +264,12 @@ def _answered_by(series: Series, came: float | None, resource: str) -> str:
     An outage that the old owner of the address ended was not ended by the failover. Both nodes held the address at once
     then, which the check ``ownership`` judges.
     """
-    if came is None or came not in series.finished:
+    if came is None:
         return ""
-    return series.attrs(series.finished.index(came)).get(_ANSWERED_BY[resource], "")
+    # From the last sample that was due by then: a search from the first one would cost every failover the whole run.
+    due = range(bisect_right(series.scheduled, came) - 1, -1, -1)
+    place = next((place for place in due if series.finished[place] == came), None)
+    return "" if place is None else series.attrs(place).get(_ANSWERED_BY[resource], "")
 
 
 def _is_visit(probes: Probes, name: str) -> bool:
