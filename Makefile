@@ -171,6 +171,10 @@ bench-paper: testbed-up ## Measure the figures of the 2006 design (ONLY=transact
 bench-speed: venv ## Time testbed's own commands, from up to down; replaces the cluster (REPEAT=3)
 	@$(TESTBED) bench speed --yes $(if $(REPEAT),--repeat $(REPEAT))
 
+.PHONY: bench-scale
+bench-scale: testbed-up ## Measure what testbed costs by nodes, users, probes and journal size (ONLY=users, REPEAT=3)
+	@$(TESTBED) bench scale $(foreach each,$(ONLY),--only $(each)) $(if $(REPEAT),--repeat $(REPEAT))
+
 .PHONY: schema
 schema: venv ## Write the JSON schemas: x-testbed keys, incident files, the journal
 	@$(TESTBED) schema cluster > compose/x-testbed.schema.json.new

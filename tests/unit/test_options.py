@@ -25,10 +25,10 @@ from testbed.errors import UsageError
 TESTBED = Path(sys.executable).with_name("testbed")
 # Commands that print a report for people. Others change something, or hand through what a node prints.
 REPORTING = {
-    "backup", "bench failover", "bench idle", "bench overhead", "bench paper", "bench sessions", "bench single",
-    "bench soak", "bench speed", "bundle", "compare", "doctor", "faults", "hunt", "incidents", "inspect", "logs",
-    "pool list", "probes", "report", "resolve read", "resolve split-brain", "run", "runs", "status", "validate",
-    "verify", "verify-copies",
+    "backup", "bench failover", "bench idle", "bench overhead", "bench paper", "bench scale", "bench sessions",
+    "bench single", "bench soak", "bench speed", "bundle", "compare", "doctor", "faults", "hunt", "incidents",
+    "inspect", "logs", "pool list", "probes", "report", "resolve read", "resolve split-brain", "run", "runs",
+    "status", "validate", "verify", "verify-copies",
 }  # fmt: skip
 
 

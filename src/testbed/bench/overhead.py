@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from testbed.bench.bare_program import bare_load
 from testbed.cluster import Cluster, lifecycle
 from testbed.incidents.incident_model import Load
-from testbed.incidents.locust_command import CLUSTER, locust_command, site_url
 from testbed.incidents.run import Run
-from testbed.incidents.task import Task, end_strays
 from testbed.journal import Outcome, RequestSample, read
-from testbed.topology import Role
 from testbed.wait import elapse, wait_until
 
 LOGIN_SECONDS = 90.0
 # What a round is warmed up with: logins cost more than what follows, and are over by then.
 WARM_SECONDS = 10.0
-SEED = 2006
-LIMIT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +61,8 @@ def _with(cluster: Cluster, seconds: float, load: Load) -> Round:
 
 
 def _without(cluster: Cluster, seconds: float, load: Load) -> Round:
-    [client] = cluster.fleet.machines(Role.CLIENT)
-    end_strays(client)
-    name = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S") + "-overhead-without"
-    folder = cluster.settings.state_dir / "runs" / name
-    folder.mkdir(parents=True)
-    task = Task.start(
-        client,
-        locust_command(load, SEED, LIMIT_SECONDS, site_url(cluster.topology, CLUSTER)),
-        f"/runs/{name}/load.log",
-        {"TESTBED_JOURNAL": f"/runs/{name}/journal.jsonl"},
-    )
-    try:
-        count = _count(folder / "journal.jsonl", load.users, seconds, task.ended)
-        return Round(*count, measured=False)
-    finally:
-        task.stop()
+    with bare_load(cluster, "overhead-without", load) as (task, path):
+        return Round(*_count(path, load.users, seconds, task.ended), measured=False)
 
 
 def _count(path: Path, users: int, seconds: float, fatal: Callable[[], str]) -> tuple[float, float]:

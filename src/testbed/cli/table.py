@@ -87,6 +87,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "bench_work",
         "bench_paper",
         "bench_speed",
+        "bench_scale",
     ),
     _entry(DEVELOPMENT, "schema", "Print a JSON schema of the files that people and programs write."),
 )
