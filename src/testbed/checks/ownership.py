@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import combinations, pairwise, product
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 from math import inf
 
 from testbed.checks.check import Check
@@ -61,7 +62,7 @@ def _judge_state(run: RecordedRun, builder: VerdictBuilder, aspect: str, value: 
 def _together(holders: Mapping[str, list[Span]], what: str) -> Iterator[tuple[str, float, float, str]]:
     """Whenever two nodes held the same: the one that came second, since when, until when, and that in words."""
     for one, other in combinations(sorted(holders), 2):
-        for mine, theirs in product(holders[one], holders[other]):
+        for mine, theirs in _overlaps(holders[one], holders[other]):
             later, sooner = max(mine, theirs, key=_start), min(mine, theirs, key=_end)
             begin, end = later.start, sooner.end
             if end - begin <= TOLERANCE + later.error + sooner.end_error:
@@ -69,6 +70,14 @@ def _together(holders: Mapping[str, list[Span]], what: str) -> Iterator[tuple[st
             second = other if later is theirs else one
             length = f"for {end - begin:.2f} s" if end < inf else "to the end"
             yield second, begin, end, f"{what} on {one} and {other} at once, {length}"
+
+
+def _overlaps(ours: Sequence[Span], others: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
+    """Return the pairs of spans that have a time in common; the spans of one node follow one another."""
+    starts, ends = [span.start for span in others], [span.end for span in others]
+    for mine in ours:
+        for place in range(bisect_right(ends, mine.start), bisect_left(starts, mine.end)):
+            yield mine, others[place]
 
 
 def _start(span: Span) -> float:
@@ -85,12 +94,16 @@ def _judge_writes(run: RecordedRun, builder: VerdictBuilder) -> None:
     if series is None:
         return
     primaries = spans_with_value(run.lines, *run.design.recorded.primary)
+    starts = {node: [span.start for span in spans] for node, spans in primaries.items()}
+    error = max((span.error for spans in primaries.values() for span in spans), default=0.0) + TOLERANCE
     for node, other, before, after in _passings(series):
         if not primaries:
             builder.doubt("writes were acknowledged by several nodes, and which was primary is not known")
             return
         sent, answered = series.started[before], series.finished[after]
-        if not any(_between(span, sent, answered) for span in primaries.get(other, ())):
+        own = starts.get(other, ())
+        near = range(bisect_left(own, sent - error), bisect_right(own, answered + error))
+        if not any(_between(primaries[other][place], sent, answered) for place in near):
             text = f"write {series.token(after)} was acknowledged by {other}"
             builder.fail(f"{text}, which was not promoted after {node}'s last write", answered, other)
 

@@ -10,6 +10,7 @@ from math import inf
 from types import MappingProxyType
 
 from testbed.checks.check import Check
+from testbed.checks.claim_trigger import TriggerHistory
 from testbed.checks.injected_faults import InjectedFault, injected_faults
 from testbed.checks.outage import check_outage
 from testbed.checks.recorded_run import RecordedRun
@@ -132,7 +133,7 @@ def failovers(journal: Journal) -> list[Phases]:
     design = design_of_run(journal.plan).recorded
     stops = standstills(journal)
     reports = {probe: check_outage(series, stops=stops[probe]) for probe, series in journal.probes.items()}
-    known = injected_faults(journal)
+    history = TriggerHistory(injected_faults(journal))
     probes = journal_probes(journal)
     found = []
     for resource, aspect in ADDRESSES.items():
@@ -141,7 +142,8 @@ def failovers(journal: Journal) -> list[Phases]:
         claims = _claims(spans_with_value(lines, aspect, "held"))
         for place, (source, target, span) in enumerate(claims):
             until = claims[place + 1][2].start if place + 1 < len(claims) else inf
-            fault, healing, at = _trigger(known, source, target, span.start)
+            step = history.find(source, target, span.start)
+            at = span.start if step is None else step.at
             seconds = _states(lines, target, at, until, design)
             seconds["address claimed"] = span.start - at
             of_each = {
@@ -163,8 +165,8 @@ def failovers(journal: Journal) -> list[Phases]:
                     source,
                     target,
                     at,
-                    fault,
-                    healing,
+                    step.fault if step else None,
+                    step.healing if step else False,
                     seconds,
                     disorder,
                     away,
@@ -207,26 +209,6 @@ def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]
     """Who held an address, who took it, and its time there, in order."""
     in_order = sorted(((span, node) for node, spans in holders.items() for span in spans), key=lambda it: it[0].start)
     return [(source, target, span) for (_, source), (span, target) in pairwise(in_order) if source != target]
-
-
-def _trigger(
-    known: Sequence[InjectedFault], source: str, target: str, claimed: float
-) -> tuple[InjectedFault | None, bool, float]:
-    """What brought a claim about, whether that was a healing, and when it was.
-
-    It is the last fault of the node that lost the address or the last healing of the node that took it, whichever came
-    later; or else whatever came last.
-    """
-    steps = [(fault.begins, False, fault) for fault in known]
-    steps += [(fault.heal, True, fault) for fault in known if fault.heal is not None]
-    before = sorted((step for step in steps if -inf < step[0] <= claimed), key=lambda step: step[0], reverse=True)
-    of_source = [step for step in before if step[2].node == source and not step[1]]
-    of_target = [step for step in before if step[2].node == target and step[1]]
-    candidates = [*of_source[:1], *of_target[:1]]
-    chosen = max(candidates, key=lambda step: step[0]) if candidates else next(iter(before), None)
-    if chosen is None:
-        return None, False, claimed
-    return chosen[2], chosen[1], chosen[0]
 
 
 def _states(lines: Timelines, target: str, at: float, until: float, design: RecordedDesign) -> dict[str, float]:
