@@ -23,7 +23,8 @@ RETURN_SECONDS = 90.0
 # Asked where the webmail runs, as the webmail: a query's first column, a line each.
 _QUERY = """
 $node = parse_ini_file('/etc/horde/node.ini');
-$db = new PDO("pgsql:host={$node['database_host']};dbname=horde", 'horde', $node['database_password']);
+$dsn = "pgsql:host={$node['database_host']};port={$node['database_port']};dbname=horde";
+$db = new PDO($dsn, 'horde', $node['database_password']);
 echo implode(PHP_EOL, $db->query($argv[1])->fetchAll(PDO::FETCH_COLUMN));
 """
 _TRANSACTIONS = "select xact_commit + xact_rollback from pg_stat_database where datname = 'horde'"

@@ -46,7 +46,8 @@ $conf['user'] = ['verify_from_addr' => false, 'select_view' => true];
 // The database at its virtual address. How long a connection is tried for: Testbed/Connection.php. A server that died
 // in the middle of a query is given up after 30 s instead of after hours; where a limit is set, after 5 s, and a
 // statement that takes longer than the limit is stopped.
-$conf['sql'] = ['phptype' => 'pgsql', 'protocol' => 'tcp', 'hostspec' => $node['database_host'], 'port' => 5432,
+$conf['sql'] = ['phptype' => 'pgsql', 'protocol' => 'tcp', 'hostspec' => $node['database_host'],
+    'port' => (int) ($node['database_port'] ?? 5432),
     'database' => 'horde', 'username' => 'horde', 'password' => $node['database_password'], 'charset' => 'utf-8',
     'persistent' => false, 'ssl' => false, 'splitread' => false, 'logqueries' => false,
     'keepalives_idle' => 10, 'keepalives_interval' => 5, 'keepalives_count' => 4, 'tcp_user_timeout' => 30000];
