@@ -91,6 +91,8 @@ def test_a_series_that_testbed_cannot_go_on_with_is_reported_with_status_4(
         ((), {"resume": "x", "seed": 3}, "--seed cannot be combined with --resume"),
         ((), {"resume": "x", "name": "y"}, "--name cannot be combined with --resume"),
         ((), {"resume": "x", "keep": True}, "--no-heal cannot be combined with --resume"),
+        ((), {"resume": "x", "fresh": True}, "--fresh cannot be combined with --resume"),
+        (("database-power-loss",), {"fresh": True, "keep": True}, "--fresh is for trials, and --no-heal for a single"),
         ((), {"resume": "nothing"}, "no series 'nothing'"),
         (("database-power-loss", "app-power-loss"), {"resume": "x"}, "name no file"),
         (("database-power-loss", "app-power-loss"), {"repeat": 2, "name": "x"}, "--name names one"),

@@ -98,10 +98,10 @@ class Bed:
         self.ended.append(trial)
 
 
-def begin(folder: Path, trials: int = 5, *, drop_passing: bool = False) -> TrialStore:
+def begin(folder: Path, trials: int = 5, *, drop_passing: bool = False, fresh: bool = False) -> TrialStore:
     settings = SeriesSettings(
         incident=INCIDENT.model_dump(mode="json"), seed=7, platform=PLATFORM, trials=trials, started=1_764_000_000.0,
-        drop_passing=drop_passing,
+        drop_passing=drop_passing, fresh=fresh,
     )  # fmt: skip
     return TrialStore.create(folder, settings)
 
@@ -394,6 +394,29 @@ def test_only_runs_that_pass_are_dropped_and_their_figures_stay(
     assert passed.summary
     assert passed.size > 1000
     assert report.load_summary(tmp_path / "runs" / "run-2") == failed.summary
+
+
+@pytest.mark.usefixtures("once")
+@pytest.mark.parametrize("fresh", [False, True])
+def test_each_trial_of_a_fresh_series_begins_with_a_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    resets: list[bool] = []
+    monkeypatch.setattr(playing, "reset", lambda *_: resets.append((tmp_path / "runs").exists()))
+    store = begin(tmp_path / "s", fresh=fresh)
+    play_trial = player(store, tmp_path)
+    assert [play_trial(number).verdict for number in (1, 2)] == ["pass", "pass"]
+    assert resets == ([False, True] if fresh else [])  # before the run, not after it
+
+
+@pytest.mark.usefixtures("once")
+def test_a_trial_whose_reset_fails_is_not_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reset(*_: object) -> None:
+        raise TestbedError("db1 went off")
+
+    monkeypatch.setattr(playing, "reset", reset)
+    trial = player(begin(tmp_path / "s", fresh=True), tmp_path)(1)
+    assert (trial.verdict, trial.error, trial.run) == ("error", "db1 went off", "")
 
 
 def test_an_error_of_testbed_is_the_trials_verdict(tmp_path: Path, once: dict[str, object]) -> None:

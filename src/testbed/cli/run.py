@@ -19,7 +19,7 @@ from testbed.cli import complete
 from testbed.cli.exit_status import ExitStatus, worst
 from testbed.cli.group import examples, new_app
 from testbed.cli.incidents import print_incidents
-from testbed.cli.options import Json, print_json
+from testbed.cli.options import Consent, Json, Yes, print_json
 from testbed.cli.output import err, out
 from testbed.cli.run_series import begin_series, play, print_series, resume_series, series_document
 from testbed.cluster import Cluster, project
@@ -47,6 +47,7 @@ app = new_app()
         "testbed run database-power-loss",
         "testbed run database-power-loss --repeat 100",
         "testbed run --resume latest",
+        "testbed run database-power-loss --repeat 20 --fresh --yes",
         "testbed run database-frozen --step --no-heal",
     )
 )
@@ -72,6 +73,11 @@ def run(
     drop_passing: Annotated[
         bool, typer.Option("--drop-passing", help="Delete the run folder of each trial that passes; its figures stay.")
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Reset the cluster before each trial, so that all begin alike; deletes its data."),
+    ] = False,
+    yes: Yes = False,
     keep: Annotated[
         bool, typer.Option("--no-heal", help="Leave the cluster as the last step left it, to look at it.")
     ] = False,
@@ -94,7 +100,7 @@ def run(
         return
     paths = [path for file in files or () for path in find_all(file, settings.root)]
     once = [option for option, given in (("--no-heal", keep), ("--step", step), ("--dry-run", dry_run)) if given]
-    _must_make_sense(paths, repeat, seed, name, resume, once=once)
+    _must_make_sense(paths, repeat, seed, name, resume, fresh=fresh, once=once)
     if dry_run:
         typer.echo("\n\n".join(_described(path, settings) for path in paths))
         return
@@ -104,14 +110,16 @@ def run(
             raise UsageError("no cluster is up", fix="run `testbed up`")
         cluster = Cluster(settings)
         show = _Results(as_json=as_json)
+        if fresh:
+            Consent(given=yes).ask("before each trial the data of all nodes is deleted: databases, mail and files")
         statuses = []
         if resume is not None:
             store = resume_series(cluster, resume, repeat, incidents[0] if incidents else None)
             incidents, statuses = [], [_play_series(cluster, store, show)]
         for incident in incidents:
             times = 1 if once else repeat or incident.repeat
-            if times > 1:
-                store = begin_series(cluster, incident, times, seed, name, drop_passing=drop_passing)
+            if times > 1 or fresh:
+                store = begin_series(cluster, incident, times, seed, name, drop_passing=drop_passing, fresh=fresh)
                 statuses.append(_play_series(cluster, store, show))
             else:
                 statuses.append(_play(cluster, incident, seed, show, keep=keep, step=step))
@@ -128,11 +136,12 @@ def _described(path: Path, settings: configuration.Settings) -> str:
 
 def _must_make_sense(
     paths: Sequence[Path], repeat: int | None, seed: int | None, name: str | None, resume: str | None, *,
-    once: Sequence[str],
+    fresh: bool, once: Sequence[str],
 ) -> None:  # fmt: skip
     """Refuse options that exclude each other; ``once`` has the given options that are for a single run."""
     if resume is not None:
         kept = [option for option, value in (("--seed", seed), ("--name", name)) if value is not None]
+        kept += ["--fresh"] if fresh else []
         if refused := [*kept, *once]:
             raise UsageError(
                 f"{refused[0]} cannot be combined with --resume: the series {resume!r} keeps its own settings",
@@ -140,6 +149,8 @@ def _must_make_sense(
             )
         if len(paths) > 1:
             raise UsageError("--resume goes on with one series, of one incident", fix="name no file")
+    if fresh and once:
+        raise UsageError(f"--fresh is for trials, and {once[0]} for a single run", fix="remove one of the two options")
     if "--no-heal" in once and (len(paths) > 1 or (repeat or 1) > 1):
         raise UsageError("--no-heal leaves one broken cluster", fix="use it with one file, once")
     if "--step" in once and (repeat or 1) > 1:

@@ -31,8 +31,9 @@ def series_folder(settings: Settings) -> Path:
 
 
 def begin_series(
-    cluster: Cluster, incident: Incident, trials: int, seed: int | None, name: str | None, *, drop_passing: bool
-) -> TrialStore:
+    cluster: Cluster, incident: Incident, trials: int, seed: int | None, name: str | None, *, drop_passing: bool,
+    fresh: bool,
+) -> TrialStore:  # fmt: skip
     """Make the folder of a new series.
 
     Raises:
@@ -43,6 +44,7 @@ def begin_series(
     settings = SeriesSettings(
         incident=incident.model_dump(mode="json"), seed=incident.seed if seed is None else seed,
         platform=_platform(cluster, incident), trials=trials, started=time.time(), drop_passing=drop_passing,
+        fresh=fresh,
     )  # fmt: skip
     return TrialStore.create(series_folder(cluster.settings) / (name or series_name(incident)), settings)
 

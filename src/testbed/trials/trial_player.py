@@ -10,6 +10,7 @@ from pathlib import Path
 from testbed import report
 from testbed.cluster import Cluster
 from testbed.cluster.mildest_repair import TROUBLE, repair_cluster
+from testbed.cluster.reset import reset
 from testbed.errors import UsageError
 from testbed.incidents.runner import plan_repeat, play_once
 from testbed.progress import Progress
@@ -17,12 +18,12 @@ from testbed.trials.trial_store import ERROR, Trial, TrialStore, TrialVerdict
 
 
 class TrialPlayer:
-    """Plays trials on a cluster that stays up between them.
+    """Plays trials on a cluster that stays up between them, or is reset before each.
 
     Args:
         cluster: in the incident's shape.
         store: of the series.
-        progress: prints repairs.
+        progress: prints repairs and resets.
         print_line: called with a line for each step of a trial.
     """
 
@@ -47,6 +48,8 @@ class TrialPlayer:
         begun: list[Path] = []
         wall, begin, error = time.time(), time.monotonic(), ""
         try:
+            if settings.fresh:
+                reset(self._cluster, self._progress)
             play_once(self._cluster, self._store.incident, plan, on_begin=begun.append, print_line=self._print_line)
         except UsageError:
             raise

@@ -34,6 +34,7 @@ class SeriesSettings(Record):
         trials: how many are to be played.
         started: Unix seconds.
         drop_passing: whether the run folders of trials that pass are deleted.
+        fresh: whether the cluster is reset before each trial.
     """
 
     incident: dict[str, Any]
@@ -42,6 +43,7 @@ class SeriesSettings(Record):
     trials: int
     started: float = 0.0
     drop_passing: bool = False
+    fresh: bool = False
 
 
 class Trial(Record):
