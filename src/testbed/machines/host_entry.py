@@ -7,6 +7,7 @@ others the limits of the container count, and ``container_exec`` runs them.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,14 +52,14 @@ def run(pid: int, command: Sequence[str], timeout: float) -> ExecResult:
         for entry in (PROC / str(pid) / "environ").read_text(errors="surrogateescape").split("\0")
         if "=" in entry
     )
-    # "env" sets the environment behind the change of namespaces: nsenter itself is the host's.
-    assignments = [f"{name}={value}" for name, value in environment.items()]
-    enter = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
-    full = [*enter, "/usr/bin/env", "-i", *assignments, *with_time_limit(command, timeout)]
+    program = shutil.which("nsenter", path=host_environment()["PATH"]) or "nsenter"
+    enter = [program, "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
+    full = [*enter, *with_time_limit(command, timeout)]
     try:
+        # Not by env(1): its arguments, and with them the container's environment, would be in every user's ps(1).
         done = subprocess.run(
             full, capture_output=True, text=True, errors="replace", check=False, timeout=timeout + MARGIN_SECONDS,
-            env=host_environment(),
+            env=environment,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return ExecResult(TIMED_OUT, "", "")
