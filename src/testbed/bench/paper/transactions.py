@@ -20,8 +20,7 @@ MODES: Mapping[str, tuple[str, str]] = {
     C: (CONNECTED, "C"), B: (CONNECTED, "B"), A: (CONNECTED, "A"), APART: (DISCONNECTED, "C"), DISK: (RAW, "C"),
 }  # fmt: skip
 SHARED = (
-    "both guests share the host's processors and its disk, so the peer's part of a write takes time from the node that "
-    "waits for it, and a cached read never reaches the disk"
+    "both guests share the host's processors and its disk, so the peer's writes slow down the node that waits for them"
 )
 
 EMULATED = "the guest's processor is emulated, and a commit waits for both guests"
