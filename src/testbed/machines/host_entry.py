@@ -14,7 +14,7 @@ from pathlib import Path
 
 from testbed.host.command import host_environment
 from testbed.machines.machine import KILL_SECONDS, TIMED_OUT, ExecResult, with_time_limit
-from testbed.machines.network_namespace import can_run_host_programs
+from testbed.machines.network_namespace import can_run_host_programs, nsenter_command
 
 PROC = Path("/proc")
 # What timeout(1) does not end in time waits for a device.
@@ -52,14 +52,12 @@ def run(pid: int, command: Sequence[str], timeout: float) -> ExecResult:
         for entry in (PROC / str(pid) / "environ").read_text(errors="surrogateescape").split("\0")
         if "=" in entry
     )
-    program = shutil.which("nsenter", path=host_environment()["PATH"]) or "nsenter"
-    enter = [program, "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
-    full = [*enter, *with_time_limit(command, timeout)]
+    full = nsenter_command(pid, with_time_limit(command, timeout), "mount", "uts", "ipc", "pid")
     try:
         # Not by env(1): its arguments, and with them the container's environment, would be in every user's ps(1).
         done = subprocess.run(
             full, capture_output=True, text=True, errors="replace", check=False, timeout=timeout + MARGIN_SECONDS,
-            env=environment,
+            env=environment, executable=shutil.which("nsenter", path=host_environment()["PATH"]),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return ExecResult(TIMED_OUT, "", "")

@@ -51,9 +51,15 @@ def namespace_of(container: str, pid: int) -> Namespace:
     return Namespace(f"container:{container}", tuple(nsenter_command(pid, ())))
 
 
-def nsenter_command(pid: int, command: Sequence[str]) -> list[str]:
-    """Return the command that runs ``command`` of the host in the network namespace of process ``pid`` (nsenter(1))."""
-    return ["nsenter", "--target", str(pid), "--net", *command]
+def nsenter_command(pid: int, command: Sequence[str], *more: str) -> list[str]:
+    """Return the command that runs ``command`` in the network namespace of process ``pid`` (nsenter(1)).
+
+    Args:
+        pid: the host's process id.
+        command: a program of the host, or of the container if ``more`` has ``mount``.
+        more: its other namespaces that the command is to run in.
+    """
+    return ["nsenter", "--target", str(pid), *(f"--{name}" for name in ("net", *more)), *command]
 
 
 def set_links(indexes: Sequence[int], helper: HelperContainer, *, up: bool) -> None:
