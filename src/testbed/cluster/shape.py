@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -59,6 +59,10 @@ class Shape:
         if not named or ADDING.issuperset(named):
             named = tuple(dict.fromkeys((*self.overlays, *named)))
         return replace(self, overlays=named)
+
+    def with_scale(self, counts: Mapping[str, int]) -> Shape:
+        """This shape with other numbers of nodes, by scaled service; services that are not named keep theirs."""
+        return replace(self, scale=tuple({**dict(self.scale), **counts}.items()))
 
     def lasting(self) -> Shape:
         """This shape without the overlays that are there for the time of a command alone."""

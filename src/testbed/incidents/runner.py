@@ -276,7 +276,7 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
     if wanted.sessions:
         shape = replace(shape, sessions=wanted.sessions)
     if any(len(_machines(cluster, service)) != count for service, count in wanted.scale.items()):
-        shape = replace(shape, scale=tuple({**dict(shape.scale), **wanted.scale}.items()))
+        shape = shape.with_scale(wanted.scale)
     return cluster if shape == cluster.shape else reshape(cluster, shape)
 
 

@@ -50,9 +50,8 @@ class Nodes(PaperClaim):
         load = load_of(USERS, 0.0)
 
         def take(variant: str) -> dict[str, float]:
-            scale = {**dict(cluster.shape.scale), "app": int(variant.split(maxsplit=1)[0])}
-            overlays = (*cluster.shape.lasting().overlays, OVERLAY)
-            changed = reshape(cluster, replace(cluster.shape, scale=tuple(scale.items()), overlays=overlays))
+            shape = cluster.shape.lasting().with_scale({"app": int(variant.split(maxsplit=1)[0])})
+            changed = reshape(cluster, replace(shape, overlays=(*shape.overlays, OVERLAY)))
             found = work(changed, "bench-paper-nodes", load, options.seconds * FACTOR)
             busy = {f"{part}-cores": found.busy(part) for part in ("app", "db", "lb", "client")}
             return {**values_of(found), **busy}

@@ -7,7 +7,6 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -69,8 +68,7 @@ class NodeCost(ScaleSubject):
         del print_line
 
         def take(variant: str) -> dict[str, float]:
-            scale = {**dict(cluster.shape.scale), "app": size_of(variant)}
-            changed = reshape(cluster, replace(cluster.shape, scale=tuple(scale.items())))
+            changed = reshape(cluster, cluster.shape.with_scale({"app": size_of(variant)}))
             lifecycle.wait_healthy(changed, HEALTHY_SECONDS)
             costs = idle(changed, options.seconds / 4)
             return {
