@@ -1,7 +1,8 @@
 """The arbiter at work: one line asks, one line answers, one after the other.
 
 ``SECRET VERB NODE [GENERATION]`` is answered by ``granted GENERATION``, ``refused REASON`` or ``unproved REASON``.
-A line without these fields asks for the state. The asker waits: a decision is on the disk before the answer.
+``SECRET await NODE`` decides nothing: the answer is ``off`` when the node's peer loses its power, or ``on`` after a
+minute. A line without these fields asks for the state. The asker waits: a decision is on the disk before the answer.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arbiter import memory, power
+from arbiter import memory, power, watch
 from arbiter.rules import FENCING, VERBS, Memory, Request, after, refusal
 
 PORT = 7000
 LINE_SECONDS = 2.0
 LONGEST = 200
+AWAIT = "await"
+AWAIT_SECONDS = 60.0
 
 
 @dataclass
@@ -52,11 +55,21 @@ class Arbiter:
             return describe(self.memory)
         if not hmac.compare_digest(fields[0].encode(), self.secret.encode()):
             return "refused wrong secret"
+        if fields[1:2] == [AWAIT]:
+            return self._await(fields[2:])
         request = self._request(fields[1:])
         if request is None:
             return "refused not understood"
         with self._lock:
             return self._decide(request)
+
+    def _await(self, fields: list[str]) -> str:
+        """Wait for the power of the asker's peer, beside all decisions."""
+        peers = [name for name in self.machines if name not in fields]
+        if len(fields) != 1 or len(peers) != len(self.machines) - 1:
+            return "refused not understood"
+        socket = self.machines[peers[0]].with_name("watch.sock")
+        return "off" if watch.lost_power(socket, AWAIT_SECONDS) else "on"
 
     def _request(self, fields: list[str]) -> Request | None:
         if len(fields) not in (2, 3) or fields[0] not in VERBS or fields[1] not in self.machines:

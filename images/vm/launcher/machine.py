@@ -41,7 +41,7 @@ class Machine:
 
 def _make_room(sockets: Path) -> None:
     sockets.mkdir(parents=True, exist_ok=True)
-    for name in ("qmp.sock", "power.sock", "agent.sock", "console.sock"):
+    for name in ("qmp.sock", "power.sock", "watch.sock", "agent.sock", "console.sock"):
         (sockets / name).unlink(missing_ok=True)
     log = sockets / "console.log"
     if log.exists():
@@ -62,6 +62,8 @@ def _public_sockets(sockets: Path) -> list[str]:
         # A second monitor switches the power, because a monitor serves one client at a time.
         "-chardev", f"socket,id=power,path={sockets}/power.sock,server=on,wait=off",
         "-mon", "chardev=power,mode=control",
+        # Nothing is said here: that it closes says that the power is off.
+        "-chardev", f"socket,id=watch,path={sockets}/watch.sock,server=on,wait=off",
         "-chardev", f"socket,id=agent,path={sockets}/agent.sock,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
         *_console(sockets),
