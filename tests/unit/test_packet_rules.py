@@ -44,18 +44,26 @@ def container(engine: Engine) -> Container:
     return cast("Container", engine)
 
 
+@pytest.fixture
+def without_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's containers do what root would do."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
 def test_rules_beside_a_vm_that_has_no_power_are_gone_with_its_container(tmp_path: Path) -> None:
     engine = Engine(running=False)
     VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).pass_packets("one")
     assert engine.given == []
 
 
+@pytest.mark.usefixtures("without_root")
 def test_rules_beside_a_vm_that_runs_are_taken_away_in_its_container(tmp_path: Path) -> None:
     engine = Engine(running=True)
     VirtualMachine("db1", topology().nodes["db1"], container(engine), tmp_path).pass_packets("one")
     assert engine.given == [("container:c0ffee", DELETED.format("one"))]
 
 
+@pytest.mark.usefixtures("without_root")
 def test_rules_of_a_container_stand_on_the_host_and_outlive_its_power() -> None:
     engine = Engine(running=False)
     ContainerMachine("lb1", topology().nodes["lb1"], container(engine)).pass_packets("one")

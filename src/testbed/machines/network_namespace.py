@@ -14,12 +14,14 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from testbed.errors import TestbedError
 from testbed.host.command import host_environment
-from testbed.machines.helper_container import HelperContainer
 from testbed.output_line import first_line
+
+if TYPE_CHECKING:
+    from testbed.machines.helper_container import HelperContainer
 
 PROGRAMS = ("ip", "tc", "nsenter", "unshare")
 
