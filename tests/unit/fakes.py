@@ -139,8 +139,11 @@ class FakeMachine:
     def pass_packets(self, name: str) -> None:
         self._do(f"let pass {name}")
 
-    def filter(self, script: str) -> None:
+    def filter(self, script: str) -> str:
+        if script.startswith("list "):
+            return next((str(answer) for word, answer in self.answers.items() if word in script), "")
         self._do(f"nft {' '.join(script.split())}")
+        return ""
 
     def tc(self, network: str, *arguments: str, inward: bool = False) -> str:
         text = " ".join(arguments)

@@ -311,8 +311,13 @@ LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags"
         ({"is stopped": "process 42 (postgres) is stopped\ncore /core"}, "sh -c kill -CONT 42", "postgres"),
         ({"tc -j qdisc": '[{"kind": "netem", "dev": "backend"}]'}, "sh -c tc qdisc del dev backend root", "delayed"),
         ({"date +%s": "1000"}, "sh -c date -s @", "clock"),
+        (
+            {"list tables": "table netdev silent-cut-backend-in\ntable netdev of-another\n"},
+            "nft table netdev silent-cut-backend-in delete table netdev silent-cut-backend-in",
+            "the rules silent-cut-backend-in dropped packets",
+        ),
     ],
-    ids=["cable", "interface", "process", "queue", "clock"],
+    ids=["cable", "interface", "process", "queue", "clock", "rules"],
 )
 def test_a_fault_that_no_record_names_is_undone(
     answers: dict[str, str | ExecResult], deed: str, message: str, ledger: Ledger

@@ -102,9 +102,9 @@ class ContainerMachine:
         """Delete the rules; the table outlives the cable."""
         self._helper.run(["nft", packet_rules.delete_rules(self._table(name))], network_namespace.HOST.mode)
 
-    def filter(self, script: str) -> None:
+    def filter(self, script: str) -> str:
         """Load the script into the container's own network namespace."""
-        self._helper.run(["nft", script], f"container:{self._container.id}")
+        return self._helper.run(["nft", script], f"container:{self._container.id}")
 
     def _table(self, name: str) -> str:
         return packet_rules.host_table(labels_of(self._container)[CLUSTER_LABEL], self.name, name)

@@ -160,8 +160,8 @@ class Machine(Protocol):
     def pass_packets(self, name: str) -> None:
         """Remove the rules of this name, if there are any."""
 
-    def filter(self, script: str) -> None:
-        """Load an nftables script (nft(8)) into the node's network namespace.
+    def filter(self, script: str) -> str:
+        """Load an nftables script (nft(8)) into the node's network namespace, and return what it lists.
 
         Raises:
             TestbedError: nft or tc refuses.
