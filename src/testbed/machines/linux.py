@@ -24,8 +24,10 @@ for each in /proc/[0-9]*; do
     read -r line <"$each/stat" || continue
     name=${line#*(}
     case ${line##*) } in T*) echo "process ${each#/proc/} (${name%)*}) is stopped" ;; esac
-    case $(tr '\\0' ' ' <"$each/cmdline") in
-        *python3\\ -m\\ testbed.probes*) echo "process ${each#/proc/} is a probe that runs on" ;;
+    # A shell's read leaves out the zero bytes between the arguments. A program for each process would take a second.
+    read -r arguments <"$each/cmdline"
+    case $arguments in
+        *python3-mtestbed.probes*) echo "process ${each#/proc/} is a probe that runs on" ;;
     esac
 done 2>/dev/null
 df -Pk 2>/dev/null | while read -r device _ _ free _ mount; do
