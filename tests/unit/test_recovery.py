@@ -195,6 +195,20 @@ def test_when_no_remedy_helps_the_message_names_what_is_wrong(clock: FakeTime, l
     assert clock.now < 1200
 
 
+@pytest.mark.usefixtures("clock")
+def test_a_member_that_fails_its_health_check_is_sent_no_request(ledger: Ledger) -> None:
+    """Apache would not pass the request on, and on a cluster that starts there are a dozen of them."""
+    looks: list[int] = []
+
+    def state(_: list[str]) -> ClusterState:
+        looks.append(0)
+        return with_balancer({"members": (Member("app-1", "", "Init HcFl", 0),)}) if len(looks) < 9 else whole()
+
+    cluster = FakeCluster(state, ledger)
+    recover(cast("Cluster", cluster), 120.0, print)
+    assert cluster.deeds == []
+
+
 def disk_full(*_: object) -> bool:
     raise OSError(errno.ENOSPC, "No space left on device")
 

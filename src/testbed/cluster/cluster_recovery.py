@@ -25,6 +25,10 @@ from testbed.machines.machine import last_log_line
 from testbed.progress import PrintLine
 from testbed.wait import FinalError, wait_until
 
+# How often the state is looked at; a look takes a tenth to half of a second, also of nodes that boot.
+POLL_SECONDS = 0.5
+# How often a balancer tries the members that wait for a request.
+TRY_SECONDS = 1.0
 # Complaints that have not changed for so long do not go away by themselves.
 PATIENCE_SECONDS = 30.0
 # An emulated OpenBSD's kernel and rc(8) take minutes.
@@ -83,6 +87,7 @@ class Recovery:
         self._end = now + deadline
         self._latest_end = self._end + RESYNC_SECONDS
         self._act_after = now + PATIENCE_SECONDS
+        self._try_after = now
         self._unanswered_since: float | None = None
         self._recording = Deferred()
 
@@ -94,7 +99,7 @@ class Recovery:
             FinalError: every remedy was taken; the message names what is wrong.
             Exception: the cluster is healthy, and ``report`` or ``may_try`` raised this.
         """
-        wait_until(self._healthy, inf, "a healthy cluster", interval=1.0)
+        wait_until(self._healthy, inf, "a healthy cluster", interval=POLL_SECONDS)
         self._recording.raise_first()
 
     def _healthy(self) -> bool:
@@ -107,9 +112,12 @@ class Recovery:
         if state.split_brain:
             raise SplitBrainError(self._design.replication)
         self._switch_on(state)
-        with suppress(*TROUBLE):  # tried again in a second; a remedy is taken all the same
-            try_members(self._cluster, state, self._tries)
         now = time.monotonic()
+        if now >= self._try_after:
+            self._try_after = now + TRY_SECONDS
+            with suppress(*TROUBLE):  # tried again in a second; a remedy is taken all the same
+                try_members(self._cluster, state, self._tries)
+            now = time.monotonic()
         synchronising = any(each.synchronising for each in state.databases)
         if wrong != self._wrong or synchronising:
             self._wrong = wrong
@@ -237,10 +245,13 @@ def recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: M
 
 
 def try_members(cluster: Cluster, state: ClusterState, may_try: MayTry) -> None:
-    """Have members in error tried again whose nodes are alive: without a request Apache never would."""
+    """Have members in error tried again whose nodes are alive: without a request Apache never would.
+
+    Those that fail a health check wait for the next one, which no request replaces (mod_proxy_hcheck).
+    """
     alive = {(each.node, application) for each in state.apps for application in each.applications}
     for balancer in state.balancers:
         for member in balancer.members:
-            broken = not member.usable and (member.name, member.application) in alive
-            if broken and may_try(balancer.node, member.name):
+            waits = not member.usable and not member.fails_health_check and (member.name, member.application) in alive
+            if waits and may_try(balancer.node, member.name):
                 cluster.machine(balancer.node).exec(["try-member", member.name, member.pool])

@@ -55,6 +55,11 @@ class Member:
         return "Ok" in self.status.split() and not {"Err", "Dis", "Stop", "Drn", "HcFl"} & set(self.status.split())
 
     @property
+    def fails_health_check(self) -> bool:
+        """Whether only a health check that succeeds will make it usable."""
+        return "HcFl" in self.status.split()
+
+    @property
     def draining(self) -> bool:
         """Whether sessions that are there stay, and new ones go elsewhere."""
         return "Drn" in self.status.split()
