@@ -6,7 +6,7 @@ import socket
 import time
 from pathlib import Path
 
-# No event tells that a machine has got power.
+# A machine that gets power raises no event.
 POLL_SECONDS = 0.25
 
 
