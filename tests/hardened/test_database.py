@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from testbed.cluster import Cluster
+from testbed.designs.drbd.drbd_arbiter import DrbdArbiterState
 from testbed.pytest_plugin.cluster_under_test import ClusterUnderTest, JournalFixture
 from testbed.topology import Role
 from testbed.wait import wait_until
@@ -21,7 +22,7 @@ TAKEN_OVER_SECONDS = 60.0
 def alone(cluster: Cluster) -> str:
     """Who has the data alone."""
     [arbiter] = cluster.state().arbiters
-    return arbiter.alone if arbiter.reachable else "unknown"
+    return arbiter.alone if isinstance(arbiter, DrbdArbiterState) and arbiter.reachable else "unknown"
 
 
 def fenced(cluster: Cluster) -> list[str]:

@@ -1,7 +1,4 @@
-"""Modules that name a database design outside its package.
-
-`python tests/unit/design_names.py` writes the list: how often each module still does. A count may only fall.
-"""
+"""Modules that name a database design outside its package."""
 
 from __future__ import annotations
 
@@ -9,11 +6,10 @@ import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-REMAINDER = Path(__file__).with_name("design_names_remainder.txt")
 # What only the package of the design may write.
 NAMES = {"drbd": re.compile(r"drbd", re.IGNORECASE)}
-# Has one line for each design.
-REGISTRY = "src/testbed/designs/design_registry.py"
+# Names the default design.
+REGISTRY = "src/testbed/designs/layout_registry.py"
 
 
 def counted(repository: Path = REPOSITORY) -> dict[str, int]:
@@ -33,20 +29,3 @@ def counted(repository: Path = REPOSITORY) -> dict[str, int]:
         if count:
             found[module] = count
     return found
-
-
-def remainder() -> dict[str, int]:
-    """How often each module may still do."""
-    lines = (line for line in REMAINDER.read_text().splitlines() if not line.startswith("#"))
-    return {path: int(count) for count, path in (line.split(maxsplit=1) for line in lines)}
-
-
-def main() -> None:
-    """Write the list."""
-    head = "# Names of a design outside its package; written by `python tests/unit/design_names.py`. May only fall."
-    lines = [f"{count} {path}" for path, count in counted().items()]
-    REMAINDER.write_text("\n".join([head, *lines]) + "\n")
-
-
-if __name__ == "__main__":
-    main()

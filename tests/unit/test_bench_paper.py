@@ -23,11 +23,9 @@ from typer.testing import CliRunner, Result
 
 import testbed.cli.bench_paper as command
 from testbed.bench import Work, paper
-from testbed.bench.paper import disks
 from testbed.bench.paper.chart import chart, figure
 from testbed.bench.paper.container_database import RECIPE, _password
 from testbed.bench.paper.failovers import KINDS, disconnection
-from testbed.bench.paper.guest import BenchGuest, disk_rates, rates
 from testbed.bench.paper.page import render
 from testbed.bench.paper.paper_model import Expectation, PaperClaim
 from testbed.bench.paper.results import Judgement, judge, result
@@ -43,6 +41,8 @@ from testbed.cli.main import app
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.shape import Shape
 from testbed.cluster.up_options import UpOptions
+from testbed.designs.drbd.paper import disks
+from testbed.designs.drbd.paper.guest import BenchGuest, disk_rates, rates
 from testbed.errors import TestbedError, UsageError
 from testbed.incidents.loader import load
 from testbed.machines import ExecResult, Machine
@@ -297,7 +297,7 @@ def test_a_measured_resource_is_set_like_the_clusters() -> None:
         [net] = re.findall(r"net \{(.*?)(?:after-sb|\})", text, re.DOTALL)
         return " ".join(net.split())
 
-    own = (ROOT / "src" / "testbed" / "bench" / "paper" / "guest.sh").read_text()
+    own = (ROOT / "src" / "testbed" / "designs" / "drbd" / "paper" / "guest.sh").read_text()
     cluster = (ROOT / "images" / "guest" / "files" / "usr" / "lib" / "testbed" / "drbd-configuration").read_text()
     assert options(own) == options(cluster)
 

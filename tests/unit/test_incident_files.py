@@ -52,7 +52,7 @@ def test_shipped_incident_fits_the_shipped_cluster(path: Path, topology: Topolog
     assert incident.duration, "state how long a run usually takes"
     assert path.read_text().startswith("# yaml-language-server: $schema=incident.schema.json\n")
     # With the hardened profile, the known weaknesses of the 2006 design are closed, or the run fails.
-    assert incident.profiles.hardened.known_failures == {}
+    assert incident.profiles["hardened"].known_failures == {}
     # What is broken is healed, and waited for: each incident ends with a cluster that is healthy or known not to be.
     begun = [step.known_as for step in incident.steps if step.inject or step.drain]
     ended = [step.ends for step in incident.steps if step.ends]
@@ -65,7 +65,7 @@ LONGEST_SENTENCE = 25
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_incident_is_in_short_sentences(path: Path) -> None:
     incident = load(path)
-    texts = [incident.why, *incident.profiles.reference.known_failures.values()]
+    texts = [incident.why, *incident.profiles["reference"].known_failures.values()]
     sentences = [each for text in texts for each in re.split(r"(?<=[.:])\s+", " ".join(text.split()))]
     assert [each for each in sentences if len(each.split()) > LONGEST_SENTENCE] == []
     assert not re.search(r"\.$", incident.title)

@@ -311,7 +311,7 @@ def test_when_no_copy_is_good_the_decision_is_named(ledger: Ledger) -> None:
 
 def undone(machine: FakeMachine) -> list[str]:
     """What is undone on one machine."""
-    return list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine)))))
+    return list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(machine), topology=TOPOLOGY))))
 
 
 LINKS = '[{"ifname": "lo", "flags": ["LOOPBACK"]}, {"ifname": "backend", "flags": [%s], "link_type": "ether"}]'
@@ -370,7 +370,7 @@ def test_a_node_that_cannot_be_thawed_keeps_no_other_broken(
     stuck, off = FakeMachine("db1", ledger), FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
     stuck.frozen, off.on = True, False
     monkeypatch.setattr(stuck, "unpause", refuse)
-    lines = list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(stuck, off)))))
+    lines = list(unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(stuck, off), topology=TOPOLOGY))))
     assert lines[:2] == [f"not healed: db1: {str(error).removeprefix('db1: ')}", "app-1 was off: started"]
     assert "plug backend" in off.done
 
@@ -381,7 +381,7 @@ def test_a_stage_that_fails_keeps_no_other_from_being_taken(ledger: Ledger, monk
 
     node = FakeMachine("app-1", ledger, {"ip -j link": LINKS % '"NO-CARRIER", "UP"'})
     monkeypatch.setattr(unrecorded_faults, "sweep_host", refuse)
-    undoing = unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(node))))
+    undoing = unrecorded_faults.undo(cast("Cluster", SimpleNamespace(fleet=fleet(node), topology=TOPOLOGY)))
     assert next(undoing) == "not healed: no helper can be run"
     with pytest.raises(TestbedError, match="no helper"):
         list(undoing)

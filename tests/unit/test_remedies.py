@@ -11,11 +11,12 @@ from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from testbed.cluster import ClusterState, complaints
 from testbed.cluster.remedies import next_remedy
 from testbed.designs.design_registry import design_of
+from testbed.designs.drbd.drbd_arbiter import DrbdArbiterState
 from testbed.designs.drbd.drbd_remedies import newest
 from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.designs.remedy import Remedy
 from testbed.machines import Power
-from testbed.roles import AppState, ArbiterState, MailState
+from testbed.roles import AppState, MailState
 
 OLD, NEW, OTHER = "AAAAAAAAAAAAAAA0", "BBBBBBBBBBBBBBB1", "CCCCCCCCCCCCCCC0"
 NONE = "0000000000000000"
@@ -95,7 +96,7 @@ def test_a_node_that_lost_a_docker_network_is_connected_before_anything_else() -
         ),
         pytest.param(with_balancer({"members": ()}), ["lb2 restart"], id="one balancer's pool is empty"),
         pytest.param(
-            replace(whole(), arbiters=(ArbiterState("arbiter", reachable=True, alone="db1"),),
+            replace(whole(), arbiters=(DrbdArbiterState("arbiter", reachable=True, alone="db1"),),
                     power={**whole().power, "arbiter": Power.ON}),
             ["db1 resign", "arbiter restart"], id="the arbiter does not know that both copies are complete",
         ),

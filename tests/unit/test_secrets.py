@@ -59,14 +59,15 @@ def test_another_name_is_not_accepted(state: Path) -> None:
 
 def test_nodes_whose_root_reads_by_its_groups_alone_are_in_the_group() -> None:
     """Those that may not override permissions, by what Compose says of them."""
+    by_group = resolve(merged(), [CLUSTER]).layout.group_folders
     for name in ("cluster", "hardened"):
         services = YAML(typ="safe", pure=True).load((CLUSTER.parent / f"{name}.yaml").read_text())["services"]
         for service in services.values():
             mounts = " ".join(each for each in service.get("volumes", []) if isinstance(each, str))
             folder = re.search(r"/nodes/(\w+):/etc/testbed", mounts)
             if folder and "image" in service:
-                assert (folder[1] in secrets.BY_GROUP) == (service.get("cap_drop") == ["ALL"])
-                assert (folder[1] in secrets.BY_GROUP) == (service.get("group_add") == ["${TESTBED_GID:-0}"])
+                assert (folder[1] in by_group) == (service.get("cap_drop") == ["ALL"])
+                assert (folder[1] in by_group) == (service.get("group_add") == ["${TESTBED_GID:-0}"])
 
 
 def test_made_once(state: Path) -> None:
@@ -86,7 +87,7 @@ def test_no_node_sees_the_authoritys_key_and_nobody_else_reads(state: Path) -> N
     for name in ("nodes", "pki"):
         assert (state / name).stat().st_mode & 0o077 == 0
     for path in (path for path in state.rglob("*") if path.is_file()):
-        by_group = path.parent.name in secrets.BY_GROUP
+        by_group = path.parent.name in resolve(merged(), [CLUSTER]).layout.group_folders
         assert path.stat().st_mode & 0o777 == (0o640 if by_group else 0o600), path
         assert not by_group or path.stat().st_gid == state.stat().st_gid
     assert not list((state / "nodes").rglob("ca.key"))

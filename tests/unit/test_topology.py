@@ -241,3 +241,23 @@ def test_a_fixed_address_on_a_network_without_a_subnet() -> None:
     document = merged()
     document["networks"]["replication"] = {"name": "testbed_replication"}
     assert "replication has no subnet of its own" in refused(document)
+
+
+def test_a_topology_of_an_unknown_database_design_is_refused_with_the_known_ones() -> None:
+    document = merged()
+    document["x-testbed"]["database"]["design"] = "raft"
+    assert "x-testbed.database.design: no database design 'raft'; the designs are drbd" in refused(document)
+
+
+def test_a_topology_without_the_filesystem_of_its_design_is_refused() -> None:
+    document = merged()
+    del document["x-testbed"]["database"]["filesystem"]
+    message = refused(document)
+    assert "x-testbed.database: no filesystem for the volume of the database design drbd" in message
+    assert "add filesystem: ext3 or ext4 or xfs or btrfs" in message
+
+
+def test_the_number_of_arbiters_depends_on_the_profile() -> None:
+    document = merged()
+    document["x-testbed"]["profile"] = "hardened"
+    assert "0 services have the role arbiter; a hardened cluster has 1" in refused(document)

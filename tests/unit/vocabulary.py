@@ -49,7 +49,7 @@ _TEXTS = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in TEXTS), re.IGN
 # What may have such a word, and why.
 ALLOWED: Mapping[str, str] = {
     "images/arbiter/arbiter/__main__.py": "the arbiter's answer `alone=nobody` is a format",
-    "src/testbed/roles/arbiter_state.py": "it reads the arbiter's answer `alone=nobody`",
+    "src/testbed/designs/drbd/drbd_arbiter.py": "it reads the arbiter's answer `alone=nobody`",
     "src/testbed/images/mailboxes.py": "the generated mails are ordinary prose",
     "tests/unit/vocabulary.py": "it lists the words",
     "tests/unit/test_vocabulary.py": "it has files with the words checked",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -13,11 +13,13 @@ from pydantic import (
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
+    create_model,
     model_serializer,
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from testbed.checks.check import CHECKS
+from testbed.designs.layout_registry import PROFILES, similar_profile
 from testbed.probes.probe_registry import PROBES
 from testbed.units import Duration
 
@@ -52,9 +54,10 @@ class _RegisteredName:
 
 CheckName = Annotated[str, _RegisteredName]
 Owner = Literal["unchanged", "moved"]
-ProfileName = Literal["reference", "hardened"]
-REFERENCE: ProfileName = "reference"
-HARDENED: ProfileName = "hardened"
+if TYPE_CHECKING:
+    ProfileName = str
+else:
+    ProfileName = Literal[PROFILES]
 
 
 class Expect(BaseModel):
@@ -116,13 +119,10 @@ class Profile(Expect):
         return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
 
 
-class Profiles(BaseModel):
-    """What differs in each profile."""
+class ProfileBlocks(BaseModel):
+    """What differs in each profile: a key for every profile of every database design."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reference: Profile = Field(default_factory=Profile, description="On a cluster with the profile reference.")
-    hardened: Profile = Field(default_factory=Profile, description="On a cluster with the profile hardened.")
 
     def __getitem__(self, name: str) -> Profile:
         """The block of one profile."""
@@ -130,9 +130,28 @@ class Profiles(BaseModel):
         return found
 
 
+if TYPE_CHECKING:
+    Profiles = ProfileBlocks
+else:
+    Profiles = create_model(
+        "Profiles",
+        __base__=ProfileBlocks,
+        __doc__="What differs in each profile.",
+        **{
+            name: (Profile, Field(default_factory=Profile, description=f"On a cluster with the profile {name}."))
+            for name in PROFILES
+        },
+    )
+
+
 def merge_expectations(expect: Expect, profiles: Profiles, profile: str) -> Profile:
-    """Return all that is expected of a cluster of one profile, with its known failures."""
+    """Return all that is expected of a cluster of one profile, with its known failures.
+
+    A profile without a block of its own has the block of the profile that it is like.
+    """
     mine = profiles[profile]
+    if not mine.model_fields_set:
+        mine = profiles[similar_profile(profile)]
     values = {name: getattr(expect, name) for name in Expect.model_fields}
     for name in mine.model_fields_set:
         values[name] = _laid_over(values.get(name), getattr(mine, name))

@@ -27,7 +27,7 @@ _PLACE = re.compile(r"([a-z][a-z0-9-]*):(.+)", re.DOTALL)
 MOST_BYTES = 256 * 1024 * 1024
 
 
-@app.command(epilog=examples("testbed cp db1:/etc/drbd.conf .", "testbed cp my.cnf app-1:/tmp/"))
+@app.command(epilog=examples("testbed cp db1:/etc/hosts .", "testbed cp my.cnf app-1:/tmp/"))
 def cp(
     source: Annotated[str, typer.Argument(metavar="[NODE:]SOURCE", help="A file on this computer, or NODE:PATH.")],
     target: Annotated[str, typer.Argument(metavar="[NODE:]TARGET", help="A file or folder, likewise.")],

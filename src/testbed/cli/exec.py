@@ -25,7 +25,7 @@ app = new_app()
     "exec",
     context_settings={"allow_interspersed_args": False},
     epilog=examples(
-        "testbed exec db1 -- drbdadm status",
+        "testbed exec db1 -- node-state",
         "testbed exec --timeout 5s app-2 -- ls -l /srv/shared",
         "testbed exec -it lb1 bash",
     ),

@@ -39,7 +39,7 @@ app = new_app()
 def up(
     *,
     profile: Annotated[
-        Profile | None, typer.Option(help="The 2006 design, or the one with its known holes closed.")
+        Profile | None, typer.Option(help="The 2006 design, the one with its known holes closed, or another design.")
     ] = None,
     balancer: Annotated[Platform | None, typer.Option(help="The balancers' operating system.")] = None,
     filesystem: Annotated[Filesystem | None, typer.Option(help="The filesystem on the replicated volume.")] = None,
@@ -108,6 +108,7 @@ def bring_up(
     shape = wanted.shape(settings, now or Shape())
     design = topology.load(shape.files(settings), shape.environment(settings), dict(shape.scale), settings.state_dir)
     _check_scale(design, shape)
+    wanted.must_have_filesystem(design)
     if now:
         wanted.must_fit(settings, now, shape)
     needed_by(settings, design)  # an image that cannot be built is reported before the user is asked
@@ -121,7 +122,7 @@ def bring_up(
     _warn_of_old_disk(settings, design)
     found = acceleration(settings, docker_engine)
     progress.print_line(f"  VMs run with {found.kind.upper()}: {found.reason}")
-    cluster = Cluster(settings, replace(shape, accel=found.kind, filesystem=design.database.filesystem))
+    cluster = Cluster(settings, replace(shape, accel=found.kind, filesystem=design.database.filesystem or ""))
     lifecycle.up(cluster, progress, keep=keep)
     _welcome(settings, design, time.monotonic() - started)
     return cluster

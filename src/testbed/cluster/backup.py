@@ -114,7 +114,7 @@ def take(cluster: Cluster, node: str, target: Path) -> Path:
         taken_at = time.time()
         cluster.machine(node).copy_disk(DATA_DISK, disk)
         manifest = Manifest(
-            filesystem=cluster.topology.database.filesystem, node=node, taken_at=taken_at, sha256=_sum(disk)
+            filesystem=cluster.topology.database.filesystem or "", node=node, taken_at=taken_at, sha256=_sum(disk)
         )
         manifest_file.write_text(manifest.model_dump_json(indent=2))
         with tarfile.open(archive, "w") as tar:
@@ -166,7 +166,7 @@ def check(cluster: Cluster, path: Path) -> Manifest:
     """
     _must_be_supported(cluster)
     manifest = read(path)
-    ours = cluster.topology.database.filesystem
+    ours = cluster.topology.database.filesystem or ""
     if manifest.filesystem != ours:
         raise UsageError(
             f"the backup is of {manifest.filesystem}, this cluster's volume of {ours}", where=str(path),

@@ -60,8 +60,9 @@ class Cluster:
         """What figures of different clusters must not be mixed up by; the default database design is not named."""
         design = design_of(self.topology)
         balancers = {node.keys.platform for node in self.topology.of_role(Role.BALANCER)}
+        filesystem = self.topology.database.filesystem
         return {"balancer": " and ".join(sorted(balancers)), "accel": self.shape.accel,
-                "filesystem": self.topology.database.filesystem, "profile": self.topology.profile,
+                **({"filesystem": filesystem} if filesystem else {}), "profile": self.topology.profile,
                 "sessions": self.topology.sessions.store,
                 **({} if design is DEFAULT else {"design": design.name})}  # fmt: skip
 

@@ -14,6 +14,7 @@ def primary(cluster: Cluster) -> str:
     Raises:
         UsageError: no node serves, or its peer is not connected with a complete copy.
     """
+    design_of(cluster.topology).must_compare_copies()
     state = cluster.state()
     name = state.primary_database
     complete = [each.node for each in state.databases if each.replicated]
@@ -56,4 +57,5 @@ def verify_as_daily(cluster: Cluster, within: float) -> CopyComparison | None:
         UsageError: replication is not connected and up to date on both nodes; nothing was started.
         TestbedError: the copies could not be compared, or not repaired.
     """
-    return design_of(cluster.topology).compare_as_daily(cluster.machine(primary(cluster)), within)
+    design = design_of(cluster.topology)
+    return None if design.why_no_comparison else design.compare_as_daily(cluster.machine(primary(cluster)), within)

@@ -26,7 +26,7 @@ def complaints(state: ClusterState, topology: Topology) -> list[str]:
         *_databases(state),
         *_mail(state),
         *_single(state),
-        *_arbiters(state),
+        *(text for each in state.arbiters for text in each.complaints()),
     ]
 
 
@@ -120,11 +120,3 @@ def _daemons(server: MailState | SingleState, **running: bool) -> Iterator[str]:
     for name, runs in running.items():
         if not runs:
             yield f"{server.node}: {name} does not run"
-
-
-def _arbiters(state: ClusterState) -> Iterator[str]:
-    for each in state.arbiters:
-        if not each.reachable:
-            yield f"{each.node} does not answer"
-        elif each.alone:
-            yield f"{each.node}: {each.alone} has the data alone"

@@ -21,12 +21,10 @@ def describe_state(state: RoleState) -> str:
             return f"{'active' if state.holds_address else 'standby'}; {members or 'its pools are empty'}"
         case AppState(reachable=True):
             return f"{', '.join(state.applications) or 'nothing'} runs; {state.sessions} sessions"
-        case DatabaseState(reachable=True):
-            return state.summary()
         case MailState(reachable=True) | SingleState(reachable=True):
             return _running(state)
-        case ArbiterState(reachable=True):
-            return f"{state.alone or 'no node'} has the data alone; {state.generation} decisions"
+        case DatabaseState(reachable=True) | ArbiterState(reachable=True):
+            return state.summary()
         case _:
             return "does not answer"
 

@@ -13,7 +13,7 @@ from typing import Any
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.designs.database_design import DatabaseDesign
-from testbed.designs.remedy import BOOT_SECONDS, COLD_START, CONNECT_NETWORKS, RESIGN, RESTART, Remedy
+from testbed.designs.remedy import BOOT_SECONDS, COLD_START, CONNECT_NETWORKS, RESTART, Remedy
 from testbed.errors import TestbedError
 from testbed.machines import Machine
 from testbed.machines.machine import off_reason
@@ -48,9 +48,7 @@ def _remedies(design: DatabaseDesign[Any], state: ClusterState, complaints: Coll
     database = bool(databases & set(named)) or any("database" in text for text in complaints)
     if database:
         yield from design.mild_remedies(state.databases)
-    # A primary that has not reported two complete copies to the arbiter: its successor does.
-    if any("has the data alone" in text for text in complaints):
-        yield from (Remedy(each.node, RESIGN) for each in state.databases if each.serving and each.replicated)
+    yield from design.arbiter_remedies(state.databases, state.arbiters)
     cycles = list(design.power_cycles(state.databases)) if database else []
     restarts = list(_for_containers(state, complaints, [name for name in named if name not in databases]))
     # A guest that does not answer has hung, and no mild remedy reaches it.

@@ -12,8 +12,6 @@ from testbed.cluster.node_folders import share
 from testbed.database_passwords import password_name
 from testbed.topology import Topology
 
-# Nodes whose root may read by its groups alone (compose/: cap_drop, group_add); another node's reads all files.
-BY_GROUP = frozenset({"db", "arbiter"})
 ALPHABET = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -38,17 +36,12 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     # For the overlay that adds it, which may be asked for later.
     single = authority.issue([f"single.{topology.site.name.partition('.')[2]}"], [])
     mail = authority.issue(["mail"], [])
-    carp, horde, probe, users, arbiter = (password() for _ in range(5))
+    carp, horde, probe, users = (password() for _ in range(4))
     nodes = {
         "lb": {"site.crt": site[0], "site.key": site[1], "secrets.env": _env(CARP_PASSWORD=carp)},
         "app": {"secrets.env": _env(HORDE_DB_PASSWORD=horde, HORDE_SECRET_KEY=password(40))},
         "mail": {"mail.crt": mail[0], "mail.key": mail[1], "secrets.env": _env(MAIL_PASSWORD=users)},
-        "db": {
-            "secrets.env": _env(
-                CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe, ARBITER_SECRET=arbiter
-            )
-        },
-        "arbiter": {"secrets.env": _env(ARBITER_SECRET=arbiter)},
+        "db": {"secrets.env": _env(CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe)},
         "single": {
             "single.crt": single[0],
             "single.key": single[1],
@@ -57,6 +50,9 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
         "client": {"secrets.env": _env(MAIL_PASSWORD=users)},
         "observer": {"secrets.env": _env(PROBE_DB_PASSWORD=probe)},
     }
+    for name, added in _passwords_of_design(topology).items():
+        files = nodes.setdefault(name, {"secrets.env": b""})
+        files["secrets.env"] += _env(**added)
     for folder in (state_dir / "nodes", done.parent):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -64,12 +60,19 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
         for name, content in {**files, "ca.crt": authority.certificate}.items():
             path = state_dir / "nodes" / node / name
             _write(path, content)
-            if node in BY_GROUP:
+            if node in topology.layout.group_folders:
                 share(state_dir, path, 0o640)
     _write(state_dir / "pki" / "ca.crt", authority.certificate)
     _write(state_dir / "pki" / "ca.key", authority.key)
     _write(done, b"")
     return True
+
+
+def _passwords_of_design(topology: Topology) -> dict[str, dict[str, str]]:
+    """New passwords that only the database design has, by the folder of the nodes that see them."""
+    folders = topology.layout.passwords
+    made = {name: password() for name in dict.fromkeys(name for names in folders.values() for name in names)}
+    return {folder: {name: made[name] for name in names} for folder, names in folders.items()}
 
 
 def ensure_database_passwords(state_dir: Path, topology: Topology) -> dict[str, str]:

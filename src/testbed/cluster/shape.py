@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from testbed.applications.folders import OVERLAY
+from testbed.designs.layout_registry import DEFAULT_PROFILE, PROFILES
 from testbed.errors import UsageError
 from testbed.settings import Settings
 
@@ -92,6 +93,25 @@ class Shape:
             if kvm and (devices := folder / f"{name}-kvm.yaml").is_file():
                 files.append(devices)
         return [*files, *(folder / OVERLAY for folder in self.application_folders)]
+
+
+def with_overlay(overlays: tuple[str, ...], name: str, *, present: bool) -> tuple[str, ...]:
+    """Return overlays with one more or without one; overlays that only add nodes stay last."""
+    if present == (name in overlays):
+        return overlays
+    rest = tuple(each for each in overlays if each != name)
+    if not present:
+        return rest
+    adding = tuple(each for each in rest if each in ADDING)
+    return (*(each for each in rest if each not in ADDING), name, *adding)
+
+
+def with_profile(overlays: tuple[str, ...], profile: str) -> tuple[str, ...]:
+    """Return overlays with the overlay of one profile, and without those of all others; the default has none."""
+    for other in PROFILES:
+        if other != profile:
+            overlays = with_overlay(overlays, other, present=False)
+    return with_overlay(overlays, profile, present=profile != DEFAULT_PROFILE)
 
 
 def remember(settings: Settings, shape: Shape) -> None:

@@ -76,6 +76,7 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
         UsageError: there is no split brain, a fault is still in force, or ``keep`` is not a database node.
         TestbedError: a database node does not answer, or none serves.
     """
+    design_of(cluster.topology).must_resolve_split_brains()
     state = cluster.state()
     names = [each.node for each in state.databases]
     if keep and keep not in names:
@@ -86,8 +87,14 @@ def sides(cluster: Cluster, keep: str = "") -> Sides:
         )
     _refuse_absent(state, design_of(cluster.topology).replication)
     survivor = keep or _serving(cluster)
-    [loser] = [name for name in names if name != survivor]
-    return Sides(survivor, loser)
+    return Sides(survivor, _loser(state, survivor))
+
+
+def _loser(state: ClusterState, survivor: str) -> str:
+    """The node that has split from the survivor; in a pair it is the other one."""
+    kept = next(each for each in state.databases if each.node == survivor)
+    others = [each for each in state.databases if each is not kept]
+    return next((each for each in others if each.is_split_from(kept)), others[0]).node
 
 
 def _refuse_absent(state: ClusterState, replication: str) -> None:
@@ -178,7 +185,7 @@ def repair_split_brain(cluster: Cluster) -> str:
         TestbedError: no node serves, or the data cannot be overwritten.
     """
     survivor = _serving(cluster)
-    [loser] = [each.node for each in cluster.state().databases if each.node != survivor]
+    loser = _loser(cluster.state(), survivor)
     which = Sides(survivor, loser)
     separate(cluster, which, f"last-{loser}")
     reunite(cluster, which)

@@ -18,7 +18,6 @@ from testbed.roles import (
     MailState,
     SingleState,
     app_state,
-    arbiter_state,
     balancer_state,
     mail_state,
     single_state,
@@ -39,7 +38,7 @@ class ClusterState:
         databases: the database nodes, by name.
         mail: the mail server.
         single: the single server, where there is one.
-        arbiters: the arbiter, which the hardened profile has.
+        arbiters: the nodes that help the database nodes to decide, where the database design has any.
         missing_networks: the Docker networks that a node that is on is not connected to, by node.
     """
 
@@ -108,13 +107,14 @@ def _query(fleet: Fleet, machine: Machine) -> RoleState | None:
         case Role.DATABASE:
             database: DatabaseState = design_of(fleet.topology).query(machine, str(fleet.topology.database.address))
             return database
+        case Role.ARBITER:
+            return design_of(fleet.topology).query_arbiter(machine)
         case role:
             return _PLAIN[role](machine) if role in _PLAIN else None
 
 
 _PLAIN: Mapping[Role, Callable[[Machine], RoleState]] = {
     Role.APP: app_state.state,
-    Role.ARBITER: arbiter_state.state,
     Role.MAIL: mail_state.state,
     Role.SINGLE: single_state.state,
 }

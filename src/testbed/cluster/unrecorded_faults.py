@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from docker.errors import DockerException
 
 from testbed.cluster.cluster import Cluster
+from testbed.designs.design_registry import design_of
 from testbed.errors import TestbedError
-from testbed.faults.disk_full import free_volume
 from testbed.faults.fault_options import DIRECTIONS, rule_name
 from testbed.faults.fault_registry import FAULTS
 from testbed.host.process_identity import is_running
 from testbed.machines import Machine, Power, packet_rules
-from testbed.roles.database_state import DATA_DISK
 from testbed.topology import Role
 
 CLOCK_SECONDS = 3.0
@@ -70,7 +70,7 @@ def undo(cluster: Cluster) -> Iterator[str]:
 
 def _undo_on_all(cluster: Cluster) -> Iterator[str]:
     with ThreadPoolExecutor(max_workers=8) as pool:
-        for found in pool.map(_undo_on, cluster.fleet.machines()):
+        for found in pool.map(partial(_undo_on, cluster), cluster.fleet.machines()):
             yield from found
 
 
@@ -105,14 +105,14 @@ def power_on(cluster: Cluster) -> Iterator[str]:
             yield f"not healed: {error if str(error).startswith(machine.name) else f'{machine.name}: {error}'}"
 
 
-def _undo_on(machine: Machine) -> list[str]:
+def _undo_on(cluster: Cluster, machine: Machine) -> list[str]:
     """Undo what is found on one node; a step that is impossible there keeps no other from being taken."""
     done: list[str] = []
     steps: list[Callable[[Machine], Iterator[str]]] = [_cables, _queues, _processes]
     if machine.node.keys.machine == "virtual":
         steps += [_cuts, _clock]
     if machine.node.role is Role.DATABASE:
-        steps += [_disk, _space]
+        steps.append(design_of(cluster.topology).undo_faults)
     if machine.node.role in (Role.CLIENT, Role.OBSERVER):
         steps.append(_strays)
     for step in steps:
@@ -193,18 +193,6 @@ def _clock(machine: Machine) -> Iterator[str]:
     if guest_time < before - CLOCK_SECONDS or guest_time > time.time() + CLOCK_SECONDS:
         _run(machine, machine.system.set_clock(time.time()))
         yield f"{machine.name}: its clock was {guest_time - before:+.0f} s off: set to the host's"
-
-
-def _disk(machine: Machine) -> Iterator[str]:
-    """A filter that fails every request to the disk of the database."""
-    machine.repair_disk(DATA_DISK)
-    return iter(())
-
-
-def _space(machine: Machine) -> Iterator[str]:
-    """A volume whose free blocks were taken."""
-    if free_volume(machine):
-        yield f"{machine.name}: the database's volume was full: space given back"
 
 
 def _run(machine: Machine, script: str) -> str:

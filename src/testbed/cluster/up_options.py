@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from testbed.applications.folders import application_folder
-from testbed.cluster.shape import ADDING, TEMPORARY, Shape
+from testbed.cluster.shape import ADDING, TEMPORARY, Shape, with_overlay, with_profile
 from testbed.errors import UsageError
 from testbed.settings import Settings
+from testbed.topology import Topology
 from testbed.topology.keys import Filesystem, Platform, Profile, Store
 
 # Instead of an overlay's name: none of them.
 NONE = "none"
-HARDENED = "hardened"
 OPENBSD = "openbsd"
 
 
@@ -21,7 +21,7 @@ class UpOptions:
     """The options of ``testbed up``; what is not given stays as the cluster has it.
 
     Attributes:
-        profile: of the cluster: the overlay ``hardened``, or without it.
+        profile: of the cluster: the overlay of its name, or none for the default one.
         balancer: the balancers' platform: the overlay ``openbsd``, or without it.
         filesystem: on the replicated volume.
         sessions: where the webmail keeps its sessions.
@@ -50,8 +50,10 @@ class UpOptions:
         """
         now = now.lasting()
         shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
-        overlays = _with(shape.overlays, OPENBSD, None if self.balancer is None else self.balancer == OPENBSD)
-        overlays = _with(overlays, HARDENED, None if self.profile is None else self.profile == HARDENED)
+        overlays = shape.overlays
+        if self.balancer is not None:
+            overlays = with_overlay(overlays, OPENBSD, present=self.balancer == OPENBSD)
+        overlays = overlays if self.profile is None else with_profile(overlays, self.profile)
         return replace(
             shape,
             overlays=overlays,
@@ -88,6 +90,19 @@ class UpOptions:
             )
             raise _refusal(f"the filesystem {now.filesystem}", where)
 
+    def must_have_filesystem(self, topology: Topology) -> None:
+        """Refuse a filesystem for a database design without a volume of its own.
+
+        Args:
+            topology: of the requested shape.
+
+        Raises:
+            UsageError: the design has none.
+        """
+        if self.filesystem and not topology.layout.has_filesystem:
+            what = f"the database design {topology.layout.name} has no volume with a filesystem of its own"
+            raise UsageError(what, where=f"--filesystem {self.filesystem}", fix="leave the option out")
+
     def _overlay_options(self) -> str:
         """Return the options that choose overlays, as the user gave them."""
         given = [
@@ -103,17 +118,6 @@ def _refusal(has: str, where: str) -> UsageError:
         f"the cluster that is up has {has}", where=where,
         fix="run `testbed down` first: a fresh one gets what you ask for",
     )  # fmt: skip
-
-
-def _with(overlays: tuple[str, ...], name: str, present: bool | None) -> tuple[str, ...]:
-    """Return overlays with one more or without one; overlays that only add nodes stay last."""
-    if present is None or present == (name in overlays):
-        return overlays
-    rest = tuple(each for each in overlays if each != name)
-    if not present:
-        return rest
-    adding = tuple(each for each in rest if each in ADDING)
-    return (*(each for each in rest if each not in ADDING), name, *adding)
 
 
 def _scale(counts: dict[str, int], scales: tuple[str, ...]) -> dict[str, int]:

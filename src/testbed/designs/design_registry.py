@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from testbed.designs.database_design import DatabaseDesign
-from testbed.designs.drbd.drbd_design import DrbdDesign
+from testbed.designs.layout_registry import LAYOUTS, design_module
 from testbed.errors import UsageError
 from testbed.topology import Topology
 
 if TYPE_CHECKING:
     from testbed.journal import RunPlan
 
-# A new design needs one line here. The first is the design of topologies and journals that name none.
-_ALL: tuple[DatabaseDesign[Any], ...] = (DrbdDesign(),)
-DESIGNS: Mapping[str, DatabaseDesign[Any]] = {design.name: design for design in _ALL}
-DEFAULT = _ALL[0]
+DESIGNS: Mapping[str, DatabaseDesign[Any]] = {name: design_module(name, "design").DESIGN for name in LAYOUTS}
+# The first is the design of topologies and journals that name none.
+DEFAULT = next(iter(DESIGNS.values()))
 
 
 def design_named(name: str | None) -> DatabaseDesign[Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from testbed.designs.design_registry import DESIGNS
+from testbed.designs.design_registry import DESIGNS, design_of
 from testbed.errors import UsageError
 from testbed.faults.cable_pull import CablePull
 from testbed.faults.clock_jump import ClockJump
 from testbed.faults.delay import Delay
-from testbed.faults.disk_full import DiskFull
 from testbed.faults.drain import Drain
 from testbed.faults.fault import Fault, FaultOptions
 from testbed.faults.fault_options import OnNetworks, parse_model
@@ -45,7 +44,6 @@ _ALL: tuple[Fault[Any], ...] = (
     Resign(),
     Drain(),
     *(fault for design in DESIGNS.values() for fault in design.faults),
-    DiskFull(),
     ClockJump(),
 )
 # All that can be done to a node on record, and undone.
@@ -88,6 +86,28 @@ def parse_options(fault: str, given: Mapping[str, Any]) -> FaultOptions:
     return parse_model(fault, fault_named(fault).Options, given)
 
 
+def require_of_design(fault: Fault[Any], topology: Topology, target: str) -> None:
+    """Refuse a fault that only nodes of another database design can suffer.
+
+    Args:
+        fault: the fault.
+        topology: the cluster's.
+        target: its target in the message.
+
+    Raises:
+        UsageError: with the design that has it.
+    """
+    own = design_of(topology)
+    if fault in own.faults:
+        return
+    if others := [design.name for design in DESIGNS.values() if fault in design.faults]:
+        raise UsageError(
+            f"{fault.name} is impossible on {target}: it is a fault of the database design {' and '.join(others)}, and "
+            f"this cluster has {own.name}",
+            fix=f"choose another fault, or bring up a cluster of the design {others[0]}",
+        )
+
+
 def require_suitable(fault: Fault[Any], node: Node, options: FaultOptions, name: str = "") -> None:
     """Refuse a fault that no node of a service could ever suffer.
 
@@ -126,6 +146,7 @@ def check_fault(
     """
     options = parse_options(fault, given)
     found = parse_target(target, topology, scale)
+    require_of_design(fault_named(fault), topology, target)
     for node in found.nodes:
         require_suitable(fault_named(fault), node, options, found.name)
     return found

@@ -10,7 +10,7 @@ from testbed.deferred import Deferred
 from testbed.errors import UsageError
 from testbed.faults.fault import FaultOptions
 from testbed.faults.fault_options import OnNetworks, format_options
-from testbed.faults.fault_registry import fault_named, parse_options, require_suitable
+from testbed.faults.fault_registry import fault_named, parse_options, require_of_design, require_suitable
 from testbed.faults.fault_target import NodeStates, parse_target
 from testbed.faults.ledger import Ledger, LedgerEntry
 from testbed.journal.events import FaultStep
@@ -56,6 +56,7 @@ def inject(
     what = fault_named(fault)
     chosen = parse_options(fault, options or {})
     machine = parse_target(target, fleet.topology).resolve(fleet, state, rng)
+    require_of_design(what, fleet.topology, machine.name)
     require_suitable(what, machine.node, chosen, machine.name)
     if reason := what.refusal(machine, chosen):
         raise UsageError(f"{fault} is impossible on {machine.name}: {reason}", fix="`testbed status` shows the cluster")

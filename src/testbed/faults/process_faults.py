@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from testbed.faults import postgres_restart
+from testbed.designs.design_registry import design_of
 from testbed.faults.fault import FaultOptions, MachineFault, wait_until_ready, why_not_running
 from testbed.faults.service_processes import SERVICES, send_signal, service_processes
 from testbed.machines import Machine
@@ -20,6 +20,8 @@ from testbed.wait import wait_until
 GONE_SECONDS = 10.0
 
 if TYPE_CHECKING:
+    from testbed.machines.fleet import Fleet
+
     ServiceName = str
 else:
     ServiceName = Literal[tuple(SERVICES)]
@@ -88,10 +90,13 @@ class ProcessKill(ProcessFault):
             GONE_SECONDS, f"{options.process} on {machine.name} to be gone",
         )  # fmt: skip
 
-    def heal(self, machine: Machine, options: ProcessOptions) -> None:
-        """Start PostgreSQL, which has no supervisor."""
+    def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: ProcessOptions) -> None:
+        """Start PostgreSQL as the database design does."""
         if options.process == "postgres" and machine.node.role is Role.DATABASE and wait_until_ready(machine):
-            postgres_restart.restart(machine)
+            design_of(fleet.topology).restart_postgres(machine)
+
+    def heal(self, machine: Machine, options: ProcessOptions) -> None:
+        """Change nothing: other services have a supervisor."""
 
 
 class ProcessHang(ProcessFault):

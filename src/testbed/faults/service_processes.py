@@ -18,8 +18,9 @@ class Service:
     Attributes:
         name: name of the program of its first process.
         roles: roles of the nodes that run it.
-        other: name of the program in the hardened profile, if it differs.
-        program: the file that its first process runs, if the name is not enough because a script has the same name.
+        other: name of the program that some profiles have instead.
+        program: the file that its first process runs, if the name is not enough because a script has the same name; a
+            pattern for the shell, which one file matches.
         alarms: the log patterns that its end brings about.
         worker: whether only one worker is meant: the child process with the most processor time.
     """
@@ -45,7 +46,7 @@ class Service:
 
 
 SERVICES: Mapping[str, Service] = {
-    "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/15/bin/postgres"),
+    "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/*/bin/postgres"),
     "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE}), other="keepalived"),
     "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),
     "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True, alarms=("apache-crash",)),

@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from testbed.checks.expectations import HARDENED
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.design_registry import DEFAULT
 from testbed.designs.known_failure import SILENT, KnownFailure
+from testbed.designs.layout_registry import similar_profile
 from testbed.hunt.failure_kinds import FailureKind
 from testbed.hunt.sequence import brief
 from testbed.incidents.incident_model import Step
 
-REFERENCE = "reference"
-
+# The profiles of the balancers and the app nodes.
+REFERENCE, HARDENED = "reference", "hardened"
 
 SESSION_LOST = (
     r"session N went from app to app without a cause", r"session N was lost, although its node was reachable",
@@ -63,9 +63,11 @@ def find_known_failure(
         design: of the cluster's database.
     """
     played = [brief(step) for step in steps if step.action]
-    for each in (*COMMON, *design.known_failures):
-        is_it = (each.profile, each.check) == (profile, kind.check) and matches(each, kind.cause)
-        if is_it and explains(each, played):
+    similar = similar_profile(profile)
+    known = [each for each in COMMON if each.profile == similar]
+    known += [each for each in design.known_failures if each.profile == profile]
+    for each in known:
+        if each.check == kind.check and matches(each, kind.cause) and explains(each, played):
             return each
     return None
 

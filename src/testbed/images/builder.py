@@ -124,7 +124,7 @@ def choices_of(settings: Settings, cluster: Topology) -> Choices:
     disk = settings.openbsd_dir / "current.qcow2"
     return Choices(
         cluster.releases.model_dump(), cluster.database.filesystem, cluster.mail.users, cluster.mail.seed,
-        disk.resolve() if disk.exists() else None, settings.images,
+        disk.resolve() if disk.exists() else None, settings.images, cluster.layout.name,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testbed.designs.design_layout import DesignImage
+from testbed.designs.layout_registry import DEFAULT_NAME, LAYOUTS
 from testbed.errors import UsageError
 from testbed.images.build_inputs import BuildInput, installed_disk, mailboxes, wheels
 
@@ -18,19 +20,21 @@ class Choices:
 
     Args:
         releases: Debian code name of ``base``, ``app`` and ``vm``.
-        filesystem: of the database's data disk.
+        filesystem: of the database's data disk, where the database design has one.
         mail_users: how many users have mail.
         mail_seed: seed of their mail.
         openbsd_disk: the disk that OpenBSD was installed on, None where it has not been.
         prefix: what the images' names begin with.
+        design: the database design; images of the others are optional.
     """
 
     releases: Mapping[str, str]
-    filesystem: str
+    filesystem: str | None
     mail_users: int
     mail_seed: int
     openbsd_disk: Path | None = None
     prefix: str = "testbed"
+    design: str = DEFAULT_NAME
 
 
 @dataclass(frozen=True)
@@ -79,24 +83,21 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
     mail = mailboxes(folder / "mail", choices.mail_users, choices.mail_seed)
     python = wheels(folder / "client", root / "requirements" / "client.txt", choices.releases["base"])
     releases = dict.fromkeys(choices.releases[name] for name in ("app", "base", "vm"))
-    images = [  # in the order in which to begin: the longest chain is base, app, schema, db
+    images = [  # in the order in which to begin: the longest chain is base, app, schema, and the database's image
         *(Image(base_tag(prefix, release), release=release) for release in releases),
         Image(f"{prefix}/app", folder / "app", bases={"BASE": app}),
         Image(f"{prefix}/preload", folder / "preload", bases={"BASE": base}),
-        Image(f"{prefix}/guest", folder / "guest", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
         Image(f"{prefix}/vm", folder / "vm", bases={"BASE": vm}),
         Image(f"{prefix}/schema", folder / "schema", bases={"BASE": f"{prefix}/app"}),
+        *(
+            _of_design(folder, choices, image, optional=name != choices.design)
+            for name, layout in LAYOUTS.items()
+            for image in layout.images
+        ),
         Image(f"{prefix}/mail", folder / "mail", bases={"BASE": base}, build_inputs=(mail,)),
         Image(f"{prefix}/client", folder / "client", bases={"BASE": base}, build_inputs=(python,)),
         Image(f"{prefix}/lb", folder / "lb", bases={"BASE": base, "PRELOAD": f"{prefix}/preload"}),
-        Image(f"{prefix}/arbiter", folder / "arbiter", bases={"BASE": base}),
         Image(f"{prefix}/gateway", folder / "gateway", bases={"BASE": base}),
-        Image(
-            f"{prefix}/db",
-            folder / "db",
-            bases={"VM": f"{prefix}/vm", "GUEST": f"{prefix}/guest", "SCHEMA": f"{prefix}/schema"},
-            args={"FILESYSTEM": choices.filesystem},
-        ),
         Image(f"{prefix}/bench", folder / "bench", bases={"BASE": base}, optional=True),
         Image(f"{prefix}/single", folder / "single", bases={"BASE": f"{prefix}/schema"}, optional=True),
         Image(f"{prefix}/openbsd-installer", folder / "openbsd", bases={"VM": f"{prefix}/vm"}, optional=True),
@@ -113,6 +114,18 @@ def catalogue(root: Path, choices: Choices) -> dict[str, Image]:
             )
         )
     return {image.tag: image for image in images}
+
+
+def _of_design(folder: Path, choices: Choices, image: DesignImage, *, optional: bool) -> Image:
+    """Return an image of a database design."""
+    bases = {
+        argument: f"{choices.prefix}{base}"
+        if base.startswith("/")
+        else base_tag(choices.prefix, choices.releases[base])
+        for argument, base in image.bases.items()
+    }
+    args = {"FILESYSTEM": choices.filesystem} if image.has_filesystem and choices.filesystem else {}
+    return Image(f"{choices.prefix}/{image.name}", folder / image.name, bases=bases, args=args, optional=optional)
 
 
 def select(images: Mapping[str, Image], names: Sequence[str]) -> list[Image]:

@@ -7,8 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from testbed import topology
-from testbed.checks.expectations import HARDENED
-from testbed.cluster.shape import Shape, remembered
+from testbed.cluster.shape import Shape, remembered, with_profile
 from testbed.incidents.incident_model import Incident
 from testbed.incidents.loader import find, load
 from testbed.recorder import PATTERNS
@@ -44,10 +43,7 @@ def load_with_design(name: str | Path, settings: Settings) -> tuple[Incident, To
 def _overlays(incident: Incident, now: Shape) -> tuple[str, ...]:
     """Return the overlays of the cluster that an incident asks for; by default those that the cluster has."""
     overlays = now.with_overlays(incident.cluster.overlays).overlays
-    if incident.cluster.profile is None:
-        return overlays
-    rest = tuple(name for name in overlays if name != HARDENED)
-    return (*rest, HARDENED) if incident.cluster.profile == HARDENED else rest
+    return overlays if incident.cluster.profile is None else with_profile(overlays, incident.cluster.profile)
 
 
 @lru_cache

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from testbed import faults
 from testbed.checks.expectations import Expect
+from testbed.designs.layout_registry import PROFILES
 from testbed.errors import UsageError
 from testbed.faults import FaultTarget, OptionError
 from testbed.faults.fault_options import OnNetworks
@@ -41,7 +42,7 @@ def problems(
     yield from step_problems.problems(incident)
     yield from expectation_problems.problems(incident)
     blocks: list[tuple[tuple[str, ...], Expect]] = [(("expect",), incident.expect)]
-    blocks += [(("profiles", name), incident.profiles[name]) for name in expectation_problems.PROFILES]
+    blocks += [(("profiles", name), incident.profiles[name]) for name in PROFILES]
     probes = known_probes(as_data(topology.probes) if topology and incident.site == CLUSTER else {})
     if topology is not None:
         yield from _unknown_probes(incident, blocks, probes)

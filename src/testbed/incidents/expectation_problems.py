@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.checks.expectations import HARDENED, REFERENCE, Profile, ProfileName
+from testbed.checks.expectations import Profile
+from testbed.designs.layout_registry import PROFILES
 from testbed.incidents.incident_model import Incident
 from testbed.yaml_source import Problem
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.005, 60.0
-PROFILES: tuple[ProfileName, ...] = (REFERENCE, HARDENED)
 
 
 def problems(incident: Incident) -> Iterator[Problem]:
@@ -29,7 +29,7 @@ def problems(incident: Incident) -> Iterator[Problem]:
                 yield _placed(problem, profile, mine)
 
 
-def _placed(problem: Problem, profile: ProfileName, mine: Profile) -> Problem:
+def _placed(problem: Problem, profile: str, mine: Profile) -> Problem:
     """A problem of what one profile is asked for, at the block that the key stands in."""
     key, *rest = problem.path
     value = getattr(mine, str(key))

@@ -26,7 +26,7 @@ CONDITIONS: Mapping[Condition, str] = {
     "drained": "the app node that was drained last was the last to answer no user, so it holds no session",
     "resyncing": "data is being copied from one database node to the other",
     "replicated": "both copies of the data are connected and up to date",
-    "copies-verified": "the daily comparison of both copies, run at once, is done (the profile reference has none)",
+    "copies-verified": "the daily comparison of both copies, run at once, is done (only the profile hardened has one)",
 }
 TIMEOUT_SECONDS = 60.0
 # Nothing that a run starts may outlive it for long, should testbed be killed: probes and load end by themselves then.
@@ -53,7 +53,7 @@ class ClusterShape(Block):
         default_factory=dict, description="Nodes of a scaled service, such as app: 3."
     )
     profile: ProfileName | None = Field(
-        default=None, description="The only profile it is played under; by default both."
+        default=None, description="The only profile it is played under; by default each."
     )
 
 

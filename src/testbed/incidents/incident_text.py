@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from testbed.checks.expectations import Expect
-from testbed.incidents.expectation_problems import PROFILES
+from testbed.designs.layout_registry import PROFILES
 from testbed.incidents.incident_model import ALL, CONDITIONS, TIMEOUT_SECONDS, Incident, Step
 from testbed.units import format_duration, format_percentage, format_rate
 

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from testbed import report
 from testbed.checks import Status, Verdict, overall_status
-from testbed.checks.expectations import HARDENED
 from testbed.cluster import Cluster, lifecycle
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.shape import ADDING, Shape
+from testbed.designs.layout_registry import DEFAULT_PROFILE, PROFILES
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import LedgerEntry, heal_all
 from testbed.images import build_images
@@ -256,12 +256,12 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
     """The cluster in the shape the incident needs: scaled, its sessions moved, the single server added if need be.
 
     Raises:
-        UsageError: it needs overlays that the cluster was not brought up with, or the other profile.
+        UsageError: it needs overlays that the cluster was not brought up with, or another profile.
     """
     wanted = incident.cluster
     profile = cluster.topology.profile
     if wanted.profile not in (None, profile):
-        flags = "" if wanted.profile == "reference" else f" --profile {wanted.profile}"
+        flags = "" if wanted.profile == DEFAULT_PROFILE else f" --profile {wanted.profile}"
         raise UsageError(
             f"{incident.name} is played under the profile {wanted.profile}, and this cluster is {profile}",
             fix=f"run `testbed down` and `testbed up{flags}`",
@@ -282,7 +282,7 @@ def reshape_for_incident(cluster: Cluster, incident: Incident) -> Cluster:
 
 def _up_option(overlay: str) -> str:
     """Return the option of ``testbed up`` that brings up a cluster with an overlay."""
-    options = {HARDENED: f"--profile {HARDENED}", "openbsd": "--balancer openbsd"}
+    options = {"openbsd": "--balancer openbsd"} | {name: f"--profile {name}" for name in PROFILES}
     return options.get(overlay, f"--overlay {overlay}")
 
 

@@ -31,7 +31,7 @@ for each in /proc/[0-9]*; do
     esac
 done 2>/dev/null
 df -Pk 2>/dev/null | while read -r device _ _ free _ mount; do
-    case $device in /dev/vd* | /dev/drbd*) echo "free $free $device $mount" ;; esac
+    case $device:$mount in /dev/vd*:* | /dev/*:/srv/database) echo "free $free $device $mount" ;; esac
 done
 find / /srv/database -xdev -maxdepth 3 \\( -path /usr -o -path /proc -o -path /sys \\) -prune -o \\
     -type f \\( -name core -o -name 'core.[0-9]*' \\) -print 2>/dev/null |
@@ -73,7 +73,7 @@ class Linux:
 
     def list_processes(self, program: str) -> str:
         """/proc, read by the shell."""
-        return f"program={program or '/'}\n{_LIST}"
+        return f"set -- {program or '/'}\nprogram=$1\n{_LIST}"
 
     def processes(self, listing: str) -> list[Process]:
         """From lines of /proc/PID/stat (proc_pid_stat(5)), some with a mark before them."""

@@ -25,6 +25,8 @@ LINKS = ("ip", "-j", "link", "show")
 FAULTY = ("netem", "tbf", "ingress", "clsact")
 MIB = 1 << 20
 HOST = "host"
+# Where a database node mounts the volume that moves with the service.
+DATABASE_VOLUME = "/srv/database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ def parse_survey(node: str, output: str) -> Iterator[Leftover | DiskSpace]:
     for line in output.splitlines():
         what, _, detail = line.partition(" ")
         if what == "free":
-            kib, device, mount = detail.split(" ", 2)
-            yield DiskSpace(node, mount, int(kib) * 1024, moves=device.startswith("/dev/drbd"))
+            kib, _, mount = detail.split(" ", 2)
+            yield DiskSpace(node, mount, int(kib) * 1024, moves=mount == DATABASE_VOLUME)
         else:
             yield Leftover(what, node, detail)
 

@@ -1,41 +1,28 @@
-"""The arbiter of the hardened profile: who of the database nodes has the data alone."""
+"""The state of an arbiter, as far as every database design has one."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from testbed.machines.machine import Machine
-from testbed.roles.node_state import query, section
 
 
 @dataclass(frozen=True, slots=True)
-class ArbiterState:
-    """State of the arbiter.
+class ArbiterState(ABC):
+    """State of a node that helps the database nodes to decide which of them serves.
 
     Attributes:
         node: its name.
-        reachable: whether it answered at all.
-        alone: the database node that has the data alone; empty: both have it, or nothing is known.
-        generation: number of its decisions so far.
+        reachable: whether it answered at all; if not, nothing else is known.
     """
 
     node: str
     reachable: bool
-    alone: str = ""
-    generation: int = 0
 
+    @abstractmethod
+    def complaints(self) -> Iterator[str]:
+        """Return what is wrong with this node, each a line that begins with its name; it may not answer."""
 
-def state(machine: Machine) -> ArbiterState:
-    """Ask the arbiter for its state."""
-    sections = query(machine)
-    return ArbiterState(machine.name, reachable=False) if sections is None else parse(machine.name, sections)
-
-
-def parse(node: str, sections: Mapping[str, str]) -> ArbiterState:
-    """The arbiter's state from the sections of ``node-state``."""
-    found = re.search(r"^alone=(\S+) generation=(\d+)$", section(sections, "arbiter"), re.MULTILINE)
-    if not found:
-        return ArbiterState(node, reachable=False)
-    return ArbiterState(node, reachable=True, alone=found[1].replace("nobody", ""), generation=int(found[2]))
+    @abstractmethod
+    def summary(self) -> str:
+        """Return what the node has decided, in one line; it answers."""

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from testbed.designs.layout_registry import DEFAULT_PROFILE, PROFILES
 from testbed.topology.base_keys import Keys, Name
 from testbed.topology.declared_probes import DeclaredProbe, OneLine, SitePath
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
-Profile = Literal["reference", "hardened"]
 Store = Literal["files", "database"]
 Platform = Literal["debian", "openbsd"]
 Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
 Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
+if TYPE_CHECKING:
+    Profile = str
+else:
+    Profile = Literal[PROFILES]
 # Nodes of the app service, such as app-1, or all of them.
 Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
 
@@ -54,7 +58,9 @@ class Site(VirtualAddress):
 class Database(VirtualAddress):
     """What the two database nodes serve."""
 
-    filesystem: Filesystem = Field(description="Filesystem on the replicated volume.")
+    filesystem: Filesystem | None = Field(
+        None, description="Filesystem on the replicated volume, where the database design has one."
+    )
     design: Name | None = Field(
         None, description="The database design, a package of src/testbed/designs; by default the first."
     )
@@ -165,9 +171,7 @@ class ProjectKeys(Keys):
     probes: dict[Name, DeclaredProbe] = Field(
         default_factory=dict, description="Probes of your own, by name. They run in every run, as the built-in ones do."
     )
-    profile: Profile = Field(
-        "reference", description="The 2006 design as it was, or with its known holes closed (hardened)."
-    )
+    profile: Profile = Field(DEFAULT_PROFILE, description="The variant of the database design.")
 
 
 class ServiceKeys(Keys):

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
+from typing import get_args
 
+from testbed.designs.design_layout import DesignLayout
+from testbed.designs.layout_registry import DEFAULT_NAME, DEFAULT_PROFILE, LAYOUTS
 from testbed.topology.declared_probes import HttpProbeKeys, SqlProbeKeys
 from testbed.topology.keys import (
     Application,
     Database,
     Dispatch,
+    Filesystem,
     Mail,
     Profile,
     Releases,
@@ -68,7 +72,7 @@ class Topology:
     nodes: Mapping[str, Node]
     applications: Mapping[str, Application]
     dispatch: tuple[Dispatch, ...] = ()
-    profile: Profile = "reference"
+    profile: Profile = DEFAULT_PROFILE
     sessions: SessionKeys = field(default_factory=SessionKeys)
     volumes: tuple[str, ...] = ()
     probes: Mapping[str, HttpProbeKeys | SqlProbeKeys] = field(default_factory=dict)
@@ -99,6 +103,15 @@ class Topology:
         }
 
     @property
+    def layout(self) -> DesignLayout:
+        """What a cluster of its database design consists of.
+
+        Raises:
+            KeyError: there is no such design; ``problems`` reports it.
+        """
+        return LAYOUTS[self.database.design or DEFAULT_NAME]
+
+    @property
     def sites(self) -> dict[str, str]:
         """What users can be sent to, and its DNS name: the cluster, and the single server where there is one."""
         return {"cluster": self.site.name} | {
@@ -108,7 +121,9 @@ class Topology:
 
 def problems(topology: Topology) -> Iterator[Problem]:
     """All the rules of a cluster that ``topology`` breaks."""
-    return chain(_addresses(topology), _virtual_addresses(topology), _carp(topology), _roles(topology))
+    return chain(
+        _addresses(topology), _virtual_addresses(topology), _design(topology), _carp(topology), _roles(topology)
+    )
 
 
 def _addresses(topology: Topology) -> Iterator[Problem]:
@@ -146,7 +161,7 @@ def _virtual_addresses(topology: Topology) -> Iterator[Problem]:
 
 
 def _carp(topology: Topology) -> Iterator[Problem]:
-    for role in (Role.BALANCER, Role.DATABASE):
+    for role in (Role.BALANCER, Role.DATABASE) if topology.layout.has_carp else (Role.BALANCER,):
         skews: dict[str, list[str]] = defaultdict(list)
         for node in topology.of_role(role):
             skews[node.environment.get("CARP_ADVSKEW", "")].append(node.name)
@@ -159,14 +174,38 @@ def _carp(topology: Topology) -> Iterator[Problem]:
                 )
 
 
+def _design(topology: Topology) -> Iterator[Problem]:
+    name, filesystem = topology.database.design or DEFAULT_NAME, topology.database.filesystem
+    if name not in LAYOUTS:
+        path = ("x-testbed", "database", "design")
+        yield Problem(path, f"no database design {name!r}", f"the designs are {', '.join(LAYOUTS)}")
+        return
+    if topology.layout.profile(topology.profile) is None:
+        known = ", ".join(profile.name for profile in topology.layout.profiles)
+        what = f"the database design {name} has no profile {topology.profile!r}"
+        yield Problem(("x-testbed", "profile"), what, f"its profiles are {known}")
+    if topology.layout.has_filesystem and filesystem is None:
+        what = f"no filesystem for the volume of the database design {name}"
+        yield Problem(("x-testbed", "database"), what, f"add filesystem: {' or '.join(get_args(Filesystem))}")
+    if filesystem is not None and not topology.layout.has_filesystem:
+        what = f"the database design {name} has no volume with a filesystem of its own"
+        yield Problem(
+            ("x-testbed", "database", "filesystem"), what, "remove the key; an overlay writes `filesystem: null`"
+        )
+
+
 def _roles(topology: Topology) -> Iterator[Problem]:
+    profile = topology.layout.profile(topology.profile)
+    others = {
+        Role.BALANCER: 2,
+        Role.DATABASE: topology.layout.databases,
+        Role.ARBITER: profile.arbiters if profile else 0,
+    }
     for role in Role:
         count = len(topology.of_role(role))
-        wanted = 2 if role in (Role.BALANCER, Role.DATABASE) else 1
         if role is Role.SINGLE and not count:  # the overlay `single` alone has one
             continue
-        if role is Role.ARBITER:
-            wanted = int(topology.profile == "hardened")
+        wanted = others.get(role, 1)
         if count != wanted:
             what = f"{count} services have the role {role.value}"
             yield Problem(("services",), what, f"a {topology.profile} cluster has {wanted}")

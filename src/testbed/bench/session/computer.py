@@ -7,13 +7,11 @@ import platform
 from pathlib import Path
 
 from testbed.cluster import Cluster
-from testbed.errors import TestbedError
+from testbed.designs.design_registry import design_of
 from testbed.recorder.run_artifacts import collect_versions
 from testbed.topology import Role
 
 _ACCELERATION = {"kvm": "KVM", "tcg": "TCG (the processor is emulated)"}
-# Asked of a database guest: its kernel, and the versions of DRBD and PostgreSQL.
-_GUEST = "uname -r; sed -n 's/^version: \\([^ ]*\\).*/\\1/p' /proc/drbd; /usr/lib/postgresql/15/bin/postgres --version"
 
 
 def describe(cluster: Cluster) -> dict[str, str]:
@@ -34,12 +32,7 @@ def describe(cluster: Cluster) -> dict[str, str]:
         "testbed": f"{own['version']} {own['commit']}".strip(),
     }
     for machine in cluster.fleet.machines(Role.DATABASE)[:1]:
-        result = machine.exec(["sh", "-c", _GUEST])
-        if result.status:
-            raise TestbedError(f"its versions cannot be read: {result.stderr.strip()}", where=machine.name)
-        kernel, drbd, postgres = result.stdout.splitlines()[:3]
-        release = postgres.split()[2]  # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
-        found["database guest"] = f"Linux {kernel}, DRBD {drbd}, PostgreSQL {release}"
+        found["database guest"] = design_of(cluster.topology).versions(machine)
     return found
 
 

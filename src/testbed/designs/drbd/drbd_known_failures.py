@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from testbed.designs.drbd import drbd_layout
 from testbed.designs.known_failure import SILENT, KnownFailure
 
-REFERENCE, HARDENED = "reference", "hardened"
+REFERENCE, HARDENED = drbd_layout.REFERENCE.name, drbd_layout.HARDENED.name
 HEALTHY = "healthy"  # the check
 # Faults after which a database node's copy is out of reach.
 AWAY = r"^(power-loss|shutdown|reboot|freeze|silent-cut|cable-pull|network-down|loss|disk-error) db:"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from testbed.designs.drbd.drbd_aspect import DrbdAspect
+from testbed.errors import TestbedError
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
 from testbed.roles.node_state import addresses, query, section
@@ -14,6 +15,9 @@ from testbed.roles.node_state import addresses, query, section
 # The replicated volume: the minor number in /proc/drbd, and the device in /proc/mounts. A benchmark adds others.
 MINOR = 0
 DEVICE = f"/dev/drbd{MINOR}"
+_VERSIONS = (
+    "uname -r; sed -n 's/^version: \\([^ ]*\\).*/\\1/p' /proc/drbd; /usr/lib/postgresql/15/bin/postgres --version"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,20 @@ def state(machine: Machine, virtual_address: str) -> DrbdState:
     return (
         DrbdState(machine.name, reachable=False) if sections is None else parse(machine.name, virtual_address, sections)
     )
+
+
+def versions(machine: Machine) -> str:
+    """Return the versions of the guest's kernel, DRBD and PostgreSQL.
+
+    Raises:
+        TestbedError: they cannot be read.
+    """
+    result = machine.exec(["sh", "-c", _VERSIONS])
+    if result.status:
+        raise TestbedError(f"its versions cannot be read: {result.stderr.strip()}", where=machine.name)
+    kernel, drbd, postgres = result.stdout.splitlines()[:3]
+    release = postgres.split()[2]  # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
+    return f"Linux {kernel}, DRBD {drbd}, PostgreSQL {release}"
 
 
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DrbdState:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Literal
 
 from testbed.errors import UsageError
 from testbed.topology import Node, Topology
@@ -34,7 +33,6 @@ class Balancer:
         retry_seconds: how long Apache leaves a failed app node alone.
         request_seconds: how long an app node may take over a request.
         member_check: parameters of Apache's active health checks of app nodes (mod_proxy_hcheck).
-        profile: whether known holes of the 2006 design are closed.
         peer: the other balancer where clients are; None where nothing asks it.
         neighbours: addresses there of which one answers as long as this balancer is not cut off; its own may be among
             them.
@@ -52,7 +50,6 @@ class Balancer:
     retry_seconds: int
     request_seconds: int
     member_check: str
-    profile: Literal["reference", "hardened"]
     peer: IPv4Address | None
     neighbours: tuple[IPv4Address, ...]
 
@@ -83,7 +80,6 @@ class Balancer:
             retry_seconds=_number(node, "RETRY_SECONDS", 0, 86400),
             request_seconds=_number(node, "REQUEST_SECONDS", 1, 86400),
             member_check=node.environment.get("MEMBER_CHECK", "hcmethod=NONE"),
-            profile=topology.profile,
             peer=next(iter(_addresses(node, "PEER_ADDRESS")), None),
             neighbours=tuple(_addresses(node, "NEIGHBOURS")),
         )

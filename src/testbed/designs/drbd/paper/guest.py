@@ -29,7 +29,7 @@ class BenchGuest:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._program = files("testbed.bench.paper").joinpath("guest.sh").read_text()
+        self._program = files("testbed.designs.drbd.paper").joinpath("guest.sh").read_text()
 
     def attach(self, filesystem: str, protocol: str) -> None:
         """Bring the DRBD resource of the measurement up, with metadata that equals the other node's."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from docker.errors import APIError
 from rich.console import Console
 
-from testbed.bench.paper.guest import BenchGuest
 from testbed.cluster import Cluster, lifecycle
+from testbed.designs.drbd.paper.guest import BenchGuest
 from testbed.errors import TestbedError, UsageError
 from testbed.host import engine, identity
 from testbed.images import build_images

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
 
-from testbed.bench.paper.disks import CONNECTED, DISCONNECTED, RAW, bench_disks
-from testbed.bench.paper.guest import BenchGuest
 from testbed.bench.paper.paper_model import Expectation, PaperClaim
 from testbed.bench.session.subject import Measure, Options, Take
 from testbed.cluster import Cluster
+from testbed.designs.drbd.paper.disks import CONNECTED, DISCONNECTED, RAW, bench_disks
+from testbed.designs.drbd.paper.guest import BenchGuest
 from testbed.progress import PrintLine
 
 CLIENTS = (1, 4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from testbed.designs.drbd import postgres_restart
 from testbed.errors import TestbedError
-from testbed.faults import postgres_restart
 from testbed.faults.fault import Fault, NoOptions, run_script, wait_until_ready, why_not_running
 from testbed.machines import Machine, Power
 from testbed.topology import Role

@@ -1,0 +1,1 @@
+"""The paper's claims about DRBD, measured on disks for that alone."""
