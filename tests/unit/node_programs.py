@@ -14,7 +14,7 @@ from pathlib import Path
 PATHS = (
     "/usr/lib/testbed", "/run/testbed", "/run/failover", "/srv/database", "/var/lib/postgresql", "/var/log",
     "/lib/drbd", "/etc/testbed", "/sys/class/net", "/proc/uptime", "/proc/mounts", "/proc/drbd", "/proc/net/tcp",
-    "/proc/fs/nfsd", "/proc/[0-9]*",
+    "/proc/fs/nfsd", "/proc/[0-9]*", "/usr/lib/postgresql",
 )  # fmt: skip
 LIMIT_SECONDS = 30
 SLEEP = """awk -v more="$1" '{ printf "%.2f %s\\n", $1 + more, $2 }' "$ROOT/proc/uptime" >"$ROOT/proc/uptime.new"
@@ -56,7 +56,8 @@ class Node:
     def _install(self, file: Path, folder: str) -> None:
         text = file.read_text()
         text = re.sub(rf"(?<![\w.])({'|'.join(map(re.escape, PATHS))})(?=[/\s\"'$;:)]|$)", rf"{self.root}\1", text)
-        text = text.replace(">/dev/kmsg", f">>{self.root}/kmsg")
+        for log in (">/dev/kmsg", ">/proc/1/fd/1"):
+            text = text.replace(log, f">>{self.root}/kmsg")
         target = self.write(f"{folder}/{file.name}", text)
         target.chmod(0o755)
 
