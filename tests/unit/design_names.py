@@ -7,7 +7,12 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 # What only the package of the design may write.
-NAMES = {"drbd": re.compile(r"drbd", re.IGNORECASE)}
+NAMES = {
+    "drbd": re.compile(r"drbd", re.IGNORECASE),
+    "streaming": re.compile(
+        r"pg_(promote|rewind|basebackup|stat_replication)|walreceiver|[\"']streaming[\"']|replicator"
+    ),
+}
 # Names the default design.
 REGISTRY = "src/testbed/designs/layout_registry.py"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from test_health import TOPOLOGY
 from testbed.checks.phases import phase_names
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.design_registry import DEFAULT, DESIGNS, design_of, design_of_run
+from testbed.designs.layout_registry import DEFAULT_PROFILE, LAYOUTS, PROFILES
 from testbed.designs.recorded_design import RecordedDesign
 from testbed.errors import UsageError
 from testbed.faults import FAULTS
 from testbed.journal import RunPlan
 
+ROOT = Path(__file__).parents[2]
 EVERY = pytest.mark.parametrize("design", DESIGNS.values(), ids=list(DESIGNS))
 
 
@@ -46,6 +49,19 @@ def test_the_primary_aspect_of_a_design_is_on_the_page(design: DatabaseDesign[An
 @EVERY
 def test_the_faults_of_a_design_can_be_injected_by_their_names(design: DatabaseDesign[Any]) -> None:
     assert [FAULTS[fault.name] for fault in design.faults] == list(design.faults)
+
+
+@EVERY
+def test_the_layout_of_a_design_is_whole(design: DatabaseDesign[Any]) -> None:
+    """Its profiles have overlays, its images folders, and each is like a profile that there is."""
+    layout = design.layout
+    assert layout is LAYOUTS[design.name]
+    assert PROFILES[0] == DEFAULT_PROFILE
+    assert len(PROFILES) == len(set(PROFILES))
+    for profile in layout.profiles:
+        assert profile.name == DEFAULT_PROFILE or (ROOT / "compose" / f"{profile.name}.yaml").is_file()
+        assert not profile.like or profile.like in PROFILES
+    assert [each.name for each in layout.images if not (ROOT / "images" / each.name / "Dockerfile").is_file()] == []
 
 
 def test_a_topology_and_a_journal_without_a_name_have_the_default() -> None:

@@ -16,7 +16,9 @@ def test_a_module_that_names_a_design_is_found(tmp_path: Path) -> None:
     source = tmp_path / "src" / "testbed" / "cluster" / "state.py"
     source.parent.mkdir(parents=True)
     source.write_text("# DRBD decides.\nstate = drbd_role\n")
+    other = source.with_name("repair.py")
+    other.write_text('if design == "streaming":\n    run("pg_rewind")\n')
     own = tmp_path / "src" / "testbed" / "designs" / "drbd" / "design.py"
     own.parent.mkdir(parents=True)
     own.write_text("# DRBD\n")
-    assert design_names.counted(tmp_path) == {"src/testbed/cluster/state.py": 2}
+    assert design_names.counted(tmp_path) == {"src/testbed/cluster/repair.py": 2, "src/testbed/cluster/state.py": 2}

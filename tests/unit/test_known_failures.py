@@ -24,7 +24,7 @@ from testbed.checks.expectations import Profile
 from testbed.checks.healthy import HEALTHY
 from testbed.cluster import ClusterState, complaints
 from testbed.cluster.cluster_recovery import SplitBrainError
-from testbed.designs.design_registry import DEFAULT
+from testbed.designs.design_registry import DEFAULT, DESIGNS
 from testbed.designs.known_failure import KnownFailure
 from testbed.designs.remedy import RESTART, Remedy
 from testbed.hunt.failure_kinds import failure_kinds
@@ -167,7 +167,10 @@ def test_each_cause_of_the_catalogue_is_one_that_its_check_reports(
     assert [text for text in entry.causes if not any(re.fullmatch(text, cause) for cause in reported)] == []
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+OF_ALL_DESIGNS = (*COMMON, *(entry for design in DESIGNS.values() for entry in design.known_failures))
+
+
+@pytest.mark.parametrize("entry", OF_ALL_DESIGNS, ids=lambda entry: f"{entry.profile}-{entry.check}-{entry.title}")
 def test_what_shows_a_known_failure_exists_and_has_its_faults(entry: KnownFailure) -> None:
     assert entry.shown_by
     for shown in entry.shown_by:

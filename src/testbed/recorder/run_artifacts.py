@@ -23,6 +23,7 @@ from testbed.errors import TestbedError
 from testbed.host import engine
 from testbed.journal import Journal, JournalError, read
 from testbed.machines import Machine
+from testbed.topology import Role
 
 # A log of the whole life of a cluster is not wanted: as much as a run of an hour writes.
 GUEST_LOG_BYTES = 4_000_000
@@ -89,6 +90,8 @@ def _node(machine: Machine, folder: Path, since: float | None, offset: float) ->
         for name in ("console.log", "console.log.1"):  # of this boot, and of the one before
             with suppress(OSError):
                 shutil.copy(console.with_name(name), folder / f"{machine.name}-{name}")
+    # What a database node writes to files, and not to the log of its container.
+    if console or machine.node.role is Role.DATABASE:
         for name in machine.system.logs:
             with suppress(TestbedError):  # it is off or frozen
                 text = machine.exec(["tail", "-c", str(GUEST_LOG_BYTES), f"/var/log/{name}"], timeout=20).stdout

@@ -1,0 +1,48 @@
+"""What can be done for database nodes of the streaming design that do not become healthy by themselves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from testbed.designs.remedy import COLD_START, POWER_CYCLE, Remedy, RemedyAction
+from testbed.designs.streaming.streaming_state import StreamingState
+
+# What UCARP decided last is done to its end, under the lock of promotions and demotions.
+_FINISH_ROLE = """
+. /usr/lib/testbed/common
+exec </dev/null >>/var/log/role.log 2>&1
+if wish backup; then
+    exec flock -o -w 40 "$lock" /usr/lib/testbed/demote
+fi
+exec flock -o -w 40 "$lock" /usr/lib/testbed/promote
+"""
+FINISH = RemedyAction("finish-role", "the promotion or demotion is finished", _FINISH_ROLE)
+# Its supervisor starts UCARP again.
+REJOIN = RemedyAction("rejoin", "its failover daemon starts again", "pkill -x ucarp; true")
+
+
+def mild_remedies(databases: Iterable[StreamingState]) -> Iterator[Remedy]:
+    """Return remedies that restart no node."""
+    known = [each for each in databases if each.reachable]
+    for each in known:
+        if not each.carp:
+            yield Remedy(each.node, REJOIN)
+    for each in known:
+        # One that holds the address and does not serve, or that is primary without it.
+        if each.holds_address is not (each.postgres_role == "primary"):
+            yield Remedy(each.node, FINISH)
+
+
+def power_cycles(databases: Sequence[StreamingState]) -> Iterator[Remedy]:
+    """Return power cycles after which no older copy is served: a node while the other serves, or both, the newer first.
+
+    Nodes that do not answer may have the newer copy, so then both are not cycled.
+    """
+    for each in sorted(databases, key=lambda each: (each.serving, each.holds_address, each.node)):
+        if any(other.serving for other in databases if other is not each) or all(it.replicated for it in databases):
+            yield Remedy(each.node, POWER_CYCLE)
+    if databases and all(each.reachable and each.timeline for each in databases):
+        newest = max(databases, key=lambda each: (not each.unsound, each.timeline, each.position))
+        yield Remedy(newest.node, COLD_START)
+    else:
+        yield from (Remedy(each.node, POWER_CYCLE) for each in databases if not each.reachable)
