@@ -23,6 +23,7 @@ SHAPES = (
     Shape(("single",)),
     Shape(("hardened",)),
     Shape(("hardened", "single")),
+    Shape(("streaming",)),
     Shape(("bench",)),
     Shape(("bench-container",)),
     Shape(("bench-nodes",)),
