@@ -21,11 +21,19 @@ from testbed.host import engine
 from testbed.wait import wait_until
 
 __all__ = [
-    "DockerContainer", "Images", "Networks", "address", "first_octets", "free_subnets",
+    "APP_ENVIRONMENT", "DockerContainer", "Images", "Networks", "address", "first_octets", "free_subnets",
     "network_of_its_own", "run", "wait_ready",
 ]  # fmt: skip
 
 READY_SECONDS = 60.0
+# Of an app node.
+APP_ENVIRONMENT = {
+    "NODE": "app-1",
+    "SITE_NAME": "webmail.testbed.test",
+    "DATABASE_HOST": "db",
+    "MAIL_HOST": "mail",
+    "SESSIONS": "files",
+}
 
 
 @dataclass(frozen=True)

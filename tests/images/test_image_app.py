@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from single_image import DockerContainer, Images, Networks, address, run, wait_ready
+from single_image import APP_ENVIRONMENT, DockerContainer, Images, Networks, address, run, wait_ready
 
 ROOT = Path(__file__).parents[2]
 # A PostgreSQL as the database guest has it, with a database that belongs to Horde and is empty.
@@ -22,13 +22,6 @@ echo ready
 exec sleep infinity
 """
 COUNT = "select count(*) from pg_tables where schemaname = 'public'"
-ENVIRONMENT = {
-    "NODE": "app-1",
-    "SITE_NAME": "webmail.testbed.test",
-    "DATABASE_HOST": "db",
-    "MAIL_HOST": "mail",
-    "SESSIONS": "files",
-}
 
 
 @pytest.fixture
@@ -46,7 +39,7 @@ def app(containers: Images, networks: Networks, database: DockerContainer) -> Do
     """An app node of that database."""
     assert database.get_container_id()
     return containers.start(
-        "app", networks.backend, node="app", environment={"PROJECT": networks.project, **ENVIRONMENT},
+        "app", networks.backend, node="app", environment={"PROJECT": networks.project, **APP_ENVIRONMENT},
         volumes={str(ROOT / "images/schema"): "/schema"}, cap_add=["NET_ADMIN", "SYS_ADMIN"],
     )  # fmt: skip
 

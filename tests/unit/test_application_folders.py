@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -38,16 +39,18 @@ def notes(tmp_path: Path) -> Path:
     return write_folder("notes", "wsgi", tmp_path / "notes", 8091)
 
 
-@pytest.mark.parametrize("kind", ["wsgi", "php", "command"])
+@pytest.mark.parametrize("kind", ["wsgi", "php", "command", "image"])
 def test_a_new_folder_is_sound(tmp_path: Path, kind: str) -> None:
-    folder = write_folder("notes", kind, tmp_path / "elsewhere", 8091)
+    image = "localhost:5000/debian-notes:1" if kind == "image" else None
+    folder = write_folder("notes", kind, tmp_path / "elsewhere", 8091, image)
     topology = with_folder(folder)
     assert topology.applications["notes"].kind == kind
     assert list(topology.probes) == ["notes"]
     [file] = (folder / "incidents").glob("*.yaml")
     assert load(file, topology).load.locustfile == str(folder / "locustfile.py")
     compile((folder / "locustfile.py").read_text(), "locustfile.py", "exec")
-    assert any((folder / "code").iterdir())
+    assert topology.applications["notes"].image == image
+    assert (folder / "code").exists() == (kind != "image")
 
 
 @pytest.mark.parametrize(
@@ -110,11 +113,22 @@ def test_code_is_copied_and_a_change_restarts_the_application(notes: Path, tmp_p
     ("keys", "message"),
     [
         ({"kind": "command"}, "its kind is command, and it has no command"),
-        ({"kind": "wsgi", "command": "x"}, "its kind is wsgi, and it has a command"),
+        ({"kind": "wsgi", "command": "x"}, "n.command: its kind is wsgi; leave command out, or make it kind: command"),
         ({"kind": "command", "command": "echo 'x'"}, "command cannot be"),
+        ({"kind": "image"}, "its kind is image, and it has no image"),
+        ({"kind": "wsgi", "image": "debian"}, "n.image: its kind is wsgi; leave image out, or make it kind: image"),
+        ({"kind": "wsgi", "strip_path": True}, "n.strip_path: its kind is wsgi"),
+        ({"kind": "wsgi", "environment": {"A": "b"}}, "n.environment: its kind is wsgi"),
+        ({"kind": "image", "image": "debian", "code": "n"}, "n.code: its kind is image"),
+        ({"kind": "image", "image": "--rm"}, "image cannot be '--rm'"),
+        ({"kind": "image", "image": "debian", "environment": {"A B": "b"}}, "n.environment."),
+        ({"kind": "image", "image": "debian", "environment": {"DEBUG": True}}, "n.environment.DEBUG"),
+        ({"kind": "image", "image": "debian", "health": "alive"}, "health cannot be 'alive'"),
+        ({"kind": "wsgi", "health": "/a'"}, "health cannot be"),
+        ({"kind": "wsgi", "port": 80}, "n.port: port 80 is below 1024; choose a higher one"),
     ],
 )
-def test_a_command_belongs_to_its_kind(keys: dict[str, str], message: str) -> None:
+def test_a_key_belongs_to_its_kind(keys: dict[str, Any], message: str) -> None:
     document = {**merged(), "x-testbed-n": {"applications": {"n": {"port": 8091, "path": "/n/", **keys}}}}
     assert message in refused(document)
 

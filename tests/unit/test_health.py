@@ -87,6 +87,12 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
             replace(whole(), apps=(AppState("app-2", reachable=True, applications=("webmail", "files")),)),
             "app-2: wiki does not run",
         ),
+        (
+            replace(
+                whole(), apps=(whole().apps[0], replace(whole().apps[1], silent={"wiki": "status 503 for /wiki/"}))
+            ),
+            "app-2: wiki does not serve: status 503 for /wiki/",
+        ),
         (replace(whole(), mail=(MailState("mail", reachable=True, imap=True),)), "mail: Postfix does not run"),
         (replace(whole(), power={**whole().power, "db2": Power.FROZEN}), "db2 is frozen"),
     ],

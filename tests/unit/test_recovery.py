@@ -284,6 +284,14 @@ def test_a_machine_that_boots_has_the_time_that_the_caller_gives(
     assert cluster.deeds == []
 
 
+def test_an_application_may_take_as_long_as_a_machine_to_serve(clock: FakeTime, ledger: Ledger) -> None:
+    first, second = whole().apps
+    slow = replace(whole(), apps=(first, replace(second, silent={"wiki": "no answer for /wiki/"})))
+    cluster = FakeCluster(lambda _: whole() if clock.now >= 170 else slow, ledger)
+    recover(cast("Cluster", cluster), 180.0, print)
+    assert cluster.deeds == []
+
+
 SYNCHRONISING = with_databases(
     {"drbd_connection": "SyncSource", "drbd_disks": "UpToDate/Inconsistent"},
     {"drbd_connection": "SyncTarget", "drbd_disks": "Inconsistent/UpToDate"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from testbed.cluster.node_summary import describe_state
 from testbed.designs.drbd import drbd_state
 from testbed.roles import app_state, balancer_state, mail_state, single_state
 from testbed.roles.node_state import split
@@ -145,6 +146,14 @@ def test_an_app_node_and_its_sessions() -> None:
     state = app_state.parse("app-1", sample("app"))
     assert state.apache
     assert state.sessions > 0
+    assert state.silent == {}
+
+
+def test_an_application_that_runs_and_does_not_serve() -> None:
+    health = "files 302 /\nwebmail 503 /up?a=1\nwiki 0 /wiki/\n"
+    state = app_state.parse("app-1", {**sample("app"), "application-health": health})
+    assert state.silent == {"webmail": "status 503 for /up?a=1"}, "a redirection is an answer; the wiki does not run"
+    assert "; webmail does not serve: status 503 for /up?a=1" in describe_state(state)
 
 
 def test_the_mail_server() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from testbed.errors import UsageError
+from testbed.topology.applications import LOWEST_PORT
+from testbed.topology.keys import is_image_name
 
 COMMON = "common"
 ENDING = ".j2"
@@ -16,20 +18,22 @@ NAME = r"[a-z][a-z0-9-]{0,30}"
 SHIPPED = ("webmail", "wiki", "files")
 
 
-def write_folder(name: str, kind: str, folder: Path, port: int) -> Path:
+def write_folder(name: str, kind: str, folder: Path, port: int, image: str | None = None) -> Path:
     """Write the folder of a new application.
 
     Args:
         name: the application's.
-        kind: ``wsgi``, ``php`` or ``command``.
+        kind: ``wsgi``, ``php``, ``command`` or ``image``.
         folder: the new folder; it may be anywhere.
         port: where the application listens on its app nodes.
+        image: the container image, for the kind ``image``.
 
     Returns:
         The folder.
 
     Raises:
-        UsageError: the name is invalid or taken, or the folder exists; nothing was written.
+        UsageError: the name is invalid or taken, the folder exists, or kind, image and port do not fit together;
+            nothing was written.
     """
     if not re.fullmatch(NAME, name):
         raise UsageError(f"{name!r} cannot be a name", fix="use small letters, digits and -")
@@ -37,14 +41,31 @@ def write_folder(name: str, kind: str, folder: Path, port: int) -> Path:
         raise UsageError(f"the cluster has an application {name!r}", fix="choose another name")
     if folder.exists():
         raise UsageError(f"{str(folder)!r} exists", where="--folder", fix="name a new folder")
+    _must_fit(kind, image, port)
     environment = Environment(
         loader=PackageLoader("testbed.application_folder"), undefined=StrictUndefined, keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - YAML, Python and PHP, from a name of letters and digits
+        autoescape=False,  # noqa: S701 - YAML, Python and PHP, from names without quotes
     )  # fmt: skip
+    values = {"name": name, "kind": kind, "port": port, "image": image}
     for template in environment.list_templates(extensions=["j2"]):
         part, _, path = template.removesuffix(ENDING).partition("/")
         if part in (COMMON, kind):
             file = folder / path.replace("NAME", name)
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(environment.get_template(template).render(name=name, kind=kind, port=port))
+            file.write_text(environment.get_template(template).render(**values))
     return folder
+
+
+def _must_fit(kind: str, image: str | None, port: int) -> None:
+    """Refuse options that the written application could not have.
+
+    Raises:
+        UsageError: with the option.
+    """
+    if (kind == "image") != (image is not None):
+        what = "--kind image needs an image" if image is None else f"--kind {kind} has no image"
+        raise UsageError(what, where="--image", fix="give --kind image and --image IMAGE together")
+    if image is not None and not is_image_name(image):
+        raise UsageError(f"{image!r} cannot be the name of an image", where="--image", fix="see `docker images`")
+    if kind != "image" and port < LOWEST_PORT:
+        raise UsageError(f"port {port} is below {LOWEST_PORT}", where="--port", fix="choose a higher one")

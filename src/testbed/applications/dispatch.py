@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from testbed.applications.pools import Pool, pool_of
-from testbed.topology import Dispatch, Topology
+from testbed.topology import Application, Dispatch, Topology
 
+# The path of MEMBER_CHECK (compose/hardened.yaml), which the servers of testbed's own kinds answer.
+ALIVE = "/alive"
 # Apache looks for a route in the URL before it looks into the cookie, under the second name of ``stickysession``
 # (mod_proxy_balancer.c, ``find_session_route``). With one name for both, a link such as ``/?ROUTEID=.app-2`` moves the
 # session of the user who follows it. The parameter cannot be switched off, and an empty name is found before any ``=``.
@@ -25,6 +27,9 @@ def pools_conf(all_pools: Iterable[Pool]) -> str:
     lines = []
     for pool in all_pools:
         sticky = f' "stickysession={pool.cookie}|{_NO_PARAMETER}"' if pool.cookie else ""
+        if pool.health != ALIVE:
+            # Of two values of a parameter Apache takes the last, so this one replaces the one in MEMBER_CHECK.
+            lines.append(f'Define MEMBER "${{EVERY_MEMBER}} hcuri={pool.health}"')
         lines += [
             f'<Proxy "balancer://{pool.name}">',
             # Optional: a file that is not there yet must not keep Apache from starting.
@@ -32,6 +37,8 @@ def pools_conf(all_pools: Iterable[Pool]) -> str:
             f"    ProxySet ${{POOL}}{sticky}",
             "</Proxy>",
         ]
+        if pool.health != ALIVE:
+            lines.append('Define MEMBER "${EVERY_MEMBER}"')
     return _text(lines)
 
 
@@ -42,21 +49,38 @@ def dispatch_conf(topology: Topology, all_pools: Iterable[Pool]) -> str:
     """
     lines = ["RewriteEngine On"]
     lines += [
-        f'RewriteRule "^/alive/{re.escape(each.name)}$" "balancer://{each.name}/alive" [P,L]' for each in all_pools
+        f'RewriteRule "^/alive/{re.escape(each.name)}$" "balancer://{each.name}{each.health}" [P,L]'
+        for each in all_pools
     ]
     lines += [_cookie(each) for each in all_pools if each.cookie]
+    lines += [_node(each) for each in all_pools if topology.applications[each.application].kind == "image"]
     for rule in topology.dispatch:
         lines.append(f"# {rule.name}")
         lines += [f'RewriteCond expr "{condition}"' for condition in _conditions(rule)]
-        prefix = re.escape(rule.path or "/")
-        lines.append(f'RewriteRule "^({prefix}.*)$" "balancer://{pool_of(rule)}$1" [P,L]')
+        pattern = _pattern(rule, topology.applications[rule.application])
+        lines.append(f'RewriteRule "{pattern}" "balancer://{pool_of(rule)}$1" [P,L]')
     paths = {application.path: name for name, application in topology.applications.items()}
     for path in sorted(paths, key=lambda each: (-len(each), each)):
-        pool = f"balancer://{paths[path]}{path}"
+        stripped = topology.applications[paths[path]].strip_path
+        pool = f"balancer://{paths[path]}{'/' if stripped else path}"
         if path != "/":
             lines.append(f'RewriteRule "^{re.escape(path.rstrip("/"))}$" "{path}" [R=301,L]')
         lines += [f'ProxyPass "{path}" "{pool}"', f'ProxyPassReverse "{path}" "{pool}"']
     return _text(lines)
+
+
+def _pattern(rule: Dispatch, application: Application) -> str:
+    """The URLs that a rule fits; its group is the path that the application sees."""
+    prefix = re.escape(rule.path or "/")
+    if not application.strip_path:
+        return f"^({prefix}.*)$"
+    return f"^(?={prefix})(?:{re.escape(application.path.rstrip('/'))}(?=/))?(/.*)$"
+
+
+def _node(pool: Pool) -> str:
+    """The program of an image does not know its node. The balancer names the node whose answer it passes on."""
+    condition = f"reqenv('BALANCER_NAME') == 'balancer://{pool.name}'"
+    return f'Header setifempty X-App-Node "%{{BALANCER_WORKER_ROUTE}}e" "expr={condition}"'
 
 
 def _cookie(pool: Pool) -> str:

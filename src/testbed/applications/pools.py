@@ -19,6 +19,7 @@ class Pool:
         port: where they listen.
         nodes: which app nodes they are.
         cookie: holds a session's node; empty where any node serves any session.
+        health: the path whose answer shows that a member serves.
     """
 
     name: str
@@ -26,18 +27,20 @@ class Pool:
     port: int
     nodes: Nodes
     cookie: str
+    health: str
 
 
 def pools(topology: Topology) -> list[Pool]:
     """All pools of a cluster, the webmail's first."""
     found = [
-        Pool(name, name, application.port, application.nodes, _cookie(topology, name))
+        Pool(name, name, application.port, application.nodes, _cookie(topology, name), application.health_path)
         for name, application in sorted(topology.applications.items(), key=lambda each: (each[0] != WEBMAIL, each[0]))
     ]
     for rule in topology.dispatch:
         if rule.nodes != "all":
-            name, port = pool_of(rule), topology.applications[rule.application].port
-            found.append(Pool(name, rule.application, port, rule.nodes, _cookie(topology, name)))
+            name, application = pool_of(rule), topology.applications[rule.application]
+            cookie, health = _cookie(topology, name), application.health_path
+            found.append(Pool(name, rule.application, application.port, rule.nodes, cookie, health))
     return found
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from testbed.applications.dispatch import dispatch_conf, pools_conf
 from testbed.applications.folders import copy_code
+from testbed.applications.image_program import ImageProgram
 from testbed.applications.pools import pools, pools_file
-from testbed.applications.servers import server_files
+from testbed.applications.servers import NO_PROGRAMS, server_files
 from testbed.topology import Topology
 
 
@@ -22,20 +23,26 @@ def balancer_files(topology: Topology) -> Mapping[str, str]:
     }
 
 
-def write(state_dir: Path, topology: Topology, folders: Sequence[Path] = ()) -> bool:
+def write(
+    state_dir: Path,
+    topology: Topology,
+    folders: Sequence[Path] = (),
+    programs: Mapping[str, ImageProgram] = NO_PROGRAMS,
+) -> bool:
     """Write what balancers and app nodes read.
 
     Args:
         state_dir: the folder that holds ``nodes/``.
         topology: the cluster.
         folders: of the applications whose code is outside the image.
+        programs: of the applications that are container images.
 
     Returns:
         Whether anything changed.
     """
     folder = state_dir / "nodes"
     digests = copy_code(folders, folder / "app" / "code")
-    changed = [_fill(folder / "app" / "applications", server_files(topology, digests))]
+    changed = [_fill(folder / "app" / "applications", server_files(topology, digests, programs))]
     changed += [_put(folder / "lb" / name, text) for name, text in balancer_files(topology).items()]
     return any(changed)
 

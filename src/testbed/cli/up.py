@@ -14,7 +14,7 @@ from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
 from testbed.cli.options import Consent, Yes
 from testbed.cli.output import progress
-from testbed.cluster import Cluster, lifecycle, node_folders, secrets
+from testbed.cluster import Cluster, application_images, lifecycle, node_folders, secrets
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import Shape, remembered
 from testbed.cluster.up_options import UpOptions
@@ -112,6 +112,7 @@ def bring_up(
     if now:
         wanted.must_fit(settings, now, shape)
     needed_by(settings, design)  # an image that cannot be built is reported before the user is asked
+    application_images.programs(design, progress)
     project_owner.must_have_names(docker_engine, design.volumes, {identity.read(settings), *claim.clusters})
     if claim.clusters:
         (consent or Consent(given=False)).ask(f"the other cluster {settings.project} and its data are removed")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from math import inf
 
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.health import complaints
+from testbed.cluster.health import NOT_SERVING, complaints
 from testbed.cluster.remedies import apply, next_remedy
 from testbed.cluster.state import ClusterState
 from testbed.cluster.unrecorded_faults import TROUBLE, power_on
@@ -162,7 +162,9 @@ class Recovery:
         """How long what is wrong may last."""
         silent = self._silent()
         slow = any(self._cluster.machine(name).node.keys.platform == "openbsd" for name in silent)
-        return OPENBSD_SECONDS if slow else self._boot if silent else PATIENCE_SECONDS
+        # An application of the user's may start as slowly as a node.
+        booting = silent or any(NOT_SERVING in text for text in self._wrong)
+        return OPENBSD_SECONDS if slow else self._boot if booting else PATIENCE_SECONDS
 
     def _switch_on(self, state: ClusterState) -> None:
         """Thaw and start nodes at once: nothing else can be done for them."""

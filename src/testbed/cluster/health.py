@@ -10,6 +10,9 @@ from testbed.machines import Power
 from testbed.roles import AppState, MailState, SingleState
 from testbed.topology import Role, Topology
 
+# In the complaint about an application that runs, and whose health check is not answered well.
+NOT_SERVING = " does not serve: "
+
 
 def complaints(state: ClusterState, topology: Topology) -> list[str]:
     """Return everything that is wrong with the cluster; empty when it is healthy.
@@ -73,11 +76,12 @@ def _apps(state: ClusterState, topology: Topology) -> Iterator[str]:
             yield f"{each.node} does not answer"
             continue
         for name in missing_applications(each, topology):
-            yield f"{each.node}: {name} does not run"
+            reason = each.silent.get(name)
+            yield f"{each.node}: {name}{NOT_SERVING}{reason}" if reason else f"{each.node}: {name} does not run"
 
 
 def missing_applications(app: AppState, topology: Topology) -> list[str]:
-    """What an app node is to run, and does not.
+    """What an app node is to serve, and does not.
 
     Args:
         app: the node's state.
@@ -86,7 +90,8 @@ def missing_applications(app: AppState, topology: Topology) -> list[str]:
     return [
         name
         for name, application in topology.applications.items()
-        if (application.nodes == "all" or app.node in application.nodes) and name not in app.applications
+        if (application.nodes == "all" or app.node in application.nodes)
+        and (name not in app.applications or name in app.silent)
     ]
 
 

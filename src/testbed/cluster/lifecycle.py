@@ -10,7 +10,15 @@ from pathlib import Path
 from docker.errors import DockerException
 
 from testbed import applications
-from testbed.cluster import application_databases, labels, node_folders, project, secrets, unrecorded_faults
+from testbed.cluster import (
+    application_databases,
+    application_images,
+    labels,
+    node_folders,
+    project,
+    secrets,
+    unrecorded_faults,
+)
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.cluster_recovery import MayTry, SplitBrainError, always, recover, try_members
 from testbed.cluster.health import complaints
@@ -40,6 +48,8 @@ HEALTHY_SECONDS = 180.0
 BOOT_SECONDS = 180.0
 # An emulated OpenBSD's kernel and rc(8) take minutes; its container gives it as long (images/lb-openbsd).
 OPENBSD_BOOT_SECONDS = 600.0
+# A node that gets a new application may have a container image to unpack.
+LOAD_SECONDS = 300.0
 
 
 def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
@@ -87,6 +97,7 @@ def up(cluster: Cluster, progress: Progress, *, keep: bool = False) -> None:
             load_applications(cluster)
             pending.unlink()
         _forget_members(cluster)
+        _make_databases_first(cluster, progress)
         with progress.step("waiting until every part serves"):
             restore(cluster, progress, _boot_seconds(cluster))
         for line in vm_starts(cluster) if fresh else ():
@@ -122,6 +133,22 @@ def start(cluster: Cluster) -> None:
 def _make_databases(cluster: Cluster, progress: Progress) -> None:
     for name in application_databases.ensure(cluster):
         progress.print_line(f"  made the database {name}")
+
+
+def _make_databases_first(cluster: Cluster, progress: Progress) -> None:
+    """Make the databases before applications are waited for whose health check may need one.
+
+    A cluster whose database does not serve is repaired first, as any other.
+    """
+    if not any(each.database and each.has_own_health for each in cluster.topology.applications.values()):
+        return
+
+    def serves() -> bool:
+        return any(each.serving for each in cluster.state(Role.DATABASE).databases)
+
+    with contextlib.suppress(TestbedError), progress.step("waiting for the database"):
+        wait_until(serves, _boot_seconds(cluster), "the database", interval=1.0)
+        _make_databases(cluster, progress)
 
 
 def _boot_seconds(cluster: Cluster) -> float:
@@ -348,7 +375,7 @@ def load_applications(cluster: Cluster) -> None:
         commands = {Role.APP: ["env", f"APP_NODE={machine.name}", "applications"], Role.BALANCER: ["firewall"]}
         command = commands.get(machine.node.role)
         if command and machine.node.keys.platform == "debian":
-            machine.exec(command, timeout=60).check("it does not load the new applications", machine.name)
+            machine.exec(command, timeout=LOAD_SECONDS).check("it does not load the new applications", machine.name)
 
 
 def _pending_applications(settings: Settings) -> Path:
@@ -362,8 +389,12 @@ def _write_node_files(cluster: Cluster) -> None:
     noted = _pending_applications(settings).exists()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     _pending_applications(settings).touch()
-    if not applications.write(settings.state_dir, cluster.topology, cluster.shape.application_folders) and not noted:
+    programs = application_images.programs(cluster.topology)
+    application_images.export(settings.state_dir, programs)
+    folders = cluster.shape.application_folders
+    if not applications.write(settings.state_dir, cluster.topology, folders, programs) and not noted:
         _pending_applications(settings).unlink()
+    application_images.delete_others(settings.state_dir, programs)
     for node in cluster.topology.of_role(Role.BALANCER):
         if node.keys.platform == "openbsd":
             guest_files.write(settings.state_dir, cluster.topology, node.name, settings.root / "images" / "lb")

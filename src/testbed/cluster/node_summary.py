@@ -20,7 +20,8 @@ def describe_state(state: RoleState) -> str:
             members = "; ".join(f"{pool}: {', '.join(names)}" for pool, names in pools.items())
             return f"{'active' if state.holds_address else 'standby'}; {members or 'its pools are empty'}"
         case AppState(reachable=True):
-            return f"{', '.join(state.applications) or 'nothing'} runs; {state.sessions} sessions"
+            silent = "".join(f"; {name} does not serve: {reason}" for name, reason in state.silent.items())
+            return f"{', '.join(state.applications) or 'nothing'} runs; {state.sessions} sessions{silent}"
         case MailState(reachable=True) | SingleState(reachable=True):
             return _running(state)
         case DatabaseState(reachable=True) | ArbiterState(reachable=True):

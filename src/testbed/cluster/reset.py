@@ -6,7 +6,7 @@ Networks, secrets, shape and identity stay.
 
 from __future__ import annotations
 
-from testbed.cluster import lifecycle, project
+from testbed.cluster import application_images, lifecycle, project
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.start_record import forget_start
 from testbed.cluster.unfinished_disks import DiskChange
@@ -19,10 +19,11 @@ def must_be_resettable(cluster: Cluster) -> None:
     """Refuse to reset a cluster that does not exist.
 
     Raises:
-        UsageError: there is none; nothing has been changed.
+        UsageError: there is none, or an application's image is gone; nothing has been changed.
     """
     if not project.exists(cluster.settings) and not DiskChange.RESET.note(cluster.settings).exists():
         raise UsageError("no cluster is up", fix="run `testbed up`")
+    application_images.programs(cluster.topology)
 
 
 def reset(cluster: Cluster, progress: Progress) -> None:

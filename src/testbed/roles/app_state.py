@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from testbed.machines.machine import Machine
 from testbed.roles.node_state import query, section
@@ -21,6 +21,7 @@ class AppState:
         apache: whether the webmail's Apache runs.
         sessions: how many PHP session files it holds.
         applications: those that run.
+        silent: those that run and do not serve, each with its answer to the health check.
     """
 
     node: str
@@ -28,6 +29,7 @@ class AppState:
     apache: bool = False
     sessions: int = 0
     applications: tuple[str, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
 
 
 def state(machine: Machine) -> AppState:
@@ -46,4 +48,12 @@ def parse(node: str, sections: Mapping[str, str]) -> AppState:
         apache=WEBMAIL in running,
         sessions=int(sessions.group()) if sessions else 0,
         applications=tuple(running),
+        silent={name: text for name, text in _silent(section(sections, "application-health")) if name in running},
     )
+
+
+def _silent(text: str) -> Iterator[tuple[str, str]]:
+    """The applications whose health check fails, with the reason (images/app, ``application-health``)."""
+    for name, status, path in re.findall(r"^([a-z0-9-]+) (\d+) (/\S*)$", text, re.MULTILINE):
+        if not 200 <= int(status) < 400:  # a redirection is an answer
+            yield name, f"status {status} for {path}" if int(status) else f"no answer for {path}"

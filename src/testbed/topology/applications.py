@@ -15,6 +15,17 @@ WEBMAIL = "webmail"
 ALIVE = "/alive/"
 # Databases that the cluster has for itself.
 NOT_DATABASES = frozenset({"horde", "probe", "postgres", "template0", "template1"})
+# Servers of testbed's own kinds are not root. An image's program listens where it was made to listen.
+LOWEST_PORT = 1024
+# The keys that only some kinds have.
+KINDS_OF = {
+    "php": ("php",),
+    "command": ("command", "image"),
+    "code": ("php", "wsgi", "command"),
+    "image": ("image",),
+    "environment": ("image",),
+    "strip_path": ("image",),
+}
 
 
 def application_problems(topology: Topology) -> Iterator[Problem]:
@@ -43,16 +54,28 @@ def _unique(topology: Topology) -> Iterator[Problem]:
             yield Problem((*path, "path"), what, "give each application its own")
         if application.path.startswith(ALIVE):
             yield Problem((*path, "path"), f"{ALIVE} is the balancers' own", "choose another path")
-        if application.kind != "php" and "php" in application.model_fields_set:
-            yield Problem((*path, "php"), f"its kind is {application.kind}", "leave php out, or make it kind: php")
-        if (application.kind == "command") != (application.command is not None):
-            what = f"its kind is {application.kind}, and it has {'a' if application.command else 'no'} command"
-            yield Problem((*path, "kind"), what, "kind: command needs a command, and only it has one")
+        yield from _kind(application, path)
         if application.database and name in NOT_DATABASES:
             yield Problem((*path, "database"), f"the database {name!r} is not for applications", "choose another name")
         if application.read_back is not None:
             yield from _read_back(application, (*path, "read_back"))
         ports[application.port], paths[application.path] = name, name
+
+
+def _kind(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:
+    """The rules of keys that belong to a kind."""
+    kind = application.kind
+    for key, kinds in KINDS_OF.items():
+        if kind not in kinds and key in application.model_fields_set and getattr(application, key) is not None:
+            what = f"its kind is {kind}"
+            yield Problem((*path, key), what, f"leave {key} out, or make it kind: {' or '.join(kinds)}")
+    if kind in ("command", "image") and getattr(application, kind) is None:
+        yield Problem(
+            (*path, "kind"), f"its kind is {kind}, and it has no {kind}", f"add {kind}: or choose another kind"
+        )
+    if kind != "image" and application.port < LOWEST_PORT:
+        what = f"port {application.port} is below {LOWEST_PORT}"
+        yield Problem((*path, "port"), what, "choose a higher one; only kind: image may listen there")
 
 
 def _read_back(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:

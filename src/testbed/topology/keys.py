@@ -5,6 +5,7 @@ These models are the schema: ``testbed schema`` publishes them for editors, and 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,10 +16,16 @@ from testbed.designs.layout_registry import DEFAULT_PROFILE, PROFILES
 from testbed.topology.base_keys import Keys, Name
 from testbed.topology.declared_probes import DeclaredProbe, OneLine, SitePath
 
-Port = Annotated[int, Field(ge=1024, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Store = Literal["files", "database"]
 Platform = Literal["debian", "openbsd"]
 Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
+# Docker's reference of an image: a registry, a path, and a tag or digest (github.com/distribution/reference).
+_IMAGE_NAME = r"^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+ImageName = Annotated[str, Field(max_length=300, pattern=_IMAGE_NAME)]
+# A path as the app node is asked for it. A quote would end the setting that holds it, and a brace is Apache's own.
+HealthPath = Annotated[str, Field(max_length=200, pattern=r"^/[A-Za-z0-9._~/?=&,:@+-]*$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Prefix = Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+/)*$")]
 if TYPE_CHECKING:
     Profile = str
@@ -26,6 +33,11 @@ else:
     Profile = Literal[PROFILES]
 # Nodes of the app service, such as app-1, or all of them.
 Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+def is_image_name(text: str) -> bool:
+    """Return whether a text may be the name of a container image."""
+    return re.fullmatch(_IMAGE_NAME, text) is not None
 
 
 class Role(StrEnum):
@@ -115,8 +127,8 @@ class ReadBack(Keys):
 class Application(Keys):
     """A program that app nodes run, on a port of its own behind a pool of its own."""
 
-    kind: Literal["php", "wsgi", "command"] = Field(
-        description="Apache with PHP, Python's WSGI under Gunicorn, or any command that serves HTTP."
+    kind: Literal["php", "wsgi", "command", "image"] = Field(
+        description="Apache with PHP, Python's WSGI under Gunicorn, any command that serves HTTP, or a container image."
     )
     port: Port = Field(description="Where it listens on each of its app nodes.")
     path: Prefix = Field(description="The URLs that are its: a prefix such as /wiki/; the longest one wins.")
@@ -129,7 +141,23 @@ class Application(Keys):
     )
     command: Annotated[OneLine, Field(pattern=r"^[^\x00-\x1f\x7f']*$")] | None = Field(
         default=None,
-        description="For the kind command: what a shell runs in the folder of its code. It serves HTTP at $PORT.",
+        description="For the kind command: what a shell runs in the folder of its code. It serves HTTP at $PORT. "
+        "For the kind image: arguments that replace the image's own (CMD).",
+    )
+    image: ImageName | None = Field(
+        default=None, description="For the kind image: the container image, by its name in the Docker engine."
+    )
+    environment: dict[Variable, OneLine | Annotated[int, Field(strict=True)]] = Field(
+        default_factory=dict,
+        description="For the kind image: its environment variables. {PORT}, {PGPASSWORD} and the like are replaced.",
+    )
+    strip_path: bool = Field(
+        default=False, description="Whether the application sees its URLs without `path`: /notes/a as /a."
+    )
+    health: HealthPath | None = Field(
+        default=None,
+        description="The path whose answer shows that the application serves, as the app node is asked for it. By "
+        "default /alive, and for the kind image the application's own first page.",
     )
     database: bool = Field(
         default=False,
@@ -139,6 +167,20 @@ class Application(Keys):
         default=None, description="Where acknowledged work can be read back, for the check `durability`."
     )
     php: Php = Field(Php.model_validate({}), description="Only for PHP.")
+
+    @property
+    def health_path(self) -> str:
+        """The path whose answer shows that the application serves, as an app node is asked for it."""
+        if self.health is not None:
+            return self.health
+        if self.kind != "image":
+            return "/alive"
+        return "/" if self.strip_path else self.path
+
+    @property
+    def has_own_health(self) -> bool:
+        """Whether the application itself answers for its health, and not the server that testbed gives it."""
+        return self.health is not None or self.kind == "image"
 
 
 class Dispatch(Keys):
