@@ -23,6 +23,7 @@ SHAPES = (
     Shape(("single",)),
     Shape(("hardened",)),
     Shape(("hardened", "single")),
+    Shape(("patroni",)),
     Shape(("streaming",)),
     Shape(("bench",)),
     Shape(("bench-container",)),

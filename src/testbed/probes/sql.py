@@ -21,7 +21,8 @@ from testbed.probes.sql_session import Reply, SqlSession
 
 # The application name of sessions begins with this, and ends with the run's identity.
 APPLICATION = "testbed-probe"
-NODE = "current_setting('cluster_name')"
+# A node whose manager sets the cluster's name there has its own in the other setting.
+NODE = "coalesce(current_setting('testbed.node', true), current_setting('cluster_name'))"
 READ = f"select {NODE}".encode()
 # Below one second, so that the first retransmission never comes.
 HANDSHAKE_SECONDS = 0.95

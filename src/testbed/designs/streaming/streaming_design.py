@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from testbed.designs.database_design import DatabaseDesign
 from testbed.designs.remedy import Remedy
+from testbed.designs.replicated_postgres import DATABASE_ADDRESS, PostgresAspect, postgres_version, power_cycles
 from testbed.designs.streaming import streaming_remedies, streaming_state
-from testbed.designs.streaming.streaming_aspect import DATABASE_ADDRESS, StreamingAspect
 from testbed.designs.streaming.streaming_known_failures import KNOWN_FAILURES
 from testbed.designs.streaming.streaming_layout import LAYOUT
 from testbed.designs.streaming.streaming_record import RecordedStreaming
@@ -47,7 +47,7 @@ class StreamingDesign(DatabaseDesign[StreamingState]):
             node,
             reachable,
             holds_address=recorded.get(DATABASE_ADDRESS) == "held",
-            postgres_role=recorded.get(StreamingAspect.ROLE, "none"),
+            postgres_role=recorded.get(PostgresAspect.ROLE, "none"),
         )
 
     def mild_remedies(self, databases: Iterable[StreamingState]) -> Iterator[Remedy]:
@@ -56,7 +56,7 @@ class StreamingDesign(DatabaseDesign[StreamingState]):
 
     def power_cycles(self, databases: Sequence[StreamingState]) -> Iterator[Remedy]:
         """Return power cycles: one node while the other serves, or both, the newer copy first."""
-        return streaming_remedies.power_cycles(databases)
+        return power_cycles(databases)
 
     def decision(self, databases: Iterable[StreamingState]) -> str:
         """Return that no copy is complete."""
@@ -72,7 +72,7 @@ class StreamingDesign(DatabaseDesign[StreamingState]):
 
     def versions(self, machine: Machine) -> str:
         """Return the version of PostgreSQL."""
-        return streaming_state.versions(machine)
+        return postgres_version(machine)
 
 
 DESIGN = StreamingDesign()

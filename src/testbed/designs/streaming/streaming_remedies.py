@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from testbed.designs.remedy import COLD_START, POWER_CYCLE, Remedy, RemedyAction
+from testbed.designs.remedy import Remedy, RemedyAction
 from testbed.designs.streaming.streaming_state import StreamingState
 
 # What UCARP decided last is done to its end, under the lock of promotions and demotions.
@@ -31,18 +31,3 @@ def mild_remedies(databases: Iterable[StreamingState]) -> Iterator[Remedy]:
         # One that holds the address and does not serve, or that is primary without it.
         if each.holds_address is not (each.postgres_role == "primary"):
             yield Remedy(each.node, FINISH)
-
-
-def power_cycles(databases: Sequence[StreamingState]) -> Iterator[Remedy]:
-    """Return power cycles after which no older copy is served: a node while the other serves, or both, the newer first.
-
-    Nodes that do not answer may have the newer copy, so then both are not cycled.
-    """
-    for each in sorted(databases, key=lambda each: (each.serving, each.holds_address, each.node)):
-        if any(other.serving for other in databases if other is not each) or all(it.replicated for it in databases):
-            yield Remedy(each.node, POWER_CYCLE)
-    if databases and all(each.reachable and each.timeline for each in databases):
-        newest = max(databases, key=lambda each: (not each.unsound, each.timeline, each.position))
-        yield Remedy(newest.node, COLD_START)
-    else:
-        yield from (Remedy(each.node, POWER_CYCLE) for each in databases if not each.reachable)
