@@ -102,6 +102,17 @@ class DatabaseDesign(ABC, Generic[StateT]):
             TestbedError: PostgreSQL does not start.
         """
 
+    def restart_daemon(self, machine: Machine, daemon: str) -> None:
+        """Start a daemon of the layout on a node, because a fault has ended it; by default its supervisor does.
+
+        Args:
+            machine: the node.
+            daemon: one of ``DesignLayout.daemons``.
+
+        Raises:
+            TestbedError: it does not start.
+        """
+
     @abstractmethod
     def versions(self, machine: Machine) -> str:
         """Return the versions of the programs that replicate and serve, as a bench reports them.

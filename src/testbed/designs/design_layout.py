@@ -49,6 +49,8 @@ class DesignLayout:
         databases: how many nodes have the role ``database``.
         has_filesystem: whether the topology names the filesystem of the database's volume.
         has_carp: whether UCARP or keepalived moves the database's address. Each node needs its own ``CARP_ADVSKEW``.
+        daemons: programs that only the database nodes of this design run, by the names of their processes. Faults of
+            processes can strike them.
         passwords: names of the passwords that only this design has, by the folder of the nodes that see them. The same
             name is the same password.
         group_folders: folders of nodes whose root may read the cluster's secrets by its groups alone.
@@ -60,6 +62,7 @@ class DesignLayout:
     databases: int = 2
     has_filesystem: bool = False
     has_carp: bool = True
+    daemons: tuple[str, ...] = ()
     passwords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group_folders: frozenset[str] = frozenset()
 

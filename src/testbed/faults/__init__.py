@@ -14,13 +14,29 @@ from testbed.faults.ledger import Ledger, LedgerEntry
 if TYPE_CHECKING:
     from testbed.faults.fault import Fault, FaultOptions
     from testbed.faults.fault_options import OptionError
-    from testbed.faults.fault_registry import ACTIONS, FAULTS, OPERATIONS, check_fault, fault_named, parse_options
+    from testbed.faults.fault_registry import (
+        ACTIONS,
+        FAULTS,
+        OPERATIONS,
+        check_fault,
+        fault_named,
+        parse_options,
+        require_of_design,
+    )
     from testbed.faults.fault_target import FaultTarget, parse_target
     from testbed.faults.injection import StepCallback, heal, heal_all, inject, resign
 
 _DEFINED_IN = {
     "fault": ("Fault", "FaultOptions"),
-    "fault_registry": ("ACTIONS", "FAULTS", "OPERATIONS", "check_fault", "fault_named", "parse_options"),
+    "fault_registry": (
+        "ACTIONS",
+        "FAULTS",
+        "OPERATIONS",
+        "check_fault",
+        "fault_named",
+        "parse_options",
+        "require_of_design",
+    ),
     "injection": ("StepCallback", "heal", "heal_all", "inject", "resign"),
     "fault_options": ("OptionError",),
     "fault_target": ("FaultTarget", "parse_target"),
@@ -45,6 +61,7 @@ __all__ = [
     "inject",
     "parse_options",
     "parse_target",
+    "require_of_design",
     "resign",
 ]
 

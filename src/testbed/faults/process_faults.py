@@ -51,15 +51,15 @@ class ProcessFault(MachineFault[ProcessOptions]):
 
     def draw_options(self, chance: Random, target: str, node: Node) -> dict[str, str]:
         """Draw a service of the node; PostgreSQL runs on the primary alone."""
-        here = [name for name, service in SERVICES.items() if node.role in service.roles]
+        here = [name for name, service in SERVICES.items() if service.runs_on(node)]
         suitable = [name for name in here if name != "postgres" or target == "db:primary"]
         return {"process": chance.choice(suitable or [""])}
 
     def why_unsuitable(self, node: Node, options: ProcessOptions) -> str | None:
         """Return the reason if nodes of this role or platform do not run the service."""
-        if node.role in SERVICES[options.process].roles:
+        if SERVICES[options.process].runs_on(node):
             return SYSTEMS[node.keys.platform].absent.get(options.process)
-        here = [name for name, service in SERVICES.items() if node.role in service.roles]
+        here = [name for name, service in SERVICES.items() if service.runs_on(node)]
         return f"it runs no {options.process}" + (f" (but {', '.join(here)})" if here else "")
 
     def refusal(self, machine: Machine, options: ProcessOptions) -> str | None:
@@ -91,9 +91,15 @@ class ProcessKill(ProcessFault):
         )  # fmt: skip
 
     def heal_in_fleet(self, fleet: Fleet, machine: Machine, options: ProcessOptions) -> None:
-        """Start PostgreSQL as the database design does."""
-        if options.process == "postgres" and machine.node.role is Role.DATABASE and wait_until_ready(machine):
-            design_of(fleet.topology).restart_postgres(machine)
+        """Start PostgreSQL, or a daemon of the database design, as the design does."""
+        design = design_of(fleet.topology)
+        own = ("postgres", *design.layout.daemons)
+        if machine.node.role is not Role.DATABASE or options.process not in own or not wait_until_ready(machine):
+            return
+        if options.process == "postgres":
+            design.restart_postgres(machine)
+        else:
+            design.restart_daemon(machine, options.process)
 
     def heal(self, machine: Machine, options: ProcessOptions) -> None:
         """Change nothing: other services have a supervisor."""

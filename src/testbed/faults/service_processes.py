@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from testbed.designs.layout_registry import LAYOUTS
 from testbed.faults.fault import run_script
 from testbed.machines import Machine
 from testbed.machines.node_process import Process
-from testbed.topology import Role
+from testbed.topology import Node, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Service:
         other: name of the program that some profiles have instead.
         program: the file that its first process runs, if the name is not enough because a script has the same name; a
             pattern for the shell, which one file matches.
+        designs: the database designs whose database nodes run it; None: all.
         alarms: the log patterns that its end brings about.
         worker: whether only one worker is meant: the child process with the most processor time.
     """
@@ -30,7 +32,13 @@ class Service:
     program: str = ""
     other: str = ""
     worker: bool = False
+    designs: frozenset[str] | None = None
     alarms: tuple[str, ...] = ()
+
+    def runs_on(self, node: Node) -> bool:
+        """Whether nodes of a service of the cluster run it."""
+        by_design = node.role is not Role.DATABASE or self.designs is None or node.design in self.designs
+        return node.role in self.roles and by_design
 
     def of(self, processes: Sequence[Process]) -> list[Process]:
         """Return the processes that belong to it, parents before their children."""
@@ -47,12 +55,22 @@ class Service:
 
 SERVICES: Mapping[str, Service] = {
     "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/*/bin/postgres"),
-    "ucarp": Service("ucarp", frozenset({Role.BALANCER, Role.DATABASE}), other="keepalived"),
+    "ucarp": Service(
+        "ucarp",
+        frozenset({Role.BALANCER, Role.DATABASE}),
+        other="keepalived",
+        designs=frozenset(name for name, layout in LAYOUTS.items() if layout.has_carp),
+    ),
     "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),
     "php-worker": Service("apache2", frozenset({Role.APP, Role.SINGLE}), worker=True, alarms=("apache-crash",)),
     "dovecot": Service("dovecot", frozenset({Role.MAIL})),
     "mariadb": Service("mariadbd", frozenset({Role.SINGLE})),
     "postfix": Service("master", frozenset({Role.MAIL})),
+    **{
+        daemon: Service(daemon, frozenset({Role.DATABASE}), designs=frozenset({name}))
+        for name, layout in LAYOUTS.items()
+        for daemon in layout.daemons
+    },
 }
 
 

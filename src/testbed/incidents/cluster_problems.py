@@ -126,7 +126,7 @@ def _steps(incident: Incident, topology: Topology, scale: Mapping[str, int]) -> 
         except UsageError as error:
             yield Problem((*path, _place(step)), error.what, error.fix)
             continue
-        yield from _fault(step, targets[number], path)
+        yield from _fault(step, targets[number], topology, path)
     yield from _dark(incident, targets)
     yield from _failovers(incident, targets)
 
@@ -136,7 +136,7 @@ def _place(step: Step) -> str:
     return "target" if step.inject else step.action or ""
 
 
-def _fault(step: Step, target: FaultTarget, path: tuple[str, int]) -> Iterator[Problem]:
+def _fault(step: Step, target: FaultTarget, topology: Topology, path: tuple[str, int]) -> Iterator[Problem]:
     """The options of one fault or operation, and whether every node that it may fall on can suffer it."""
     fault = faults.ACTIONS[step.action or ""]
     try:
@@ -145,6 +145,11 @@ def _fault(step: Step, target: FaultTarget, path: tuple[str, int]) -> Iterator[P
         given = error.option in step.options
         unknown = given and error.option not in fault.Options.model_fields
         yield Problem((*path, "options", error.option) if given else (*path, "inject"), error.what, error.fix, unknown)
+        return
+    try:
+        faults.require_of_design(fault, topology, target.text)
+    except UsageError as error:
+        yield Problem((*path, _place(step)), error.what, error.fix)
         return
     for node in target.nodes:
         name = target.name or node.name

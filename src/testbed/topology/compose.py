@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from testbed.designs.layout_registry import DEFAULT_NAME
 from testbed.errors import TestbedError, UsageError
 from testbed.output_line import last_line
 from testbed.topology.applications import application_problems
@@ -131,7 +132,7 @@ def _resolve(merged: Mapping[str, Any], sources: Sources, scale: Mapping[str, in
         releases=project.releases,
         networks=_subnets(merged, sources),
         nodes={
-            name: _node(name, service, sources, scale or {})
+            name: _node(name, service, sources, scale or {}, project.database.design or DEFAULT_NAME)
             for name, service in merged["services"].items()
             if "x-testbed" in service  # an overlay may add services of its own that do not belong to the cluster
         },
@@ -220,7 +221,7 @@ def _parsed(kind: Callable[[str], Parsed], text: object, path: KeyPath, sources:
         raise sources.refusal(Problem(path, str(error), "write it as 198.18.0.10, a subnet as 198.18.0.0/24")) from None
 
 
-def _node(name: str, service: Mapping[str, Any], sources: Sources, scale: Mapping[str, int]) -> Node:
+def _node(name: str, service: Mapping[str, Any], sources: Sources, scale: Mapping[str, int], design: str) -> Node:
     path = ("services", name)
     block = (*path, "x-testbed")
     addresses: dict[str, IPv4Address | None] = {}
@@ -235,6 +236,7 @@ def _node(name: str, service: Mapping[str, Any], sources: Sources, scale: Mappin
         scale=scale.get(name, int(service.get("scale", 1))),
         addresses=addresses,
         environment={key: str(value) for key, value in (service.get("environment") or {}).items()},
+        design=design,
     )
 
 

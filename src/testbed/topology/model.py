@@ -39,6 +39,7 @@ class Node:
         scale: how many containers Compose starts for it.
         addresses: its fixed address on each network, None where Compose draws one.
         environment: what Compose hands it.
+        design: the cluster's database design.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Node:
     scale: int
     addresses: Mapping[str, IPv4Address | None]
     environment: Mapping[str, str]
+    design: str = DEFAULT_NAME
 
     @property
     def role(self) -> Role:

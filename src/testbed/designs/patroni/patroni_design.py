@@ -13,11 +13,12 @@ from testbed.designs.patroni.patroni_state import EtcdWitnessState, PatroniState
 from testbed.designs.remedy import Remedy
 from testbed.designs.replicated_postgres import DATABASE_ADDRESS, PostgresAspect, postgres_version, power_cycles
 from testbed.errors import TestbedError
+from testbed.faults.fault import run_script
 from testbed.machines.machine import Machine
 
 
 class PatroniDesign(DatabaseDesign[PatroniState]):
-    """Two containers with PostgreSQL and Patroni, a quorum of three members of etcd, and vip-manager for the address."""
+    """Two containers with PostgreSQL and Patroni, three members of etcd, and vip-manager for the address."""
 
     name = "patroni"
     layout = LAYOUT
@@ -60,6 +61,11 @@ class PatroniDesign(DatabaseDesign[PatroniState]):
 
     def restart_postgres(self, machine: Machine) -> None:
         """Change nothing: Patroni has started PostgreSQL again."""
+
+    def restart_daemon(self, machine: Machine, daemon: str) -> None:
+        """Start Patroni, whose unit does not start it again; the other daemons have a supervisor that does."""
+        if daemon == "patroni":
+            run_script(machine, patroni_remedies.START.script, "Patroni does not start again")
 
     def versions(self, machine: Machine) -> str:
         """Return the versions of PostgreSQL, Patroni and etcd.

@@ -8,7 +8,9 @@ from testbed.designs.patroni.patroni_layout import PATRONI
 NAME = PATRONI.name
 # Faults after which a primary that was replaced still acknowledges writes, until its Patroni learns of the new leader.
 HANGS = r"^(freeze|process-hang|process-kill|clock-jump) db:"
-STRIKES = r"^(power-loss|reboot|shutdown|freeze|silent-cut|cable-pull|network-down|loss|delay|rate-limit|process-) ?\S* ?db:"
+STRIKES = (
+    r"^(power-loss|reboot|shutdown|freeze|silent-cut|cable-pull|network-down|loss|delay|rate-limit|process-) ?\S* ?db:"
+)
 
 KNOWN_FAILURES: tuple[KnownFailure, ...] = (
     KnownFailure(

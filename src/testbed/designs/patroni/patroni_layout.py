@@ -12,5 +12,6 @@ LAYOUT = DesignLayout(
     profiles=(PATRONI,),
     images=(DesignImage("patroni", {"BASE": "vm", "SCHEMA": "/schema"}),),
     has_carp=False,
+    daemons=("patroni", "etcd", "vip-manager"),
     passwords={"db": ("REPLICATION_PASSWORD", "REWIND_PASSWORD")},
 )
