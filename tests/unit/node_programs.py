@@ -14,7 +14,7 @@ from pathlib import Path
 PATHS = (
     "/usr/lib/testbed", "/run/testbed", "/run/failover", "/srv/database", "/var/lib/postgresql", "/var/log",
     "/lib/drbd", "/etc/testbed", "/sys/class/net", "/proc/uptime", "/proc/mounts", "/proc/drbd", "/proc/net/tcp",
-    "/proc/fs/nfsd", "/proc/[0-9]*", "/usr/lib/postgresql",
+    "/proc/fs/nfsd", "/proc/[0-9]*", "/usr/lib/postgresql", "/etc/patroni",
 )  # fmt: skip
 LIMIT_SECONDS = 30
 SLEEP = """awk -v more="$1" '{ printf "%.2f %s\\n", $1 + more, $2 }' "$ROOT/proc/uptime" >"$ROOT/proc/uptime.new"

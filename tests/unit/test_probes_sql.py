@@ -19,7 +19,7 @@ from probing import probe_once, samples_of
 
 from testbed.journal import Outcome, ProbeSample
 from testbed.probes.database_options import conninfo, secret
-from testbed.probes.sql import SqlReadProbe, SqlWriteProbe
+from testbed.probes.sql import READ, SqlReadProbe, SqlWriteProbe
 from testbed.probes.sql_pool import SqlPool
 
 
@@ -116,7 +116,7 @@ def test_a_read_names_the_node_that_answered(server: Server, pool: Pools) -> Non
     [sample] = probe_once(lambda: SqlReadProbe(pool(server.server_address[1]), 1.0))
     assert (sample.probe, sample.outcome, sample.detail, sample.token) == ("sql-read", Outcome.OK, "", "")
     assert sample.attrs == {"database": "db1"}
-    assert server.queries == ["select current_setting('cluster_name')"]
+    assert server.queries == [READ.decode()]
 
 
 def test_each_write_has_a_token_of_its_own(server: Server, pool: Pools) -> None:
