@@ -31,6 +31,7 @@ from testbed.incidents import load
 from testbed.journal import Aspect
 from testbed.machines import Machine, Power
 from testbed.recorder.log_events import parse_log_line
+from testbed.recorder.run_artifacts import _node
 from testbed.roles.node_state import split
 from testbed.topology import Role, Topology, resolve
 
@@ -273,3 +274,20 @@ def test_repairs_that_it_cannot_make_are_refused_with_the_reason() -> None:
     with pytest.raises(UsageError, match="the database design patroni cannot compare the copies: the two copies"):
         DESIGN.compare_copies(db1, repair=False)
     assert DESIGN.why_no_backup
+
+
+def test_a_run_collects_the_logs_of_its_daemons(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def execute(command: list[str], timeout: float) -> SimpleNamespace:  # noqa: ARG001
+        calls.append(command[-1])
+        return SimpleNamespace(stdout="lines\n")
+
+    node = CLUSTER_OF_PATRONI.nodes["db1"]
+    machine = SimpleNamespace(name="db1", node=node, exec=execute, console=lambda: None, logs=lambda **_: [])
+    _node(cast("Machine", machine), tmp_path, None, 0.0)
+    assert calls == [
+        "/var/log/patroni.log", "/var/log/etcd.log", "/var/log/vip-manager.log",
+        "/var/log/postgresql/postgresql-17-main.log",
+    ]  # fmt: skip
+    assert (tmp_path / "db1-postgresql-17-main.log").read_text() == "lines\n"

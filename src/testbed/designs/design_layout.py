@@ -51,6 +51,7 @@ class DesignLayout:
         has_carp: whether UCARP or keepalived moves the database's address. Each node needs its own ``CARP_ADVSKEW``.
         daemons: programs that only the database nodes of this design run, by the names of their processes. Faults of
             processes can strike them.
+        logs: files below ``/var/log`` of a database node that a run collects, because its container's log lacks them.
         passwords: names of the passwords that only this design has, by the folder of the nodes that see them. The same
             name is the same password.
         group_folders: folders of nodes whose root may read the cluster's secrets by its groups alone.
@@ -63,6 +64,7 @@ class DesignLayout:
     has_filesystem: bool = False
     has_carp: bool = True
     daemons: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ("postgresql.log", "role.log", "carp.log")
     passwords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group_folders: frozenset[str] = frozenset()
 

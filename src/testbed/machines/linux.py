@@ -50,7 +50,8 @@ class Linux:
     absent: Mapping[str, str] = {}
     emulates: bool = True
     console: str = "a root shell"
-    logs: tuple[str, ...] = ("postgresql.log", "role.log", "carp.log")
+    # Those of a database node are its design's.
+    logs: tuple[str, ...] = ()
 
     def set_interfaces(self, names: Sequence[str], *, up: bool) -> str:
         """``ip link set``, one after the other in one shell."""

@@ -19,6 +19,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from testbed.cluster import Cluster
+from testbed.designs.layout_registry import LAYOUTS
 from testbed.errors import TestbedError
 from testbed.host import engine
 from testbed.journal import Journal, JournalError, read
@@ -90,12 +91,12 @@ def _node(machine: Machine, folder: Path, since: float | None, offset: float) ->
         for name in ("console.log", "console.log.1"):  # of this boot, and of the one before
             with suppress(OSError):
                 shutil.copy(console.with_name(name), folder / f"{machine.name}-{name}")
-    # What a database node writes to files, and not to the log of its container.
-    if console or machine.node.role is Role.DATABASE:
-        for name in machine.system.logs:
-            with suppress(TestbedError):  # it is off or frozen
-                text = machine.exec(["tail", "-c", str(GUEST_LOG_BYTES), f"/var/log/{name}"], timeout=20).stdout
-                (folder / f"{machine.name}-{name}").write_text(text)
+    # What a node writes to files, and not to the log of its container.
+    is_database = machine.node.role is Role.DATABASE
+    for name in LAYOUTS[machine.node.design].logs if is_database else machine.system.logs if console else ():
+        with suppress(TestbedError):  # it is off or frozen
+            text = machine.exec(["tail", "-c", str(GUEST_LOG_BYTES), f"/var/log/{name}"], timeout=20).stdout
+            (folder / f"{machine.name}-{Path(name).name}").write_text(text)
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -13,5 +13,6 @@ LAYOUT = DesignLayout(
     images=(DesignImage("patroni", {"BASE": "vm", "SCHEMA": "/schema"}),),
     has_carp=False,
     daemons=("patroni", "etcd", "vip-manager"),
+    logs=("patroni.log", "etcd.log", "vip-manager.log", "postgresql/postgresql-17-main.log"),
     passwords={"db": ("REPLICATION_PASSWORD", "REWIND_PASSWORD")},
 )
