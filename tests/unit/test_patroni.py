@@ -194,6 +194,10 @@ def test_a_standby_without_a_server_is_helped_mildly_first_and_a_copy_that_is_ma
     assert "db2: Patroni is restarted" not in [str(each) for each in copying]
 
 
+def test_an_address_where_it_does_not_belong_has_vip_manager_restarted() -> None:
+    assert str(remedies(pair({"holds_address": True}))[0]) == "db2: vip-manager is restarted"
+
+
 def test_maintenance_mode_is_ended() -> None:
     assert "db2: Patroni leaves maintenance mode" in [str(each) for each in remedies(pair({"paused": True}))]
 
