@@ -10,9 +10,9 @@ import re
 import carp_model as carp
 
 from echo import Echo
+from testbed.addresses.kernel_carp import PASSWORD_BYTES
 from testbed.cluster import Cluster
 from testbed.machines.container import ContainerMachine
-from testbed.openbsd.node.interfaces import PASSWORD_BYTES
 from testbed.topology import Role
 
 COUNT = 3

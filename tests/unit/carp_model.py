@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from testbed.openbsd.node.interfaces import PASSWORD_BYTES
+from testbed.addresses.kernel_carp import PASSWORD_BYTES
 
 PROTOCOL = 112
 TTL = 255

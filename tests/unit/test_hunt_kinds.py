@@ -8,7 +8,7 @@ from testbed.checks import Evidence, Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.verdict_builder import VerdictBuilder
 from testbed.designs.drbd import drbd_remedies
-from testbed.designs.remedy import ACTIONS, Remedy, RemedyAction
+from testbed.designs.remedy import ACTIONS, REJOIN, Remedy, RemedyAction
 from testbed.hunt.failure_kinds import FailureKind, failure_kinds, kind_of
 from testbed.hunt.known_failures import find_known_failure
 from testbed.hunt.sequence import inject_step
@@ -100,7 +100,7 @@ def test_a_repair_is_a_kind_by_what_was_wrong_and_not_by_the_remedy(action: Reme
 
 def test_a_repair_is_no_second_failure_of_a_cluster_that_did_not_become_healthy() -> None:
     step = "step 7 (wait for healthy): waited 9 s for a healthy cluster; last seen: db2 does not answer"
-    repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', drbd_remedies.REJOIN)}"
+    repair = f"{REPAIRED}db2: takes no part in CARP: {Remedy('db2', REJOIN)}"
     failed = [Verdict("steps", Status.FAIL, step), Verdict(HEALTHY, Status.FAIL, repair)]
     assert [str(kind) for kind in failure_kinds(failed)] == ["healthy: db does not answer"]
     assert [str(kind) for kind in failure_kinds(failed[1:])] == ["healthy: db: takes no part in CARP"]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.addresses import kernel_carp
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
@@ -28,9 +29,14 @@ INCIDENTS = (
     "app-power-loss",
     "paper-2006",
 )
-# What a balancer says of itself: its system, its CARP, its packet filter, its server.
+# What a balancer says of itself: its system, its address, its packet filter, its server.
 QUESTIONS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "openbsd": (("uname", "-a"), ("ifconfig", "carp0"), ("pfctl", "-sr"), ("/usr/local/sbin/httpd2", "-v")),
+    "openbsd": (
+        ("uname", "-a"),
+        ("ifconfig", kernel_carp.INTERFACE),
+        ("pfctl", "-sr"),
+        ("/usr/local/sbin/httpd2", "-v"),
+    ),
     "debian": (("uname", "-a"), ("ip", "-o", "-4", "addr"), ("nft", "list", "ruleset"), ("apache2", "-v")),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from testbed.addresses import address_registry
 from testbed.applications import pools
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
@@ -60,7 +61,7 @@ def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
         if not each.apache:
             yield f"{each.node}: Apache does not run"
         if not each.carp:
-            yield f"{each.node}: takes no part in CARP"
+            yield address_registry.complaint(each.node)
         usable = {(member.pool, member.name) for member in each.members if member.usable}
         for pool in pools(topology):
             wanted = [node for node in apps if pool.nodes == "all" or node in pool.nodes]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from testbed.addresses.address_registry import SETTLE_SECONDS
 from testbed.cluster import lifecycle
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.health import missing_applications
@@ -28,8 +29,6 @@ ROLES = (Role.APP, Role.BALANCER, Role.DATABASE)
 HEALTHY_AGAIN_SECONDS = 10.0
 BACK_SECONDS = 180.0
 HAND_OVER_SECONDS = 45.0
-# A CARP daemon that has just begun waits before it would take over (images/lb/failover/ucarp).
-SETTLE_SECONDS = 6.0
 # A user who writes a message asks nothing meanwhile; a longer pause cannot be distinguished from the end of a session.
 QUIET_SECONDS = 15.0
 

@@ -36,12 +36,12 @@ def ensure(state_dir: Path, topology: Topology) -> bool:
     # For the overlay that adds it, which may be asked for later.
     single = authority.issue([f"single.{topology.site.name.partition('.')[2]}"], [])
     mail = authority.issue(["mail"], [])
-    carp, horde, probe, users = (password() for _ in range(4))
+    election, horde, probe, users = (password() for _ in range(4))
     nodes = {
-        "lb": {"site.crt": site[0], "site.key": site[1], "secrets.env": _env(CARP_PASSWORD=carp)},
+        "lb": {"site.crt": site[0], "site.key": site[1], "secrets.env": _env(CARP_PASSWORD=election)},
         "app": {"secrets.env": _env(HORDE_DB_PASSWORD=horde, HORDE_SECRET_KEY=password(40))},
         "mail": {"mail.crt": mail[0], "mail.key": mail[1], "secrets.env": _env(MAIL_PASSWORD=users)},
-        "db": {"secrets.env": _env(CARP_PASSWORD=carp, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe)},
+        "db": {"secrets.env": _env(CARP_PASSWORD=election, HORDE_DB_PASSWORD=horde, PROBE_DB_PASSWORD=probe)},
         "single": {
             "single.crt": single[0],
             "single.key": single[1],

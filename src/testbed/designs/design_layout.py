@@ -48,7 +48,8 @@ class DesignLayout:
         images: each after the images of the design that it is built on.
         databases: how many nodes have the role ``database``.
         has_filesystem: whether the topology names the filesystem of the database's volume.
-        has_carp: whether UCARP or keepalived moves the database's address. Each node needs its own ``CARP_ADVSKEW``.
+        has_carp: whether a mechanism of ``addresses/`` moves the database's address. Each node needs its own
+            ``CARP_ADVSKEW``.
         daemons: programs that only the database nodes of this design run, by the names of their processes. Faults of
             processes can strike them.
         logs: files below ``/var/log`` of a database node that a run collects, because its container's log lacks them.

@@ -42,7 +42,7 @@ class ReplicationBreak:
 class RecordedDesign(ABC):
     """What the runs of a database design record. Pure: recorder, checks and reports ask it.
 
-    The aspects that every design has (``journal.Aspect``: power, addresses, CARP, PostgreSQL) are not the design's.
+    The aspects of every design (``journal.Aspect``: power, addresses, their election, PostgreSQL) are not the design's.
 
     Attributes:
         primary: the aspect and the value of the primary. Two nodes that have it at once are a failure.

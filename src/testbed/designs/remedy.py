@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from testbed.addresses import address_registry
+
 # For what it does, and for the cluster to become healthy after it.
 MILD_SECONDS = 30.0
 BOOT_SECONDS = 75.0
@@ -37,6 +39,8 @@ class Remedy:
         return f"{self.node}: {self.action.description}"
 
 
+# Its supervisor starts it again.
+REJOIN = RemedyAction("rejoin", "its failover daemon starts again", address_registry.RESTART)
 RESIGN = RemedyAction("resign", "it hands the database over to its peer", "resign")
 CONNECT_NETWORKS = RemedyAction(
     "connect-networks", "it is connected to its Docker networks again, and restarts", seconds=BOOT_SECONDS

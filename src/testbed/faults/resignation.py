@@ -8,7 +8,7 @@ from testbed.topology import Role
 
 
 class Resign(MachineFault[NoOptions]):
-    """Runs ``resign`` on the node: its CARP daemon steps down, and the peer takes over."""
+    """Runs ``resign`` on the node: what moves its address steps down, and the peer takes over."""
 
     name = "resign"
     effect = "the node hands its virtual address over to its peer"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from testbed.addresses.address_registry import PROGRAMS, SERVICE
 from testbed.designs.layout_registry import LAYOUTS
 from testbed.faults.fault import run_script
 from testbed.machines import Machine
@@ -19,7 +20,7 @@ class Service:
     Attributes:
         name: name of the program of its first process.
         roles: roles of the nodes that run it.
-        other: name of the program that some profiles have instead.
+        others: names of the programs that some profiles have instead.
         program: the file that its first process runs, if the name is not enough because a script has the same name; a
             pattern for the shell, which one file matches.
         designs: the database designs whose database nodes run it; None: all.
@@ -30,7 +31,7 @@ class Service:
     name: str
     roles: frozenset[Role]
     program: str = ""
-    other: str = ""
+    others: tuple[str, ...] = ()
     worker: bool = False
     designs: frozenset[str] | None = None
     alarms: tuple[str, ...] = ()
@@ -50,15 +51,15 @@ class Service:
         return [max(children, key=lambda each: (each.ticks, each.pid))] if children else []
 
     def _is_first(self, process: Process) -> bool:
-        return process.program if self.program else process.name in (self.name, self.other)
+        return process.program if self.program else process.name in (self.name, *self.others)
 
 
 SERVICES: Mapping[str, Service] = {
     "postgres": Service("postgres", frozenset({Role.DATABASE}), "/usr/lib/postgresql/*/bin/postgres"),
-    "ucarp": Service(
-        "ucarp",
+    SERVICE: Service(
+        PROGRAMS[0],
         frozenset({Role.BALANCER, Role.DATABASE}),
-        other="keepalived",
+        others=PROGRAMS[1:],
         designs=frozenset(name for name, layout in LAYOUTS.items() if layout.has_carp),
     ),
     "apache": Service("apache2", frozenset({Role.BALANCER, Role.APP, Role.SINGLE})),

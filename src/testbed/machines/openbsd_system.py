@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from testbed.addresses.address_registry import SERVICE
+from testbed.addresses.kernel_carp import WHY_NO_PROCESS
 from testbed.machines.node_process import Process
 
 _PROCESS = re.compile(r" *(\d+) +(\d+) +(\S)\S* +(\d+):(\d+)\.(\d+) +(\S.*)")
@@ -30,7 +32,7 @@ class OpenBSD:
     """OpenBSD's base system."""
 
     programs: Mapping[str, str] = {"apache2": "httpd2"}
-    absent: Mapping[str, str] = {"ucarp": "its CARP is part of the kernel, not a process"}
+    absent: Mapping[str, str] = {SERVICE: WHY_NO_PROCESS}
     emulates: bool = False
     console: str = "its messages, and a login prompt that accepts no user (root has no password); use `testbed exec`"
     logs: tuple[str, ...] = ("messages", "daemon")

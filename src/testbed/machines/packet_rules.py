@@ -1,8 +1,9 @@
 """nftables rules that drop a node's packets, at an interface outside the node, so that the node cannot notice them.
 
 The rules are in nftables' netdev tables (nft(8), hooks ``ingress`` and ``egress``). They must be outside the node for
-two reasons. A program that reads packets with libpcap, as UCARP does, sees a packet before any hook of the interface.
-And an egress hook reports a dropped packet to its sender, so that CARP advertises itself as unfit. The carrier stays.
+two reasons. A program that reads packets with libpcap sees a packet before any hook of the interface, and what moves
+an address may be such a program. And an egress hook reports a dropped packet to its sender, which may then give the
+address up. The carrier stays.
 """
 
 from __future__ import annotations

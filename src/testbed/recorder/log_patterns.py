@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from testbed.addresses.address_registry import ALARM_PATTERNS
 from testbed.designs.design_registry import DESIGNS
 
 _COMMON: Mapping[str, str] = {
@@ -44,14 +45,12 @@ _COMMON: Mapping[str, str] = {
     # Dovecot and Postfix
     "mail-panic": r"\bPanic: |\bpanic: |Fatal: master: service\(\S+\): child \d+ killed with signal (?!9\b|15\b)"
     r"|process .*killed by signal (6|11)\b",
-    # UCARP, carp.c: two masters on one network, or a stranger
-    "carp-conflict": r"Bad digest|md2? mismatch|HMAC mismatch",
 }
 
 
 def _with_designs() -> Mapping[str, str]:
-    """Return the common patterns and those of the database designs; of one name, a line may match any."""
-    patterns = dict(_COMMON)
+    """Return all patterns; of one name that designs have too, a line may match any."""
+    patterns = {**_COMMON, **ALARM_PATTERNS}
     for design in DESIGNS.values():
         for name, pattern in design.recorded.alarm_patterns.items():
             patterns[name] = f"{patterns[name]}|{pattern}" if name in patterns else pattern

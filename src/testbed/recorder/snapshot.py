@@ -34,14 +34,14 @@ def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
         if balancer.reachable:
             yield balancer.node, Aspect.SITE_ADDRESS, _held(balancer.holds_address)
             if balancer.carp:
-                yield balancer.node, Aspect.CARP, _carp(balancer.holds_address)
+                yield balancer.node, Aspect.CARP, _election(balancer.holds_address)
             for member in balancer.members:
                 yield balancer.node, member_aspect(member.pool, member.name), member_state(member.status)
     for database in state.databases:
         if database.reachable:
             yield database.node, Aspect.DATABASE_ADDRESS, _held(database.holds_address)
             if database.carp:
-                yield database.node, Aspect.CARP, _carp(database.holds_address)
+                yield database.node, Aspect.CARP, _election(database.holds_address)
             for aspect, value in database.aspects():
                 yield database.node, aspect, value
             yield database.node, Aspect.POSTGRES, "accepting" if database.postgres else "stopped"
@@ -51,6 +51,6 @@ def _held(holds: bool) -> str:
     return "held" if holds else "none"
 
 
-def _carp(holds: bool) -> str:
-    """Return UCARP's state, which cannot be asked: only the master holds the address."""
+def _election(holds: bool) -> str:
+    """Return the state of the election: only the master holds the address."""
     return "master" if holds else "backup"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from testbed.addresses.address_registry import holds_address, partakes
 from testbed.machines.machine import Machine
-from testbed.roles.node_state import addresses, query, section
+from testbed.node_sections import running_services, section
+from testbed.roles.node_state import query
 from testbed.topology import WEBMAIL
-
-# The states of CARP and VRRP in which a node takes part in the election (INIT there, FAULT or STOP here).
-PARTAKES = ("MASTER", "BACKUP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class BalancerState:
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the site's virtual address.
         apache: whether its Apache runs.
-        carp: whether it takes part in CARP, or in VRRP: one that has resigned does not.
+        carp: whether it takes part in the election for the address: one that has resigned does not.
         members: of all its pools.
     """
 
@@ -96,23 +94,13 @@ def state(machine: Machine, virtual_address: str) -> BalancerState:
 
 
 def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> BalancerState:
-    """A balancer's state from the sections of ``node-state``, which differ by platform.
-
-    Where CARP is in the kernel, the address lies on its interface all the time, and counts while that is master:
-    ``ifconfig carp0`` prints ``carp: MASTER carpdev vio0 vhid 1 ...`` (ifconfig(8), ``carp_status`` in ifconfig.c).
-    """
-    services, interface = section(sections, "sv status"), section(sections, "ifconfig carp0")
-    carp = re.search(r"^\s*carp: ([A-Z]+) ", interface, re.MULTILINE)
-    vrrp = section(sections, "cat /run/failover/state").strip()
-    running = set(re.findall(r"^run: \S*/([\w-]+):", services, re.MULTILINE))
-    own = re.search(rf"^\s*inet {re.escape(virtual_address)} ", interface, re.MULTILINE)
+    """A balancer's state from the sections of ``node-state``, which differ by platform."""
     return BalancerState(
         node,
         reachable=True,
-        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr"))
-        or bool(carp and own and carp[1] == "MASTER"),
-        apache="apache" in running or bool(section(sections, "pgrep -x httpd2").strip()),
-        carp="ucarp" in running or ("keepalived" in running and vrrp in PARTAKES) or bool(carp and carp[1] in PARTAKES),
+        holds_address=holds_address(virtual_address, sections),
+        apache="apache" in running_services(sections) or bool(section(sections, "pgrep -x httpd2").strip()),
+        carp=partakes(sections),
         members=tuple(members(section(sections, "balancer-manager"))),
         out=frozenset(
             (application, name)

@@ -19,7 +19,7 @@ class DatabaseState(ABC):
         reachable: whether its system answered at all; if not, nothing else is known.
         holds_address: whether it has the database's virtual address.
         postgres: whether PostgreSQL accepts connections.
-        carp: whether its failover daemon runs, such as UCARP or keepalived; without it a standby takes nothing over.
+        carp: whether it takes part in the election for the address; without that, a standby takes nothing over.
     """
 
     node: str

@@ -124,7 +124,7 @@ class Topology:
 def problems(topology: Topology) -> Iterator[Problem]:
     """All the rules of a cluster that ``topology`` breaks."""
     return chain(
-        _addresses(topology), _virtual_addresses(topology), _design(topology), _carp(topology), _roles(topology)
+        _addresses(topology), _virtual_addresses(topology), _design(topology), _skews(topology), _roles(topology)
     )
 
 
@@ -162,7 +162,7 @@ def _virtual_addresses(topology: Topology) -> Iterator[Problem]:
             yield Problem(("x-testbed", key, "address"), what, "a virtual address must not be the address of a node")
 
 
-def _carp(topology: Topology) -> Iterator[Problem]:
+def _skews(topology: Topology) -> Iterator[Problem]:
     for role in (Role.BALANCER, Role.DATABASE) if topology.layout.has_carp else (Role.BALANCER,):
         skews: dict[str, list[str]] = defaultdict(list)
         for node in topology.of_role(role):

@@ -1,4 +1,4 @@
 """The design of 2006: a volume that DRBD replicates, and PostgreSQL on the node that has it mounted.
 
-UCARP moves the address and promotes (profile ``reference``), or VRRP with an arbiter does (profile ``hardened``).
+The daemon that moves the address promotes (profile ``reference``), or asks an arbiter first (profile ``hardened``).
 """

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, permutations
 
 from testbed.designs.drbd.drbd_state import DrbdState
-from testbed.designs.remedy import COLD_START, POWER_CYCLE, RESIGN, Remedy, RemedyAction
+from testbed.designs.remedy import COLD_START, POWER_CYCLE, REJOIN, RESIGN, Remedy, RemedyAction
 
-# What UCARP or keepalived decided last is done to its end, under the lock of promotions and demotions. A promotion only
+# What the failover daemon decided last is done to its end, under the lock of promotions and demotions. A promotion only
 # where no PostgreSQL runs: a second one would write to the same files.
 _FINISH_ROLE = """
 . /usr/lib/testbed/common
@@ -21,8 +21,6 @@ if wish backup; then
 fi
 pgrep -u postgres -x postgres >/dev/null || exec flock -o -w 40 "$lock" /usr/lib/testbed/promote
 """
-# Its supervisor starts the daemon again; keepalived's standing of a node that resigned is any other node's again.
-_REJOIN = "[ ! -e /run/testbed/standing ] || echo 0 >/run/testbed/standing; pkill -x ucarp; pkill -x keepalived; true"
 ATTACH = RemedyAction("attach", "DRBD attaches its disk again", "drbdadm attach database")
 CONNECT = RemedyAction("connect", "DRBD connects again", "drbdadm connect database")
 RECONNECT = RemedyAction(
@@ -31,7 +29,6 @@ RECONNECT = RemedyAction(
     "drbdadm disconnect database; drbdadm connect database",
 )
 FINISH = RemedyAction("finish-role", "the promotion or demotion is finished", _FINISH_ROLE)
-REJOIN = RemedyAction("rejoin", "its failover daemon starts again", _REJOIN)
 ACTIONS = (ATTACH, CONNECT, RECONNECT, FINISH, REJOIN)
 
 

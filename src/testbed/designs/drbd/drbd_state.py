@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from testbed.addresses import address_registry
 from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.errors import TestbedError
 from testbed.machines.machine import Machine
@@ -102,7 +103,7 @@ class DrbdState(DatabaseState):
         elif not self.replicated:
             yield f"{self.node}: DRBD is {self.replication_state}"
         if self.reachable and not self.carp:
-            yield f"{self.node}: takes no part in CARP"
+            yield address_registry.complaint(self.node)
         if self.damaged:
             yield f"{self.node}: the database's filesystem has lost writes to I/O errors since it was mounted"
 
@@ -187,7 +188,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DrbdS
         drbd_disks=disks or "Unknown/Unknown",
         mounted=mounted,
         postgres="accepting connections" in section(sections, "pg_isready"),
-        carp=section(sections, "grep -xE ucarp").strip() in ("ucarp", "keepalived"),
+        carp=address_registry.partakes(sections),
         damaged=mounted and "volume-damaged" in section(sections, "find /run/testbed"),
         generations=tuple(identifiers[1].rstrip(":").split(":")) if identifiers else (),
     )

@@ -1,1 +1,1 @@
-"""PostgreSQL streaming replication: two nodes, a synchronous standby, and UCARP, which promotes it."""
+"""PostgreSQL streaming replication: a synchronous standby, which the daemon that moves the address promotes."""

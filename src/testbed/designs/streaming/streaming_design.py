@@ -25,7 +25,7 @@ flock -o "$lock" /usr/lib/testbed/promote </dev/null >>/var/log/role.log 2>&1
 
 
 class StreamingDesign(DatabaseDesign[StreamingState]):
-    """Two containers with PostgreSQL, a synchronous standby, and UCARP, which moves the address and promotes it."""
+    """Two containers with PostgreSQL and a synchronous standby, which the daemon that moves the address promotes."""
 
     name = "streaming"
     layout = LAYOUT

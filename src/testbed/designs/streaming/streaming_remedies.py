@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from testbed.designs.remedy import Remedy, RemedyAction
+from testbed.designs.remedy import REJOIN, Remedy, RemedyAction
 from testbed.designs.streaming.streaming_state import StreamingState
 
-# What UCARP decided last is done to its end, under the lock of promotions and demotions.
+# What the failover daemon decided last is done to its end, under the lock of promotions and demotions.
 _FINISH_ROLE = """
 . /usr/lib/testbed/common
 exec </dev/null >>/var/log/role.log 2>&1
@@ -17,8 +17,6 @@ fi
 exec flock -o -w 40 "$lock" /usr/lib/testbed/promote
 """
 FINISH = RemedyAction("finish-role", "the promotion or demotion is finished", _FINISH_ROLE)
-# Its supervisor starts UCARP again.
-REJOIN = RemedyAction("rejoin", "its failover daemon starts again", "pkill -x ucarp; true")
 
 
 def mild_remedies(databases: Iterable[StreamingState]) -> Iterator[Remedy]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from testbed.addresses import address_registry
 from testbed.designs.replicated_postgres import ReplicatedPostgresState, server_fields
 from testbed.machines.machine import Machine
 from testbed.roles.node_state import query, section
@@ -25,7 +26,7 @@ class StreamingState(ReplicatedPostgresState):
         if not self.replicated:
             yield f"{self.node}: replication is {self.replication_state}"
         if not self.carp:
-            yield f"{self.node}: takes no part in CARP"
+            yield address_registry.complaint(self.node)
         if self.unsound:
             yield f"{self.node}: its copy of the database is not complete"
 
@@ -43,7 +44,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> Strea
     return StreamingState(
         node,
         reachable=True,
-        carp=bool(section(sections, "pgrep -x ucarp").strip()),
+        carp=address_registry.partakes(sections),
         unsound="unsound" in section(sections, "unsound"),
         **server_fields(virtual_address, sections, HEALTHY_SENDER),
     )

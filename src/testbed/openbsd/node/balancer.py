@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
+from testbed.addresses import kernel_carp
 from testbed.errors import UsageError
 from testbed.topology import Node, Topology
 
 # The launcher makes the network cards in this order, and virtio's driver counts them: vio(4).
-PUBLIC, BACKEND, CONTROL, VIRTUAL = "vio0", "vio1", "vio2", "carp0"
+PUBLIC, BACKEND, CONTROL, VIRTUAL = "vio0", "vio1", "vio2", kernel_carp.INTERFACE
 # A network of two that exists between the guest and its own container alone (link-local, RFC 3927).
 CONTROL_HOST = IPv4Address("169.254.77.1")
 CONTROL_GUEST = IPv4Interface("169.254.77.2/30")
@@ -26,13 +27,13 @@ class Balancer:
         site_address: the virtual address, in the network of ``public``.
         public: its own address where clients are.
         backend: its own address where app nodes are.
-        vhid: CARP's number of the virtual host, 1 to 255.
+        vhid: number of the virtual host, 1 to 255.
         advbase: seconds between advertisements, 1 to 254.
         advskew: 1/256 s that are added to ``advbase``, 0 to 254.
         ports: where the applications listen on the app nodes.
-        retry_seconds: how long Apache leaves a failed app node alone.
+        retry_seconds: how long the server leaves a failed app node alone.
         request_seconds: how long an app node may take over a request.
-        member_check: parameters of Apache's active health checks of app nodes (mod_proxy_hcheck).
+        member_check: parameters of the server's active health checks of app nodes.
         peer: the other balancer where clients are; None where nothing asks it.
         neighbours: addresses there of which one answers as long as this balancer is not cut off; its own may be among
             them.

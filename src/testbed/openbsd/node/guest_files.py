@@ -32,7 +32,7 @@ class NodeSecrets:
     """The secrets of one balancer.
 
     Args:
-        carp_password: shared by both balancers.
+        election_password: shared by both balancers.
         site_certificate: PEM.
         site_key: its private key, PEM.
         ca_certificate: PEM.
@@ -40,7 +40,7 @@ class NodeSecrets:
         client: the key its container proves itself with.
     """
 
-    carp_password: str
+    election_password: str
     site_certificate: bytes
     site_key: bytes
     ca_certificate: bytes
@@ -61,7 +61,7 @@ class NodeSecrets:
         try:
             lines = (shared / "secrets.env").read_text().splitlines()
             return cls(
-                carp_password=dict(line.split("=", 1) for line in lines)["CARP_PASSWORD"],
+                election_password=dict(line.split("=", 1) for line in lines)["CARP_PASSWORD"],
                 site_certificate=(shared / "site.crt").read_bytes(),
                 site_key=(shared / "site.key").read_bytes(),
                 ca_certificate=(shared / "ca.crt").read_bytes(),
@@ -92,7 +92,7 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
     text: dict[str, tuple[str, int]] = {
         # netstart(8) insists on files that only root can read.
         f"etc/hostname.{name}": (content, 0o640)
-        for name, content in interfaces.hostname_if(balancer, secrets.carp_password).items()
+        for name, content in interfaces.hostname_if(balancer, secrets.election_password).items()
     }
     text |= {
         "etc/myname": (f"{balancer.name}\n", 0o644),
@@ -146,7 +146,7 @@ def write(state_dir: Path, topology: Topology, node: str, templates: Path) -> No
     }
     for name, content in control.items():
         _write(folder / "control" / name, content, 0o600)
-    _write(folder / "secrets.env", f"CARP_PASSWORD={secrets.carp_password}\n".encode(), 0o600)
+    _write(folder / "secrets.env", f"CARP_PASSWORD={secrets.election_password}\n".encode(), 0o600)
 
 
 def _key(path: Path) -> ssh.KeyPair:

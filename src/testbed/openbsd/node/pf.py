@@ -4,13 +4,14 @@ What the health check of profile ``hardened`` sends is the exception: on Debian 
 filter sees, and here by ICMP.
 
 Sources: pf.conf(5). A rule of ``pass`` keeps state unless it says ``no state``, and a stateful rule for TCP matches a
-connection's first packet alone (``flags S/SA``). Packets for an address of ``carp0`` are seen on the interface below it
-(``pf_match_rcvif`` in ``sys/net/pf.c``; P. Hansteen's tutorial, "PF sees the traffic on the physical interface"), so
-no rule names ``carp0``.
+connection's first packet alone (``flags S/SA``). Packets for the virtual address are seen on the interface below its
+own (``pf_match_rcvif`` in ``sys/net/pf.c``; P. Hansteen's tutorial, "PF sees the traffic on the physical interface"),
+so no rule names the interface of the virtual address.
 """
 
 from __future__ import annotations
 
+from testbed.addresses import kernel_carp
 from testbed.openbsd.node.balancer import BACKEND, CONTROL, CONTROL_GUEST, CONTROL_HOST, PUBLIC, Balancer
 
 
@@ -33,10 +34,7 @@ block all
 pass in quick on $public inet proto tcp from any to any port {{ 80 443 }} flags any no state
 pass out quick on $public inet proto tcp from any port {{ 80 443 }} to any flags any no state
 
-# CARP, from the public network alone.
-pass in quick on $public inet proto carp from {balancer.public.network} to 224.0.0.18 no state
-pass out quick on $public inet proto carp from any to 224.0.0.18 no state
-
+{kernel_carp.pf_rules(balancer.public.network)}
 {_health(balancer)}# The backend: connections to the applications, and their answers.
 pass out quick on $backend inet proto tcp from any to any port {{ {ports} }}
 
