@@ -19,8 +19,9 @@ from test_install_site import tools as tools  # noqa: PLC0414 - a fixture
 
 from testbed import settings as configuration
 from testbed import topology
+from testbed.balancers.apache import apache_openbsd as apache
 from testbed.cluster.shape import Shape
-from testbed.openbsd.node import apache, guest_files, ssh
+from testbed.openbsd.node import guest_files, ssh
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "images/openbsd/site"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from testbed.applications import pools
+from testbed.balancers.apache.apache_member import members
 from testbed.cluster import Cluster
-from testbed.roles.balancer_state import members
 
 ROOT = Path(__file__).parents[2]
 SHARED = ("balancer-manager", "member-watch", "pool-decisions", "pool-discovery", "pool-member")

@@ -9,10 +9,11 @@ import pytest
 from test_topology import CLUSTER, merged
 
 from testbed.applications import pools
+from testbed.balancers.apache.apache_member import ApacheMember
 from testbed.cluster import ClusterState, complaints
 from testbed.designs.drbd.drbd_state import DrbdState
 from testbed.machines import Power
-from testbed.roles import AppState, BalancerState, MailState, Member
+from testbed.roles import AppState, BalancerState, MailState
 from testbed.topology import resolve
 
 TOPOLOGY = resolve(merged(), [CLUSTER])
@@ -21,7 +22,7 @@ NODES = ["app-1", "app-2", "client", "db1", "db2", "gateway", "lb1", "lb2", "mai
 
 def whole() -> ClusterState:
     pool = tuple(
-        Member(name, f"http://{name}:{pool.port}", "Init Ok", 0, pool.name)
+        ApacheMember(name, f"http://{name}:{pool.port}", "Init Ok", 0, pool.name)
         for pool in pools(TOPOLOGY)
         for name in (("app-1", "app-2") if pool.nodes == "all" else pool.nodes)
     )
@@ -72,7 +73,9 @@ def with_databases(first: dict[str, Any], second: dict[str, Any]) -> ClusterStat
         (with_balancer({"carp": False}), "lb2: takes no part in CARP"),
         (with_balancer({"members": ()}), "lb2: app-1, app-2 not usable in the pool of webmail"),
         (
-            with_balancer({"members": (Member("app-1", "", "Init Err", 0), Member("app-2", "", "Init Ok", 0))}),
+            with_balancer(
+                {"members": (ApacheMember("app-1", "", "Init Err", 0), ApacheMember("app-2", "", "Init Ok", 0))}
+            ),
             "lb2: app-1 not usable in the pool of webmail",
         ),
         (with_databases({"holds_address": False}, {}), "the database's address is held by no node"),

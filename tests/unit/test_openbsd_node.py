@@ -14,10 +14,17 @@ from openbsd_grammar import hostname_if, settings
 from openbsd_grammar.tokens import Refused
 from test_topology import CLUSTER, merged
 
+from testbed.balancers.apache.apache_openbsd import (
+    ACCESS_LOG,
+    CONFIG_FILE,
+    ERROR_LOG,
+    PID_FILE,
+    POOL_FOLDER,
+    httpd_conf,
+)
 from testbed.cluster import secrets
 from testbed.errors import TestbedError, UsageError
 from testbed.openbsd.node import Balancer, GuestFile, NodeSecrets, files, write
-from testbed.openbsd.node.apache import ACCESS_LOG, CONFIG_FILE, ERROR_LOG, PID_FILE, POOL_FOLDER, httpd_conf
 from testbed.openbsd.node.interfaces import hostname_if as interface_files
 from testbed.topology import Topology, resolve
 

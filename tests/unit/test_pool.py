@@ -11,6 +11,7 @@ import pytest
 from fakes import FakeMachine, fleet, topology
 from rich.console import Console
 
+from testbed.balancers.apache.apache_member import ApacheMember
 from testbed.cluster import Cluster, ClusterState, lifecycle, pool_changes
 from testbed.errors import TestbedError, UsageError
 from testbed.faults import Ledger
@@ -25,7 +26,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 
 def member(name: str, status: str = "Init Ok", of: str = "webmail") -> Member:
-    return Member(name, f"http://{name}:8081", status, 0, of)
+    return ApacheMember(name, f"http://{name}:8081", status, 0, of)
 
 
 BOTH = (member("app-1"), member("app-2"))

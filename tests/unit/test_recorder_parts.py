@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.balancers.apache.apache_member import member_state
 from testbed.designs.design_registry import DEFAULT
 from testbed.journal import Leftover
 from testbed.machines.linux import Linux
@@ -24,7 +25,7 @@ from testbed.recorder.leftover_survey import (
     new_leftovers,
     parse_survey,
 )
-from testbed.recorder.log_events import member_state, parse_log_line
+from testbed.recorder.log_events import parse_log_line
 from testbed.recorder.log_patterns import matching_pattern
 from testbed.recorder.scan import format_ports
 from testbed.topology import Role

@@ -16,13 +16,13 @@ from fakes import FakeMachine, fleet
 from test_health import TOPOLOGY, whole, with_balancer, with_databases
 from test_remedies import NEW, NONE, OLD, OTHER, SICK, with_generations
 
+from testbed.balancers.apache.apache_member import ApacheMember
 from testbed.cluster import Cluster, ClusterState, cluster_recovery, complaints, unrecorded_faults
 from testbed.cluster.cluster_recovery import SplitBrainError, recover
 from testbed.errors import TestbedError
 from testbed.faults import Ledger
 from testbed.machines import ExecResult, Power, Unreachable
 from testbed.machines.virtual import VirtualMachine
-from testbed.roles import Member
 
 
 class FakeTime:
@@ -202,7 +202,7 @@ def test_a_member_that_fails_its_health_check_is_sent_no_request(ledger: Ledger)
 
     def state(_: list[str]) -> ClusterState:
         looks.append(0)
-        return with_balancer({"members": (Member("app-1", "", "Init HcFl", 0),)}) if len(looks) < 9 else whole()
+        return with_balancer({"members": (ApacheMember("app-1", "", "Init HcFl", 0),)}) if len(looks) < 9 else whole()
 
     cluster = FakeCluster(state, ledger)
     recover(cast("Cluster", cluster), 120.0, print)
@@ -220,7 +220,7 @@ def disk_full(*_: object) -> bool:
         (with_databases({}, {"drbd_connection": "StandAlone"}), "db2 sh -c drbdadm connect database"),
         (with_balancer({"apache": False}), "lb2 start"),
         (replace(whole(), power={**whole().power, "db2": Power.OFF}), "db2 start"),
-        (with_balancer({"members": (Member("app-1", "", "Init Err", 0),)}), "lb2 try-member app-1 webmail"),
+        (with_balancer({"members": (ApacheMember("app-1", "", "Init Err", 0),)}), "lb2 try-member app-1 webmail"),
     ],
     ids=["script", "restart", "power", "member"],
 )
@@ -261,7 +261,7 @@ def test_what_cannot_be_tried_keeps_no_remedy_from_being_taken(
     def refuse(*_: object, **__: object) -> None:
         raise ConnectionError("connection refused")
 
-    before = with_balancer({"apache": False, "members": (Member("app-1", "", "Init Err", 0),)})
+    before = with_balancer({"apache": False, "members": (ApacheMember("app-1", "", "Init Err", 0),)})
     if command == "unpause":
         before = replace(before, power={**whole().power, "db2": Power.FROZEN})
     cluster = FakeCluster(after("lb2 start", before), ledger)

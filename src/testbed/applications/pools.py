@@ -11,7 +11,7 @@ from testbed.topology.keys import Nodes
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What Apache calls a balancer.
+    """App nodes among which a balancer spreads the requests of an application.
 
     Attributes:
         name: the application's, or ``APPLICATION.RULE``.

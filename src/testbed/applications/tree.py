@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from testbed.applications.dispatch import dispatch_conf, pools_conf
 from testbed.applications.folders import copy_code
 from testbed.applications.image_program import ImageProgram
 from testbed.applications.pools import pools, pools_file
 from testbed.applications.servers import NO_PROGRAMS, server_files
+from testbed.balancers.balancer_registry import SERVER
 from testbed.topology import Topology
 
 
 def balancer_files(topology: Topology) -> Mapping[str, str]:
     """What every balancer reads, by file name."""
-    all_pools = pools(topology)
-    return {
-        "pools": pools_file(all_pools),
-        "pools.conf": pools_conf(all_pools),
-        "dispatch.conf": dispatch_conf(topology, all_pools),
-    }
+    return {"pools": pools_file(pools(topology)), **SERVER.configuration(topology)}
 
 
 def write(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.addresses import kernel_carp
+from testbed.balancers.balancer_registry import SERVER
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.incidents.cluster_loader import load_for_cluster
@@ -35,9 +36,14 @@ QUESTIONS: Mapping[str, Sequence[tuple[str, ...]]] = {
         ("uname", "-a"),
         ("ifconfig", kernel_carp.INTERFACE),
         ("pfctl", "-sr"),
-        ("/usr/local/sbin/httpd2", "-v"),
+        SERVER.version_commands["openbsd"],
     ),
-    "debian": (("uname", "-a"), ("ip", "-o", "-4", "addr"), ("nft", "list", "ruleset"), ("apache2", "-v")),
+    "debian": (
+        ("uname", "-a"),
+        ("ip", "-o", "-4", "addr"),
+        ("nft", "list", "ruleset"),
+        SERVER.version_commands["debian"],
+    ),
 }
 
 

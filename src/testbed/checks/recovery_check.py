@@ -56,8 +56,8 @@ class RecoveryCheck(Check):
 def _judge_helped(run: RecordedRun, builder: VerdictBuilder, healed: float) -> None:
     """Members that came back by a request of testbed's own: how soon they would have by themselves is unknown.
 
-    A balancer tries a member in error again when a request comes (mod_proxy, ``retry``). One that does not hold the
-    site's address gets none but testbed's: its members could not come back otherwise, and no user would see that.
+    A balancer tries a member in error again when a request comes. One that does not hold the site's address gets none
+    but testbed's: its members could not come back otherwise, and no user would see that.
     """
     addresses = spans_with_value(run.lines, Aspect.SITE_ADDRESS, "held")
     for (node, aspect), spans in run.lines.items():

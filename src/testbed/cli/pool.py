@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from testbed import settings as configuration
+from testbed.balancers.balancer_registry import SERVER
 from testbed.cli import complete
 from testbed.cli.group import examples, new_app
 from testbed.cli.locking import holds
@@ -21,7 +22,7 @@ from testbed.errors import UsageError
 
 app = new_app(
     help="List, drain, weigh, remove and add the app nodes of an application.\n\nBoth balancers are changed, and keep "
-    "the change when Apache or the balancer starts again.",
+    f"the change when {SERVER.title} or the balancer starts again.",
     no_args_is_help=True,
 )
 
@@ -82,7 +83,7 @@ def add(application: Application, node: Node) -> None:
 def remove(application: Application, node: Node) -> None:
     """Take a node out of the pool; drain it first, or its sessions move to other nodes.
 
-    Apache reloads gracefully.
+    The balancers reload gracefully.
     """
     _change("remove", application, node, "is out of the pool of {}")
 

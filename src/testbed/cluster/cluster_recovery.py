@@ -247,9 +247,9 @@ def recover(cluster: Cluster, deadline: float, print_line: PrintLine, may_try: M
 
 
 def try_members(cluster: Cluster, state: ClusterState, may_try: MayTry) -> None:
-    """Have members in error tried again whose nodes are alive: without a request Apache never would.
+    """Have members in error tried again whose nodes are alive: without a request a balancer never would.
 
-    Those that fail a health check wait for the next one, which no request replaces (mod_proxy_hcheck).
+    Those that fail a health check wait for the next one, which no request replaces.
     """
     alive = {(each.node, application) for each in state.apps for application in each.applications}
     for balancer in state.balancers:

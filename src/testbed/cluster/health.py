@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from testbed.addresses import address_registry
 from testbed.applications import pools
+from testbed.balancers.balancer_registry import SERVER
 from testbed.cluster.state import ClusterState
 from testbed.machines import Power
 from testbed.roles import AppState, MailState, SingleState
@@ -59,7 +60,7 @@ def _balancers(state: ClusterState, topology: Topology) -> Iterator[str]:
             yield f"{each.node} does not answer"
             continue
         if not each.apache:
-            yield f"{each.node}: Apache does not run"
+            yield f"{each.node}: {SERVER.title} does not run"
         if not each.carp:
             yield address_registry.complaint(each.node)
         usable = {(member.pool, member.name) for member in each.members if member.usable}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from testbed.balancers.balancer_registry import SERVER
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.state import ClusterState
 from testbed.errors import TestbedError, UsageError
@@ -23,10 +24,10 @@ class PoolRow:
         balancer: which.
         pool: an application's, or one that a rule of dispatch uses.
         node: the app node.
-        state: as Apache names it, such as ``Init Ok`` or ``Init Drn Ok``; ``removed`` when it was taken out; ``-`` when
-            the balancer does not answer.
+        state: as the balancer's server names it; ``removed`` when it was taken out; ``-`` when the balancer does not
+            answer.
         weight: its share of new sessions.
-        elected: requests it was chosen for since Apache was started or reloaded.
+        elected: requests it was chosen for since the server was started or reloaded.
         busy: requests it is answering.
         sent: bytes it was sent.
         received: bytes that came from it.
@@ -107,7 +108,7 @@ def change(cluster: Cluster, verb: str, application: str, node: str, weight: int
     for balancer in state.balancers:
         if not balancer.members:
             raise TestbedError(
-                "its Apache does not show its pools; nothing was changed", where=balancer.node,
+                f"its {SERVER.title} does not show its pools; nothing was changed", where=balancer.node,
                 fix="`testbed status` shows more",
             )  # fmt: skip
     chosen = _balancers_to_change(state, verb, application, node)

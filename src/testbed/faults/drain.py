@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Drain(Fault[NoOptions]):
     """Sets the node to draining in both balancers' pools, as ``testbed pool drain`` does.
 
-    In mod_proxy_balancer, a draining member gets only the requests of its own sessions. A balancer that is off cannot
+    A draining member gets only the requests of its own sessions. A balancer that is off cannot
     be changed when this is healed, so the draining ends with the balancer's next start. A decision of ``testbed pool``
     lasts longer, and is in force again when this is healed.
     """

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from testbed.balancers.balancer_registry import SERVER
 from testbed.checks import Status, Verdict
 from testbed.checks.healthy import HEALTHY, REPAIRED
 from testbed.checks.run_integrity import RUN, STEPS
@@ -21,7 +22,7 @@ MOST = 6  # kinds of one check in one run
 _FIRST_COMPLAINTS = (
     "split brain", "went off", "does not exist", " is off", " is frozen", "does not answer", "does not serve",
     "the database's address", *(f"{design.replication} is" for design in DESIGNS.values()), "the site's address",
-    "Apache does not run",
+    f"{SERVER.title} does not run",
 )  # fmt: skip
 _NODE = re.compile(r"\b(lb|db|app)-?\d+\b")
 _WORD_WITH_DIGIT = re.compile(r"(?<![\w-])[\w./:+-]*\d(?:[\w./:%+-]*[\w%])?")

@@ -125,7 +125,7 @@ class Aspect(StrEnum):
     DATABASE_ADDRESS = "database-address"  # held, none
     CARP = "carp"  # master, backup
     POSTGRES = "postgres"  # accepting, stopped
-    MEMBER = "member"  # with ":app-1" behind it: ok, error, or Apache's words (disabled, draining)
+    MEMBER = "member"  # with ":app-1" behind it: ok, error, or another state (disabled, draining)
 
 
 @dataclass(frozen=True, slots=True)

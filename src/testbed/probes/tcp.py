@@ -1,6 +1,6 @@
 """The TCP probe, which connects to the site's address. The kernel answers, not a program of the site.
 
-The connection is reset at once. A balancer's Apache does not notice it, because the kernel wakes Apache only for data.
+The connection is reset at once. A balancer's server does not notice it, because the kernel wakes it only for data.
 """
 
 from __future__ import annotations

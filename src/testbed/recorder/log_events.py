@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from testbed.balancers.balancer_registry import SERVER
 from testbed.designs.recorded_design import RecordedDesign
 from testbed.journal import Aspect
 from testbed.topology import WEBMAIL, Role
@@ -32,15 +33,6 @@ DECISIONS = ("resigned", "promote-failed", "demote-failed")
 BOOTED = ((Aspect.POSTGRES, "stopped"), (Aspect.DATABASE_ADDRESS, "none"))
 ADDRESS = {"address-claimed": "held", "address-released": "none"}
 ADDRESS_OF = {Role.BALANCER: Aspect.SITE_ADDRESS, Role.DATABASE: Aspect.DATABASE_ADDRESS}
-# Flags of the balancer-manager (mod_proxy, ``proxy_wstat``), the most specific first.
-MEMBER_STATES = (
-    ("Err", "error"),
-    ("HcFl", "error"),
-    ("Dis", "disabled"),
-    ("Stop", "stopped"),
-    ("Drn", "draining"),
-    ("Ok", "ok"),
-)
 # QEMU's events as the launcher logs them.
 MACHINE = {"vm-stopped": "frozen", "vm-resumed": "on", "vm-reset": "reset"}
 
@@ -99,22 +91,6 @@ def member_aspect(pool: str, name: str) -> str:
     return f"{Aspect.MEMBER}:{name}" if pool == WEBMAIL else f"{Aspect.MEMBER}:{pool}/{name}"
 
 
-def member_state(status: str) -> str:
-    """The state of a member of a pool, from Apache's flags for it such as ``Init Ok`` or ``Init Err``.
-
-    Args:
-        status: flags of the balancer-manager (mod_proxy, ``proxy_wstat``), between blanks or commas.
-
-    Returns:
-        ``error``, ``disabled``, ``stopped``, ``draining`` or ``ok``; else the flags themselves.
-    """
-    flags = status.replace(",", " ").split()
-    for flag, state in MEMBER_STATES:
-        if flag in flags:
-            return state
-    return " ".join(flags).lower() or "unknown"
-
-
 def _changes(
     role: Role, event: re.Match[str], values: Mapping[str, str], recorded: RecordedDesign
 ) -> Iterator[tuple[str, str]]:
@@ -127,7 +103,7 @@ def _changes(
         yield from (*recorded.after_boot, *BOOTED)
     elif name == "member" and "name" in values:
         pool = values.get("pool", WEBMAIL)
-        yield member_aspect(pool, values["name"]), member_state(values.get("status", ""))
+        yield member_aspect(pool, values["name"]), SERVER.member_state(values.get("status", ""))
     else:
         yield from recorded.changes(name, event[2])
 

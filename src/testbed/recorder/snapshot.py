@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from testbed.cluster import Cluster, ClusterState
 from testbed.journal import Aspect, StateChange, Writer
-from testbed.recorder.log_events import member_aspect, member_state
+from testbed.recorder.log_events import member_aspect
 
 
 def snapshot(cluster: Cluster, writer: Writer) -> None:
@@ -36,7 +36,7 @@ def states(state: ClusterState) -> Iterator[tuple[str, str, str]]:
             if balancer.carp:
                 yield balancer.node, Aspect.CARP, _election(balancer.holds_address)
             for member in balancer.members:
-                yield balancer.node, member_aspect(member.pool, member.name), member_state(member.status)
+                yield balancer.node, member_aspect(member.pool, member.name), member.state
     for database in state.databases:
         if database.reachable:
             yield database.node, Aspect.DATABASE_ADDRESS, _held(database.holds_address)

@@ -16,7 +16,7 @@ OBEY_SECONDS = 40.0
 def decide(
     balancer: Machine, verb: Verb, application: str, node: str, *, weight: int = 0, until_boot: bool = False
 ) -> None:
-    """Have a balancer's Apache do something with a member; returns when it does.
+    """Have a balancer do something with a member; returns when it does.
 
     Args:
         balancer: it must be on.
@@ -27,7 +27,7 @@ def decide(
         until_boot: only until the balancer is started again; by default the decision outlives that.
 
     Raises:
-        TestbedError: Apache does not answer, or does not do it; what was decided before stands.
+        TestbedError: its server does not answer, or does not do it; what was decided before stands.
     """
     arguments = [*(["--until-boot"] if until_boot else []), verb, application, node, *([str(weight)] if weight else [])]
     _run(balancer, arguments)
@@ -43,7 +43,7 @@ def decide_until_boot(balancers: Iterable[Machine], verb: Verb, applications: It
         node: the app node.
 
     Raises:
-        TestbedError: an Apache does not answer, or does not do it; the others before it have.
+        TestbedError: a server does not answer, or does not do it; the others before it have.
     """
     targets = list(balancers)
     for application in applications:
@@ -55,7 +55,7 @@ def decisions(balancer: Machine) -> tuple[str, ...]:
     """The lasting decisions of a balancer, one a member: ``APPLICATION NODE STATE WEIGHT``.
 
     Raises:
-        TestbedError: Apache does not answer.
+        TestbedError: its server does not answer.
     """
     return tuple(_run(balancer, ["show"]).splitlines())
 
@@ -68,7 +68,7 @@ def set_decisions(balancer: Machine, decided: Sequence[str]) -> None:
         decided: as ``decisions`` returns them.
 
     Raises:
-        TestbedError: Apache does not do it.
+        TestbedError: its server does not do it.
     """
     _run(balancer, ["take", *decided])
 

@@ -3,7 +3,7 @@
 The installer unpacks it over the system with ``tar -zxph`` and then runs its ``install.site``. It holds
 
 - the tree images/openbsd/site, as it is;
-- programs that both platforms share, out of images/lb (Apache's configuration comes with each node's own files);
+- programs that both platforms share, out of images/lb (the server's configuration comes with each node's own files);
 - ``usr/local/share/testbed/image``, generated: the release, the packages and where they are, for its scripts.
 
 The same sources make the same bytes: one time for all, no names of users, members in order. There are no folders in
@@ -18,6 +18,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from testbed.balancers.balancer_registry import SERVER
 from testbed.errors import TestbedError
 from testbed.openbsd.install.response_file import InstallPlan
 from testbed.openbsd.release import Release
@@ -38,7 +39,7 @@ _TIME = 1136073600
 
 
 def write(
-    target: Path, release: Release, site: Path, balancer: Path, packages: Sequence[str] = ("apache-httpd",)
+    target: Path, release: Release, site: Path, balancer: Path, packages: Sequence[str] = SERVER.openbsd_packages
 ) -> None:
     """Write the set.
 

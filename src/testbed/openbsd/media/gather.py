@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from testbed.balancers.balancer_registry import SERVER
 from testbed.errors import TestbedError
 from testbed.host import apt
 from testbed.host.file_lock import exclusive
@@ -26,7 +27,7 @@ def gather(
     cache: Path,
     report: Report,
     *,
-    packages: Sequence[str] = ("apache-httpd",),
+    packages: Sequence[str] = SERVER.openbsd_packages,
     keys: Path | None = None,
 ) -> Media:
     """Gather a release's files; what is returned has been verified, all of it.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.applications import balancer_files
+from testbed.balancers.balancer_registry import SERVER
 from testbed.errors import TestbedError
-from testbed.openbsd.node import apache, interfaces, pf, services, ssh
+from testbed.openbsd.node import interfaces, pf, services, ssh
 from testbed.openbsd.node.balancer import Balancer
 from testbed.topology import Topology
 
@@ -82,7 +83,7 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
     Args:
         node: the balancer's name.
         secrets: the cluster's.
-        templates: the folder of ``httpd.conf`` and ``site.conf`` (``images/lb``).
+        templates: the folder of the server's files on Debian (``images/lb``).
 
     Raises:
         UsageError: the balancer's Compose service has an invalid value.
@@ -102,9 +103,8 @@ def files(topology: Topology, node: str, secrets: NodeSecrets, templates: Path) 
         "etc/pf.conf": (pf.pf_conf(balancer), 0o600),
         "etc/rc.conf.local": (services.rc_conf_local(), 0o644),
         "etc/ssh/sshd_config": (ssh.sshd_config(), 0o644),
-        _below(str(apache.CONFIG_FILE)): (apache.httpd_conf(balancer, (templates / "httpd.conf").read_text()), 0o644),
-        _below(str(apache.SITE_FILE)): ((templates / "site.conf").read_text(), 0o644),
     }
+    text |= {path: (content, 0o644) for path, content in SERVER.openbsd_files(balancer, templates).items()}
     text |= {f"etc/testbed/{name}": (content, 0o644) for name, content in balancer_files(topology).items()}
     made = {path: GuestFile(content.encode(), mode) for path, (content, mode) in text.items()}
     made |= {
@@ -126,7 +126,7 @@ def write(state_dir: Path, topology: Topology, node: str, templates: Path) -> No
     Args:
         state_dir: the folder that holds ``nodes/`` and ``pki/``.
         node: the balancer's name.
-        templates: the folder of ``httpd.conf`` and ``site.conf`` (``images/lb``).
+        templates: the folder of the server's files on Debian (``images/lb``).
 
     Raises:
         UsageError: the balancer's Compose service has an invalid value; nothing is written.

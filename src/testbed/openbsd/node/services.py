@@ -1,7 +1,7 @@
 """Which of the system's daemons a balancer runs.
 
-Sources: rc.conf.local(8), rc.conf(8), rcctl(8). Apache is not among ``pkg_scripts``: it is started, and started again
-when it ends, by the node's own ``rc.local``, as runit does on Debian.
+Sources: rc.conf.local(8), rc.conf(8), rcctl(8). The server that balances is not among ``pkg_scripts``: the node's own
+``rc.local`` starts it, and starts it again when it ends, as runit does on Debian.
 """
 
 from __future__ import annotations

@@ -102,4 +102,4 @@ def _load(module: str) -> str:
 
 
 def _unlike_template(what: str) -> TestbedError:
-    return TestbedError(what, where="images/lb/httpd.conf", fix="correct it, or openbsd/node/apache.py")
+    return TestbedError(what, where="images/lb/httpd.conf", fix="correct it, or balancers/apache/apache_openbsd.py")

@@ -1,0 +1,1 @@
+"""What testbed asks of the server that balances; one package a server."""

@@ -1,0 +1,1 @@
+"""Apache as balancer: mod_proxy_balancer, and its balancer-manager."""
