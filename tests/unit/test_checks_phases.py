@@ -75,6 +75,15 @@ def test_all_phases_of_a_failover() -> None:
     assert "last good reply +0.00 s" in phases.describe()
 
 
+def test_a_state_that_the_node_had_all_the_time_is_no_phase() -> None:
+    """A standby's server accepts connections already, and starts again much later, after another fault."""
+    later = [state(200, "db2", "postgres", "stopped"), state(210, "db2", "postgres", "accepting")]
+    standby = [state(1, "db2", "postgres", "accepting")]
+    [phases] = found(*BEFORE, *standby, *TAKEOVER[:-1], *later, *probe("sql-write", 99.9, 105.5))
+    assert phases.ok
+    assert dict(phases.rows())["postgres accepting"] is None
+
+
 def test_a_page_is_the_webmails_or_else_any() -> None:
     site: list[Event] = [step(FAULT, "inject", node="lb1"), state(103.5, "lb2", "site-address", "held")]
     [phases] = found(*BEFORE, *site, *probe("https", 99.9, 104.0), *probe("tcp", 99.7, 103.6))

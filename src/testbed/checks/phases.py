@@ -144,7 +144,7 @@ def failovers(journal: Journal) -> list[Phases]:
             until = claims[place + 1][2].start if place + 1 < len(claims) else inf
             step = history.find(source, target, span.start)
             at = span.start if step is None else step.at
-            seconds = _states(lines, target, at, until, design)
+            seconds = _states(lines, target, at, span.start, until, design)
             seconds["address claimed"] = span.start - at
             of_each = {
                 probe: window
@@ -211,11 +211,19 @@ def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]
     return [(source, target, span) for (_, source), (span, target) in pairwise(in_order) if source != target]
 
 
-def _states(lines: Timelines, target: str, at: float, until: float, design: RecordedDesign) -> dict[str, float]:
+def _states(
+    lines: Timelines, target: str, at: float, claimed: float, until: float, design: RecordedDesign
+) -> dict[str, float]:
+    """Return the phases that the target's states date; a state that it had all the time is no phase.
+
+    The server of a standby that replicates by itself accepts connections already.
+    """
     seconds = {}
     for name, aspect, value in (_NOTICED, *design.phases, _ACCEPTING):
-        spans = lines.get((target, aspect), ())
-        if (start := next((s.start for s in spans if s.value == value and at <= s.start < until), None)) is not None:
+        spans = [span for span in lines.get((target, aspect), ()) if span.value == value]
+        had = any(span.start < at and claimed < span.end for span in spans)
+        start = next((span.start for span in spans if at <= span.start < until), None)
+        if start is not None and not had:
             seconds[name] = start - at
     return seconds
 
