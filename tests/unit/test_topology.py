@@ -261,3 +261,31 @@ def test_the_number_of_arbiters_depends_on_the_profile() -> None:
     document = merged()
     document["x-testbed"]["profile"] = "hardened"
     assert "0 services have the role arbiter; a hardened cluster has 1" in refused(document)
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "what"),
+    [
+        ("{kind: wsgi, port: 8O, path: /notes/}", ":4:31", "x-testbed-notes.applications.notes.port: port must be"),
+        ("{kind: wsgi, port: 80, path: /notes/}", ":4:31", "x-testbed-notes.applications.notes.port: port 80 is below"),
+        ("{kind: wsgi, prot: 8091, path: /notes/}", ":4:25", "unknown key 'prot'"),
+        ("{kind: wsgi, port: 8091}", ":4:5", "key 'path' is missing"),
+        ("notes", ":4:12", "notes holds keys, not 'notes'"),
+    ],
+)
+def test_mistake_in_overlay_is_reported_in_overlay(tmp_path: Path, entry: str, place: str, what: str) -> None:
+    overlay = tmp_path / "application.yaml"
+    overlay.write_text(f"# An application.\nx-testbed-notes:\n  applications:\n    notes: {entry}\n")
+    document = {**merged(), **YAML(typ="safe", pure=True).load(overlay.read_text())}
+    with pytest.raises(UsageError) as caught:
+        resolve(document, [CLUSTER, overlay])
+    assert f"{overlay}{place}" in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_key_that_overlay_leaves_out_is_missing_in_overlay(tmp_path: Path) -> None:
+    overlay = tmp_path / "application.yaml"
+    overlay.write_text("x-testbed-mine:\n  applications:\n    wiki: {kind: wsgi, port: 8082}\n")
+    document = {**merged(), **YAML(typ="safe", pure=True).load(overlay.read_text())}
+    with pytest.raises(UsageError, match=r"application\.yaml:3:5: x-testbed-mine\.applications\.wiki\.path: key"):
+        resolve(document, [CLUSTER, overlay])

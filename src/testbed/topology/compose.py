@@ -250,4 +250,5 @@ def _validated(model: type[Block], data: object, path: KeyPath, sources: Sources
     try:
         return validated(model, data if data is not None else {}, written, GUIDE, path)
     except Mistakes as mistakes:
-        raise sources.refusal(mistakes.problems[0]) from None
+        # A mistyped key explains why another one is missing.
+        raise sources.refusal(min(mistakes.problems, key=lambda each: not each.at_key)) from None

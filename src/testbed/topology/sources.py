@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from testbed.yaml_source import Source
 
 OURS = "x-testbed"
+# Blocks are merged to this depth: x-testbed, applications, notes. What is below belongs to one block.
+MERGED_KEYS = 3
 
 
 class Sources:
@@ -47,10 +49,10 @@ class Sources:
         return [Source.read(_short(file), COMPOSE) for file in self._files] or [nothing]
 
     def refusal(self, problem: Problem) -> UsageError:
-        """The error that reports a problem, at its place in the last file that has the most of its path."""
-        source = self._of(problem.path)
-        dotted = ".".join(quoted(str(key))[1:-1] for key in problem.path)
-        shown = Problem(problem.path, f"{dotted}: {problem.what}", problem.fix, problem.at_key)
+        """The error that reports a problem, at its place in the file that gave the value, or that lacks it."""
+        source, path = self._place(problem.path)
+        dotted = ".".join(quoted(str(key))[1:-1] for key in path)
+        shown = Problem(path, f"{dotted}: {problem.what}", problem.fix, problem.at_key)
         return source.refusal([shown])
 
     def written(self, path: KeyPath, value: object) -> str:
@@ -60,7 +62,7 @@ class Sources:
             path: keys from the top.
             value: what Compose made of it; where a variable gave it, the message shows both.
         """
-        source = self._of(path)
+        source, path = self._place(path)
         text, plain = source.scalar(path) or ("", False)
         if "$" in text:
             return f"{quoted(value)} (from {quoted(text)})"
@@ -97,6 +99,25 @@ class Sources:
             return resolve_scalar(data) if "$" in text else data
         value = resolve_scalar(text)
         return value if value == data else data
+
+    def _place(self, path: KeyPath) -> tuple[Source, KeyPath]:
+        """The file that gave a merged value, and the path of the value there.
+
+        The merged block ``x-testbed`` is also made of each overlay's ``x-testbed-NAME``.
+        """
+        if path[0] != OURS:
+            return self._of(path), path
+        own = [
+            (source, (key, *path[1:]))
+            for source in self._sources
+            for key in (source.data if isinstance(source.data, dict) else {})
+            if is_ours(key)
+        ]
+        # The later block replaces the entries of an earlier one (MERGED_KEYS of the path), so a key that the later one
+        # lacks is missing there. What no block has more of than its own name is missing in the first.
+        entry = [(source.found(place[:MERGED_KEYS]), source, place) for source, place in own]
+        depth, source, place = max(reversed(entry), key=lambda each: each[0], default=(0, self._of(path), path))
+        return (source, place) if depth > 1 else (self._of(path), path)
 
     def _of(self, path: KeyPath) -> Source:
         """The last of the files that have the most of ``path``."""
