@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 from test_topology import CLUSTER, merged, refused
+from typer.testing import CliRunner
 
 from testbed import settings as configuration
 from testbed.application_folder.folder_writer import write_folder
 from testbed.applications.folders import applications_of, copy_code
 from testbed.applications.tree import write
+from testbed.cli import application_folder
 from testbed.cluster.shape import Shape, remember, remembered
 from testbed.cluster.up_options import UpOptions
 from testbed.errors import UsageError
@@ -62,6 +64,19 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, name: str, message: str
     with pytest.raises(UsageError, match=message):
         write_folder(name, "wsgi", tmp_path / name, 8091)
     assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["file/new", f"{'n' * 300}"])
+def test_a_folder_that_the_system_refuses(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"--folder: .* cannot be made: .*; name a folder that you may write"):
+        write_folder("notes", "wsgi", tmp_path / folder, 8091)
+
+
+def test_printed_commands_can_be_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "my [notes]"
+    result = CliRunner().invoke(application_folder.app, ["new", "notes", "--folder", str(folder)])
+    assert f"testbed up --app '{folder}'\n" in result.output
 
 
 def test_the_example_is_sound() -> None:

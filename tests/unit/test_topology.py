@@ -283,6 +283,31 @@ def test_mistake_in_overlay_is_reported_in_overlay(tmp_path: Path, entry: str, p
     assert what in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "x-testbed: {}\n",
+            r":1:1: x-testbed is also in .*cluster\.yaml, and Compose keeps only one .*; name it x-testbed-",
+        ),
+        ("- x\n", ":1:1: a list where keys belong"),
+    ],
+)
+def test_overlay_that_replaces_or_adds_nothing(tmp_path: Path, text: str, message: str) -> None:
+    overlay = tmp_path / "application.yaml"
+    overlay.write_text(text)
+    with pytest.raises(UsageError, match=rf"application\.yaml{message}"):
+        resolve(merged(), [CLUSTER, overlay])
+
+
+def test_two_applications_need_two_names(tmp_path: Path) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for file in files:
+        file.write_text("x-testbed-notes: {}\n")
+    with pytest.raises(UsageError, match=r"two\.yaml:1:1: x-testbed-notes is also in .*one\.yaml"):
+        resolve(merged(), [CLUSTER, *files])
+
+
 def test_key_that_overlay_leaves_out_is_missing_in_overlay(tmp_path: Path) -> None:
     overlay = tmp_path / "application.yaml"
     overlay.write_text("x-testbed-mine:\n  applications:\n    wiki: {kind: wsgi, port: 8082}\n")

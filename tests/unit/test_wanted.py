@@ -54,6 +54,19 @@ def test_an_option_overrides_the_environment() -> None:
     assert wanted.shape(settings, Shape()) == Shape(sessions="files", filesystem="xfs")
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        UpOptions(overlays=("streaming", "patroni")),
+        UpOptions(profile="hardened", overlays=("patroni",)),
+        UpOptions(profile="reference", overlays=("hardened",)),
+    ],
+)
+def test_two_profiles_are_refused(wanted: UpOptions) -> None:
+    with pytest.raises(UsageError, match=r"^--profile: \w+ and \w+ are profiles, and a cluster has one; name one of"):
+        wanted.shape(SETTINGS, Shape())
+
+
 @pytest.mark.parametrize("text", ["app", "app=", "app=0", "app=many", "app=-1", "app=٣"])
 def test_a_scale_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a scale; write it as app=3") as caught:

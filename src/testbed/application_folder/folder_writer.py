@@ -10,10 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from testbed.errors import UsageError
 from testbed.topology.applications import LOWEST_PORT
 from testbed.topology.keys import is_image_name
+from testbed.yaml_source.problem import shortened
 
 COMMON = "common"
 ENDING = ".j2"
 NAME = r"[a-z][a-z0-9-]{0,30}"
+# Of a path, in messages.
+SHOWN_CHARACTERS = 100
 # Applications that the cluster ships.
 SHIPPED = ("webmail", "wiki", "files")
 
@@ -36,12 +39,12 @@ def write_folder(name: str, kind: str, folder: Path, port: int, image: str | Non
             nothing was written.
     """
     if not re.fullmatch(NAME, name):
-        raise UsageError(f"{name!r} cannot be a name", fix="use small letters, digits and -")
+        fix = "begin with a small letter, and use at most 31 small letters, digits and -"
+        raise UsageError(f"{name!r} cannot be a name", fix=fix)
     if name in SHIPPED:
         raise UsageError(f"the cluster has an application {name!r}", fix="choose another name")
-    if folder.exists():
-        raise UsageError(f"{str(folder)!r} exists", where="--folder", fix="name a new folder")
     _must_fit(kind, image, port)
+    _make(folder)
     environment = Environment(
         loader=PackageLoader("testbed.application_folder"), undefined=StrictUndefined, keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - YAML, Python and PHP, from names without quotes
@@ -54,6 +57,21 @@ def write_folder(name: str, kind: str, folder: Path, port: int, image: str | Non
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(environment.get_template(template).render(**values))
     return folder
+
+
+def _make(folder: Path) -> None:
+    """Make the folder.
+
+    Raises:
+        UsageError: it exists, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(f"{str(folder)!r} exists", where="--folder", fix="name a new folder") from None
+    except OSError as error:
+        what = f"{shortened(str(folder), SHOWN_CHARACTERS)!r} cannot be made: {error.strerror}"
+        raise UsageError(what, where="--folder", fix="name a folder that you may write") from None
 
 
 def _must_fit(kind: str, image: str | None, port: int) -> None:

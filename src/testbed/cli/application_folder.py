@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,10 +43,10 @@ def new(
 ) -> None:
     """Write a folder with an application, a probe, Locust users and an incident."""
     made = write_folder(name, kind, folder or Path(name), port, image)
-    out.print(f"{made}/ holds the application. Next:", highlight=False)
-    for line in (
-        f"testbed up --app {made}",
-        f"testbed load --locustfile {made}/locustfile.py",
-        f"testbed run {made}/incidents/{name}-app-power-loss.yaml",
+    out.print(f"{made}/ holds the application. Next:", highlight=False, markup=False)
+    for words in (
+        ["testbed", "up", "--app", f"{made}"],
+        ["testbed", "load", "--locustfile", f"{made}/locustfile.py"],
+        ["testbed", "run", f"{made}/incidents/{name}-app-power-loss.yaml"],
     ):
-        out.print(f"  {line}", highlight=False)
+        out.print(f"  {shlex.join(words)}", highlight=False, markup=False)

@@ -18,6 +18,7 @@ from testbed.cluster import Cluster, application_images, lifecycle, node_folders
 from testbed.cluster.lock import Use
 from testbed.cluster.shape import Shape, remembered
 from testbed.cluster.up_options import UpOptions
+from testbed.designs.layout_registry import PROFILE_SUMMARIES
 from testbed.errors import UsageError
 from testbed.host import engine, identity, project_owner
 from testbed.host.acceleration import acceleration
@@ -39,7 +40,8 @@ app = new_app()
 def up(
     *,
     profile: Annotated[
-        Profile | None, typer.Option(help="The 2006 design, the one with its known holes closed, or another design.")
+        Profile | None,
+        typer.Option(help="; ".join(f"{name}: {what}" for name, what in PROFILE_SUMMARIES.items()) + "."),
     ] = None,
     balancer: Annotated[Platform | None, typer.Option(help="The balancers' operating system.")] = None,
     filesystem: Annotated[Filesystem | None, typer.Option(help="The filesystem on the replicated volume.")] = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from testbed.applications.folders import application_folder
 from testbed.cluster.shape import ADDING, TEMPORARY, Shape, with_overlay, with_profile
+from testbed.designs.layout_registry import PROFILES
 from testbed.errors import UsageError
 from testbed.settings import Settings
 from testbed.topology import Topology
@@ -46,8 +47,9 @@ class UpOptions:
             now: the cluster's, or the plain one for a new cluster.
 
         Raises:
-            UsageError: a scale is invalid, or a folder is not one of an application.
+            UsageError: a scale is invalid, a folder is not one of an application, or several profiles are named.
         """
+        _must_be_one_profile((*self.overlays, self.profile or ""))
         now = now.lasting()
         shape = replace(now, overlays=()) if NONE in self.overlays else now.with_overlays(self.overlays)
         overlays = shape.overlays
@@ -111,6 +113,18 @@ class UpOptions:
             *(("--overlay", name) for name in self.overlays),
         ]
         return " ".join(f"{option} {value}" for option, value in given if value)
+
+
+def _must_be_one_profile(names: tuple[str, ...]) -> None:
+    """Refuse two profiles: the overlay of a profile has its name.
+
+    Raises:
+        UsageError: several of the names are profiles.
+    """
+    profiles = list(dict.fromkeys(name for name in names if name in PROFILES))
+    if len(profiles) > 1:
+        what = f"{' and '.join(profiles)} are profiles, and a cluster has one"
+        raise UsageError(what, where="--profile", fix=f"name one of {', '.join(PROFILES)}")
 
 
 def _refusal(has: str, where: str) -> UsageError:

@@ -12,12 +12,14 @@ class DesignProfile:
 
     Attributes:
         name: unlike that of every other profile of every design.
+        summary: what such a cluster has, in a few words for the help of `testbed up`.
         arbiters: how many nodes have the role ``arbiter``.
         like: the profile whose balancers and app nodes it has: incident files that say nothing of this profile expect
             the same as of that one; empty: no other.
     """
 
     name: str
+    summary: str
     arbiters: int = 0
     like: str = ""
 

@@ -41,6 +41,8 @@ LAYOUTS: Mapping[str, DesignLayout] = {name: design_module(name, "layout").LAYOU
 _PROFILES = {profile.name: profile for layout in LAYOUTS.values() for profile in layout.profiles}
 PROFILES: tuple[str, ...] = tuple(_PROFILES)
 DEFAULT_PROFILE = PROFILES[0]
+# What each of them is, for the help.
+PROFILE_SUMMARIES = {name: profile.summary for name, profile in _PROFILES.items()}
 
 
 def similar_profile(name: str) -> str:

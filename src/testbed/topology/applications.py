@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from itertools import chain
 
@@ -17,6 +19,8 @@ ALIVE = "/alive/"
 NOT_DATABASES = frozenset({"horde", "probe", "postgres", "template0", "template1"})
 # Servers of testbed's own kinds are not root. An image's program listens where it was made to listen.
 LOWEST_PORT = 1024
+# What an application with a database finds in its environment.
+DATABASE_VARIABLES = frozenset({"PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGCONNECT_TIMEOUT"})
 # The keys that only some kinds have.
 KINDS_OF = {
     "php": ("php",),
@@ -76,6 +80,22 @@ def _kind(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:
     if kind != "image" and application.port < LOWEST_PORT:
         what = f"port {application.port} is below {LOWEST_PORT}"
         yield Problem((*path, "port"), what, "choose a higher one; only kind: image may listen there")
+    if kind == "image":
+        yield from _image(application, path)
+
+
+def _image(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:
+    """The rules of a container image's arguments and variables."""
+    try:
+        shlex.split(application.command or "")
+    except ValueError as error:
+        what = f"it cannot be split into arguments: {str(error).rstrip('.').lower()}"
+        yield Problem((*path, "command"), what, "close each quote, and write a backslash as \\\\")
+    for name, value in application.environment.items():
+        unset = [found for found in re.findall(r"\{([A-Z]+)\}", str(value)) if found in DATABASE_VARIABLES]
+        if unset and not application.database:
+            what = f"{{{unset[0]}}} has no value, because the application has no database"
+            yield Problem((*path, "environment", name), what, "add database: true")
 
 
 def _read_back(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:

@@ -78,7 +78,8 @@ def compose_config(files: Sequence[Path], environment: Mapping[str, str]) -> str
         if "is not a docker command" in result.stderr or "unknown shorthand flag: 'f'" in result.stderr:
             raise UsageError("Docker has no Compose v2 plugin", fix="`make testbed-up` installs it")
         reason = last_line(result.stderr, otherwise="docker compose config failed")
-        raise UsageError(reason, where=files[-1].name, fix="correct the Compose file")
+        named = [file for file in files if str(file) in reason]
+        raise UsageError(reason, where=str((named or files)[-1]), fix="correct the Compose file")
     return result.stdout
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from testbed.designs.layout_registry import DEFAULT_PROFILE, PROFILES
 from testbed.topology.base_keys import Keys, Name
@@ -21,7 +21,11 @@ Store = Literal["files", "database"]
 Platform = Literal["debian", "openbsd"]
 Filesystem = Literal["ext3", "ext4", "xfs", "btrfs"]
 # Docker's reference of an image: a registry, a path, and a tag or digest (github.com/distribution/reference).
-_IMAGE_NAME = r"^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$"
+_IMAGE_PART = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+_IMAGE_NAME = (
+    rf"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?({_IMAGE_PART})(/({_IMAGE_PART}))*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+)
 ImageName = Annotated[str, Field(max_length=300, pattern=_IMAGE_NAME)]
 # A path as the app node is asked for it. A quote would end the setting that holds it, and a brace is Apache's own.
 HealthPath = Annotated[str, Field(max_length=200, pattern=r"^/[A-Za-z0-9._~/?=&,:@+-]*$")]
@@ -33,6 +37,21 @@ else:
     Profile = Literal[PROFILES]
 # Nodes of the app service, such as app-1, or all of them.
 Nodes = Literal["all"] | Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+def _environment_value(value: object) -> object:
+    """Return the value of an environment variable; YAML's other types have several spellings as a text.
+
+    Raises:
+        ValueError: it is neither a text nor a whole number.
+    """
+    if value is None or value == "":
+        raise ValueError(f"{value!r} is no value: write one, or leave the variable out")
+    if isinstance(value, bool | float):
+        raise ValueError(f"{value!r} is not a text: put it in quotes")  # noqa: TRY004 - pydantic wants this error
+    if isinstance(value, str) and not value.isprintable():
+        raise ValueError(f"{value!r} has more than one line, or a control character: write one line")
+    return value
 
 
 def is_image_name(text: str) -> bool:
@@ -147,17 +166,21 @@ class Application(Keys):
     image: ImageName | None = Field(
         default=None, description="For the kind image: the container image, by its name in the Docker engine."
     )
-    environment: dict[Variable, OneLine | Annotated[int, Field(strict=True)]] = Field(
+    environment: dict[
+        Variable, Annotated[OneLine | Annotated[int, Field(strict=True)], BeforeValidator(_environment_value)]
+    ] = Field(
         default_factory=dict,
-        description="For the kind image: its environment variables. {PORT}, {PGPASSWORD} and the like are replaced.",
+        description="For the kind image: its environment variables, by names of letters, digits and _. {PORT}, "
+        "{PGPASSWORD} and the like are replaced in the values.",
     )
     strip_path: bool = Field(
         default=False, description="Whether the application sees its URLs without `path`: /notes/a as /a."
     )
     health: HealthPath | None = Field(
         default=None,
-        description="The path whose answer shows that the application serves, as the app node is asked for it. By "
-        "default /alive, and for the kind image the application's own first page.",
+        description="The path whose answer shows that the application serves, such as /healthz?full=1, as the app node "
+        "is asked for it. It has no host, no space and no escape. By default it is /alive, and for the kind image the "
+        "application's own first page.",
     )
     database: bool = Field(
         default=False,

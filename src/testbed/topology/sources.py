@@ -32,12 +32,22 @@ class Sources:
         """Read the files, and refuse what Compose would take in another way than testbed.
 
         Raises:
-            UsageError: one is not YAML, or has a number below ``x-testbed`` that Compose reads by YAML 1.1 in another
-                way.
+            UsageError: one is not YAML, has a number below ``x-testbed`` that Compose reads by YAML 1.1 in another way,
+                or would replace another file's block.
         """
+        files: dict[str, Path] = {}
         for source in self._sources:
+            if not isinstance(source.data, dict | None):
+                what = f"a {type(source.data).__name__} where keys belong"
+                raise source.refusal([Problem((), what, "write keys, as compose/cluster.yaml does")])
             for path in _our_blocks(source.data):
                 source.refuse_ambiguous(path)
+                key = str(path[0])
+                if len(path) == 1 and (other := files.setdefault(key, source.path)) is not source.path:
+                    what = f"{key} is also in {other}, and Compose keeps only one of them"
+                    raise source.refusal(
+                        [Problem(path, what, f"name it {OURS}-NAME, by a name of its own", at_key=True)]
+                    )
 
     @cached_property
     def _sources(self) -> list[Source]:

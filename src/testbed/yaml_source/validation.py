@@ -86,7 +86,7 @@ def _problem(
             known = re.findall(r"'([^']+)'", str(context.get("expected", "")))
             what, fix = f"{word} is not known here", nearest(str(error["input"]), known, "known are")
         case "string_pattern_mismatch":
-            what = f"{key} cannot be {word}"
+            what = f"{word} cannot be a name" if at_key else f"{key} cannot be {word}"
             if str(context.get("pattern", "")).startswith(_NAMES):
                 what, fix = f"{word} cannot be a name", "use small letters, digits and -"
         case "model_type" | "dict_type":

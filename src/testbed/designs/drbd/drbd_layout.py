@@ -5,8 +5,8 @@ from __future__ import annotations
 from testbed.designs.design_layout import DesignImage, DesignLayout, DesignProfile
 
 # The 2006 design as it was, and with its known holes closed.
-REFERENCE = DesignProfile("reference")
-HARDENED = DesignProfile("hardened", arbiters=1)
+REFERENCE = DesignProfile("reference", "the 2006 design")
+HARDENED = DesignProfile("hardened", "the 2006 design with its known weaknesses fixed", arbiters=1)
 
 LAYOUT = DesignLayout(
     name="drbd",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from testbed.designs.design_layout import DesignImage, DesignLayout, DesignProfile
 
 # Its balancers and app nodes are those of the 2006 design. The arbiter is the third member of etcd.
-PATRONI = DesignProfile("patroni", arbiters=1, like="reference")
+PATRONI = DesignProfile("patroni", "PostgreSQL under Patroni and etcd", arbiters=1, like="reference")
 
 LAYOUT = DesignLayout(
     name="patroni",

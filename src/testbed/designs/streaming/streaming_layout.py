@@ -5,7 +5,7 @@ from __future__ import annotations
 from testbed.designs.design_layout import DesignImage, DesignLayout, DesignProfile
 
 # Its balancers and app nodes are those of the 2006 design.
-STREAMING = DesignProfile("streaming", like="reference")
+STREAMING = DesignProfile("streaming", "PostgreSQL's own replication", like="reference")
 
 LAYOUT = DesignLayout(
     name="streaming",
