@@ -57,13 +57,24 @@ def test_a_new_folder_is_sound(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Notes", "'Notes' cannot be a name"), ("wiki", "the cluster has an application 'wiki'"), ("here", "exists")],
+    [
+        ("Notes", "'Notes' cannot be a name"),
+        ("null", "'null' cannot be a name"),
+        ("wiki", "the cluster has an application 'wiki'"),
+        ("here", "exists"),
+    ],
 )
 def test_a_folder_that_cannot_be_written(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "here").mkdir()
     with pytest.raises(UsageError, match=message):
         write_folder(name, "wsgi", tmp_path / name, 8091)
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    shape = Shape(applications=(str(tmp_path / "notes"),))
+    with pytest.raises(UsageError, match=r"notes: the folder of an application .* is gone; .* `testbed up --app none`"):
+        shape.files(configuration.load())
 
 
 @pytest.mark.parametrize("folder", ["file/new", f"{'n' * 300}"])

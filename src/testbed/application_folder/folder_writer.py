@@ -17,6 +17,8 @@ ENDING = ".j2"
 NAME = r"[a-z][a-z0-9-]{0,30}"
 # Of a path, in messages.
 SHOWN_CHARACTERS = 100
+# Keys of YAML that are no texts.
+NOT_TEXTS = ("null", "true", "false")
 # Applications that the cluster ships.
 SHIPPED = ("webmail", "wiki", "files")
 
@@ -38,7 +40,7 @@ def write_folder(name: str, kind: str, folder: Path, port: int, image: str | Non
         UsageError: the name is invalid or taken, the folder exists, or kind, image and port do not fit together;
             nothing was written.
     """
-    if not re.fullmatch(NAME, name):
+    if not re.fullmatch(NAME, name) or name in NOT_TEXTS:
         fix = "begin with a small letter, and use at most 31 small letters, digits and -"
         raise UsageError(f"{name!r} cannot be a name", fix=fix)
     if name in SHIPPED:

@@ -84,15 +84,23 @@ class Shape:
         """The Compose files of this shape, in the order they are merged.
 
         With hardware virtualisation ``kvm.yaml`` is one of them, and ``NAME-kvm.yaml`` of an overlay that adds VMs.
+
+        Raises:
+            UsageError: the folder of an application is gone.
         """
-        folder = settings.topology.parent
+        overlays = settings.topology.parent
         kvm = self.accel == "kvm"
-        files = [settings.topology, *([folder / "kvm.yaml"] if kvm else [])]
+        files = [settings.topology, *([overlays / "kvm.yaml"] if kvm else [])]
         for name in self.overlays:
-            files.append(folder / f"{name}.yaml")
-            if kvm and (devices := folder / f"{name}-kvm.yaml").is_file():
+            files.append(overlays / f"{name}.yaml")
+            if kvm and (devices := overlays / f"{name}-kvm.yaml").is_file():
                 files.append(devices)
-        return [*files, *(folder / OVERLAY for folder in self.application_folders)]
+        for folder in self.application_folders:
+            if not (folder / OVERLAY).is_file():
+                what = "the folder of an application of this cluster is gone"
+                raise UsageError(what, where=str(folder), fix="put it back, or run `testbed up --app none`")
+            files.append(folder / OVERLAY)
+        return files
 
 
 def with_overlay(overlays: tuple[str, ...], name: str, *, present: bool) -> tuple[str, ...]:
