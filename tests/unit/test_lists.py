@@ -11,18 +11,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from test_health import TOPOLOGY, whole
 from test_topology import CLUSTER, merged
 from typer.testing import CliRunner
 
 from testbed import topology
+from testbed.application_folder.folder_writer import write_folder
 from testbed.cli import app, heal, status
 from testbed.cluster import lifecycle
 from testbed.cluster.shape import Shape
 from testbed.errors import UsageError
 from testbed.faults import FAULTS, Ledger, LedgerEntry
 from testbed.settings import load
-from testbed.topology import resolve
+from testbed.topology import Topology, resolve
 
 
 @pytest.fixture
@@ -79,6 +81,26 @@ def test_validate_judges_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     }  # fmt: skip
     assert CliRunner().invoke(app, ["validate", str(right)]).exit_code == 0
     assert isinstance(CliRunner().invoke(app, ["validate", "nowhere"]).exception, UsageError)
+
+
+def test_validate_judges_the_folder_of_an_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder("notes", "wsgi", tmp_path / "notes", 8091)
+    overlay = folder / "application.yaml"
+
+    def load_files(files: Sequence[Path], *_: object) -> Topology:
+        more = YAML(typ="safe", pure=True).load(overlay.read_text()) if overlay in files else {}
+        return resolve({**merged(), **more}, [CLUSTER, *([overlay] if more else [])])
+
+    monkeypatch.setattr(topology, "load", load_files)
+    result = CliRunner().invoke(app, ["validate", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("✓") == 2
+    overlay.write_text(overlay.read_text().replace("8091", "8081"))
+    result = CliRunner().invoke(app, ["validate", str(overlay)])
+    assert result.exit_code == 1
+    assert "application.yaml:6:13: x-testbed-notes.applications.notes.port: port 8081 is already webmail's" in (
+        result.output.replace("\n", "")
+    )
 
 
 def test_a_cluster_that_compose_refuses_is_no_incident_s_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,15 @@ def load_for_cluster(name: str | Path, settings: Settings) -> Incident:
     return load_with_design(name, settings)[0]
 
 
-def load_with_design(name: str | Path, settings: Settings) -> tuple[Incident, Topology]:
+def load_with_design(
+    name: str | Path, settings: Settings, applications: tuple[str, ...] = ()
+) -> tuple[Incident, Topology]:
     """Return an incident that was checked against the cluster it asks for, and that cluster's topology.
 
     Args:
         name: a file, or the name of one in ``incidents/``.
         settings: of the checkout.
+        applications: folders of applications that the cluster is to have, besides those that it has.
 
     Raises:
         UsageError: the first mistake, with file, line, column and how to fix it.
@@ -35,7 +38,8 @@ def load_with_design(name: str | Path, settings: Settings) -> tuple[Incident, To
     overlays = {file.stem for file in folder.glob("*.yaml")} - {settings.topology.stem}
     first = load(path, patterns=frozenset(PATTERNS), overlays=overlays)
     now = remembered(settings)
-    shape = replace(now, overlays=_overlays(first, now))
+    folders = tuple(dict.fromkeys((*now.applications, *applications)))
+    shape = replace(now, overlays=_overlays(first, now), applications=folders)
     design = _design(settings, shape)
     return load(path, design, scale=dict(now.scale)), design
 
