@@ -117,7 +117,7 @@ UP_ARGUMENTS := { $(TESTBED) --quiet status --json 2>/dev/null || true; } | $(PY
 	found = json.load(sys.stdin); print(shlex.join(found["up_arguments"] if found["power"] else []))' 2>/dev/null
 
 .PHONY: test
-test: check ## Everything, under both profiles, up to an hour; a cluster that is up is replaced
+test: check ## Everything, with the profiles reference and hardened, up to an hour; a cluster that is up is replaced
 	@was_up="$$($(UP_ARGUMENTS) || true)"; \
 		[ -z "$$was_up" ] || $(TESTBED) down; \
 		$(MAKE) reference-up test-failover test-hardened; \
@@ -144,7 +144,7 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 	@$(TESTBED) down
 
 .PHONY: test-long
-test-long: test ## Everything, the long tests, every incident in incidents/ under both profiles, each filesystem
+test-long: test ## Everything, the long tests, every incident in incidents/ with both profiles, each filesystem
 	@$(TESTBED) up
 	@$(PYTEST) tests/long incidents
 	@$(TESTBED) down

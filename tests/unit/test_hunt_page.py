@@ -294,6 +294,14 @@ def test_copies_that_cannot_be_compared_lose_no_result(
     assert lines in text_of((bench / "apart" / "hunt.html").read_text())
 
 
+def test_copies_that_a_design_does_not_compare_are_not_unknown(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "design_of", lambda _: SimpleNamespace(why_no_comparison="they differ by design"))
+    monkeypatch.setattr(copy_verification, "verify", lambda _: CopyComparison(1))
+    assert hunt("--runs", "1", "--name", "alike")[0] == 0
+    lines = "the copies were not compared, because they differ by design"
+    assert lines in text_of((bench / "alike" / "hunt.html").read_text())
+
+
 def test_ctrl_c_leaves_a_page_and_resume_goes_on(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "ClusterPlayer", Interrupted)
     with pytest.raises(KeyboardInterrupt):

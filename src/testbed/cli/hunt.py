@@ -20,6 +20,7 @@ from testbed.cli.output import out, progress
 from testbed.cluster import Cluster, copy_verification, project
 from testbed.cluster.lock import Use, hold
 from testbed.cluster.mildest_repair import TROUBLE
+from testbed.designs.design_registry import design_of
 from testbed.errors import UsageError
 from testbed.hunt import hunt_page
 from testbed.hunt.draw import Generator
@@ -140,7 +141,7 @@ def _hunt(cluster: Cluster, store: HuntStore, limits: Limits, *, keep_passing: b
 
     Returns:
         Whether both copies of the data are equal at the end, which no check of a run can show. None if they could not
-        be compared.
+        be compared. True if the database design has no copies that could be compared.
     """
     progress.print_line(f"hunt {store.folder.name}: seed {store.settings.seed}, profile {store.settings.profile}")
     player = ClusterPlayer(cluster, store.settings.seed, keep_passing=keep_passing, progress=progress)
@@ -149,6 +150,9 @@ def _hunt(cluster: Cluster, store: HuntStore, limits: Limits, *, keep_passing: b
             progress.print_line(f"  the cluster was not healthy: repaired by {repair}")
         Search(store, cluster.topology, player, limits, lambda text: progress.print_line(escape(text))).run()
         equal = None
+        if reason := design_of(cluster.topology).why_no_comparison:
+            verification.append(f"the copies were not compared, because {reason}")
+            return True
         try:
             with progress.step("comparing both copies of the data"):
                 found = copy_verification.verify(player.cluster)
