@@ -21,6 +21,7 @@ from testbed.errors import UsageError
         ({"environment": {"A": "a\nb"}}, "environment.A: 'a\\nb' has more than one line"),
         ({"environment": {"A": "{PGHOST}"}}, "{PGHOST} has no value, because the application has no database; add"),
         ({"health": "http://notes/"}, "health cannot be 'http://notes/'; health: the path whose answer shows"),
+        ({"port": 6432}, "notes.port: port 6432 belongs to PgBouncer on the app nodes; choose another one"),
         ({"image": "a//b"}, "image cannot be 'a//b'"),
     ],
 )

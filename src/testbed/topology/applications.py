@@ -19,6 +19,8 @@ ALIVE = "/alive/"
 NOT_DATABASES = frozenset({"horde", "probe", "postgres", "template0", "template1"})
 # Servers of testbed's own kinds are not root. An image's program listens where it was made to listen.
 LOWEST_PORT = 1024
+# Ports of an app node that are taken with some profiles.
+NODE_PORTS = {6432: "PgBouncer"}
 # What an application with a database finds in its environment.
 DATABASE_VARIABLES = frozenset({"PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGCONNECT_TIMEOUT"})
 # The keys that only some kinds have.
@@ -80,6 +82,9 @@ def _kind(application: Application, path: tuple[str, ...]) -> Iterator[Problem]:
     if kind != "image" and application.port < LOWEST_PORT:
         what = f"port {application.port} is below {LOWEST_PORT}"
         yield Problem((*path, "port"), what, "choose a higher one; only kind: image may listen there")
+    if application.port in NODE_PORTS:
+        what = f"port {application.port} belongs to {NODE_PORTS[application.port]} on the app nodes"
+        yield Problem((*path, "port"), what, "choose another one")
     if kind == "image":
         yield from _image(application, path)
 
