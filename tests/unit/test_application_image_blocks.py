@@ -17,7 +17,10 @@ from testbed.errors import UsageError
         ({"environment": {"A-B": "x"}}, "'A-B' cannot be a name; environment: "),
         ({"environment": {"A": True}}, "environment.A: True is not a text; put it in quotes"),
         ({"environment": {"A": 1.5}}, "environment.A: 1.5 is not a text; put it in quotes"),
-        ({"environment": {"A": None}}, "environment.A: nothing is no value; write one, or leave the variable out"),
+        (
+            {"environment": {"A": None}},
+            "environment.A: nothing cannot be its value; write another one, or leave the variable out",
+        ),
         ({"environment": {"A": "a\nb"}}, "environment.A: 'a\\nb' has more than one line"),
         ({"environment": {"A": "{PGHOST}"}}, "{PGHOST} has no value, because the application has no database; add"),
         ({"health": "http://notes/"}, "health cannot be 'http://notes/'; health: the path whose answer shows"),

@@ -17,7 +17,7 @@ ENDING = ".j2"
 NAME = r"[a-z][a-z0-9-]{0,30}"
 # Of a path, in messages.
 SHOWN_CHARACTERS = 100
-# Keys of YAML that are no texts.
+# Names that YAML reads as another type than a text.
 NOT_TEXTS = ("null", "true", "false")
 # Applications that the cluster ships.
 SHIPPED = ("webmail", "wiki", "files")

@@ -44,9 +44,9 @@ def new(
     """Write a folder with an application, a probe, Locust users and an incident."""
     made = write_folder(name, kind, folder or Path(name), port, image)
     out.print(f"{made}/ holds the application. Next:", highlight=False, markup=False)
-    for words in (
+    for command in (
         ["testbed", "up", "--app", f"{made}"],
         ["testbed", "load", "--locustfile", f"{made}/locustfile.py"],
         ["testbed", "run", f"{made}/incidents/{name}-app-power-loss.yaml"],
     ):
-        out.print(f"  {shlex.join(words)}", highlight=False, markup=False)
+        out.print(f"  {shlex.join(command)}", highlight=False, markup=False)
