@@ -214,7 +214,7 @@ def _claims(holders: Mapping[str, Sequence[Span]]) -> list[tuple[str, str, Span]
 def _states(
     lines: Timelines, target: str, at: float, claimed: float, until: float, design: RecordedDesign
 ) -> dict[str, float]:
-    """Return the phases that the target's states date; a state that it had all the time is no phase.
+    """Return the phases that the target's states date; a state that it had all the time belongs to no phase.
 
     The server of a standby that replicates by itself accepts connections already.
     """
