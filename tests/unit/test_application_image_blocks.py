@@ -19,8 +19,9 @@ from testbed.errors import UsageError
         ({"environment": {"A": 1.5}}, "environment.A: 1.5 is not a text; put it in quotes"),
         (
             {"environment": {"A": None}},
-            "environment.A: nothing cannot be its value; write another one, or leave the variable out",
+            "environment.A: the value is missing or empty; write one, or leave the variable out",
         ),
+        ({"environment": {"A": ""}}, "environment.A: the value is missing or empty; write one"),
         ({"environment": {"A": "a\nb"}}, "environment.A: 'a\\nb' has more than one line"),
         ({"environment": {"A": "{PGHOST}"}}, "{PGHOST} has no value, because the application has no database; add"),
         ({"health": "http://notes/"}, "health cannot be 'http://notes/'; health: the path whose answer shows"),

@@ -46,8 +46,7 @@ def _environment_value(value: object) -> object:
         ValueError: it is neither a text nor a whole number.
     """
     if value is None or value == "":
-        what = "the value is missing" if value is None else f"the value {value!r} is empty"
-        raise ValueError(f"{what}: write one, or leave the variable out")
+        raise ValueError("the value is missing or empty: write one, or leave the variable out")
     if isinstance(value, bool | float):
         raise ValueError(f"{value!r} is not a text: put it in quotes")  # noqa: TRY004 - pydantic wants this error
     if isinstance(value, str) and not value.isprintable():
