@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from math import inf
+from operator import attrgetter
 from types import MappingProxyType
 
 from testbed.checks.check import Check
@@ -36,6 +37,7 @@ ADDRESSES: Mapping[str, str] = MappingProxyType({"site": Aspect.SITE_ADDRESS, "d
 _ANSWERED_BY: Mapping[str, str] = MappingProxyType({"site": "balancer", "database": "database"})
 # The states that a node goes into as it takes over.
 _NOTICED = ("carp master", Aspect.CARP, "master")
+_START = attrgetter("start")
 _ACCEPTING = ("postgres accepting", Aspect.POSTGRES, "accepting")
 
 
@@ -220,10 +222,14 @@ def _states(
     """
     seconds = {}
     for name, aspect, value in (_NOTICED, *design.phases, _ACCEPTING):
-        spans = [span for span in lines.get((target, aspect), ()) if span.value == value]
-        had = any(span.start < at and claimed < span.end for span in spans)
-        start = next((span.start for span in spans if at <= span.start < until), None)
-        if start is not None and not had:
+        spans = lines.get((target, aspect), [])
+        # A search from the first span would cost every failover the whole run.
+        first = bisect_left(spans, at, key=_START)
+        before = spans[first - 1] if first else None
+        if before and before.value == value and claimed < before.end:
+            continue
+        later = takewhile(lambda span: span.start < until, islice(spans, first, None))
+        if (start := next((span.start for span in later if span.value == value), None)) is not None:
             seconds[name] = start - at
     return seconds
 
