@@ -31,6 +31,10 @@ FILESYSTEMS := ext4 xfs btrfs
 ON_EACH_FILESYSTEM := tests/cluster/test_filesystem.py \
 	incidents/database-power-loss.yaml incidents/database-disk-full.yaml
 
+# For `make test-designs`; PostgreSQL on DRBD is every other test's. Each of these is a profile, too.
+DESIGNS := streaming patroni
+ON_EACH_DESIGN := incidents/database-power-loss.yaml tests/failover/test_hand_over.py
+
 # For `make load USERS=50 DURATION=5m`: headless; without them, the web UI asks.
 LOAD_ARGS := $(if $(USERS),--users $(USERS)) $(if $(DURATION),--for $(DURATION))
 
@@ -117,10 +121,10 @@ UP_ARGUMENTS := { $(TESTBED) --quiet status --json 2>/dev/null || true; } | $(PY
 	found = json.load(sys.stdin); print(shlex.join(found["up_arguments"] if found["power"] else []))' 2>/dev/null
 
 .PHONY: test
-test: check ## Everything, with the profiles reference and hardened, up to an hour; a cluster that is up is replaced
+test: check ## Everything, with each profile, up to an hour; a cluster that is up is replaced
 	@was_up="$$($(UP_ARGUMENTS) || true)"; \
 		[ -z "$$was_up" ] || $(TESTBED) down; \
-		$(MAKE) reference-up test-failover test-hardened; \
+		$(MAKE) reference-up test-failover test-hardened test-designs; \
 		[ -z "$$was_up" ] || eval "$(TESTBED) up $$was_up"
 
 .PHONY: test-images
@@ -142,6 +146,12 @@ test-hardened: venv ## The tests of the hardened profile, on a fresh cluster; it
 	@$(TESTBED) up --profile hardened
 	@$(PYTEST) tests/hardened
 	@$(TESTBED) down
+
+.PHONY: test-designs
+test-designs: venv ## A failover and a hand-over of the other database designs, on a fresh cluster each (DESIGNS=patroni)
+	@for design in $(DESIGNS); do \
+		$(TESTBED) down; $(TESTBED) up --profile $$design; $(PYTEST) $(ON_EACH_DESIGN); $(TESTBED) down; \
+	done
 
 .PHONY: test-long
 test-long: test ## Everything, the long tests, every incident in incidents/ with both profiles, each filesystem
