@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from testbed.addresses import address_registry
 from testbed.designs.remedy import COLD_START, POWER_CYCLE, Remedy
 from testbed.errors import TestbedError
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
-from testbed.roles.node_state import addresses, section
+from testbed.roles.node_state import section
 
 
 class PostgresAspect(StrEnum):
@@ -122,7 +123,7 @@ def server_fields(virtual_address: str, sections: Mapping[str, str], healthy_sen
     else:
         replication = NONE if sender == NONE else CATCHING_UP
     return {
-        "holds_address": virtual_address in addresses(section(sections, "ip -o -4 addr")),
+        "holds_address": address_registry.holds_address(virtual_address, sections),
         "postgres": "accepting connections" in section(sections, "pg_isready"),
         "postgres_role": role,
         "replication": replication,

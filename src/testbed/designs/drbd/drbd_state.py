@@ -11,7 +11,7 @@ from testbed.designs.drbd.drbd_aspect import DrbdAspect
 from testbed.errors import TestbedError
 from testbed.machines.machine import Machine
 from testbed.roles import DatabaseState
-from testbed.roles.node_state import addresses, query, section
+from testbed.roles.node_state import query, section
 
 # The replicated volume: the minor number in /proc/drbd, and the device in /proc/mounts. A benchmark adds others.
 MINOR = 0
@@ -182,7 +182,7 @@ def parse(node: str, virtual_address: str, sections: Mapping[str, str]) -> DrbdS
     return DrbdState(
         node,
         reachable=True,
-        holds_address=virtual_address in addresses(section(sections, "ip -o -4 addr")),
+        holds_address=address_registry.holds_address(virtual_address, sections),
         drbd_role=role or "Unknown",
         drbd_connection=connection or "Unconfigured",
         drbd_disks=disks or "Unknown/Unknown",
